@@ -1,0 +1,61 @@
+import { closeSync, constants, fstatSync, fsyncSync, openSync, readSync, renameSync, writeSync } from "node:fs";
+import { dirname } from "node:path";
+import { AppError, errnoOf } from "./errors.ts";
+
+/** Largest file that `readUntrusted` returns whole unless the caller says otherwise. */
+const DEFAULT_LIMIT = 1 << 20;
+
+/**
+ * Reads a file that somebody hostile may own: no symbolic link in its last component, a regular file only, never a FIFO that
+ * blocks, at most `limit` bytes from `offset` on.
+ * @returns undefined when there is no such file.
+ * @throws AppError `invalid` when it is something else than a regular file.
+ */
+export function readUntrusted(path: string, limit = DEFAULT_LIMIT, offset = 0): Buffer | undefined {
+  let fd: number;
+  try {
+    fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return undefined;
+    throw new AppError("invalid", `cannot read ${path}: ${errnoOf(error) ?? "unknown error"}`, { cause: error });
+  }
+  try {
+    const stat = fstatSync(fd);
+    if (!stat.isFile()) throw new AppError("invalid", `cannot read ${path}: not a regular file`);
+    const buffer = Buffer.alloc(Math.max(0, Math.min(limit, stat.size - offset)));
+    let filled = 0;
+    while (filled < buffer.length) {
+      const count = readSync(fd, buffer, filled, buffer.length - filled, offset + filled);
+      if (count === 0) break;
+      filled += count;
+    }
+    return buffer.subarray(0, filled);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Writes a file so that after a crash either the old or the new content is there, never a part of it. */
+export function writeDurable(path: string, content: string | Uint8Array, mode = 0o600): void {
+  const temporary = `${path}.new`;
+  const fd = openSync(temporary, "w", mode);
+  try {
+    const bytes = typeof content === "string" ? Buffer.from(content) : content;
+    for (let written = 0; written < bytes.length; ) written += writeSync(fd, bytes, written);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+  renameSync(temporary, path);
+  syncDirectory(dirname(path));
+}
+
+/** Makes a rename or a new name in a directory survive a power cut. */
+export function syncDirectory(path: string): void {
+  const fd = openSync(path, "r");
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}

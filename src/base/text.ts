@@ -1,0 +1,53 @@
+/**
+ * Makes control bytes visible, so that what a guest, a file or a server wrote cannot move a terminal's cursor or start an escape
+ * sequence. Tab and newline stay when `keepLines` is true.
+ */
+export function escapeControls(text: string, keepLines = false): string {
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, (char) => {
+    if (keepLines && (char === "\n" || char === "\t")) return char;
+    const code = char.charCodeAt(0);
+    return code < 0x100 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u${code.toString(16).padStart(4, "0")}`;
+  });
+}
+
+/** Edit distance with transpositions (optimal string alignment), for suggestions. */
+export function editDistance(a: string, b: string): number {
+  let beforeLast: number[] = [];
+  let last = Array.from({ length: b.length + 1 }, (_, column) => column);
+  for (let row = 1; row <= a.length; row++) {
+    const current = [row];
+    for (let column = 1; column <= b.length; column++) {
+      const cost = a[row - 1] === b[column - 1] ? 0 : 1;
+      let best = Math.min((last[column] ?? 0) + 1, (current[column - 1] ?? 0) + 1, (last[column - 1] ?? 0) + cost);
+      if (row > 1 && column > 1 && a[row - 1] === b[column - 2] && a[row - 2] === b[column - 1]) {
+        best = Math.min(best, (beforeLast[column - 2] ?? 0) + 1);
+      }
+      current.push(best);
+    }
+    beforeLast = last;
+    last = current;
+  }
+  return last[b.length] ?? 0;
+}
+
+/** The known name that is nearest to a misspelt one, or undefined when none is near enough to be what was meant. */
+export function nearestName(wrong: string, known: Iterable<string>): string | undefined {
+  const reach = Math.max(1, Math.floor(wrong.length / 3));
+  let best: string | undefined;
+  let bestDistance = reach + 1;
+  for (const name of known) {
+    if (Math.abs(name.length - wrong.length) > reach) continue;
+    const distance = editDistance(wrong.toLowerCase(), name.toLowerCase());
+    if (distance < bestDistance) {
+      best = name;
+      bestDistance = distance;
+    }
+  }
+  return best;
+}
+
+/** `["a", "b", "c"]` as `a, b or c`, for messages that list what is allowed. */
+export function orList(words: readonly string[]): string {
+  if (words.length <= 1) return words[0] ?? "";
+  return `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`;
+}

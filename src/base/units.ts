@@ -1,0 +1,89 @@
+/** A length of time in integer nanoseconds, as on Nomad's wire; exact up to 2^53 ns = 104 days, to the microsecond beyond. */
+export type Duration = number;
+
+export const MICROSECOND: Duration = 1_000;
+export const MILLISECOND: Duration = 1_000_000;
+export const SECOND: Duration = 1_000_000_000;
+export const MINUTE: Duration = 60 * SECOND;
+export const HOUR: Duration = 60 * MINUTE;
+
+/** Longest duration of Go's int64 nanoseconds, about 292 years. */
+const MAX_DURATION = 2 ** 63;
+
+const GO_UNITS: Readonly<Record<string, number>> = {
+  ns: 1,
+  us: MICROSECOND,
+  µs: MICROSECOND,
+  μs: MICROSECOND,
+  ms: MILLISECOND,
+  s: SECOND,
+  m: MINUTE,
+  h: HOUR,
+};
+
+/**
+ * Reads Go's duration text such as `1m30s`, `1.5h`, `-10ms` or `0` (Go's `time.ParseDuration`).
+ * @returns nanoseconds, or undefined when it is none.
+ */
+export function parseDuration(text: string): Duration | undefined {
+  const match = /^([+-]?)(.+)$/.exec(text);
+  if (match === null) return undefined;
+  const [, sign, body = ""] = match;
+  if (body === "0") return 0;
+  let total = 0;
+  let rest = body;
+  while (rest !== "") {
+    const part = /^(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)/.exec(rest);
+    if (part === null) return undefined;
+    total += Number(part[1]) * (GO_UNITS[part[2] ?? ""] ?? 0);
+    rest = rest.slice(part[0].length);
+  }
+  total = Math.round(total);
+  if (total >= MAX_DURATION) return undefined;
+  return sign === "-" ? -total : total;
+}
+
+/** Writes a duration as Go does: `1m30s`, `250ms`, `5s`, `0s`. */
+export function formatDuration(duration: Duration): string {
+  if (duration === 0) return "0s";
+  const sign = duration < 0 ? "-" : "";
+  let rest = Math.abs(duration);
+  if (rest < SECOND) {
+    const [unit, size] =
+      rest < MICROSECOND ? ["ns", 1] : rest < MILLISECOND ? ["µs", MICROSECOND] : ["ms", MILLISECOND];
+    return `${sign}${trimNumber(rest / (size as number))}${unit}`;
+  }
+  const hours = Math.floor(rest / HOUR);
+  rest -= hours * HOUR;
+  const minutes = Math.floor(rest / MINUTE);
+  rest -= minutes * MINUTE;
+  const seconds = `${trimNumber(rest / SECOND)}s`;
+  return `${sign}${hours > 0 ? `${hours}h` : ""}${hours > 0 || minutes > 0 ? `${minutes}m` : ""}${seconds}`;
+}
+
+function trimNumber(value: number): string {
+  return String(Number(value.toFixed(9)));
+}
+
+/** A byte count for people: `512 B`, `1.4 MiB`, `20 GiB`. */
+export function formatBytes(bytes: number): string {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  const shown = unit === 0 || value >= 100 ? value.toFixed(0) : value.toFixed(1).replace(/\.0$/, "");
+  return `${shown} ${units[unit]}`;
+}
+
+/** Milliseconds of a duration, for timers. */
+export function toMillis(duration: Duration): number {
+  return duration / MILLISECOND;
+}
+
+/** Milliseconds since 1970 as nanoseconds on Nomad's wire; a JSON number, exact to 256 ns. */
+export function toWireTime(epochMillis: number): number {
+  return epochMillis * MILLISECOND;
+}

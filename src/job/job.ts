@@ -1,0 +1,118 @@
+import type { Duration } from "../base/units.ts";
+
+/** A job as the rest of the program knows it: canonical, every default filled in, in the words of the HCL job file. */
+export interface Job {
+  readonly id: string;
+  readonly name: string;
+  readonly type: "service" | "batch" | "system" | "sysbatch";
+  readonly region: string;
+  readonly namespace: string;
+  readonly datacenters: readonly string[];
+  /** 1 to 100. */
+  readonly priority: number;
+  readonly meta: Readonly<Record<string, string>>;
+  readonly constraints: readonly Constraint[];
+  readonly groups: readonly Group[];
+}
+
+export interface Constraint {
+  /** Left side, such as `${attr.kernel.name}`; "" where the operator takes none. */
+  readonly attribute: string;
+  readonly operator: string;
+  readonly value: string;
+}
+
+export interface Group {
+  readonly name: string;
+  readonly count: number;
+  readonly meta: Readonly<Record<string, string>>;
+  readonly constraints: readonly Constraint[];
+  readonly networks: readonly Network[];
+  readonly restart: RestartPolicy;
+  readonly ephemeral_disk: { readonly size: number; readonly sticky: boolean; readonly migrate: boolean };
+  readonly shutdown_delay: Duration;
+  readonly tasks: readonly Task[];
+}
+
+export interface RestartPolicy {
+  readonly attempts: number;
+  readonly interval: Duration;
+  readonly delay: Duration;
+  readonly mode: "delay" | "fail";
+}
+
+export interface Network {
+  readonly mode: string;
+  readonly hostname: string;
+  readonly dns: {
+    readonly servers: readonly string[];
+    readonly searches: readonly string[];
+    readonly options: readonly string[];
+  };
+  readonly ports: readonly Port[];
+}
+
+export interface Port {
+  readonly label: string;
+  /** Host port 1 to 65535, or 0 for one that the agent picks. */
+  readonly static: number;
+  /** Guest port, 0 when unset, -1 for the same as the host port. */
+  readonly to: number;
+  readonly host_network: string;
+}
+
+export interface Task {
+  readonly name: string;
+  readonly driver: string;
+  readonly config: QemuConfig;
+  readonly env: Readonly<Record<string, string>>;
+  readonly meta: Readonly<Record<string, string>>;
+  readonly constraints: readonly Constraint[];
+  readonly artifacts: readonly Artifact[];
+  readonly resources: Resources;
+  readonly logs: { readonly max_files: number; readonly max_file_size: number; readonly disabled: boolean };
+  readonly restart: RestartPolicy;
+  readonly kill_timeout: Duration;
+  readonly kill_signal: string;
+  readonly shutdown_delay: Duration;
+  readonly leader: boolean;
+  readonly user: string;
+}
+
+/** The `config` block of a task with `driver = "qemu"`, still with `${…}` in its strings. */
+export interface QemuConfig {
+  readonly image_path: string;
+  /** `tcg` or `kvm`. */
+  readonly accelerator: string;
+  readonly machine_type: string;
+  /** Name behind `qemu-system-`. */
+  readonly emulator: string;
+  readonly drive_interface: string;
+  readonly graceful_shutdown: boolean;
+  readonly guest_agent: boolean;
+  readonly args: readonly string[];
+  /** Port label to guest port; numbers may be written as text with `${…}`. */
+  readonly port_map: Readonly<Record<string, number | string>>;
+}
+
+export interface Artifact {
+  readonly source: string;
+  /** Below the task directory; `local/` by default. */
+  readonly destination: string;
+  readonly mode: "any" | "file" | "dir";
+  /** go-getter's parameters: `checksum`, `archive`, `filename`, … */
+  readonly options: Readonly<Record<string, string>>;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly insecure: boolean;
+}
+
+export interface Resources {
+  /** MHz. */
+  readonly cpu: number;
+  readonly cores: number;
+  /** MiB. */
+  readonly memory: number;
+  readonly memory_max: number;
+  /** The deprecated task-level form; counts like the group's. */
+  readonly networks: readonly Network[];
+}

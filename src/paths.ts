@@ -1,0 +1,132 @@
+import { join } from "node:path";
+import { shortId } from "./base/ids.ts";
+
+/**
+ * Every name that this program makes on disk stands here once. Layout and modes are Nomad's where Nomad has them
+ * (`<data_dir>/alloc/<alloc id>/…`).
+ */
+
+/** Longest unix socket path that QEMU takes on Linux (`sun_path`, 108 bytes). */
+export const MAX_SOCKET_PATH = 108;
+
+export const DEFAULT_CONFIG_FILE = "/etc/paddock/paddock.hcl";
+export const SYSTEM_DATA_DIR = "/var/lib/paddock";
+export const SYSTEM_RUN_DIR = "/run/paddock";
+
+export interface AgentDirs {
+  /** Absolute: state that survives a reboot. */
+  readonly dataDir: string;
+  /** Absolute and short: sockets. */
+  readonly runDir: string;
+}
+
+/** Where an agent keeps its files unless it is told: the system's places for root, the XDG ones for an ordinary user. */
+export function defaultDirs(uid: number, env: Readonly<Record<string, string | undefined>>): AgentDirs {
+  if (uid === 0) return { dataDir: SYSTEM_DATA_DIR, runDir: SYSTEM_RUN_DIR };
+  const home = env["HOME"] ?? "/nonexistent";
+  const state = env["XDG_STATE_HOME"] || join(home, ".local", "state");
+  const run = env["XDG_RUNTIME_DIR"] || join("/tmp", `paddock-${uid}`);
+  return {
+    dataDir: join(state, "paddock"),
+    runDir: env["XDG_RUNTIME_DIR"] ? join(run, "paddock") : run,
+  };
+}
+
+export const apiSocket = (dirs: AgentDirs): string => join(dirs.runDir, "api.sock");
+export const databaseFile = (dirs: AgentDirs): string => join(dirs.dataDir, "paddock.db");
+/** Held locked by the one agent of a data directory. */
+export const lockFile = (dirs: AgentDirs): string => join(dirs.dataDir, "agent.lock");
+
+export const allocsDir = (dirs: AgentDirs): string => join(dirs.dataDir, "alloc");
+export const allocDir = (dirs: AgentDirs, allocId: string): string => join(allocsDir(dirs), allocId);
+
+/** The directories of one task and of the allocation it belongs to; all absolute. */
+export interface TaskDirs {
+  /** `<data_dir>/alloc/<id>`: what `image_path` and artifacts may not leave. */
+  readonly alloc: string;
+  /** `alloc/` of the group, shared by its tasks. */
+  readonly shared: string;
+  readonly logs: string;
+  /** QEMU's working directory. */
+  readonly task: string;
+  readonly local: string;
+  readonly secrets: string;
+  readonly tmp: string;
+  /** The agent's own files about this machine. */
+  readonly machine: string;
+}
+
+export function taskDirs(dirs: AgentDirs, allocId: string, task: string): TaskDirs {
+  const alloc = allocDir(dirs, allocId);
+  const shared = join(alloc, "alloc");
+  const taskDir = join(alloc, task);
+  return {
+    alloc,
+    shared,
+    logs: join(shared, "logs"),
+    task: taskDir,
+    local: join(taskDir, "local"),
+    secrets: join(taskDir, "secrets"),
+    tmp: join(taskDir, "tmp"),
+    machine: join(taskDir, ".paddock"),
+  };
+}
+
+export const stdoutLog = (dirs: TaskDirs, task: string, index = 0): string =>
+  join(dirs.logs, `${task}.stdout.${index}`);
+export const stderrLog = (dirs: TaskDirs, task: string, index = 0): string =>
+  join(dirs.logs, `${task}.stderr.${index}`);
+
+/** What the agent and the wrapper write about one start of a machine; `generation` counts its starts from 1. */
+export interface MachineFiles {
+  /** Written and synced before the spawn. */
+  readonly intent: string;
+  /** QEMU's stat line and `exit N`, written by the wrapper. */
+  readonly status: string;
+  /** Input of the journal's monitor: holds `qmp_capabilities`. */
+  readonly journalIn: string;
+  /** The journal: every QMP event, written by QEMU. */
+  readonly journalOut: string;
+  /** Prefix that QEMU's pipe chardev is told; `.in` and `.out` are added by QEMU. */
+  readonly journalPrefix: string;
+}
+
+export function machineFiles(dirs: TaskDirs, generation: number): MachineFiles {
+  const prefix = join(dirs.machine, `ev.${generation}`);
+  return {
+    intent: join(dirs.machine, `intent.${generation}`),
+    status: join(dirs.machine, `status.${generation}`),
+    journalIn: `${prefix}.in`,
+    journalOut: `${prefix}.out`,
+    journalPrefix: prefix,
+  };
+}
+
+/** Sockets of one machine, under the run directory because their paths must stay short. */
+export interface MachineSockets {
+  readonly dir: string;
+  /** QMP, held by the agent for the machine's life. */
+  readonly qmp: string;
+  readonly serial: string;
+  /** The human monitor, for people; the task directory has Nomad's name `qm.sock` for it as a link. */
+  readonly hmp: string;
+  readonly guestAgent: string;
+}
+
+export function machineSockets(dirs: AgentDirs, allocId: string, task: string): MachineSockets {
+  const dir = join(dirs.runDir, `${shortId(allocId)}${taskSuffix(task)}`);
+  return {
+    dir,
+    qmp: join(dir, "qmp.sock"),
+    serial: join(dir, "serial.sock"),
+    hmp: join(dir, "qm.sock"),
+    guestAgent: join(dir, "qa.sock"),
+  };
+}
+
+/** Tells the tasks of one allocation apart in 4 hex digits, however long their names are. */
+function taskSuffix(task: string): string {
+  let hash = 0x811c9dc5;
+  for (const byte of Buffer.from(task)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
+  return `-${(hash & 0xffff).toString(16).padStart(4, "0")}`;
+}

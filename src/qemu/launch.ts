@@ -1,0 +1,40 @@
+/** Where a word of QEMU's command line comes from, for `explain` and for messages. */
+export type WordOrigin =
+  | { readonly kind: "emulator" }
+  /** We add it; `why` is one clause for people. */
+  | { readonly kind: "paddock"; readonly why: string }
+  /** An attribute of the job file: `config.accelerator`, `resources.memory`. */
+  | { readonly kind: "job"; readonly attribute: string }
+  /** `args[index]` of the job file; `note` when it was changed. */
+  | { readonly kind: "args"; readonly index: number; readonly note?: string };
+
+export interface Word {
+  readonly word: string;
+  readonly origin: WordOrigin;
+}
+
+/** One port forwarded from the host to the guest. */
+export interface Forward {
+  readonly label: string;
+  readonly protocol: "tcp" | "udp";
+  /** "" is every address of the host. */
+  readonly hostAddress: string;
+  readonly hostPort: number;
+  readonly guestPort: number;
+}
+
+/** The pure value that describes one QEMU process. */
+export interface LaunchPlan {
+  readonly argv: readonly Word[];
+  /** Absolute: the task directory. */
+  readonly cwd: string;
+  /** QEMU's whole environment; nothing of the agent's. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly forwards: readonly Forward[];
+  /** Descriptor numbers, in QEMU, of the checked boot disk; null when the job gave none. */
+  readonly disk: { readonly readWrite: number; readonly readOnly: number } | null;
+  /** False when `args` bring a `-serial` of their own, with the word that did. */
+  readonly serial: { readonly ours: true } | { readonly ours: false; readonly because: string };
+  /** For people: what was changed or has no effect. */
+  readonly warnings: readonly string[];
+}

@@ -1,0 +1,16 @@
+import { runtimeKind } from "./kind.ts";
+
+/** Worker entries, by their path below `src/`; the build makes each an entry point of the binary. */
+export type WorkerEntry = "artifact/worker.ts";
+
+declare const PADDOCK_COMPILED: boolean | undefined;
+
+/**
+ * Starts a Worker. In the compiled binary an entry is found by its path relative to the common root of all entries; a URL made
+ * from `import.meta.url` would bake in the path of the machine that built it.
+ */
+export function startWorker(entry: WorkerEntry): Worker {
+  if (typeof PADDOCK_COMPILED !== "undefined" && PADDOCK_COMPILED) return new Worker(`./${entry}`);
+  const url = new URL(`../${entry}`, import.meta.url);
+  return runtimeKind === "bun" ? new Worker(url.href) : new Worker(url.href, { type: "module" });
+}
