@@ -1,0 +1,83 @@
+import type { Allocation } from "../allocation/allocation.ts";
+import type { Verdict } from "../constraint/check.ts";
+import type { ChangeSignal } from "../events/bus.ts";
+import type { Job } from "../job/job.ts";
+import type { Node } from "../node/node.ts";
+import type { LaunchPlan } from "../qemu/launch.ts";
+import type { Evaluation, JobRecord } from "../state/records.ts";
+
+/** A job as it was handed in. */
+export interface Submission {
+  readonly source: string;
+  readonly format: "hcl2" | "json";
+}
+
+export interface Registered {
+  readonly evaluation: Evaluation;
+  readonly job: JobRecord;
+  readonly warnings: readonly string[];
+  /** What was checked, failing or not. */
+  readonly verdicts: readonly Verdict[];
+}
+
+/**
+ * The use cases of the daemon: the only door through which the API reaches machines and records. Every method that finds nothing
+ * throws AppError `not_found` with Nomad's words where it has some.
+ */
+export interface Agent {
+  readonly node: Node;
+  /** Grows with every change of any record; blocking queries wait for it. */
+  readonly changes: ChangeSignal;
+
+  /**
+   * Places a job. The same job again changes nothing; a changed one replaces its allocation.
+   * @throws AppError `unplaceable` listing each failing constraint and the value found; `conflict`, `invalid`.
+   */
+  registerJob(
+    job: Job,
+    submission: Submission | null,
+    options: { readonly enforceIndex?: number | undefined },
+  ): Promise<Registered>;
+  /** Warnings and verdicts of a job without placing it. */
+  validateJob(job: Job): { readonly warnings: readonly string[]; readonly verdicts: readonly Verdict[] };
+  /** Stops a job; its record stays unless `purge`. */
+  deregisterJob(id: string, options: { readonly purge: boolean }): Promise<Evaluation>;
+  jobs(prefix: string): readonly JobRecord[];
+  job(id: string): JobRecord;
+
+  allocations(filter: { readonly prefix?: string; readonly jobId?: string }): readonly Allocation[];
+  allocation(id: string): Allocation;
+  /** The job as it was when this allocation was placed. */
+  allocationJob(allocation: Allocation): Job;
+  stopAllocation(id: string): Promise<Evaluation>;
+
+  evaluations(filter: { readonly jobId?: string }): readonly Evaluation[];
+  evaluation(id: string): Evaluation;
+
+  /** The command line of a machine's last start, word by word. */
+  launchPlan(allocationId: string, task: string): LaunchPlan;
+  /**
+   * A log of a task.
+   * @param origin offset counts from the start or back from the end, in bytes.
+   * @returns chunks as they come; ends at the end of the log unless `follow`, and then when the task is dead or `signal` aborts.
+   */
+  readLog(
+    allocationId: string,
+    task: string,
+    options: {
+      readonly type: "stdout" | "stderr";
+      readonly follow: boolean;
+      readonly origin: "start" | "end";
+      readonly offset: number;
+      readonly signal: AbortSignal;
+    },
+  ): AsyncIterable<LogChunk>;
+}
+
+export interface LogChunk {
+  /** Below the allocation directory: `alloc/logs/vm.stdout.0`. */
+  readonly file: string;
+  /** Where the data begins in that file, in bytes. */
+  readonly offset: number;
+  readonly data: Uint8Array;
+}

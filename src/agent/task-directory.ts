@@ -1,0 +1,25 @@
+import { chmodSync, mkdirSync } from "node:fs";
+import { dirname, join } from "node:path";
+import type { TaskDirs } from "../paths.ts";
+
+/** Makes the directories of an allocation and its task in Nomad's layout; those that exist stay as they are. */
+export function makeTaskDirectories(dirs: TaskDirs): void {
+  // Others may pass through to a path they know, but not list what is there.
+  mkdirSync(dirname(dirs.alloc), { recursive: true, mode: 0o711 });
+  for (const path of [
+    dirs.alloc,
+    dirs.shared,
+    dirs.logs,
+    join(dirs.shared, "data"),
+    join(dirs.shared, "tmp"),
+    dirs.task,
+    dirs.local,
+    dirs.tmp,
+  ]) {
+    mkdirSync(path, { recursive: true, mode: 0o755 });
+  }
+  for (const path of [dirs.secrets, dirs.machine]) {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+    chmodSync(path, 0o700);
+  }
+}

@@ -1,0 +1,105 @@
+import type { MachineState } from "./machine.ts";
+import type { TaskEvent } from "./task-event.ts";
+
+/** A host port given to an allocation for its life. */
+export interface AssignedPort {
+  readonly label: string;
+  /** 1 to 65535. */
+  readonly hostPort: number;
+  /** Guest port from `to`: 0 when unset. */
+  readonly to: number;
+  /** Address to bind, "" for every address. */
+  readonly hostAddress: string;
+  readonly static: boolean;
+}
+
+/** One placed copy of a group, as the store has it. It ends once and is never reused. */
+export interface Allocation {
+  readonly id: string;
+  /** Nomad's form `job.group[index]`. */
+  readonly name: string;
+  readonly index: number;
+  readonly jobId: string;
+  readonly jobVersion: number;
+  readonly group: string;
+  readonly evalId: string;
+  readonly nodeId: string;
+  readonly desired: "run" | "stop";
+  /** Why it is to stop, for people; "" while it is to run. */
+  readonly desiredDescription: string;
+  readonly ports: readonly AssignedPort[];
+  readonly tasks: Readonly<Record<string, TaskRecord>>;
+  /** Milliseconds since 1970. */
+  readonly createTime: number;
+  readonly modifyTime: number;
+  readonly createIndex: number;
+  readonly modifyIndex: number;
+}
+
+/** One task of an allocation: a virtual machine and what happened to it. */
+export interface TaskRecord {
+  readonly machine: MachineState;
+  /** The last ten, oldest first; the whole history is in the store. */
+  readonly events: readonly TaskEvent[];
+  readonly restarts: number;
+  /** Milliseconds since 1970; 0 before. */
+  readonly lastRestart: number;
+  readonly startedAt: number;
+  readonly finishedAt: number;
+  /** Progress of what is being fetched, for people who wait; not kept over an agent's restart. */
+  readonly progress?: FetchProgress | undefined;
+}
+
+export interface FetchProgress {
+  /** Without user info and query secrets. */
+  readonly source: string;
+  readonly bytes: number;
+  /** null when the server does not say. */
+  readonly total: number | null;
+  /** Bytes a second. */
+  readonly rate: number;
+}
+
+export type ClientStatus = "pending" | "running" | "complete" | "failed" | "lost";
+
+/** Nomad's task states. */
+export type TaskState = "pending" | "running" | "dead";
+
+export function taskState(machine: MachineState): TaskState {
+  switch (machine.kind) {
+    case "pending":
+    case "preparing":
+    case "starting":
+      return "pending";
+    case "running":
+      return hasAnswered(machine) ? "running" : "pending";
+    case "stopping":
+      return "running";
+    case "ended":
+      return "dead";
+  }
+}
+
+/** A machine runs once QEMU has answered: before that it may still refuse its command line. */
+function hasAnswered(machine: Extract<MachineState, { kind: "running" }>): boolean {
+  return machine.guest !== "unknown" || machine.adopted;
+}
+
+/** Whether a task's end counts as a failure in Nomad's sense. */
+export function taskFailed(machine: MachineState): boolean {
+  return machine.kind === "ended" && machine.ending.failed;
+}
+
+/** The status of an allocation as Nomad derives it from its tasks. */
+export function clientStatus(allocation: Allocation): ClientStatus {
+  const machines = Object.values(allocation.tasks).map((task) => task.machine);
+  if (machines.some((machine) => taskState(machine) === "running")) return "running";
+  if (machines.some((machine) => machine.kind !== "ended")) return "pending";
+  if (machines.some((machine) => machine.kind === "ended" && machine.ending.reason === "lost")) return "lost";
+  return machines.some(taskFailed) ? "failed" : "complete";
+}
+
+/** True once nothing of an allocation runs or will run. */
+export function isTerminal(allocation: Allocation): boolean {
+  return Object.values(allocation.tasks).every((task) => task.machine.kind === "ended");
+}

@@ -1,0 +1,87 @@
+import type { Ending } from "./ending.ts";
+import type { LadderTry, Rung, StopOrder } from "./ladder.ts";
+
+/** What tells one process of this host from every other, also after its pid was given away again. */
+export interface ProcessIdentity {
+  /** `/proc/sys/kernel/random/boot_id`. */
+  readonly bootId: string;
+  readonly pid: number;
+  /** Clock ticks after boot, field 22 of `/proc/PID/stat`. */
+  readonly startTime: number;
+}
+
+/**
+ * What QEMU says of the guest (`query-status`), in its own words; `unknown` until it answered, `unreachable` while the monitor is
+ * not connected.
+ */
+export type GuestStatus = string;
+
+/** A machine that has a process, or had one when the agent last looked. */
+export interface Live {
+  /** Counts the starts of this task from 1; names its journal and status file. */
+  readonly generation: number;
+  readonly identity: ProcessIdentity;
+  /** Milliseconds since 1970. */
+  readonly startedAt: number;
+  readonly guest: GuestStatus;
+  /** Reason of the first SHUTDOWN event; the first cause of an end wins. */
+  readonly shutdown: string | null;
+  /** True when a former agent had started it. */
+  readonly adopted: boolean;
+}
+
+/** The life of one virtual machine: each state has only the fields that are valid in it. */
+export type MachineState =
+  /** Recorded, nothing done yet. */
+  | { readonly kind: "pending" }
+  /** Directories, artifacts, image and ports; can be cancelled, no process exists. */
+  | { readonly kind: "preparing"; readonly generation: number; readonly cancelled: StopOrder | null }
+  /** The intent is on disk; a process may exist. */
+  | { readonly kind: "starting"; readonly generation: number; readonly since: number; readonly stop: StopOrder | null }
+  | ({ readonly kind: "running" } & Live)
+  | ({ readonly kind: "stopping"; readonly order: StopOrder; readonly tries: readonly LadderTry[] } & Live)
+  | { readonly kind: "ended"; readonly generation: number; readonly ending: Ending };
+
+export type MachineStateKind = MachineState["kind"];
+export const MACHINE_STATES = [
+  "pending",
+  "preparing",
+  "starting",
+  "running",
+  "stopping",
+  "ended",
+] as const satisfies readonly MachineStateKind[];
+
+/** What can happen to a machine; every event carries the time it was noticed, in milliseconds since 1970. */
+export type MachineEvent =
+  | { readonly kind: "begin"; readonly at: number }
+  | { readonly kind: "prepared"; readonly at: number }
+  | { readonly kind: "prepare_failed"; readonly at: number; readonly ending: Ending }
+  | { readonly kind: "spawned"; readonly at: number; readonly identity: ProcessIdentity }
+  | { readonly kind: "start_failed"; readonly at: number; readonly ending: Ending }
+  | { readonly kind: "adopted"; readonly at: number; readonly identity: ProcessIdentity }
+  | { readonly kind: "guest_status"; readonly at: number; readonly status: GuestStatus }
+  | { readonly kind: "shutdown_seen"; readonly at: number; readonly reason: string }
+  | { readonly kind: "stop_requested"; readonly at: number; readonly order: StopOrder }
+  /** The next rung of the ladder may be due. */
+  | { readonly kind: "tick"; readonly at: number }
+  /** What came of a rung that was tried. */
+  | { readonly kind: "rung_answered"; readonly at: number; readonly rung: Rung; readonly answer: string }
+  /** The process is gone and its evidence was read. */
+  | { readonly kind: "gone"; readonly at: number; readonly ending: Ending };
+
+export type MachineEventKind = MachineEvent["kind"];
+export const MACHINE_EVENTS = [
+  "begin",
+  "prepared",
+  "prepare_failed",
+  "spawned",
+  "start_failed",
+  "adopted",
+  "guest_status",
+  "shutdown_seen",
+  "stop_requested",
+  "tick",
+  "rung_answered",
+  "gone",
+] as const satisfies readonly MachineEventKind[];

@@ -1,0 +1,348 @@
+import { formatDuration, MILLISECOND } from "../base/units.ts";
+import type { Ending, StopReceipt } from "./ending.ts";
+import { forceBegins, type LadderTry, nextStep, type Rung, rungText, type StopOrder } from "./ladder.ts";
+import type { GuestStatus, Live, MachineEvent, MachineEventKind, MachineState, MachineStateKind } from "./machine.ts";
+import type { TaskEvent, TaskEventType } from "./task-event.ts";
+
+/** What the supervisor is to do; a value, so that what is decided can be tested without a process. */
+export type MachineEffect =
+  /** Fetch, check and plan; answers `prepared` or `prepare_failed`. */
+  | { readonly kind: "prepare"; readonly generation: number }
+  | { readonly kind: "cancel_prepare" }
+  /** Spawn; answers `spawned` or `start_failed`. */
+  | { readonly kind: "launch"; readonly generation: number }
+  /** Hold the monitor and wait for the process to go; answers `guest_status`, `shutdown_seen`, `gone`. */
+  | { readonly kind: "watch" }
+  /** Try a rung; answers `rung_answered`. */
+  | { readonly kind: "climb"; readonly rung: Rung }
+  /** Send `tick` at this time, in milliseconds since 1970; replaces an earlier one. */
+  | { readonly kind: "wake"; readonly at: number }
+  /** Add to the task's history. */
+  | { readonly kind: "report"; readonly event: TaskEvent }
+  /** Remove sockets, close descriptors and timers. */
+  | { readonly kind: "clean_up" };
+
+export interface Step {
+  readonly state: MachineState;
+  readonly effects: readonly MachineEffect[];
+}
+
+type StateOf<K extends MachineStateKind> = Extract<MachineState, { kind: K }>;
+type EventOf<K extends MachineEventKind> = Extract<MachineEvent, { kind: K }>;
+
+/** What a pair of state and event leads to: a step, nothing for a stated reason, or a fault of this program. */
+type Cell<S extends MachineStateKind, E extends MachineEventKind> =
+  | ((state: StateOf<S>, event: EventOf<E>) => Step)
+  | { readonly ignore: string }
+  | "bug";
+
+type Table = { readonly [S in MachineStateKind]: { readonly [E in MachineEventKind]: Cell<S, E> } };
+
+/** How long a QEMU that has said SHUTDOWN may live on before it is told to quit (`-no-shutdown`), in milliseconds. */
+const LINGER = 1_000;
+/** How often a process that not even SIGKILL ended is looked at, in milliseconds. */
+const UNKILLABLE_LOOK = 5_000;
+
+const notYet = { ignore: "no process exists yet" } as const;
+const over = { ignore: "the first end wins, later ones are consequences" } as const;
+
+const table: Table = {
+  pending: {
+    begin: () => ({
+      state: { kind: "preparing", generation: 1, cancelled: null },
+      effects: [{ kind: "prepare", generation: 1 }],
+    }),
+    stop_requested: (_, { at, order }) => end(1, neverStarted(at, order), at),
+    tick: notYet,
+    prepared: "bug",
+    prepare_failed: "bug",
+    spawned: "bug",
+    start_failed: "bug",
+    adopted: "bug",
+    guest_status: "bug",
+    shutdown_seen: "bug",
+    rung_answered: "bug",
+    gone: "bug",
+  },
+  preparing: {
+    // After an agent's restart: nothing was spawned, so what was under way is done again.
+    begin: (state, { at }) =>
+      state.cancelled === null
+        ? { state, effects: [{ kind: "prepare", generation: state.generation }] }
+        : end(state.generation, neverStarted(at, state.cancelled), at),
+    prepared: (state, { at }) =>
+      state.cancelled === null
+        ? {
+            state: { kind: "starting", generation: state.generation, since: at, stop: null },
+            effects: [{ kind: "launch", generation: state.generation }],
+          }
+        : end(state.generation, neverStarted(at, state.cancelled), at),
+    prepare_failed: (state, { at, ending }) =>
+      end(state.generation, state.cancelled === null ? ending : neverStarted(at, state.cancelled), at),
+    stop_requested: (state, { order }) =>
+      state.cancelled === null
+        ? { state: { ...state, cancelled: order }, effects: [{ kind: "cancel_prepare" }] }
+        : { state, effects: [] },
+    tick: notYet,
+    spawned: "bug",
+    start_failed: "bug",
+    adopted: "bug",
+    guest_status: "bug",
+    shutdown_seen: "bug",
+    rung_answered: "bug",
+    gone: "bug",
+  },
+  starting: {
+    // After an agent's restart, when it is certain that the spawn never happened.
+    begin: (state, { at }) =>
+      state.stop === null
+        ? {
+            state: { kind: "preparing", generation: state.generation + 1, cancelled: null },
+            effects: [{ kind: "prepare", generation: state.generation + 1 }],
+          }
+        : end(state.generation, neverStarted(at, state.stop), at),
+    spawned: (state, { at, identity }) => goLive(state, { identity, at, adopted: false }),
+    adopted: (state, { at, identity }) => goLive(state, { identity, at, adopted: true }),
+    start_failed: (state, { at, ending }) => end(state.generation, ending, at),
+    gone: (state, { at, ending }) => end(state.generation, ending, at),
+    stop_requested: (state, { order }) => ({ state: { ...state, stop: state.stop ?? order }, effects: [] }),
+    tick: { ignore: "the ladder begins when the process is known" },
+    prepared: "bug",
+    prepare_failed: "bug",
+    guest_status: "bug",
+    shutdown_seen: "bug",
+    rung_answered: "bug",
+  },
+  running: {
+    guest_status: (state, { at, status }) => ({
+      state: { ...state, guest: status },
+      effects: state.guest === "unknown" && !state.adopted ? [started(state, at)] : [],
+    }),
+    shutdown_seen: (state, { at, reason }) => ({
+      state: { ...state, shutdown: state.shutdown ?? reason },
+      effects: [{ kind: "wake", at: at + LINGER }],
+    }),
+    stop_requested: (state, { at, order }) => beginStop(state, order, at),
+    tick: (state, { at }) => (state.shutdown === null ? { state, effects: [] } : beginStop(state, lingering(at), at)),
+    adopted: (state, { identity }) => ({ state: { ...state, identity, adopted: true }, effects: [{ kind: "watch" }] }),
+    gone: (state, { at, ending }) => end(state.generation, ending, at, [], state.guest === "unknown" && !state.adopted),
+    rung_answered: "bug",
+    begin: "bug",
+    prepared: "bug",
+    prepare_failed: "bug",
+    spawned: "bug",
+    start_failed: "bug",
+  },
+  stopping: {
+    tick: (state, { at }) => climb(state, at),
+    rung_answered: (state, { rung, answer }) => ({
+      state: { ...state, tries: withAnswer(state.tries, rung, answer) },
+      effects: [],
+    }),
+    guest_status: (state, { status }) => ({ state: { ...state, guest: status }, effects: [] }),
+    shutdown_seen: (state, { reason }) => ({ state: { ...state, shutdown: state.shutdown ?? reason }, effects: [] }),
+    stop_requested: { ignore: "it is being stopped already and keeps its first deadline" },
+    adopted: (state, { at, identity }) => ({
+      state: { ...state, identity, adopted: true },
+      effects: [{ kind: "watch" }, { kind: "wake", at }],
+    }),
+    gone: (state, { at, ending }) => endStopped(state, ending, at),
+    begin: "bug",
+    prepared: "bug",
+    prepare_failed: "bug",
+    spawned: "bug",
+    start_failed: "bug",
+  },
+  ended: {
+    tick: over,
+    guest_status: over,
+    shutdown_seen: over,
+    rung_answered: over,
+    gone: over,
+    stop_requested: { ignore: "it has ended already" },
+    begin: "bug",
+    prepared: "bug",
+    prepare_failed: "bug",
+    spawned: "bug",
+    start_failed: "bug",
+    adopted: "bug",
+  },
+};
+
+/**
+ * Moves a machine: pure and total over every pair of state and event.
+ * @throws Error for a pair that no right program produces.
+ */
+export function step(state: MachineState, event: MachineEvent): Step {
+  const cell = table[state.kind][event.kind] as Cell<MachineStateKind, MachineEventKind>;
+  if (cell === "bug") throw new Error(`machine in state ${state.kind} cannot take event ${event.kind}`);
+  if (typeof cell === "function") return cell(state as never, event as never);
+  return { state, effects: [] };
+}
+
+/** Why a pair changes nothing, or undefined when it does something or must not happen. */
+export function ignoredBecause(state: MachineStateKind, event: MachineEventKind): string | undefined {
+  const cell = table[state][event] as Cell<MachineStateKind, MachineEventKind>;
+  return typeof cell === "object" ? cell.ignore : undefined;
+}
+
+function goLive(state: StateOf<"starting">, found: { identity: Live["identity"]; at: number; adopted: boolean }): Step {
+  const live: Live = {
+    generation: state.generation,
+    identity: found.identity,
+    startedAt: found.adopted ? state.since : found.at,
+    guest: "unknown",
+    shutdown: null,
+    adopted: found.adopted,
+  };
+  const effects: MachineEffect[] = [{ kind: "watch" }];
+  if (state.stop === null) return { state: { kind: "running", ...live }, effects };
+  const stopping = beginStop({ kind: "running", ...live }, state.stop, found.at);
+  return { state: stopping.state, effects: [...effects, ...stopping.effects] };
+}
+
+/** Said when QEMU first answered: before that it may still refuse its command line. */
+function started(live: Live, at: number): MachineEffect {
+  return report("Started", at, "Task started by client", { pid: String(live.identity.pid) });
+}
+
+function lingering(at: number): StopOrder {
+  return { cause: "guest shut down", requestedAt: at, graceful: false, shutdownDelay: 0, killTimeout: 0 };
+}
+
+/** In these states of QEMU no guest runs that could hear the button. */
+const DEAF_STATUSES: readonly GuestStatus[] = ["prelaunch", "inmigrate", "shutdown", "guest-panicked"];
+
+function beginStop(state: StateOf<"running">, asked: StopOrder, at: number): Step {
+  const order = DEAF_STATUSES.includes(state.guest) ? { ...asked, graceful: false } : asked;
+  const patience = formatDuration((order.shutdownDelay + (order.graceful ? order.killTimeout : 0)) * MILLISECOND);
+  const how = order.graceful
+    ? `pressing the power button; force begins after ${patience}`
+    : asked.graceful
+      ? `no guest runs (${state.guest}); QEMU is told to quit`
+      : "without asking the guest; QEMU is told to quit";
+  return {
+    state: { ...state, kind: "stopping", order, tries: [] },
+    effects: [report("Killing", at, `Stopping (${order.cause}): ${how}`, { cause: order.cause }), { kind: "wake", at }],
+  };
+}
+
+function climb(state: StateOf<"stopping">, at: number): Step {
+  const next = nextStep(state.order, state.tries, at);
+  switch (next.kind) {
+    case "wait":
+      return { state, effects: [{ kind: "wake", at: next.until }] };
+    case "try": {
+      const tries = [...state.tries, { rung: next.rung, at, answer: null }];
+      return {
+        state: { ...state, tries },
+        effects: [
+          { kind: "climb", rung: next.rung },
+          { kind: "wake", at: at + 1 },
+        ],
+      };
+    }
+    case "exhausted": {
+      const first = state.guest !== "unkillable";
+      const message =
+        "SIGKILL did not end the process: it is in uninterruptible sleep in the kernel, often a dead disk or NFS server";
+      return {
+        state: { ...state, guest: "unkillable" },
+        effects: [...(first ? [report("Killing", at, message)] : []), { kind: "wake", at: at + UNKILLABLE_LOOK }],
+      };
+    }
+  }
+}
+
+function withAnswer(tries: readonly LadderTry[], rung: Rung, answer: string): readonly LadderTry[] {
+  const index = tries.findIndex((entry) => entry.rung === rung && entry.answer === null);
+  return tries.map((entry, at) => (at === index ? { ...entry, answer } : entry));
+}
+
+function endStopped(state: StateOf<"stopping">, ending: Ending, at: number): Step {
+  const stop: StopReceipt = {
+    order: state.order,
+    tries: state.tries,
+    rung: workingRung(state.tries, ending),
+    took: at - state.order.requestedAt,
+  };
+  const forced = stop.rung !== null && stop.rung !== "powerdown" && state.order.graceful;
+  const hint = forced ? forcedHint(state) : stop.rung === null ? ending.hint : null;
+  const killed: Ending = { ...ending, failed: false, stop, hint };
+  const by = stop.rung === null ? "ended by itself" : `ended by ${rungText(stop.rung)}`;
+  return end(state.generation, killed, at, [
+    report(
+      "Killed",
+      at,
+      `Task successfully killed: ${by} after ${formatDuration(Math.round(stop.took) * MILLISECOND)}`,
+    ),
+  ]);
+}
+
+/** Which rung did it, by what QEMU gave as the reason: a power-off by the guest is the button's, `quit` is quit's. */
+function workingRung(tries: readonly LadderTry[], ending: Ending): Rung | null {
+  const tried = (rung: Rung): Rung | null => (tries.some((entry) => entry.rung === rung) ? rung : null);
+  switch (ending.reason) {
+    case "guest-shutdown":
+    case "guest-reset":
+    case "guest-panic":
+      return tried("powerdown");
+    case "host-qmp-quit":
+      return tried("quit");
+    case "host-signal":
+      return tried("SIGTERM");
+    case "killed":
+      return tried("SIGKILL");
+    default:
+      return tries.at(-1)?.rung ?? null;
+  }
+}
+
+function forcedHint(state: StateOf<"stopping">): string {
+  const presses = state.tries.filter((entry) => entry.rung === "powerdown").length;
+  const patience = formatDuration((forceBegins(state.order) - state.order.requestedAt) * MILLISECOND);
+  return `the guest did not power off within ${patience} after ${presses} presses of the power button: it may have no ACPI handler (install acpid or qemu-guest-agent in it), or needs a longer kill_timeout`;
+}
+
+function neverStarted(at: number, order: StopOrder): Ending {
+  return {
+    reason: "not-started",
+    failed: false,
+    exitCode: null,
+    signal: 0,
+    at,
+    message: `stopped before it started (${order.cause})`,
+    hint: null,
+    stop: { order, tries: [], rung: null, took: at - order.requestedAt },
+  };
+}
+
+function end(
+  generation: number,
+  ending: Ending,
+  at: number,
+  more: readonly MachineEffect[] = [],
+  neverAnswered = false,
+): Step {
+  const effects: MachineEffect[] = [{ kind: "clean_up" }];
+  if (ending.reason !== "not-started") {
+    const type = neverAnswered && ending.reason === "qemu-error" ? "Driver Failure" : "Terminated";
+    effects.push(
+      report(type, at, ending.message, {
+        exit_code: ending.exitCode === null ? "unknown" : String(ending.exitCode),
+        signal: String(ending.signal),
+        reason: ending.reason,
+      }),
+    );
+  }
+  return { state: { kind: "ended", generation, ending }, effects: [...effects, ...more] };
+}
+
+function report(
+  type: TaskEventType,
+  time: number,
+  message: string,
+  details: Readonly<Record<string, string>> = {},
+): Extract<MachineEffect, { kind: "report" }> {
+  return { kind: "report", event: { type, time, message, details, failsTask: false } };
+}

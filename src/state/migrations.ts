@@ -1,0 +1,30 @@
+/**
+ * The store's schema, one entry a version, in order; an entry that was released is never changed. Records are JSON in the words
+ * of our types; columns exist for what is looked up by.
+ */
+export const MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE jobs (id TEXT PRIMARY KEY, record TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE job_versions (
+    id TEXT NOT NULL, version INTEGER NOT NULL, record TEXT NOT NULL, PRIMARY KEY (id, version)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE allocations (
+    id TEXT PRIMARY KEY, job_id TEXT NOT NULL, create_index INTEGER NOT NULL, terminal INTEGER NOT NULL, record TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX allocations_by_job ON allocations (job_id, create_index);
+  CREATE INDEX allocations_alive ON allocations (terminal) WHERE terminal = 0;
+  CREATE TABLE task_events (
+    seq INTEGER PRIMARY KEY, allocation_id TEXT NOT NULL, task TEXT NOT NULL, time INTEGER NOT NULL, record TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX task_events_by_task ON task_events (allocation_id, task, seq);
+  CREATE TABLE launches (
+    allocation_id TEXT NOT NULL, task TEXT NOT NULL, generation INTEGER NOT NULL, plan TEXT NOT NULL,
+    PRIMARY KEY (allocation_id, task, generation)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE evaluations (
+    id TEXT PRIMARY KEY, job_id TEXT NOT NULL, create_index INTEGER NOT NULL, record TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX evaluations_by_job ON evaluations (job_id, create_index);
+  `,
+];

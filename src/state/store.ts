@@ -1,0 +1,209 @@
+import type { DatabaseSync, SQLInputValue } from "node:sqlite";
+import { type Allocation, isTerminal } from "../allocation/allocation.ts";
+import type { TaskEvent } from "../allocation/task-event.ts";
+import type { LaunchPlan } from "../qemu/launch.ts";
+import { openDatabase } from "./database.ts";
+import type { Evaluation, JobRecord } from "./records.ts";
+
+/** What the agent remembers. Every write is on disk when the call returns. */
+export interface Store {
+  fact(name: string): string | undefined;
+  setFact(name: string, value: string): void;
+
+  job(id: string): JobRecord | undefined;
+  /** Sorted by id. */
+  jobs(prefix: string): JobRecord[];
+  jobVersion(id: string, version: number): JobRecord | undefined;
+  /** Newest first. */
+  jobVersions(id: string): JobRecord[];
+  putJob(record: JobRecord): void;
+  /** Forgets a job; its versions stay because its allocations refer to them. */
+  deleteJob(id: string): void;
+
+  allocation(id: string): Allocation | undefined;
+  /** Oldest first. */
+  allocations(filter: { readonly prefix?: string; readonly jobId?: string }): Allocation[];
+  /** Those that have not ended. */
+  liveAllocations(): Allocation[];
+  putAllocation(allocation: Allocation): void;
+
+  appendEvent(allocationId: string, task: string, event: TaskEvent): void;
+  /** The whole history, oldest first. */
+  events(allocationId: string, task: string): TaskEvent[];
+
+  putLaunch(allocationId: string, task: string, generation: number, plan: LaunchPlan): void;
+  /** The plan of the last start. */
+  lastLaunch(allocationId: string, task: string): LaunchPlan | undefined;
+
+  putEvaluation(evaluation: Evaluation): void;
+  evaluation(id: string): Evaluation | undefined;
+  /** Oldest first. */
+  evaluations(filter: { readonly jobId?: string }): Evaluation[];
+
+  /** Runs `work` so that all its writes are kept or none. */
+  transaction<T>(work: () => T): T;
+  close(): void;
+}
+
+/** @throws AppError `conflict` or `internal`, see `openDatabase`. */
+export function openStore(path: string): Store {
+  const database = openDatabase(path);
+  const rows = createRows(database);
+  return {
+    fact: (name) => rows.text("SELECT value AS record FROM facts WHERE name = ?", name),
+    setFact: (name, value) => rows.run("INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)", name, value),
+    ...jobTable(rows, database),
+    ...allocationTable(rows),
+    ...evaluationTable(rows),
+    transaction: (work) => inTransaction(database, work),
+    close: () => database.close(),
+  };
+}
+
+interface Rows {
+  run(sql: string, ...values: SQLInputValue[]): void;
+  text(sql: string, ...values: SQLInputValue[]): string | undefined;
+  one<T>(sql: string, ...values: SQLInputValue[]): T | undefined;
+  all<T>(sql: string, ...values: SQLInputValue[]): T[];
+}
+
+function createRows(database: DatabaseSync): Rows {
+  const statements = new Map<string, ReturnType<DatabaseSync["prepare"]>>();
+  const prepare = (sql: string): ReturnType<DatabaseSync["prepare"]> => {
+    const known = statements.get(sql);
+    if (known !== undefined) return known;
+    const statement = database.prepare(sql);
+    statements.set(sql, statement);
+    return statement;
+  };
+  const text = (sql: string, ...values: SQLInputValue[]): string | undefined =>
+    (prepare(sql).get(...values) as { record: string } | undefined)?.record;
+  return {
+    run: (sql, ...values) => void prepare(sql).run(...values),
+    text,
+    one: <T>(sql: string, ...values: SQLInputValue[]) => {
+      const found = text(sql, ...values);
+      return found === undefined ? undefined : (JSON.parse(found) as T);
+    },
+    all: <T>(sql: string, ...values: SQLInputValue[]) =>
+      (prepare(sql).all(...values) as { record: string }[]).map((row) => JSON.parse(row.record) as T),
+  };
+}
+
+function jobTable(rows: Rows, database: DatabaseSync) {
+  return {
+    job: (id: string) => rows.one<JobRecord>("SELECT record FROM jobs WHERE id = ?", id),
+    jobs: (prefix: string) =>
+      rows.all<JobRecord>("SELECT record FROM jobs WHERE substr(id, 1, length(?1)) = ?1 ORDER BY id", prefix),
+    jobVersion: (id: string, version: number) =>
+      rows.one<JobRecord>("SELECT record FROM job_versions WHERE id = ? AND version = ?", id, version),
+    jobVersions: (id: string) =>
+      rows.all<JobRecord>("SELECT record FROM job_versions WHERE id = ? ORDER BY version DESC", id),
+    putJob: (record: JobRecord) => {
+      const text = JSON.stringify(record);
+      inTransaction(database, () => {
+        rows.run("INSERT OR REPLACE INTO jobs (id, record) VALUES (?, ?)", record.job.id, text);
+        rows.run(
+          "INSERT OR REPLACE INTO job_versions (id, version, record) VALUES (?, ?, ?)",
+          record.job.id,
+          record.version,
+          text,
+        );
+      });
+    },
+    deleteJob: (id: string) => rows.run("DELETE FROM jobs WHERE id = ?", id),
+  };
+}
+
+function allocationTable(rows: Rows) {
+  return {
+    allocation: (id: string) => rows.one<Allocation>("SELECT record FROM allocations WHERE id = ?", id),
+    allocations: ({ prefix, jobId }: { readonly prefix?: string; readonly jobId?: string }) =>
+      jobId === undefined
+        ? rows.all<Allocation>(
+            "SELECT record FROM allocations WHERE substr(id, 1, length(?1)) = ?1 ORDER BY create_index, id",
+            prefix ?? "",
+          )
+        : rows.all<Allocation>(
+            "SELECT record FROM allocations WHERE job_id = ?2 AND substr(id, 1, length(?1)) = ?1 ORDER BY create_index, id",
+            prefix ?? "",
+            jobId,
+          ),
+    liveAllocations: () =>
+      rows.all<Allocation>("SELECT record FROM allocations WHERE terminal = 0 ORDER BY create_index, id"),
+    putAllocation: (allocation: Allocation) =>
+      rows.run(
+        "INSERT OR REPLACE INTO allocations (id, job_id, create_index, terminal, record) VALUES (?, ?, ?, ?, ?)",
+        allocation.id,
+        allocation.jobId,
+        allocation.createIndex,
+        isTerminal(allocation) ? 1 : 0,
+        JSON.stringify(allocation),
+      ),
+    appendEvent: (allocationId: string, task: string, event: TaskEvent) =>
+      rows.run(
+        "INSERT INTO task_events (allocation_id, task, time, record) VALUES (?, ?, ?, ?)",
+        allocationId,
+        task,
+        Math.round(event.time),
+        JSON.stringify(event),
+      ),
+    events: (allocationId: string, task: string) =>
+      rows.all<TaskEvent>(
+        "SELECT record FROM task_events WHERE allocation_id = ? AND task = ? ORDER BY seq",
+        allocationId,
+        task,
+      ),
+    putLaunch: (allocationId: string, task: string, generation: number, plan: LaunchPlan) =>
+      rows.run(
+        "INSERT OR REPLACE INTO launches (allocation_id, task, generation, plan) VALUES (?, ?, ?, ?)",
+        allocationId,
+        task,
+        generation,
+        JSON.stringify(plan),
+      ),
+    lastLaunch: (allocationId: string, task: string) =>
+      rows.one<LaunchPlan>(
+        "SELECT plan AS record FROM launches WHERE allocation_id = ? AND task = ? ORDER BY generation DESC LIMIT 1",
+        allocationId,
+        task,
+      ),
+  };
+}
+
+function evaluationTable(rows: Rows) {
+  return {
+    putEvaluation: (evaluation: Evaluation) =>
+      rows.run(
+        "INSERT OR REPLACE INTO evaluations (id, job_id, create_index, record) VALUES (?, ?, ?, ?)",
+        evaluation.id,
+        evaluation.jobId,
+        evaluation.createIndex,
+        JSON.stringify(evaluation),
+      ),
+    evaluation: (id: string) => rows.one<Evaluation>("SELECT record FROM evaluations WHERE id = ?", id),
+    evaluations: ({ jobId }: { readonly jobId?: string }) =>
+      jobId === undefined
+        ? rows.all<Evaluation>("SELECT record FROM evaluations ORDER BY create_index, id")
+        : rows.all<Evaluation>("SELECT record FROM evaluations WHERE job_id = ? ORDER BY create_index, id", jobId),
+  };
+}
+
+const depths = new WeakMap<DatabaseSync, number>();
+
+function inTransaction<T>(database: DatabaseSync, work: () => T): T {
+  const depth = depths.get(database) ?? 0;
+  if (depth > 0) return work();
+  database.exec("BEGIN IMMEDIATE");
+  depths.set(database, 1);
+  try {
+    const result = work();
+    database.exec("COMMIT");
+    return result;
+  } catch (error) {
+    database.exec("ROLLBACK");
+    throw error;
+  } finally {
+    depths.set(database, 0);
+  }
+}

@@ -1,0 +1,349 @@
+import { closeSync } from "node:fs";
+import type { Allocation, FetchProgress, TaskRecord } from "../allocation/allocation.ts";
+import type { Ending } from "../allocation/ending.ts";
+import { judgeEnding } from "../allocation/judge.ts";
+import type { Rung } from "../allocation/ladder.ts";
+import type { MachineEvent, MachineState } from "../allocation/machine.ts";
+import { type MachineEffect, step } from "../allocation/step.ts";
+import { appendEvent, type TaskEvent } from "../allocation/task-event.ts";
+import type { Clock } from "../base/clock.ts";
+import { AppError, errorText } from "../base/errors.ts";
+import type { Log } from "../base/log.ts";
+import type { CheckedImage } from "../image/checked.ts";
+import type { AgentDirs } from "../paths.ts";
+import type { LaunchPlan } from "../qemu/launch.ts";
+import type { Child } from "../runtime/spawn.ts";
+import type { Recorder } from "../state/recorder.ts";
+import type { Store } from "../state/store.ts";
+import { gatherEvidence } from "./evidence.ts";
+import { launchMachine, removeSockets } from "./launch.ts";
+import { type MachinePlace, placeOf } from "./machine-place.ts";
+import { signalProcess } from "./signal.ts";
+import { Watch } from "./watch.ts";
+
+/** Everything a machine needs to be spawned; whoever holds it closes the image. */
+export interface Prepared {
+  readonly plan: LaunchPlan;
+  readonly image: CheckedImage;
+}
+
+/** Fetches, checks and plans. @throws PrepareError when the machine cannot be started. */
+export type Prepare = (request: {
+  readonly allocation: Allocation;
+  readonly task: string;
+  readonly place: MachinePlace;
+  readonly signal: AbortSignal;
+  readonly report: (event: TaskEvent) => void;
+  readonly onProgress: (progress: FetchProgress | undefined) => void;
+}) => Promise<Prepared>;
+
+export interface ActorContext {
+  readonly dirs: AgentDirs;
+  readonly store: Store;
+  readonly recorder: Recorder;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly bootId: string;
+  readonly prepare: Prepare;
+  /** Called after an allocation has nothing running any more. */
+  readonly onTerminal: (allocation: Allocation) => void;
+}
+
+/** What the actor holds of a machine beside its record. */
+interface Hands {
+  preparing: AbortController | null;
+  prepared: Prepared | null;
+  child: Child | null;
+  watch: Watch | null;
+  cancelWake: () => void;
+  progress: FetchProgress | undefined;
+}
+
+/** Owns the machines of one allocation: takes events one after the other, persists what they lead to, then acts. */
+export class AllocationActor {
+  #allocation: Allocation;
+  readonly #context: ActorContext;
+  readonly #hands = new Map<string, Hands>();
+  readonly #mailbox: { task: string; event: MachineEvent }[] = [];
+  #draining = false;
+  #closed = false;
+
+  constructor(allocation: Allocation, context: ActorContext) {
+    this.#allocation = allocation;
+    this.#context = context;
+    for (const task of Object.keys(allocation.tasks)) {
+      this.#hands.set(task, {
+        preparing: null,
+        prepared: null,
+        child: null,
+        watch: null,
+        cancelWake: () => undefined,
+        progress: undefined,
+      });
+    }
+  }
+
+  get allocation(): Allocation {
+    return this.#allocation;
+  }
+
+  /** The record with what is known only while the agent runs. */
+  snapshot(): Allocation {
+    const tasks = Object.entries(this.#allocation.tasks).map(([name, record]) => {
+      const progress = this.#hands.get(name)?.progress;
+      return [name, progress === undefined ? record : { ...record, progress }] as const;
+    });
+    return { ...this.#allocation, tasks: Object.fromEntries(tasks) };
+  }
+
+  /** Puts an event into the mailbox; it is handled before this returns unless one is being handled. */
+  send(task: string, event: MachineEvent): void {
+    if (this.#closed) return;
+    this.#mailbox.push({ task, event });
+    if (this.#draining) return;
+    this.#draining = true;
+    try {
+      for (let next = this.#mailbox.shift(); next !== undefined; next = this.#mailbox.shift()) {
+        this.#handle(next.task, next.event);
+      }
+    } finally {
+      this.#draining = false;
+    }
+  }
+
+  /** Changes what the allocation is meant to be. */
+  setDesired(desired: Allocation["desired"], desiredDescription: string): void {
+    this.#save({ ...this.#allocation, desired, desiredDescription }, []);
+  }
+
+  /** Lets go of every machine without touching it; the agent is about to end. */
+  close(): void {
+    this.#closed = true;
+    for (const hands of this.#hands.values()) {
+      hands.cancelWake();
+      hands.watch?.close();
+      hands.preparing?.abort();
+      releaseImage(hands);
+      hands.child?.unref();
+    }
+  }
+
+  #handle(task: string, event: MachineEvent): void {
+    const record = this.#allocation.tasks[task];
+    if (record === undefined) throw new Error(`allocation ${this.#allocation.id} has no task ${task}`);
+    const { state, effects } = step(record.machine, event);
+    const reports = effects.flatMap((effect) => (effect.kind === "report" ? [effect.event] : []));
+    if (state !== record.machine || reports.length > 0) this.#saveTask(task, record, state, reports);
+    for (const effect of effects) this.#perform(task, state, effect);
+    if (state.kind === "ended" && record.machine.kind !== "ended") {
+      this.#context.log.info("machine ended", { task, reason: state.ending.reason, message: state.ending.message });
+      this.#context.onTerminal(this.#allocation);
+    }
+  }
+
+  #saveTask(task: string, record: TaskRecord, machine: MachineState, reports: readonly TaskEvent[]): void {
+    const events = reports.reduce(appendEvent, record.events);
+    const next: TaskRecord = {
+      ...record,
+      machine,
+      events,
+      startedAt: machine.kind === "running" || machine.kind === "stopping" ? machine.startedAt : record.startedAt,
+      finishedAt: machine.kind === "ended" ? machine.ending.at : 0,
+    };
+    const allocation = { ...this.#allocation, tasks: { ...this.#allocation.tasks, [task]: next } };
+    this.#save(
+      allocation,
+      reports.map((event) => ({ task, event })),
+    );
+  }
+
+  #save(allocation: Allocation, reports: readonly { task: string; event: TaskEvent }[]): void {
+    const { recorder, store, clock } = this.#context;
+    this.#allocation = recorder.record((modifyIndex) => {
+      const saved = { ...allocation, modifyIndex, modifyTime: clock.now() };
+      store.putAllocation(saved);
+      for (const { task, event } of reports) store.appendEvent(allocation.id, task, event);
+      return saved;
+    });
+  }
+
+  /** Adds to a task's history without changing its state. */
+  #report(task: string, event: TaskEvent): void {
+    const record = this.#allocation.tasks[task];
+    if (record !== undefined && !this.#closed) this.#saveTask(task, record, record.machine, [event]);
+  }
+
+  #perform(task: string, state: MachineState, effect: MachineEffect): void {
+    const hands = this.#hands.get(task);
+    if (hands === undefined) return;
+    switch (effect.kind) {
+      case "report":
+        return;
+      case "prepare":
+        void this.#prepare(task, hands, effect.generation);
+        return;
+      case "cancel_prepare":
+        hands.preparing?.abort();
+        return;
+      case "launch":
+        void this.#launch(task, hands, effect.generation);
+        return;
+      case "watch":
+        this.#watch(task, hands, state);
+        return;
+      case "climb":
+        void this.#climb(task, hands, state, effect.rung);
+        return;
+      case "wake":
+        hands.cancelWake();
+        hands.cancelWake = this.#context.clock.after(Math.max(0, effect.at - this.#context.clock.now()), () =>
+          this.send(task, { kind: "tick", at: this.#context.clock.now() }),
+        );
+        return;
+      case "clean_up":
+        this.#cleanUp(task, hands, state);
+    }
+  }
+
+  async #prepare(task: string, hands: Hands, generation: number): Promise<void> {
+    const { clock } = this.#context;
+    const abort = new AbortController();
+    hands.preparing = abort;
+    try {
+      const prepared = await this.#context.prepare({
+        allocation: this.#allocation,
+        task,
+        place: this.#place(task, generation),
+        signal: abort.signal,
+        report: (event) => this.#report(task, event),
+        onProgress: (progress) => {
+          hands.progress = progress;
+          this.#context.recorder.changes.bump();
+        },
+      });
+      hands.prepared = prepared;
+      if (this.#closed) releaseImage(hands);
+      this.send(task, { kind: "prepared", at: clock.now() });
+    } catch (error) {
+      this.send(task, { kind: "prepare_failed", at: clock.now(), ending: this.#notStarted(error) });
+    } finally {
+      hands.progress = undefined;
+      hands.preparing = null;
+    }
+  }
+
+  async #launch(task: string, hands: Hands, generation: number): Promise<void> {
+    const { clock, store, recorder, bootId } = this.#context;
+    const prepared = hands.prepared;
+    if (prepared === null) throw new Error("launch without preparation");
+    try {
+      recorder.record(() => store.putLaunch(this.#allocation.id, task, generation, prepared.plan));
+      const place = this.#place(task, generation);
+      const { child, identity } = await launchMachine(place, prepared.plan, prepared.image, bootId);
+      hands.child = child;
+      this.send(task, { kind: "spawned", at: clock.now(), identity });
+    } catch (error) {
+      this.#report(task, driverFailure(clock.now(), error));
+      this.send(task, { kind: "start_failed", at: clock.now(), ending: this.#notStarted(error) });
+    } finally {
+      releaseImage(hands);
+    }
+  }
+
+  #watch(task: string, hands: Hands, state: MachineState): void {
+    if (state.kind !== "running" && state.kind !== "stopping") return;
+    const { clock, bootId } = this.#context;
+    const place = this.#place(task, state.generation);
+    hands.watch?.close();
+    hands.watch = new Watch({
+      identity: state.identity,
+      bootId,
+      qmpSocket: place.sockets.qmp,
+      child: hands.child,
+      clock,
+      log: this.#context.log,
+      listener: {
+        onStatus: (status) => this.#onStatus(task, status),
+        onShutdown: (reason) => this.send(task, { kind: "shutdown_seen", at: clock.now(), reason }),
+        onGone: () => void this.#onGone(task, place, state.identity.bootId !== bootId),
+      },
+    });
+  }
+
+  #onStatus(task: string, status: string): void {
+    const machine = this.#allocation.tasks[task]?.machine;
+    if (machine === undefined || (machine.kind !== "running" && machine.kind !== "stopping")) return;
+    if (machine.guest !== status) this.send(task, { kind: "guest_status", at: this.#context.clock.now(), status });
+  }
+
+  async #onGone(task: string, place: MachinePlace, rebooted: boolean): Promise<void> {
+    const evidence = await gatherEvidence(place, rebooted, this.#context.log);
+    const at = this.#context.clock.now();
+    this.send(task, { kind: "gone", at, ending: judgeEnding(evidence, at) });
+  }
+
+  async #climb(task: string, hands: Hands, state: MachineState, rung: Rung): Promise<void> {
+    if (state.kind !== "stopping") return;
+    const answer = await this.#try(hands, state.identity, rung);
+    this.#context.log.info("stopping", { task, rung, answer });
+    const machine = this.#allocation.tasks[task]?.machine;
+    if (machine?.kind === "stopping") {
+      this.send(task, { kind: "rung_answered", at: this.#context.clock.now(), rung, answer });
+    }
+  }
+
+  async #try(
+    hands: Hands,
+    identity: Extract<MachineState, { kind: "stopping" }>["identity"],
+    rung: Rung,
+  ): Promise<string> {
+    switch (rung) {
+      case "powerdown":
+        return (await hands.watch?.pressPowerButton()) ?? "monitor is not connected";
+      case "quit":
+        return (await hands.watch?.quit()) ?? "monitor is not connected";
+      case "SIGTERM":
+      case "SIGKILL":
+        return await signalProcess(identity, this.#context.bootId, rung);
+    }
+  }
+
+  #cleanUp(task: string, hands: Hands, state: MachineState): void {
+    hands.cancelWake();
+    hands.watch?.close();
+    hands.watch = null;
+    hands.child = null;
+    releaseImage(hands);
+    if (state.kind === "ended") removeSockets(this.#place(task, state.generation));
+  }
+
+  #place(task: string, generation: number): MachinePlace {
+    return placeOf(this.#context.dirs, this.#allocation.id, task, generation);
+  }
+
+  #notStarted(error: unknown): Ending {
+    if (!(error instanceof AppError))
+      this.#context.log.error("a machine could not be started", { error: errorText(error) });
+    return {
+      reason: "not-started",
+      failed: true,
+      exitCode: null,
+      signal: 0,
+      at: this.#context.clock.now(),
+      message: errorText(error),
+      hint: error instanceof AppError ? (error.hint ?? null) : null,
+      stop: null,
+    };
+  }
+}
+
+function driverFailure(time: number, error: unknown): TaskEvent {
+  return { type: "Driver Failure", time, message: errorText(error), details: {}, failsTask: true };
+}
+
+function releaseImage(hands: Hands): void {
+  if (hands.prepared === null) return;
+  closeSync(hands.prepared.image.readWriteFd);
+  closeSync(hands.prepared.image.readOnlyFd);
+  hands.prepared = null;
+}

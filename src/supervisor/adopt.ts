@@ -1,0 +1,106 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { judgeEnding } from "../allocation/judge.ts";
+import type { MachineEvent, MachineState, ProcessIdentity } from "../allocation/machine.ts";
+import { type Clock, delay, monotonicMillis } from "../base/clock.ts";
+import { errnoOf } from "../base/errors.ts";
+import { readUntrusted } from "../base/files.ts";
+import type { Log } from "../base/log.ts";
+import { gatherEvidence, readStatus } from "./evidence.ts";
+import { isAlive } from "./identity.ts";
+import type { MachinePlace } from "./machine-place.ts";
+
+/** How long a wrapper that was just spawned may take to write QEMU's identity, in milliseconds. */
+const LATE_WRAPPER = 5_000;
+
+export interface AdoptContext {
+  readonly bootId: string;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/**
+ * Finds out what became of a machine while no agent watched.
+ * @returns the event that goes on from its recorded state; null when it had ended already.
+ */
+export async function adoptionEvent(
+  state: MachineState,
+  place: MachinePlace,
+  context: AdoptContext,
+): Promise<MachineEvent | null> {
+  switch (state.kind) {
+    case "pending":
+    case "preparing":
+      return { kind: "begin", at: context.clock.now() };
+    case "starting":
+      return await adoptStarting(place, context);
+    case "running":
+    case "stopping":
+      return await adoptIdentified(state.identity, place, context);
+    case "ended":
+      return null;
+  }
+}
+
+async function adoptIdentified(
+  identity: ProcessIdentity,
+  place: MachinePlace,
+  context: AdoptContext,
+): Promise<MachineEvent> {
+  const { bootId, clock, log } = context;
+  if (isAlive(identity, bootId)) return { kind: "adopted", at: clock.now(), identity };
+  const evidence = await gatherEvidence(place, identity.bootId !== bootId, log);
+  return { kind: "gone", at: clock.now(), ending: judgeEnding(evidence, clock.now()) };
+}
+
+/** The former agent died between its intent and the record of the process: only the intent and the status file know. */
+async function adoptStarting(place: MachinePlace, context: AdoptContext): Promise<MachineEvent> {
+  const bootId = intentBootId(place);
+  if (bootId !== null && bootId !== context.bootId) {
+    const evidence = await gatherEvidence(place, true, context.log);
+    return { kind: "gone", at: context.clock.now(), ending: judgeEnding(evidence, context.clock.now()) };
+  }
+  const identity = await recordedIdentity(place, context);
+  if (identity === null) return { kind: "begin", at: context.clock.now() };
+  return await adoptIdentified(identity, place, context);
+}
+
+/** Waits for the status file only while a process of this very start exists: without one it will never be written. */
+async function recordedIdentity(place: MachinePlace, context: AdoptContext): Promise<ProcessIdentity | null> {
+  const deadline = monotonicMillis() + LATE_WRAPPER;
+  for (;;) {
+    const mayCome = monotonicMillis() < deadline && processNaming(place.files.journalPrefix);
+    const status = readStatus(place, context.log);
+    if (status?.pid != null && status.startTime !== null) {
+      return { bootId: context.bootId, pid: status.pid, startTime: status.startTime };
+    }
+    if (!mayCome) return null;
+    await delay(20);
+  }
+}
+
+function intentBootId(place: MachinePlace): string | null {
+  const bytes = readUntrusted(place.files.intent);
+  if (bytes === undefined) return null;
+  try {
+    const intent: unknown = JSON.parse(bytes.toString("utf8"));
+    if (typeof intent !== "object" || intent === null || !("bootId" in intent)) return null;
+    return typeof intent.bootId === "string" ? intent.bootId : null;
+  } catch (error) {
+    if (error instanceof SyntaxError) return null;
+    throw error;
+  }
+}
+
+/** Whether any process has this start's journal on its command line: the wrapper or QEMU. */
+function processNaming(journalPrefix: string): boolean {
+  return readdirSync("/proc").some((name) => /^\d+$/.test(name) && commandLine(name).includes(journalPrefix));
+}
+
+function commandLine(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8");
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ESRCH" || errnoOf(error) === "EACCES") return "";
+    throw error;
+  }
+}

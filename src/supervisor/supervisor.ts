@@ -1,0 +1,90 @@
+import { type Allocation, isTerminal } from "../allocation/allocation.ts";
+import type { StopOrder } from "../allocation/ladder.ts";
+import type { MachineState } from "../allocation/machine.ts";
+import { type ActorContext, AllocationActor } from "./actor.ts";
+import { adoptionEvent } from "./adopt.ts";
+import { placeOf } from "./machine-place.ts";
+
+/** Acts on machines: starts, watches, stops and adopts them. The one owner of every QEMU of this agent. */
+export interface Supervisor {
+  /** Takes over what the store says has not ended; resolves when each machine was looked at. */
+  adoptAll(): Promise<void>;
+  /** Starts a recorded allocation, at once or when the older ones of its job have ended: two may not share disk and ports. */
+  start(allocation: Allocation): void;
+  /** Stops every machine of an allocation; one that ended already is left alone. */
+  stop(allocationId: string, orderFor: (task: string) => StopOrder, description: string): void;
+  /** The live record, or undefined when the allocation has ended. */
+  live(allocationId: string): Allocation | undefined;
+  /** Lets go of all machines; they run on. */
+  close(): void;
+}
+
+export function createSupervisor(context: Omit<ActorContext, "onTerminal">): Supervisor {
+  const actors = new Map<string, AllocationActor>();
+  const actorContext: ActorContext = {
+    ...context,
+    onTerminal: (allocation) => {
+      if (!isTerminal(allocation)) return;
+      actors.delete(allocation.id);
+      for (const actor of actors.values()) {
+        if (actor.allocation.jobId === allocation.jobId) beginIfFree(actor);
+      }
+    },
+  };
+
+  const beginIfFree = (actor: AllocationActor): void => {
+    const { id, jobId, createIndex, tasks } = actor.allocation;
+    const blocked = [...actors.values()].some(
+      ({ allocation }) => allocation.jobId === jobId && allocation.id !== id && allocation.createIndex < createIndex,
+    );
+    if (blocked) return;
+    for (const [task, record] of Object.entries(tasks)) {
+      if (record.machine.kind === "pending") actor.send(task, { kind: "begin", at: context.clock.now() });
+    }
+  };
+
+  const adopt = async (actor: AllocationActor): Promise<void> => {
+    const { id, tasks } = actor.allocation;
+    for (const [task, record] of Object.entries(tasks)) {
+      if (record.machine.kind === "pending") continue;
+      const place = placeOf(context.dirs, id, task, generationOf(record.machine));
+      const event = await adoptionEvent(record.machine, place, context);
+      if (event === null) continue;
+      context.log.info("took over a machine", { alloc: id, task, was: record.machine.kind, found: event.kind });
+      actor.send(task, event);
+    }
+  };
+
+  return {
+    adoptAll: async () => {
+      for (const allocation of context.store.liveAllocations()) {
+        actors.set(allocation.id, new AllocationActor(allocation, actorContext));
+      }
+      const found = [...actors.values()];
+      await Promise.all(found.map(adopt));
+      for (const actor of found) if (actors.has(actor.allocation.id)) beginIfFree(actor);
+    },
+    start: (allocation) => {
+      const actor = new AllocationActor(allocation, actorContext);
+      actors.set(allocation.id, actor);
+      beginIfFree(actor);
+    },
+    stop: (allocationId, orderFor, description) => {
+      const actor = actors.get(allocationId);
+      if (actor === undefined) return;
+      actor.setDesired("stop", description);
+      for (const task of Object.keys(actor.allocation.tasks)) {
+        actor.send(task, { kind: "stop_requested", at: context.clock.now(), order: orderFor(task) });
+      }
+    },
+    live: (allocationId) => actors.get(allocationId)?.snapshot(),
+    close: () => {
+      for (const actor of actors.values()) actor.close();
+      actors.clear();
+    },
+  };
+}
+
+function generationOf(state: MachineState): number {
+  return state.kind === "pending" ? 1 : state.generation;
+}

@@ -1,0 +1,182 @@
+import type { ProcessIdentity } from "../allocation/machine.ts";
+import { type Clock, delay } from "../base/clock.ts";
+import { errorText } from "../base/errors.ts";
+import type { Log } from "../base/log.ts";
+import { connectQmp, type QmpClient } from "../qmp/client.ts";
+import { cont, queryStatus, quit, systemPowerdown } from "../qmp/commands.ts";
+import type { QmpEvent } from "../qmp/event.ts";
+import type { Child } from "../runtime/spawn.ts";
+import { isAlive } from "./identity.ts";
+
+/** How often a machine that we are not the parent of is looked at when nothing hints at its end, in milliseconds. */
+const SWEEP_EVERY = 1_000;
+/** QEMU closes its monitor some milliseconds before its process is gone; looked at again after these. */
+const CLOSE_LOOKS = [1, 2, 4, 8, 15, 30, 60, 120];
+const CONNECT_DEADLINE = 10_000;
+const RECONNECT_PAUSE = 1_000;
+const COMMAND_DEADLINE = 5_000;
+/** States in which the guest does not run and so cannot hear its power button, but can be made to. */
+const RESUMABLE = ["paused", "io-error", "watchdog", "debug"];
+/** Events after which `query-status` may answer otherwise. */
+const STATUS_EVENTS = new Set([
+  "STOP",
+  "RESUME",
+  "RESET",
+  "SHUTDOWN",
+  "GUEST_PANICKED",
+  "BLOCK_IO_ERROR",
+  "WATCHDOG",
+  "SUSPEND",
+  "WAKEUP",
+]);
+
+export interface WatchListener {
+  onStatus(status: string): void;
+  onShutdown(reason: string): void;
+  /** The process is certainly gone; called once. */
+  onGone(): void;
+}
+
+export interface WatchOptions {
+  readonly identity: ProcessIdentity;
+  readonly bootId: string;
+  readonly qmpSocket: string;
+  /** The wrapper, when this agent started it. */
+  readonly child: Child | null;
+  readonly listener: WatchListener;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Holds a machine's monitor for its life and notices its end. */
+export class Watch {
+  readonly #options: WatchOptions;
+  readonly #stop = new AbortController();
+  #client: QmpClient | null = null;
+  #gone = false;
+  #cancelSweep: () => void = () => undefined;
+
+  constructor(options: WatchOptions) {
+    this.#options = options;
+    if (options.child !== null) void options.child.exited.then(() => this.#look());
+    this.#sweep();
+    void this.#holdMonitor();
+  }
+
+  /** Lets go of the monitor and stops looking; the machine runs on. */
+  close(): void {
+    this.#stop.abort();
+    this.#cancelSweep();
+    this.#client?.close();
+    this.#client = null;
+  }
+
+  /** Presses the power button; a paused guest is resumed first because it could not hear it. Answers in words, never throws. */
+  async pressPowerButton(): Promise<string> {
+    return await this.#command(async (client) => {
+      const { status } = await queryStatus(client, COMMAND_DEADLINE);
+      const resumed = RESUMABLE.includes(status);
+      if (resumed) await cont(client, COMMAND_DEADLINE);
+      await systemPowerdown(client, COMMAND_DEADLINE);
+      return resumed ? `accepted (guest was ${status} and was resumed)` : "accepted";
+    });
+  }
+
+  /** Tells QEMU to flush its disks and end. Answers in words, never throws. */
+  async quit(): Promise<string> {
+    return await this.#command(async (client) => {
+      await quit(client, COMMAND_DEADLINE);
+      return "accepted";
+    });
+  }
+
+  async #command(work: (client: QmpClient) => Promise<string>): Promise<string> {
+    if (this.#client === null) return "monitor is not connected";
+    try {
+      return await work(this.#client);
+    } catch (error) {
+      return `monitor: ${errorText(error)}`;
+    }
+  }
+
+  async #holdMonitor(): Promise<void> {
+    const { log, clock } = this.#options;
+    while (!this.#stop.signal.aborted && !this.#gone) {
+      try {
+        await this.#connectOnce();
+      } catch (error) {
+        if (this.#stop.signal.aborted || this.#gone) return;
+        log.debug("monitor not reached", { error: errorText(error) });
+        this.#options.listener.onStatus("unreachable");
+        await delay(RECONNECT_PAUSE, clock);
+      }
+    }
+  }
+
+  /** Resolves when the connection has ended. @throws when it cannot be made. */
+  async #connectOnce(): Promise<void> {
+    const { qmpSocket, log } = this.#options;
+    let closed: () => void = () => undefined;
+    const ended = new Promise<void>((resolve) => {
+      closed = resolve;
+    });
+    const client = await connectQmp(qmpSocket, {
+      deadlineMillis: CONNECT_DEADLINE,
+      signal: this.#stop.signal,
+      log,
+      onEvent: (event) => this.#onEvent(event),
+      onClose: () => closed(),
+    });
+    if (this.#stop.signal.aborted) {
+      client.close();
+      return;
+    }
+    this.#client = client;
+    await this.#askStatus();
+    await ended;
+    this.#client = null;
+    await this.#lookAfterClose();
+  }
+
+  #onEvent(event: QmpEvent): void {
+    if (event.name === "SHUTDOWN") {
+      const reason = event.data["reason"];
+      this.#options.listener.onShutdown(typeof reason === "string" ? reason : "");
+    }
+    if (STATUS_EVENTS.has(event.name)) void this.#askStatus();
+  }
+
+  async #askStatus(): Promise<void> {
+    const client = this.#client;
+    if (client === null) return;
+    try {
+      const { status } = await queryStatus(client, COMMAND_DEADLINE);
+      if (!this.#gone) this.#options.listener.onStatus(status);
+    } catch (error) {
+      this.#options.log.debug("query-status not answered", { error: errorText(error) });
+    }
+  }
+
+  async #lookAfterClose(): Promise<void> {
+    for (const pause of CLOSE_LOOKS) {
+      if (this.#look() || this.#stop.signal.aborted) return;
+      await delay(pause, this.#options.clock);
+    }
+  }
+
+  #sweep(): void {
+    this.#cancelSweep = this.#options.clock.after(SWEEP_EVERY, () => {
+      if (!this.#look() && !this.#stop.signal.aborted) this.#sweep();
+    });
+  }
+
+  /** True once the process is gone; tells the listener the first time. */
+  #look(): boolean {
+    if (this.#gone) return true;
+    if (this.#stop.signal.aborted || isAlive(this.#options.identity, this.#options.bootId)) return false;
+    this.#gone = true;
+    this.close();
+    this.#options.listener.onGone();
+    return true;
+  }
+}

@@ -1,0 +1,80 @@
+import { describe, expect, test } from "bun:test";
+import { type Evidence, judgeEnding, signalName } from "../../../src/allocation/judge.ts";
+
+const nothing: Evidence = { journal: [], exitStatus: null, stderr: "", rebooted: false };
+const shutdown = (reason: string) => ({ name: "SHUTDOWN", at: 1, data: { guest: true, reason } });
+const event = (name: string) => ({ name, at: 1, data: {} });
+
+describe("judging an end", () => {
+  const cases: [string, Partial<Evidence>, string, boolean][] = [
+    [
+      "a power-off by the guest",
+      { journal: [event("POWERDOWN"), shutdown("guest-shutdown")], exitStatus: 0 },
+      "guest-shutdown",
+      false,
+    ],
+    ["a reset under -no-reboot", { journal: [shutdown("guest-reset")], exitStatus: 0 }, "guest-reset", false],
+    [
+      "a panic, although QEMU exits 0",
+      { journal: [event("GUEST_PANICKED"), shutdown("guest-panic")], exitStatus: 0 },
+      "guest-panic",
+      true,
+    ],
+    ["SIGTERM from the host", { journal: [shutdown("host-signal")], exitStatus: 0 }, "host-signal", false],
+    ["quit by the monitor", { journal: [shutdown("host-qmp-quit")], exitStatus: 0 }, "host-qmp-quit", false],
+    ["SIGKILL, which leaves no event", { exitStatus: 137 }, "killed", true],
+    ["a crash of QEMU", { exitStatus: 139 }, "killed", true],
+    ["a bad argument", { exitStatus: 1, stderr: "qemu: -foo: invalid option\n" }, "qemu-error", true],
+    [
+      "a power-off whose exit status nobody lived to write",
+      { journal: [shutdown("guest-shutdown")] },
+      "guest-shutdown",
+      false,
+    ],
+    ["wrapper and QEMU both killed", {}, "lost", true],
+    ["a reboot of the host", { rebooted: true }, "host-reboot", true],
+    [
+      "a power-off before the host was rebooted",
+      { rebooted: true, journal: [shutdown("guest-shutdown")] },
+      "guest-shutdown",
+      false,
+    ],
+    [
+      "quit after the guest had shut down: the first cause",
+      { journal: [shutdown("guest-shutdown"), shutdown("host-qmp-quit")] },
+      "guest-shutdown",
+      false,
+    ],
+    [
+      "a shutdown that was undone by a reset",
+      { journal: [shutdown("guest-shutdown"), event("RESET"), shutdown("host-signal")] },
+      "host-signal",
+      false,
+    ],
+    [
+      "SHUTDOWN with data of a forger",
+      { journal: [{ name: "SHUTDOWN", at: 1, data: { reason: { a: 1 } } }], exitStatus: 0 },
+      "host-signal",
+      false,
+    ],
+  ];
+  for (const [name, evidence, reason, failed] of cases) {
+    test(`${name} is ${reason}`, () => {
+      expect(judgeEnding({ ...nothing, ...evidence }, 7)).toMatchObject({ reason, failed, at: 7 });
+    });
+  }
+
+  test("a signal is named and numbered", () => {
+    expect(judgeEnding({ ...nothing, exitStatus: 139 }, 1)).toMatchObject({
+      signal: 11,
+      exitCode: 139,
+      message: "QEMU was killed by SIGSEGV",
+    });
+    expect(signalName(77)).toBe("signal 77");
+  });
+
+  test("QEMU's last words are told with their control bytes made visible", () => {
+    const { message } = judgeEnding({ ...nothing, exitStatus: 1, stderr: "warning: x\nqemu: \u001b[2Jbad disk\n" }, 1);
+    expect(message).toBe("QEMU gave up with exit status 1: qemu: \\x1b[2Jbad disk");
+  });
+});

@@ -1,0 +1,210 @@
+import { describe, expect, test } from "bun:test";
+import type { Ending } from "../../../src/allocation/ending.ts";
+import type { StopOrder } from "../../../src/allocation/ladder.ts";
+import {
+  MACHINE_EVENTS,
+  MACHINE_STATES,
+  type MachineEvent,
+  type MachineEventKind,
+  type MachineState,
+  type MachineStateKind,
+} from "../../../src/allocation/machine.ts";
+import { ignoredBecause, type MachineEffect, step } from "../../../src/allocation/step.ts";
+
+const identity = { bootId: "boot", pid: 42, startTime: 1000 };
+const order: StopOrder = {
+  cause: "job stopped",
+  requestedAt: 100,
+  graceful: true,
+  shutdownDelay: 0,
+  killTimeout: 5000,
+};
+const ending: Ending = {
+  reason: "guest-shutdown",
+  failed: false,
+  exitCode: 0,
+  signal: 0,
+  at: 200,
+  message: "the guest powered off",
+  hint: null,
+  stop: null,
+};
+const live = { generation: 1, identity, startedAt: 50, guest: "running", shutdown: null, adopted: false };
+
+const states: { readonly [K in MachineStateKind]: Extract<MachineState, { kind: K }> } = {
+  pending: { kind: "pending" },
+  preparing: { kind: "preparing", generation: 1, cancelled: null },
+  starting: { kind: "starting", generation: 1, since: 40, stop: null },
+  running: { kind: "running", ...live },
+  stopping: { kind: "stopping", ...live, order, tries: [] },
+  ended: { kind: "ended", generation: 1, ending },
+};
+
+const events: { readonly [K in MachineEventKind]: Extract<MachineEvent, { kind: K }> } = {
+  begin: { kind: "begin", at: 100 },
+  prepared: { kind: "prepared", at: 100 },
+  prepare_failed: { kind: "prepare_failed", at: 100, ending: { ...ending, reason: "not-started", failed: true } },
+  spawned: { kind: "spawned", at: 100, identity },
+  start_failed: { kind: "start_failed", at: 100, ending: { ...ending, reason: "not-started", failed: true } },
+  adopted: { kind: "adopted", at: 100, identity },
+  guest_status: { kind: "guest_status", at: 100, status: "paused" },
+  shutdown_seen: { kind: "shutdown_seen", at: 100, reason: "guest-shutdown" },
+  stop_requested: { kind: "stop_requested", at: 100, order },
+  tick: { kind: "tick", at: 100 },
+  rung_answered: { kind: "rung_answered", at: 100, rung: "powerdown", answer: "accepted" },
+  gone: { kind: "gone", at: 200, ending },
+};
+
+/** Where each pair leads: a state's name, `-` for ignored with a reason, `!` for a fault of the program. */
+const TABLE: Record<MachineStateKind, Record<MachineEventKind, MachineStateKind | "-" | "!">> = {
+  pending: row("preparing ! ! ! ! ! ! ! ended - ! !"),
+  preparing: row("preparing starting ended ! ! ! ! ! preparing - ! !"),
+  starting: row("preparing ! ! running ended running ! ! starting - ! ended"),
+  running: row("! ! ! ! ! running running running stopping running ! ended"),
+  stopping: row("! ! ! ! ! stopping stopping stopping - stopping stopping ended"),
+  ended: row("! ! ! ! ! ! - - - - - -"),
+};
+
+function row(cells: string): Record<MachineEventKind, MachineStateKind | "-" | "!"> {
+  const words = cells.split(" ");
+  return Object.fromEntries(MACHINE_EVENTS.map((event, index) => [event, words[index]])) as never;
+}
+
+const kinds = (effects: readonly MachineEffect[]): string[] => effects.map((effect) => effect.kind);
+
+describe("every pair of state and event", () => {
+  for (const state of MACHINE_STATES) {
+    for (const event of MACHINE_EVENTS) {
+      const expected = TABLE[state][event];
+      test(`${state} + ${event} → ${expected}`, () => {
+        if (expected === "!") {
+          expect(() => step(states[state], events[event])).toThrow(
+            `machine in state ${state} cannot take event ${event}`,
+          );
+          return;
+        }
+        const result = step(states[state], events[event]);
+        if (expected === "-") {
+          expect(result).toEqual({ state: states[state], effects: [] });
+          expect(ignoredBecause(state, event)?.length).toBeGreaterThan(10);
+        } else {
+          expect(result.state.kind).toBe(expected);
+          expect(ignoredBecause(state, event)).toBeUndefined();
+        }
+      });
+    }
+  }
+});
+
+describe("starting", () => {
+  test("a stop during preparation cancels it, and its failure then is no failure of the task", () => {
+    const cancelled = step(states.preparing, events.stop_requested);
+    expect(kinds(cancelled.effects)).toEqual(["cancel_prepare"]);
+    const ended = step(cancelled.state, events.prepare_failed);
+    expect(ended.state).toMatchObject({ kind: "ended", ending: { reason: "not-started", failed: false } });
+  });
+
+  test("a stop that comes between intent and process begins the ladder once the process is known", () => {
+    const waiting = step(states.starting, events.stop_requested);
+    const live = step(waiting.state, events.spawned);
+    expect(live.state).toMatchObject({ kind: "stopping", order });
+    expect(kinds(live.effects)).toEqual(["watch", "report", "wake"]);
+  });
+
+  test("Started is reported when QEMU first answers, not when it was spawned", () => {
+    const spawned = step(states.starting, events.spawned);
+    expect(kinds(spawned.effects)).toEqual(["watch"]);
+    const answered = step(spawned.state, { kind: "guest_status", at: 110, status: "running" });
+    expect(answered.effects).toMatchObject([{ kind: "report", event: { type: "Started", details: { pid: "42" } } }]);
+    expect(step(answered.state, { kind: "guest_status", at: 120, status: "paused" }).effects).toEqual([]);
+  });
+
+  test("a QEMU that refuses its arguments is a driver failure, not a start and an end", () => {
+    const spawned = step(states.starting, events.spawned);
+    const gone = step(spawned.state, {
+      kind: "gone",
+      at: 105,
+      ending: { ...ending, reason: "qemu-error", failed: true, exitCode: 1, message: "QEMU gave up: bad option" },
+    });
+    expect(gone.effects).toMatchObject([{ kind: "clean_up" }, { kind: "report", event: { type: "Driver Failure" } }]);
+  });
+
+  test("after a crash of the agent before the spawn the next start has a generation of its own", () => {
+    expect(step(states.starting, events.begin)).toMatchObject({
+      state: { kind: "preparing", generation: 2 },
+      effects: [{ kind: "prepare", generation: 2 }],
+    });
+  });
+});
+
+describe("stopping", () => {
+  test("the ladder presses, records the answer and waits", () => {
+    const pressed = step(states.stopping, { kind: "tick", at: 100 });
+    expect(pressed.effects).toMatchObject([{ kind: "climb", rung: "powerdown" }, { kind: "wake" }]);
+    const answered = step(pressed.state, events.rung_answered);
+    expect(answered.state).toMatchObject({ tries: [{ rung: "powerdown", at: 100, answer: "accepted" }] });
+    expect(step(answered.state, { kind: "tick", at: 101 }).effects).toEqual([{ kind: "wake", at: 600 }]);
+  });
+
+  test("a late answer goes to the rung that asked", () => {
+    const tries = [
+      { rung: "quit", at: 5100, answer: null },
+      { rung: "SIGTERM", at: 6100, answer: null },
+    ] as const;
+    const { state } = step(
+      { ...states.stopping, tries },
+      { ...events.rung_answered, rung: "quit", answer: "monitor: timed out" },
+    );
+    expect(state).toMatchObject({ tries: [{ answer: "monitor: timed out" }, { answer: null }] });
+  });
+
+  test("the receipt says that the button worked", () => {
+    const tries = [{ rung: "powerdown", at: 100, answer: "accepted" }] as const;
+    const { state, effects } = step({ ...states.stopping, tries }, events.gone);
+    expect(state).toMatchObject({ ending: { failed: false, stop: { rung: "powerdown", took: 100 }, hint: null } });
+    expect(kinds(effects)).toEqual(["clean_up", "report", "report"]);
+  });
+
+  test("the receipt of a forced stop says how to make the guest listen", () => {
+    const tries = [
+      { rung: "powerdown", at: 100, answer: "accepted" },
+      { rung: "quit", at: 5100, answer: "accepted" },
+    ] as const;
+    const { state } = step(
+      { ...states.stopping, tries },
+      { ...events.gone, ending: { ...ending, reason: "host-qmp-quit" } },
+    );
+    expect(state).toMatchObject({ ending: { stop: { rung: "quit" }, hint: expect.stringContaining("acpid") } });
+  });
+
+  test("a machine that was not started by its guest is not asked to power off", () => {
+    const { state } = step({ ...states.running, guest: "prelaunch" }, events.stop_requested);
+    expect(state).toMatchObject({ kind: "stopping", order: { graceful: false } });
+  });
+
+  test("a process that not even SIGKILL ends is reported once and looked at again", () => {
+    const tries = [
+      { rung: "quit", at: 5100, answer: "accepted" },
+      { rung: "SIGTERM", at: 6100, answer: "sent" },
+      { rung: "SIGKILL", at: 6700, answer: "sent" },
+    ] as const;
+    const first = step({ ...states.stopping, tries }, { kind: "tick", at: 7200 });
+    expect(first.state).toMatchObject({ kind: "stopping", guest: "unkillable" });
+    expect(kinds(first.effects)).toEqual(["report", "wake"]);
+    expect(kinds(step(first.state, { kind: "tick", at: 12_200 }).effects)).toEqual(["wake"]);
+  });
+});
+
+test("a QEMU that lives on after the guest shut down is told to quit", () => {
+  const seen = step(states.running, events.shutdown_seen);
+  expect(seen.effects).toEqual([{ kind: "wake", at: 1100 }]);
+  const stopping = step(seen.state, { kind: "tick", at: 1100 });
+  expect(stopping.state).toMatchObject({ kind: "stopping", order: { cause: "guest shut down", graceful: false } });
+});
+
+test("the first reason of a shutdown stays", () => {
+  const first = step(states.running, events.shutdown_seen);
+  expect(step(first.state, { ...events.shutdown_seen, reason: "host-signal" }).state).toMatchObject({
+    shutdown: "guest-shutdown",
+  });
+});

@@ -1,0 +1,141 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import type { Allocation } from "../../../src/allocation/allocation.ts";
+import { takeLock } from "../../../src/state/database.ts";
+import { createRecorder } from "../../../src/state/recorder.ts";
+import type { JobRecord } from "../../../src/state/records.ts";
+import { openStore, type Store } from "../../../src/state/store.ts";
+
+let dir: string;
+let store: Store;
+const file = () => join(dir, "paddock.db");
+
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), "paddock-test-"));
+  store = openStore(file());
+});
+afterEach(() => {
+  store.close();
+  rmSync(dir, { recursive: true });
+});
+
+const jobRecord = (id: string, version = 0) => ({ job: { id }, version, stop: false }) as unknown as JobRecord;
+const allocation = (id: string, jobId: string, createIndex: number, ended = false) =>
+  ({
+    id,
+    jobId,
+    createIndex,
+    tasks: { vm: { machine: ended ? { kind: "ended", ending: {} } : { kind: "pending" }, events: [] } },
+  }) as unknown as Allocation;
+
+describe("the store", () => {
+  test("keeps everything over a restart", () => {
+    store.putJob(jobRecord("web"));
+    store.putAllocation(allocation("a1", "web", 5));
+    store.setFact("node_id", "n");
+    store.close();
+    store = openStore(file());
+    expect(store.job("web")?.version).toBe(0);
+    expect(store.allocation("a1")?.jobId).toBe("web");
+    expect(store.fact("node_id")).toBe("n");
+  });
+
+  test("finds jobs by a prefix that holds the wild cards of SQL", () => {
+    for (const id of ["a%b", "a_b", "axb", "b"]) store.putJob(jobRecord(id));
+    expect(store.jobs("a%").map(({ job }) => job.id)).toEqual(["a%b"]);
+    expect(store.jobs("a").map(({ job }) => job.id)).toEqual(["a%b", "a_b", "axb"]);
+  });
+
+  test("keeps a job's versions when the job is purged, for the allocations that ran them", () => {
+    store.putJob(jobRecord("web", 0));
+    store.putJob(jobRecord("web", 1));
+    store.deleteJob("web");
+    expect(store.job("web")).toBeUndefined();
+    expect(store.jobVersions("web").map(({ version }) => version)).toEqual([1, 0]);
+  });
+
+  test("lists what has not ended", () => {
+    store.putAllocation(allocation("a1", "web", 2));
+    store.putAllocation(allocation("a2", "web", 1));
+    store.putAllocation(allocation("a3", "web", 3, true));
+    expect(store.liveAllocations().map(({ id }) => id)).toEqual(["a2", "a1"]);
+    store.putAllocation(allocation("a2", "web", 1, true));
+    expect(store.liveAllocations().map(({ id }) => id)).toEqual(["a1"]);
+    expect(store.allocations({ jobId: "web", prefix: "a" })).toHaveLength(3);
+  });
+
+  test("undoes all of a transaction that fails", () => {
+    expect(() =>
+      store.transaction(() => {
+        store.putJob(jobRecord("web"));
+        throw new Error("no");
+      }),
+    ).toThrow("no");
+    expect(store.job("web")).toBeUndefined();
+    store.putJob(jobRecord("after"));
+    expect(store.job("after")).toBeDefined();
+  });
+
+  test("refuses a store of a newer version and says what to do", () => {
+    store.close();
+    const raw = new DatabaseSync(file());
+    raw.exec("PRAGMA user_version = 99");
+    raw.close();
+    expect(() => openStore(file())).toThrow("has schema version 99");
+    const back = new DatabaseSync(file());
+    back.exec("PRAGMA user_version = 1");
+    back.close();
+    store = openStore(file());
+  });
+
+  test("says what is wrong with a file that is no database", async () => {
+    await Bun.write(join(dir, "junk.db"), "x".repeat(4096));
+    expect(() => openStore(join(dir, "junk.db"))).toThrow("cannot open the store");
+  });
+});
+
+describe("recording", () => {
+  test("numbers changes on over a restart and wakes who waits", async () => {
+    const recorder = createRecorder(store);
+    const waiting = recorder.changes.waitAbove(recorder.changes.index, new AbortController().signal);
+    const first = recorder.record((index) => {
+      store.putAllocation(allocation("a1", "web", index));
+      return index;
+    });
+    expect(await waiting).toBe(first);
+    store.close();
+    store = openStore(file());
+    expect(createRecorder(store).record((index) => index)).toBe(first + 1);
+  });
+
+  test("does not count a change that failed", () => {
+    const recorder = createRecorder(store);
+    const before = recorder.changes.index;
+    expect(() =>
+      recorder.record(() => {
+        throw new Error("disk full");
+      }),
+    ).toThrow("disk full");
+    expect(recorder.changes.index).toBe(before);
+  });
+});
+
+describe("the lock of a data directory", () => {
+  test("is held by one process and free once it is dead", async () => {
+    const path = join(dir, "agent.lock");
+    const database = join(import.meta.dir, "../../../src/state/database.ts");
+    const script = `const { takeLock } = await import(${JSON.stringify(database)}); console.log(takeLock(${JSON.stringify(path)}) ? "held" : "busy"); setInterval(() => {}, 1000);`;
+    const holder = Bun.spawn([process.execPath, "-e", script], { stdout: "pipe" });
+    const { value } = await holder.stdout.getReader().read();
+    expect(new TextDecoder().decode(value).trim()).toBe("held");
+    expect(takeLock(path)).toBeNull();
+    holder.kill("SIGKILL");
+    await holder.exited;
+    const lock = takeLock(path);
+    expect(lock).not.toBeNull();
+    lock?.release();
+  });
+});

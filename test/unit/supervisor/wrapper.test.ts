@@ -1,0 +1,92 @@
+import { describe, expect, test } from "bun:test";
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { spawn } from "../../../src/runtime/spawn.ts";
+import { parseStatus, WRAPPER } from "../../../src/supervisor/wrapper.ts";
+
+/** Runs a command behind the wrapper to its end and returns what the status file and stdout hold. */
+async function wrap(command: string[], during?: (pid: number) => void) {
+  const dir = mkdtempSync(join(tmpdir(), "paddock-test-"));
+  const status = openSync(join(dir, "status"), "a");
+  const out = openSync(join(dir, "out"), "a");
+  try {
+    const child = await spawn({
+      argv: ["/bin/sh", "-c", WRAPPER, "paddock-machine", ...command],
+      env: { PATH: "/usr/bin:/bin" },
+      stdio: ["ignore", out, out, status],
+      detached: true,
+    });
+    during?.(child.pid);
+    const exit = await child.exited;
+    return {
+      wrapper: child.pid,
+      exit,
+      status: parseStatus(readFileSync(join(dir, "status"))),
+      out: readFileSync(join(dir, "out"), "utf8"),
+    };
+  } finally {
+    closeSync(status);
+    closeSync(out);
+    rmSync(dir, { recursive: true });
+  }
+}
+
+describe("the wrapper", () => {
+  test("writes who the program is before it runs and how it ended", async () => {
+    const { status, out, wrapper } = await wrap(["/bin/sh", "-c", "echo $$; exit 7"]);
+    expect(status.exit).toBe(7);
+    expect(status.pid).toBe(Number(out.trim()));
+    expect(status.pid).not.toBe(wrapper);
+    expect(status.startTime).toBeGreaterThan(0);
+  });
+
+  test("writes 128 and the signal when one ended the program", async () => {
+    expect((await wrap(["/bin/sh", "-c", "kill -9 $$"])).status.exit).toBe(137);
+  });
+
+  test("writes 127 when there is no such program", async () => {
+    expect((await wrap(["/nonexistent/qemu"])).status.exit).toBe(127);
+  });
+
+  test("hands over words as they are and keeps the status file to itself", async () => {
+    const { out } = await wrap([
+      "/bin/sh",
+      "-c",
+      'printf "%s|" "$@"; ls /proc/self/fd | tr "\\n" " "',
+      "x",
+      "a b",
+      "$(id)",
+      "'\"",
+      "*",
+    ]);
+    expect(out).toStartWith("a b|$(id)|'\"|*|");
+    expect(out).not.toMatch(/\b[4-9]\b.*\b[5-9]\b/);
+  });
+
+  test("lives through the signals that end a session while the program takes them", async () => {
+    const script = "trap 'echo got TERM; exit 3' TERM; echo ready; while :; do sleep 0.05; done";
+    const { status, out } = await wrap(["/bin/sh", "-c", script], (pid) => {
+      // The whole session is signalled again and again until the program has set its trap and takes one.
+      const timer = setInterval(() => {
+        try {
+          process.kill(-pid, "SIGTERM");
+          process.kill(pid, "SIGHUP");
+        } catch {
+          clearInterval(timer);
+        }
+      }, 20);
+    });
+    expect([143, 3]).toContain(status.exit ?? -1);
+    expect(status.exit === 3 ? out : "got TERM").toContain("got TERM");
+  });
+});
+
+describe("reading a status file", () => {
+  const parse = (text: string) => parseStatus(new TextEncoder().encode(text));
+  test("says nothing of an empty, cut or forged one", () => {
+    expect(parse("")).toEqual({ pid: null, startTime: null, exit: null });
+    expect(parse("12 (sh) S 1")).toEqual({ pid: null, startTime: null, exit: null });
+    expect(parse("junk\nexit 9999\nexit -1\n").exit).toBeNull();
+  });
+});
