@@ -1,0 +1,29 @@
+import type { Clock } from "../base/clock.ts";
+import type { Log } from "../base/log.ts";
+import type { Node } from "../node/node.ts";
+import type { AgentDirs } from "../paths.ts";
+import type { Recorder } from "../state/recorder.ts";
+import type { Store } from "../state/store.ts";
+import type { Supervisor } from "../supervisor/supervisor.ts";
+
+/** What the operator allows jobs to use. */
+export interface QemuPolicy {
+  /** Absolute directories whose images a job may name. */
+  readonly imagePaths: readonly string[];
+  /** Null when any word is allowed. */
+  readonly argsAllowlist: readonly string[] | null;
+  readonly emulatorsAllowlist: readonly string[] | null;
+}
+
+/** What every use case works on. */
+export interface AgentContext {
+  readonly dirs: AgentDirs;
+  readonly policy: QemuPolicy;
+  readonly store: Store;
+  readonly recorder: Recorder;
+  readonly supervisor: Supervisor;
+  /** The node as it is known now; facts that take long to find are added later. */
+  readonly node: () => Node;
+  readonly clock: Clock;
+  readonly log: Log;
+}

@@ -1,0 +1,104 @@
+import { type Allocation, isTerminal } from "../allocation/allocation.ts";
+import { AppError } from "../base/errors.ts";
+import { shortId } from "../base/ids.ts";
+import { checkConstraints } from "../constraint/check.ts";
+import type { Job } from "../job/job.ts";
+import { taskDirs } from "../paths.ts";
+import type { Evaluation, JobRecord } from "../state/records.ts";
+import type { Agent } from "./agent.ts";
+import type { AgentContext } from "./context.ts";
+import { readTaskLog } from "./logs.ts";
+import { stopMachines } from "./stop.ts";
+import { liveAllocations, newEvaluation, submitJob } from "./submit.ts";
+
+/** The use cases over one context. */
+export function createAgent(context: AgentContext): Agent {
+  const { store, recorder, supervisor } = context;
+  const oneByOne = createQueue();
+  const job = (id: string): JobRecord => found(store.job(id), "job not found");
+  const allocation = (id: string): Allocation =>
+    supervisor.live(id) ?? found(store.allocation(id), `alloc not found: ${id}`);
+  const allocationJob = ({ jobId, jobVersion }: Allocation): Job =>
+    found(store.jobVersion(jobId, jobVersion), `job "${jobId}" has no version ${jobVersion}`).job;
+
+  return {
+    get node() {
+      return context.node();
+    },
+    changes: recorder.changes,
+    registerJob: (next, submission, { enforceIndex }) =>
+      oneByOne(() => submitJob(context, next, submission, enforceIndex)),
+    validateJob: (candidate) => ({ warnings: [], verdicts: checkConstraints(candidate, context.node()) }),
+    deregisterJob: (id, { purge }) => oneByOne(async () => deregister(context, job(id), purge)),
+    jobs: (prefix) => store.jobs(prefix),
+    job,
+    allocations: (filter) => store.allocations(filter).map((stored) => supervisor.live(stored.id) ?? stored),
+    allocation,
+    allocationJob,
+    stopAllocation: (id) =>
+      oneByOne(async () => stopAllocation(context, allocation(id), allocationJob(allocation(id)))),
+    evaluations: (filter) => store.evaluations(filter),
+    evaluation: (id) => found(store.evaluation(id), "eval not found"),
+    launchPlan: (allocationId, task) => {
+      assertTask(allocation(allocationId), task);
+      return found(
+        store.lastLaunch(allocationId, task),
+        `task "${task}" of ${shortId(allocationId)} was not started yet`,
+      );
+    },
+    readLog: (allocationId, task, options) => {
+      assertTask(allocation(allocationId), task);
+      return readTaskLog(taskDirs(context.dirs, allocationId, task), task, options, () =>
+        isTerminal(allocation(allocationId)),
+      );
+    },
+  };
+}
+
+function found<T>(value: T | undefined, message: string): T {
+  if (value === undefined) throw new AppError("not_found", message);
+  return value;
+}
+
+function assertTask(allocation: Allocation, task: string): void {
+  if (allocation.tasks[task] !== undefined) return;
+  throw new AppError("not_found", `allocation ${shortId(allocation.id)} has no task "${task}"`, {
+    hint: `its tasks: ${Object.keys(allocation.tasks).join(", ")}`,
+  });
+}
+
+function deregister(context: AgentContext, record: JobRecord, purge: boolean): Evaluation {
+  const { store, recorder, clock } = context;
+  const evaluation = recorder.record((index) => {
+    const made = newEvaluation(record.job, "job-deregister", index, clock.now());
+    store.putEvaluation(made);
+    if (purge) store.deleteJob(record.job.id);
+    else store.putJob({ ...record, stop: true, modifyIndex: index, jobModifyIndex: index });
+    return made;
+  });
+  for (const allocation of liveAllocations(context, record.job.id)) {
+    const job = store.jobVersion(record.job.id, allocation.jobVersion)?.job ?? record.job;
+    stopMachines(context, allocation, job, "job stopped");
+  }
+  return evaluation;
+}
+
+function stopAllocation(context: AgentContext, allocation: Allocation, job: Job): Evaluation {
+  const evaluation = context.recorder.record((index) => {
+    const made = newEvaluation(job, "alloc-stop", index, context.clock.now());
+    context.store.putEvaluation(made);
+    return made;
+  });
+  stopMachines(context, allocation, job, "allocation stopped");
+  return evaluation;
+}
+
+/** Lets changes of jobs happen one after the other, so that two never choose the same port or version. */
+function createQueue(): <T>(work: () => Promise<T>) => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (work) => {
+    const next = last.then(work);
+    last = next.catch(() => undefined);
+    return next;
+  };
+}

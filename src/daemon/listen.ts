@@ -1,0 +1,62 @@
+import { chmodSync, chownSync, readFileSync, rmSync } from "node:fs";
+import { connect } from "node:net";
+import { AppError, errnoOf } from "../base/errors.ts";
+import { type Handler, type Server, serveUnix } from "../runtime/serve.ts";
+
+/** Largest request body; a job file of a megabyte is already absurd. */
+export const MAX_BODY_BYTES = 8 << 20;
+/** Members of this group may use the socket of an agent that root runs, when the host has it. */
+const API_GROUP = "paddock";
+
+/**
+ * Serves the API on its unix socket, readable and writable for its owner and group only. A socket file that nobody answers at is
+ * what a dead agent left, and is replaced.
+ * @throws AppError `conflict` when another agent answers there.
+ */
+export async function listen(path: string, handler: Handler): Promise<Server> {
+  if (await answers(path)) {
+    throw new AppError("conflict", `another agent answers at ${path}`, {
+      hint: "stop it, or give this one another run_dir",
+    });
+  }
+  rmSync(path, { force: true });
+  // The mode of a new socket follows the umask: nobody else may connect in the moment before it is set.
+  const umask = process.umask(0o177);
+  try {
+    const server = await serveUnix(path, handler, MAX_BODY_BYTES);
+    const group = process.getuid?.() === 0 ? groupId(API_GROUP) : undefined;
+    if (group !== undefined) chownSync(path, 0, group);
+    chmodSync(path, 0o660);
+    return server;
+  } finally {
+    process.umask(umask);
+  }
+}
+
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(path);
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once("error", (error) => {
+      const code = errnoOf(error);
+      if (code === "ENOENT" || code === "ECONNREFUSED" || code === "ENOTSOCK") resolve(false);
+      else
+        reject(
+          new AppError("unavailable", `cannot look whether an agent answers at ${path}: ${code ?? error.message}`, {
+            cause: error,
+          }),
+        );
+    });
+  });
+}
+
+function groupId(name: string): number | undefined {
+  const line = readFileSync("/etc/group", "utf8")
+    .split("\n")
+    .find((entry) => entry.startsWith(`${name}:`));
+  const id = Number(line?.split(":")[2] ?? "");
+  return line !== undefined && Number.isInteger(id) ? id : undefined;
+}

@@ -1,0 +1,54 @@
+import { chmodSync, lstatSync, mkdirSync } from "node:fs";
+import { AppError, errnoOf } from "../base/errors.ts";
+import { type AgentDirs, apiSocket, lockFile, MAX_SOCKET_PATH, machineSockets } from "../paths.ts";
+import { takeLock } from "../state/database.ts";
+
+/**
+ * Makes the agent's directories and checks that they can serve.
+ * @throws AppError `invalid` when sockets would get paths that QEMU cannot take or a directory is somebody else's, `unavailable`
+ * when one cannot be made.
+ */
+export function makePlace(dirs: AgentDirs): void {
+  const longest = machineSockets(dirs, "00000000", "").serial.length;
+  if (longest >= MAX_SOCKET_PATH) {
+    throw new AppError(
+      "invalid",
+      `run_dir ${dirs.runDir} is too long: a socket in it would have ${longest} bytes, QEMU takes ${MAX_SOCKET_PATH - 1}`,
+      {
+        hint: "give the agent a shorter run_dir",
+      },
+    );
+  }
+  // A machine's user may pass through to what it is shown, but not list.
+  makeDirectory(dirs.dataDir, 0o711);
+  makeDirectory(dirs.runDir, 0o711);
+}
+
+function makeDirectory(path: string, mode: number): void {
+  try {
+    mkdirSync(path, { recursive: true, mode });
+    const stat = lstatSync(path);
+    // In a directory that everyone may write, such as /tmp, somebody else may have been first.
+    if (!stat.isDirectory() || stat.uid !== process.getuid?.()) {
+      throw new AppError("invalid", `${path} is not a directory of this user`, {
+        hint: "remove it, or give the agent other directories with data_dir and run_dir",
+      });
+    }
+    chmodSync(path, mode);
+  } catch (error) {
+    if (error instanceof AppError) throw error;
+    throw new AppError("unavailable", `cannot make the directory ${path}: ${errnoOf(error) ?? String(error)}`, {
+      cause: error,
+      hint: "run the agent as a user that may write there, or set data_dir and run_dir in its configuration",
+    });
+  }
+}
+
+/** Makes this process the one agent of its data directory. @throws AppError `conflict` when another one runs. */
+export function lockPlace(dirs: AgentDirs): { release(): void } {
+  const lock = takeLock(lockFile(dirs));
+  if (lock !== null) return lock;
+  throw new AppError("conflict", `another agent runs with the data directory ${dirs.dataDir}`, {
+    hint: `talk to it at ${apiSocket(dirs)}, stop it, or give this one another data_dir`,
+  });
+}

@@ -1,0 +1,38 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { execProgram } from "../../../src/base/exec.ts";
+import { readUntrusted, writeDurable } from "../../../src/base/files.ts";
+
+let dir: string;
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), "paddock-test-"));
+});
+afterEach(() => rmSync(dir, { recursive: true }));
+
+describe("reading a file of somebody hostile", () => {
+  test("gives at most what was asked for, from an offset", () => {
+    writeFileSync(join(dir, "f"), "0123456789");
+    expect(readUntrusted(join(dir, "f"), 4)?.toString()).toBe("0123");
+    expect(readUntrusted(join(dir, "f"), 4, 8)?.toString()).toBe("89");
+    expect(readUntrusted(join(dir, "f"), 4, 80)?.toString()).toBe("");
+  });
+  test("is undefined when there is none", () => expect(readUntrusted(join(dir, "none"))).toBeUndefined());
+  test("refuses a symbolic link", () => {
+    symlinkSync("/etc/passwd", join(dir, "link"));
+    expect(() => readUntrusted(join(dir, "link"))).toThrow("ELOOP");
+  });
+  test("refuses a FIFO without waiting for its writer", async () => {
+    await execProgram(["mkfifo", join(dir, "fifo")], 5000);
+    expect(() => readUntrusted(join(dir, "fifo"))).toThrow("not a regular file");
+  });
+});
+
+test("a durable write replaces the whole file and leaves no other", () => {
+  writeDurable(join(dir, "f"), "old", 0o640);
+  writeDurable(join(dir, "f"), "new", 0o640);
+  expect(readFileSync(join(dir, "f"), "utf8")).toBe("new");
+  expect(statSync(join(dir, "f")).mode & 0o777).toBe(0o640);
+  expect(readdirSync(dir)).toEqual(["f"]);
+});

@@ -1,0 +1,37 @@
+import { describe, expect, test } from "bun:test";
+import { editDistance, escapeControls, nearestName, orList } from "../../../src/base/text.ts";
+
+describe("making control bytes visible", () => {
+  test("disarms terminal sequences and text direction", () => {
+    expect(escapeControls("a\u001b[2J\u009b1m\u202eb\r\n")).toBe("a\\x1b[2J\\x9b1m\\u202eb\\x0d\\x0a");
+  });
+  test("keeps lines and tabs when asked", () => {
+    expect(escapeControls("a\tb\nc\u0007", true)).toBe("a\tb\nc\\x07");
+  });
+});
+
+describe("suggesting a name", () => {
+  const known = ["image_path", "accelerator", "args", "port_map"];
+  test("finds what was meant", () => {
+    expect(nearestName("image_pth", known)).toBe("image_path");
+    expect(nearestName("agrs", known)).toBe("args");
+    expect(nearestName("Port_Map", known)).toBe("port_map");
+  });
+  test("says nothing when nothing is near", () => {
+    expect(nearestName("colour", known)).toBeUndefined();
+    expect(nearestName("x", known)).toBeUndefined();
+  });
+  test("counts a swap of two letters once", () => {
+    expect(editDistance("ab", "ba")).toBe(1);
+    expect(editDistance("", "abc")).toBe(3);
+  });
+});
+
+test("lists are joined as people do", () => {
+  expect([orList([]), orList(["a"]), orList(["a", "b"]), orList(["a", "b", "c"])]).toEqual([
+    "",
+    "a",
+    "a or b",
+    "a, b or c",
+  ]);
+});

@@ -1,0 +1,58 @@
+import { describe, expect, test } from "bun:test";
+import {
+  formatBytes,
+  formatDuration,
+  HOUR,
+  MINUTE,
+  parseDuration,
+  SECOND,
+  toWireTime,
+} from "../../../src/base/units.ts";
+
+describe("durations", () => {
+  const cases: [string, number][] = [
+    ["0", 0],
+    ["5s", 5 * SECOND],
+    ["1m30s", 90 * SECOND],
+    ["1.5h", 90 * MINUTE],
+    [".5s", SECOND / 2],
+    ["-10ms", -10_000_000],
+    ["+1h", HOUR],
+    ["1h1m1s1ms1us1ns", HOUR + MINUTE + SECOND + 1_001_001],
+    ["1µs", 1000],
+  ];
+  for (const [text, nanos] of cases) test(`${text} is ${nanos} ns`, () => expect(parseDuration(text)).toBe(nanos));
+  for (const text of ["", "5", "s", "1 s", "1d", "1m30", "--1s", "1e3s", "9999999999h"]) {
+    test(`${JSON.stringify(text)} is none`, () => expect(parseDuration(text)).toBeUndefined());
+  }
+  const shown: [number, string][] = [
+    [0, "0s"],
+    [90 * SECOND, "1m30s"],
+    [HOUR, "1h0m0s"],
+    [250_000_000, "250ms"],
+    [1500, "1.5µs"],
+    [-5 * SECOND, "-5s"],
+    [2.5 * SECOND, "2.5s"],
+  ];
+  for (const [nanos, text] of shown) {
+    test(`${nanos} ns is written ${text} and read back`, () => {
+      expect(formatDuration(nanos)).toBe(text);
+      expect(parseDuration(text)).toBe(nanos);
+    });
+  }
+});
+
+test("bytes are written for people", () => {
+  expect([0, 512, 1024, 1536, 150 * 1024, 20 * 2 ** 30].map(formatBytes)).toEqual([
+    "0 B",
+    "512 B",
+    "1 KiB",
+    "1.5 KiB",
+    "150 KiB",
+    "20 GiB",
+  ]);
+});
+
+test("a time on the wire is an integer that JSON writes out", () => {
+  expect(JSON.stringify(toWireTime(1_795_464_000_123))).toMatch(/^1795464000\d{9}$/);
+});
