@@ -10,9 +10,9 @@ import type { Supervisor } from "../supervisor/supervisor.ts";
 export interface QemuPolicy {
   /** Absolute directories whose images a job may name. */
   readonly imagePaths: readonly string[];
-  /** Null when any word is allowed. */
-  readonly argsAllowlist: readonly string[] | null;
-  readonly emulatorsAllowlist: readonly string[] | null;
+  /** Empty lists allow everything, as in Nomad. */
+  readonly argsAllowlist: readonly string[];
+  readonly emulatorsAllowlist: readonly string[];
 }
 
 /** What every use case works on. */
@@ -24,6 +24,8 @@ export interface AgentContext {
   readonly supervisor: Supervisor;
   /** The node as it is known now; facts that take long to find are added later. */
   readonly node: () => Node;
+  /** Resolves once every fact of the node is known. */
+  readonly nodeComplete: Promise<void>;
   readonly clock: Clock;
   readonly log: Log;
 }

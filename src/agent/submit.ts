@@ -9,7 +9,7 @@ import { taskDirs } from "../paths.ts";
 import type { Evaluation, JobRecord } from "../state/records.ts";
 import type { Registered, Submission } from "./agent.ts";
 import type { AgentContext } from "./context.ts";
-import { assertSupported } from "./placement.ts";
+import { assertPlaceable } from "./placement.ts";
 import { assignPorts } from "./ports.ts";
 import { stopMachines } from "./stop.ts";
 
@@ -26,6 +26,7 @@ export async function submitJob(
 ): Promise<Registered> {
   const previous = context.store.job(job.id);
   checkEnforcedIndex(job.id, previous, enforceIndex);
+  await knowWhatMatters(context, job);
   const verdicts = checkPlacement(context, job);
   const live = liveAllocations(context, job.id);
   if (previous !== undefined && isUnchanged(previous, job) && live.length > 0) {
@@ -62,8 +63,13 @@ export function checkPlacement(context: AgentContext, job: Job): readonly Verdic
       hint: "paddock node status shows the node's attributes",
     });
   }
-  assertSupported(job, node);
+  assertPlaceable(job, node, context.policy);
   return verdicts;
+}
+
+/** Only what a job says of KVM hangs on the one fact that takes long to find. */
+export async function knowWhatMatters(context: Pick<AgentContext, "nodeComplete">, job: Job): Promise<void> {
+  if (JSON.stringify(job).includes("kvm")) await context.nodeComplete;
 }
 
 function checkEnforcedIndex(id: string, previous: JobRecord | undefined, enforceIndex: number | undefined): void {

@@ -54,11 +54,23 @@ export function forceBegins(order: StopOrder): number {
   return order.requestedAt + order.shutdownDelay + (order.graceful ? order.killTimeout : 0);
 }
 
-/** What the ladder does next; pure, so every schedule can be tested without waiting. */
-export function nextStep(order: StopOrder, tries: readonly LadderTry[], now: number): LadderStep {
+/** How long a QEMU that has said SHUTDOWN may live on before it is told to quit (`-no-shutdown`), in milliseconds. */
+export const LINGER = 1_000;
+
+/**
+ * What the ladder does next; pure, so every schedule can be tested without waiting.
+ * @param shutdownAt when the guest was seen to have shut down, null while it was not: nobody is left who could hear the button.
+ */
+export function nextStep(
+  order: StopOrder,
+  tries: readonly LadderTry[],
+  now: number,
+  shutdownAt: number | null = null,
+): LadderStep {
+  const force = Math.min(forceBegins(order), shutdownAt === null ? Number.POSITIVE_INFINITY : shutdownAt + LINGER);
+  if (shutdownAt !== null) return now < force ? { kind: "wait", until: force } : nextForce(tries, now, force);
   const guestTime = order.requestedAt + order.shutdownDelay;
   if (now < guestTime) return { kind: "wait", until: guestTime };
-  const force = forceBegins(order);
   if (now < force) return nextPress(tries, now, force);
   return nextForce(tries, now, force);
 }

@@ -24,8 +24,8 @@ export interface Live {
   /** Milliseconds since 1970. */
   readonly startedAt: number;
   readonly guest: GuestStatus;
-  /** Reason of the first SHUTDOWN event; the first cause of an end wins. */
-  readonly shutdown: string | null;
+  /** The first SHUTDOWN event, in milliseconds since 1970; the first cause of an end wins. */
+  readonly shutdown: { readonly reason: string; readonly at: number } | null;
   /** True when a former agent had started it. */
   readonly adopted: boolean;
 }

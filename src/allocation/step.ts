@@ -1,6 +1,6 @@
 import { formatDuration, MILLISECOND } from "../base/units.ts";
 import type { Ending, StopReceipt } from "./ending.ts";
-import { forceBegins, type LadderTry, nextStep, type Rung, rungText, type StopOrder } from "./ladder.ts";
+import { forceBegins, type LadderTry, LINGER, nextStep, type Rung, rungText, type StopOrder } from "./ladder.ts";
 import type { GuestStatus, Live, MachineEvent, MachineEventKind, MachineState, MachineStateKind } from "./machine.ts";
 import type { TaskEvent, TaskEventType } from "./task-event.ts";
 
@@ -38,8 +38,6 @@ type Cell<S extends MachineStateKind, E extends MachineEventKind> =
 
 type Table = { readonly [S in MachineStateKind]: { readonly [E in MachineEventKind]: Cell<S, E> } };
 
-/** How long a QEMU that has said SHUTDOWN may live on before it is told to quit (`-no-shutdown`), in milliseconds. */
-const LINGER = 1_000;
 /** How often a process that not even SIGKILL ended is looked at, in milliseconds. */
 const UNKILLABLE_LOOK = 5_000;
 
@@ -119,7 +117,7 @@ const table: Table = {
       effects: state.guest === "unknown" && !state.adopted ? [started(state, at)] : [],
     }),
     shutdown_seen: (state, { at, reason }) => ({
-      state: { ...state, shutdown: state.shutdown ?? reason },
+      state: { ...state, shutdown: state.shutdown ?? { reason, at } },
       effects: [{ kind: "wake", at: at + LINGER }],
     }),
     stop_requested: (state, { at, order }) => beginStop(state, order, at),
@@ -140,7 +138,10 @@ const table: Table = {
       effects: [],
     }),
     guest_status: (state, { status }) => ({ state: { ...state, guest: status }, effects: [] }),
-    shutdown_seen: (state, { reason }) => ({ state: { ...state, shutdown: state.shutdown ?? reason }, effects: [] }),
+    shutdown_seen: (state, { at, reason }) => ({
+      state: { ...state, shutdown: state.shutdown ?? { reason, at } },
+      effects: [{ kind: "wake", at }],
+    }),
     stop_requested: { ignore: "it is being stopped already and keeps its first deadline" },
     adopted: (state, { at, identity }) => ({
       state: { ...state, identity, adopted: true },
@@ -228,7 +229,7 @@ function beginStop(state: StateOf<"running">, asked: StopOrder, at: number): Ste
 }
 
 function climb(state: StateOf<"stopping">, at: number): Step {
-  const next = nextStep(state.order, state.tries, at);
+  const next = nextStep(state.order, state.tries, at, state.shutdown?.at ?? null);
   switch (next.kind) {
     case "wait":
       return { state, effects: [{ kind: "wake", at: next.until }] };

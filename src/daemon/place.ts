@@ -1,24 +1,13 @@
 import { chmodSync, lstatSync, mkdirSync } from "node:fs";
 import { AppError, errnoOf } from "../base/errors.ts";
-import { type AgentDirs, apiSocket, lockFile, MAX_SOCKET_PATH, machineSockets } from "../paths.ts";
+import { type AgentDirs, apiSocket, lockFile } from "../paths.ts";
 import { takeLock } from "../state/database.ts";
 
 /**
- * Makes the agent's directories and checks that they can serve.
- * @throws AppError `invalid` when sockets would get paths that QEMU cannot take or a directory is somebody else's, `unavailable`
- * when one cannot be made.
+ * Makes the agent's directories.
+ * @throws AppError `invalid` when a directory is somebody else's, `unavailable` when one cannot be made.
  */
 export function makePlace(dirs: AgentDirs): void {
-  const longest = machineSockets(dirs, "00000000", "").serial.length;
-  if (longest >= MAX_SOCKET_PATH) {
-    throw new AppError(
-      "invalid",
-      `run_dir ${dirs.runDir} is too long: a socket in it would have ${longest} bytes, QEMU takes ${MAX_SOCKET_PATH - 1}`,
-      {
-        hint: "give the agent a shorter run_dir",
-      },
-    );
-  }
   // A machine's user may pass through to what it is shown, but not list.
   makeDirectory(dirs.dataDir, 0o711);
   makeDirectory(dirs.runDir, 0o711);

@@ -27,15 +27,18 @@ export interface Prepared {
   readonly image: CheckedImage;
 }
 
-/** Fetches, checks and plans. @throws PrepareError when the machine cannot be started. */
-export type Prepare = (request: {
+export interface PrepareRequest {
   readonly allocation: Allocation;
   readonly task: string;
   readonly place: MachinePlace;
+  /** Aborts when the machine is to be stopped before it started. */
   readonly signal: AbortSignal;
   readonly report: (event: TaskEvent) => void;
   readonly onProgress: (progress: FetchProgress | undefined) => void;
-}) => Promise<Prepared>;
+}
+
+/** Fetches, checks and plans. @throws AppError when the machine cannot be started; what failed is in its events then. */
+export type Prepare = (request: PrepareRequest) => Promise<Prepared>;
 
 export interface ActorContext {
   readonly dirs: AgentDirs;
@@ -56,6 +59,8 @@ interface Hands {
   child: Child | null;
   watch: Watch | null;
   cancelWake: () => void;
+  /** The rung that is being tried; its answer belongs into the receipt. */
+  climbing: Promise<void>;
   progress: FetchProgress | undefined;
 }
 
@@ -78,6 +83,7 @@ export class AllocationActor {
         child: null,
         watch: null,
         cancelWake: () => undefined,
+        climbing: Promise.resolve(),
         progress: undefined,
       });
     }
@@ -192,7 +198,7 @@ export class AllocationActor {
         this.#watch(task, hands, state);
         return;
       case "climb":
-        void this.#climb(task, hands, state, effect.rung);
+        hands.climbing = this.#climb(task, hands, state, effect.rung);
         return;
       case "wake":
         hands.cancelWake();
@@ -265,7 +271,7 @@ export class AllocationActor {
       listener: {
         onStatus: (status) => this.#onStatus(task, status),
         onShutdown: (reason) => this.send(task, { kind: "shutdown_seen", at: clock.now(), reason }),
-        onGone: () => void this.#onGone(task, place, state.identity.bootId !== bootId),
+        onGone: () => void this.#onGone(task, hands, place, state.identity.bootId !== bootId),
       },
     });
   }
@@ -276,7 +282,8 @@ export class AllocationActor {
     if (machine.guest !== status) this.send(task, { kind: "guest_status", at: this.#context.clock.now(), status });
   }
 
-  async #onGone(task: string, place: MachinePlace, rebooted: boolean): Promise<void> {
+  async #onGone(task: string, hands: Hands, place: MachinePlace, rebooted: boolean): Promise<void> {
+    await hands.climbing;
     const evidence = await gatherEvidence(place, rebooted, this.#context.log);
     const at = this.#context.clock.now();
     this.send(task, { kind: "gone", at, ending: judgeEnding(evidence, at) });

@@ -105,6 +105,8 @@ export class Watch {
       try {
         await this.#connectOnce();
       } catch (error) {
+        // A QEMU that refuses its arguments closes its monitor a moment before it is gone.
+        await this.#lookAfterClose();
         if (this.#stop.signal.aborted || this.#gone) return;
         log.debug("monitor not reached", { error: errorText(error) });
         this.#options.listener.onStatus("unreachable");

@@ -71,4 +71,10 @@ describe("the stop ladder", () => {
       "SIGKILL@1600",
     ]);
   });
+
+  test("stops pressing once the guest has shut down, and tells a QEMU that lives on to quit a second later", () => {
+    const pressed: LadderTry[] = [{ rung: "powerdown", at: 1000, answer: "accepted" }];
+    expect(nextStep(graceful, pressed, 2000, 1200)).toEqual({ kind: "wait", until: 2200 });
+    expect(nextStep(graceful, pressed, 2200, 1200)).toEqual({ kind: "try", rung: "quit" });
+  });
 });

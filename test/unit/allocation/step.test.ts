@@ -205,6 +205,6 @@ test("a QEMU that lives on after the guest shut down is told to quit", () => {
 test("the first reason of a shutdown stays", () => {
   const first = step(states.running, events.shutdown_seen);
   expect(step(first.state, { ...events.shutdown_seen, reason: "host-signal" }).state).toMatchObject({
-    shutdown: "guest-shutdown",
+    shutdown: { reason: "guest-shutdown", at: 100 },
   });
 });

@@ -1,0 +1,44 @@
+import { AppError } from "../base/errors.ts";
+import type { Job } from "../job/job.ts";
+import type { Node } from "../node/node.ts";
+import { assertAccelerator } from "../qemu/accelerator.ts";
+import { chooseEmulator } from "../qemu/emulator.ts";
+import { refuseArguments } from "../qemu/policy.ts";
+import type { QemuPolicy } from "./context.ts";
+
+/**
+ * Refuses what this node cannot run or its operator does not allow before anything is fetched. What holds `${…}` is looked at
+ * when it has its value.
+ * @throws AppError with the task's name in its text.
+ */
+export function assertPlaceable(job: Job, node: Node, policy: QemuPolicy): void {
+  for (const group of job.groups) {
+    for (const task of group.tasks) {
+      const where = `group "${group.name}", task "${task.name}"`;
+      withPlace(where, () => {
+        const { config } = task;
+        if (!isDeferred(config.emulator)) chooseEmulator(config.emulator, node.qemu, policy.emulatorsAllowlist);
+        if (!isDeferred(config.accelerator)) assertAccelerator(config, node.qemu.kvm);
+        if (!config.args.some(isDeferred)) assertArguments(config.args, policy.argsAllowlist);
+      });
+    }
+  }
+}
+
+const isDeferred = (text: string): boolean => text.includes("${");
+
+function assertArguments(args: readonly string[], allowlist: readonly string[]): void {
+  const refusals = refuseArguments(args, allowlist);
+  if (refusals.length === 0) return;
+  const text = refusals.map(({ index, message }) => `config.args[${index}]: ${message}`).join("; ");
+  throw new AppError("invalid", text, { hint: refusals.find(({ hint }) => hint !== undefined)?.hint });
+}
+
+function withPlace(where: string, work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    throw new AppError(error.code, `${where}: ${error.message}`, { hint: error.hint, cause: error });
+  }
+}

@@ -1,0 +1,245 @@
+import { closeSync } from "node:fs";
+import type { Allocation } from "../allocation/allocation.ts";
+import type { TaskEventType } from "../allocation/task-event.ts";
+import { acquire } from "../artifact/acquire.ts";
+import { planArtifact } from "../artifact/plan.ts";
+import { AppError, errorText } from "../base/errors.ts";
+import { formatBytes } from "../base/units.ts";
+import { openImage } from "../image/open.ts";
+import { buildTaskEnvironment } from "../job/environment.ts";
+import { interpolateConfig, interpolateText } from "../job/interpolate.ts";
+import type { Artifact, Group, Job, QemuConfig, Task } from "../job/job.ts";
+import { findPortHolder } from "../node/port-holder.ts";
+import { chooseEmulator } from "../qemu/emulator.ts";
+import { forwardsOf } from "../qemu/forward.ts";
+import type { Forward, LaunchPlan } from "../qemu/launch.ts";
+import { dnsOf } from "../qemu/network.ts";
+import { planLaunch } from "../qemu/plan.ts";
+import type { Prepare, PrepareRequest } from "../supervisor/actor.ts";
+import type { AgentContext } from "./context.ts";
+import { isFree } from "./ports.ts";
+import { knowWhatMatters } from "./submit.ts";
+import { makeTaskDirectories } from "./task-directory.ts";
+
+type PrepareContext = Pick<AgentContext, "dirs" | "policy" | "store" | "node" | "nodeComplete" | "clock" | "log">;
+
+/** What the job file says of the task that is prepared, and the words of its environment. */
+interface Subject {
+  readonly job: Job;
+  readonly group: Group;
+  readonly task: Task;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** The way of a placed task to a command line: directories, artifacts, image, ports, argv. Nothing runs yet. */
+export function createPrepare(context: PrepareContext): Prepare {
+  return async (request) => {
+    await knowWhatMatters(context, jobOf(context, request));
+    const subject = readSubject(context, request);
+    await stage(context, request, "Setup Failure", () => makeTaskDirectories(request.place.dirs));
+    const config = await stage(context, request, "Failed Validation", () => interpolateTaskConfig(context, subject));
+    if (subject.task.artifacts.length > 0) {
+      await stage(context, request, "Failed Artifact Download", () => fetchArtifacts(context, request, subject));
+    }
+    return await stage(context, request, "Driver Failure", async () => {
+      const image = openImage({
+        imagePath: config.image_path,
+        taskDir: request.place.dirs.task,
+        allocDir: request.place.dirs.alloc,
+        imagePaths: context.policy.imagePaths,
+      });
+      try {
+        const plan = await planMachine(context, request, subject, { config, image });
+        return { plan, image };
+      } catch (error) {
+        closeSync(image.readWriteFd);
+        closeSync(image.readOnlyFd);
+        throw error;
+      }
+    });
+  };
+}
+
+const FAILURES: ReadonlySet<TaskEventType> = new Set([
+  "Setup Failure",
+  "Failed Validation",
+  "Failed Artifact Download",
+  "Driver Failure",
+]);
+
+/** Runs one stage; what it throws is in the task's events before it goes on. */
+async function stage<T>(
+  context: PrepareContext,
+  request: PrepareRequest,
+  failure: TaskEventType,
+  work: () => T | Promise<T>,
+): Promise<T> {
+  try {
+    request.signal.throwIfAborted();
+    return await work();
+  } catch (error) {
+    if (!request.signal.aborted) {
+      const hint = error instanceof AppError && error.hint !== undefined ? { hint: error.hint } : {};
+      report(context, request, failure, errorText(error), hint);
+    }
+    throw error;
+  }
+}
+
+function report(
+  context: PrepareContext,
+  request: PrepareRequest,
+  type: TaskEventType,
+  message: string,
+  details: Readonly<Record<string, string>> = {},
+): void {
+  request.report({ type, time: context.clock.now(), message, details, failsTask: FAILURES.has(type) });
+}
+
+function jobOf(context: PrepareContext, { allocation }: PrepareRequest): Job {
+  const record = context.store.jobVersion(allocation.jobId, allocation.jobVersion);
+  if (record !== undefined) return record.job;
+  throw new AppError("internal", `the store has no version ${allocation.jobVersion} of job "${allocation.jobId}"`);
+}
+
+function readSubject(context: PrepareContext, request: PrepareRequest): Subject {
+  const { allocation, task: name, place } = request;
+  const job = jobOf(context, request);
+  const group = job.groups.find((candidate) => candidate.name === allocation.group);
+  const task = group?.tasks.find((candidate) => candidate.name === name);
+  if (group === undefined || task === undefined) {
+    throw new AppError("internal", `the store has no task "${name}" for allocation ${allocation.id}`);
+  }
+  const env = buildTaskEnvironment({
+    job,
+    group,
+    task,
+    allocId: allocation.id,
+    allocName: allocation.name,
+    allocIndex: allocation.index,
+    node: context.node(),
+    dirs: place.dirs,
+    ports: environmentPorts(allocation, task),
+  });
+  return { job, group, task, env };
+}
+
+/** What `NOMAD_PORT_…` tells: the guest's port where one is mapped, else the host's. */
+function environmentPorts(allocation: Allocation, task: Task) {
+  return allocation.ports.map(({ label, hostPort, hostAddress, to }) => {
+    const mapped = Number(task.config.port_map[label] ?? Number.NaN);
+    return { label, hostPort, hostAddress, guestPort: Number.isInteger(mapped) ? mapped : to > 0 ? to : hostPort };
+  });
+}
+
+function interpolateTaskConfig(context: PrepareContext, { task, env }: Subject): QemuConfig {
+  const { config, diagnostics } = interpolateConfig(task.config, env, context.node());
+  const errors = diagnostics.filter(({ severity }) => severity === "error");
+  if (errors.length === 0) return config;
+  throw new AppError("invalid", errors.map(({ message }) => message).join("; "), {
+    hint: errors.find(({ hint }) => hint !== undefined)?.hint,
+  });
+}
+
+/** How many artifacts of a task are fetched at once, as in Nomad. */
+const PARALLEL_ARTIFACTS = 3;
+
+async function fetchArtifacts(context: PrepareContext, request: PrepareRequest, subject: Subject): Promise<void> {
+  report(context, request, "Downloading Artifacts", "Client is downloading artifacts");
+  const waiting = subject.task.artifacts.map((artifact) => interpolateArtifact(artifact, subject.env, context));
+  const plans = waiting.map((artifact) => planArtifact(artifact, request.place.dirs));
+  const failed = new AbortController();
+  const signal = AbortSignal.any([request.signal, failed.signal]);
+  const next = async (): Promise<void> => {
+    for (let plan = plans.shift(); plan !== undefined; plan = plans.shift()) {
+      const { source } = plan;
+      const got = await acquire(plan, {
+        signal,
+        log: context.log,
+        onProgress: (progress) => request.onProgress({ source, ...progress }),
+      });
+      const message = got.skipped
+        ? `${source} is there already (${got.checksum})`
+        : `fetched ${source}: ${formatBytes(got.bytes)} in ${(got.millis / 1000).toFixed(1)} s (${got.checksum})`;
+      report(context, request, "Downloading Artifacts", message);
+    }
+  };
+  const workers = Array.from({ length: Math.min(PARALLEL_ARTIFACTS, plans.length) }, () =>
+    next().catch((error: unknown) => {
+      // One failure is enough: what is still being fetched is of no use.
+      failed.abort(error);
+      throw error;
+    }),
+  );
+  const settled = await Promise.allSettled(workers);
+  request.onProgress(undefined);
+  if (settled.some(({ status }) => status === "rejected")) throw failed.signal.reason;
+}
+
+function interpolateArtifact(artifact: Artifact, env: Subject["env"], context: PrepareContext): Artifact {
+  const node = context.node();
+  const text = (value: string): string => interpolateText(value, env, node);
+  const map = (values: Readonly<Record<string, string>>): Record<string, string> =>
+    Object.fromEntries(Object.entries(values).map(([key, value]) => [key, text(value)]));
+  return {
+    ...artifact,
+    source: text(artifact.source),
+    destination: text(artifact.destination),
+    options: map(artifact.options),
+    headers: map(artifact.headers),
+  };
+}
+
+async function planMachine(
+  context: PrepareContext,
+  request: PrepareRequest,
+  { group, task }: Subject,
+  { config, image }: { readonly config: QemuConfig; readonly image: ReturnType<typeof openImage> },
+): Promise<LaunchPlan> {
+  const { qemu } = context.node();
+  const { place, allocation } = request;
+  const { forwards, busy } = await freeForwards(forwardsOf(config.port_map, allocation.ports));
+  for (const warning of busy) report(context, request, "Driver", warning);
+  const plan = planLaunch({
+    config,
+    resources: task.resources,
+    image,
+    emulator: chooseEmulator(config.emulator, qemu, context.policy.emulatorsAllowlist),
+    kvm: qemu.kvm,
+    forwards,
+    dns: dnsOf(task.resources.networks, group.networks),
+    sockets: place.sockets,
+    journalPrefix: place.files.journalPrefix,
+    serialLog: place.stdout,
+    cwd: place.dirs.task,
+    tmp: place.dirs.tmp,
+    args_allowlist: context.policy.argsAllowlist,
+  });
+  for (const warning of plan.warnings) report(context, request, "Driver", warning);
+  return plan;
+}
+
+/**
+ * Looks at every port before QEMU does, because QEMU names neither the label nor the holder. A busy udp port is left out with a
+ * word: the job asked for the label, Nomad adds udp to it.
+ * @throws AppError `conflict` for a busy tcp port.
+ */
+async function freeForwards(wanted: readonly Forward[]): Promise<{ forwards: Forward[]; busy: string[] }> {
+  const forwards: Forward[] = [];
+  const busy: string[] = [];
+  for (const forward of wanted) {
+    const { protocol, hostAddress, hostPort, label } = forward;
+    if (await isFree(protocol, hostAddress, hostPort)) {
+      forwards.push(forward);
+      continue;
+    }
+    const holder = findPortHolder(protocol, hostPort) ?? "another process";
+    if (protocol === "tcp") {
+      throw new AppError("conflict", `port ${hostPort}/tcp (label "${label}") is in use by ${holder}`, {
+        hint: "stop that process, or give the label another static port",
+      });
+    }
+    busy.push(`port ${hostPort}/udp (label "${label}") is in use by ${holder} and is not forwarded; tcp is`);
+  }
+  return { forwards, busy };
+}

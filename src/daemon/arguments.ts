@@ -1,0 +1,47 @@
+import { parseArgs } from "node:util";
+import { AppError, errorText } from "../base/errors.ts";
+import { LOG_LEVELS, type LogLevel } from "../base/log.ts";
+import { orList } from "../base/text.ts";
+
+/** What the command line of `paddock agent` says; it wins over the configuration file. */
+export interface AgentArguments {
+  readonly config: string | undefined;
+  readonly dataDir: string | undefined;
+  readonly runDir: string | undefined;
+  readonly logLevel: LogLevel | undefined;
+}
+
+const OPTIONS = {
+  config: { type: "string" },
+  "data-dir": { type: "string" },
+  "run-dir": { type: "string" },
+  "log-level": { type: "string" },
+} as const;
+
+const HINT = `the agent takes ${Object.keys(OPTIONS)
+  .map((name) => `-${name} VALUE`)
+  .join(", ")}`;
+
+/** @throws AppError `invalid` for an unknown flag, a stray word or a level that is none. */
+export function readAgentArguments(args: readonly string[]): AgentArguments {
+  try {
+    // Flags have one dash in Nomad's CLI, and two are as good.
+    const long = args.map((word) => (/^-[a-z]/.test(word) ? `-${word}` : word));
+    const { values } = parseArgs({ args: long, options: OPTIONS, strict: true, allowPositionals: false });
+    return {
+      config: values.config,
+      dataDir: values["data-dir"],
+      runDir: values["run-dir"],
+      logLevel: values["log-level"] === undefined ? undefined : readLevel(values["log-level"]),
+    };
+  } catch (error) {
+    if (error instanceof AppError) throw error;
+    throw new AppError("invalid", `paddock agent: ${errorText(error).split("\n")[0]}`, { hint: HINT, cause: error });
+  }
+}
+
+function readLevel(text: string): LogLevel {
+  const level = LOG_LEVELS.find((known) => known === text.toLowerCase());
+  if (level !== undefined) return level;
+  throw new AppError("invalid", `-log-level: expected ${orList(LOG_LEVELS)}, found ${JSON.stringify(text)}`);
+}

@@ -1,0 +1,67 @@
+import { readFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { resolve } from "node:path";
+import { AppError, errnoOf } from "../base/errors.ts";
+import { type AgentConfig, completeConfig } from "../config/agent-config.ts";
+import { emptyConfig, loadAgentConfig } from "../config/load.ts";
+import type { ConfigFile } from "../config/schema.ts";
+import { renderDiagnostics } from "../hcl/render.ts";
+import { DEFAULT_CONFIG_FILE, defaultDirs } from "../paths.ts";
+import type { AgentArguments } from "./arguments.ts";
+
+/**
+ * What the agent runs by: its flags, then its file, then the defaults of its user.
+ * @param warn takes the file's warnings.
+ * @throws AppError `invalid` with every error of the file, `not_found` when the file is not there.
+ */
+export function readConfiguration(args: AgentArguments, warn: (text: string) => void): AgentConfig {
+  const uid = process.getuid?.() ?? 0;
+  const config = completeConfig(readFile(args, uid, warn), defaultDirs(uid, process.env), hostname());
+  return {
+    ...config,
+    dirs: {
+      dataDir: args.dataDir === undefined ? config.dirs.dataDir : resolve(args.dataDir),
+      runDir: args.runDir === undefined ? config.dirs.runDir : resolve(args.runDir),
+    },
+    logLevel: args.logLevel ?? config.logLevel,
+  };
+}
+
+function readFile({ config: path }: AgentArguments, uid: number, warn: (text: string) => void): ConfigFile {
+  const text = path === undefined ? readDefault(uid) : readGiven(path);
+  if (text === undefined) return emptyConfig();
+  const name = path ?? DEFAULT_CONFIG_FILE;
+  const { config, diagnostics, sources } = loadAgentConfig(name, text);
+  const rendered = renderDiagnostics(diagnostics, sources);
+  if (config === undefined)
+    throw new AppError("invalid", `the configuration ${name} is not valid\n${rendered.trimEnd()}`);
+  if (rendered !== "") warn(rendered);
+  return config;
+}
+
+/** Only root's agent reads the system's file unasked: its directories are not an ordinary user's. */
+function readDefault(uid: number): Buffer | undefined {
+  if (uid !== 0) return undefined;
+  try {
+    return readFileSync(DEFAULT_CONFIG_FILE);
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return undefined;
+    throw unreadable(DEFAULT_CONFIG_FILE, error);
+  }
+}
+
+function readGiven(path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw unreadable(path, error);
+  }
+}
+
+function unreadable(path: string, error: unknown): AppError {
+  const code = errnoOf(error);
+  const text = code === "ENOENT" ? "no such file" : code === "EISDIR" ? "it is a directory" : (code ?? String(error));
+  return new AppError(code === "ENOENT" ? "not_found" : "invalid", `cannot read the configuration ${path}: ${text}`, {
+    cause: error,
+  });
+}

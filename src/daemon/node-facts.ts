@@ -1,0 +1,63 @@
+import { newId } from "../base/ids.ts";
+import type { Log } from "../base/log.ts";
+import type { AgentConfig } from "../config/agent-config.ts";
+import { fingerprintNode, withKvm } from "../node/fingerprint.ts";
+import { KVM_PENDING, probeKvm } from "../node/kvm.ts";
+import type { Node } from "../node/node.ts";
+import type { Recorder } from "../state/recorder.ts";
+import type { Store } from "../state/store.ts";
+
+const NODE_ID = "node_id";
+const KVM_RESULT = "kvm_probe";
+
+/** The node as it is known, and the moment from which on all of it is. */
+export interface NodeFacts {
+  current(): Node;
+  /** Resolves once KVM was tried out, which costs up to 2 s at the first start after a boot. */
+  readonly complete: Promise<void>;
+}
+
+/** Finds the node's attributes; what takes long is found in the background and remembered until the next boot. */
+export async function findNodeFacts(
+  config: AgentConfig,
+  {
+    store,
+    recorder,
+    log,
+    bootId,
+  }: { readonly store: Store; readonly recorder: Recorder; readonly log: Log; readonly bootId: string },
+): Promise<NodeFacts> {
+  let node = await fingerprintNode(
+    {
+      name: config.name,
+      datacenter: config.datacenter,
+      nodeClass: config.nodeClass,
+      meta: config.meta,
+      emulatorsAllowlist: config.policy.emulatorsAllowlist,
+      dataDir: config.dirs.dataDir,
+    },
+    nodeId(store, recorder),
+    { log, kvm: KVM_PENDING },
+  );
+  const complete = probeKvm(node.qemu.emulators, { bootId, remembered: store.fact(KVM_RESULT) }).then(
+    ({ facts, remember }) => {
+      node = withKvm(node, facts);
+      recorder.record(() => {
+        if (remember !== null) store.setFact(KVM_RESULT, remember);
+      });
+      log.info("fingerprinted", {
+        qemu: node.attributes["driver.qemu.version"] ?? node.qemu.description,
+        kvm: facts.usable ? "usable" : facts.reason,
+      });
+    },
+  );
+  return { current: () => node, complete };
+}
+
+function nodeId(store: Store, recorder: Recorder): string {
+  const known = store.fact(NODE_ID);
+  if (known !== undefined) return known;
+  const made = newId();
+  recorder.record(() => store.setFact(NODE_ID, made));
+  return made;
+}

@@ -1,0 +1,96 @@
+import type { AgentContext } from "../agent/context.ts";
+import { createAgent } from "../agent/create.ts";
+import { createPrepare } from "../agent/prepare.ts";
+import { createApi } from "../api/app.ts";
+import { systemClock } from "../base/clock.ts";
+import { createLog, type Log } from "../base/log.ts";
+import type { AgentConfig } from "../config/agent-config.ts";
+import { apiSocket, databaseFile } from "../paths.ts";
+import { build } from "../runtime/build.ts";
+import { createRecorder } from "../state/recorder.ts";
+import { openStore } from "../state/store.ts";
+import { readBootId } from "../supervisor/identity.ts";
+import { createSupervisor } from "../supervisor/supervisor.ts";
+import { readAgentArguments } from "./arguments.ts";
+import { readConfiguration } from "./configuration.ts";
+import { listen } from "./listen.ts";
+import { findNodeFacts } from "./node-facts.ts";
+import { lockPlace, makePlace } from "./place.ts";
+
+/**
+ * `paddock agent`: runs until SIGTERM or SIGINT and leaves the machines running.
+ * @param args what stands behind `agent` on the command line.
+ * @returns the exit code.
+ * @throws AppError when it cannot start.
+ */
+export async function runAgent(args: readonly string[]): Promise<number> {
+  const print = (line: string): void => void process.stderr.write(`${line}\n`);
+  const config = readConfiguration(readAgentArguments(args), print);
+  const log = createLog(config.logLevel, print);
+  makePlace(config.dirs);
+  const lock = lockPlace(config.dirs);
+  try {
+    const stopping = waitForSignal(log);
+    await serve(config, log, stopping);
+    return 0;
+  } finally {
+    lock.release();
+  }
+}
+
+async function serve(config: AgentConfig, log: Log, stopping: Promise<void>): Promise<void> {
+  const store = openStore(databaseFile(config.dirs));
+  try {
+    const recorder = createRecorder(store);
+    const bootId = readBootId();
+    const facts = await findNodeFacts(config, { store, recorder, log, bootId });
+    const base = {
+      dirs: config.dirs,
+      policy: config.policy,
+      store,
+      recorder,
+      node: facts.current,
+      nodeComplete: facts.complete,
+      clock: systemClock,
+    };
+    const supervisor = createSupervisor({
+      dirs: config.dirs,
+      store,
+      recorder,
+      clock: systemClock,
+      log: log.named("supervisor"),
+      bootId,
+      prepare: createPrepare({ ...base, log: log.named("prepare") }),
+    });
+    await supervisor.adoptAll();
+    const context: AgentContext = { ...base, supervisor, log: log.named("agent") };
+    const socket = apiSocket(config.dirs);
+    const api = createApi(createAgent(context), {
+      log: log.named("api"),
+      version: build.version,
+      httpAddress: `unix://${socket}`,
+    });
+    const server = await listen(socket, (request) => api.fetch(request));
+    log.info("agent started", { version: build.version, socket, data_dir: config.dirs.dataDir });
+    await stopping;
+    await server.stop();
+    supervisor.close();
+    await facts.complete;
+    log.info("agent stopped; the machines run on");
+  } finally {
+    store.close();
+  }
+}
+
+/** SIGHUP is nobody's wish to end an agent: a terminal that closes must not take it along. */
+function waitForSignal(log: Log): Promise<void> {
+  process.on("SIGHUP", () => log.info("SIGHUP ignored: the configuration is read at start only"));
+  return new Promise((resolve) => {
+    for (const name of ["SIGTERM", "SIGINT"] as const) {
+      process.once(name, () => {
+        log.info("stopping", { signal: name });
+        resolve();
+      });
+    }
+  });
+}

@@ -1,0 +1,138 @@
+import { mkdirSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Agent } from "../../src/agent/agent.ts";
+import type { AgentContext } from "../../src/agent/context.ts";
+import { createAgent } from "../../src/agent/create.ts";
+import { createPrepare } from "../../src/agent/prepare.ts";
+import { systemClock } from "../../src/base/clock.ts";
+import { createLog } from "../../src/base/log.ts";
+import { DEMO_DISK_BYTES, demoImage } from "../../src/guest/demo-image.ts";
+import { renderDiagnostics } from "../../src/hcl/render.ts";
+import type { Job } from "../../src/job/job.ts";
+import { loadJob } from "../../src/job/load.ts";
+import { fingerprintNode } from "../../src/node/fingerprint.ts";
+import type { Node } from "../../src/node/node.ts";
+import { databaseFile } from "../../src/paths.ts";
+import { createRecorder } from "../../src/state/recorder.ts";
+import { openStore } from "../../src/state/store.ts";
+import { readBootId } from "../../src/supervisor/identity.ts";
+import { createSupervisor } from "../../src/supervisor/supervisor.ts";
+import { until } from "./until.ts";
+
+/** An agent without its daemon and API, over a directory that a later one can take over. */
+export interface InProcessAgent {
+  readonly agent: Agent;
+  readonly logLines: readonly string[];
+  /** Ends as an agent does that was told to: the machines run on. */
+  close(): void;
+}
+
+let node: Promise<Node> | undefined;
+
+/** One fingerprint serves every test of a run. */
+function findNode(dataDir: string): Promise<Node> {
+  const config = { name: "test", datacenter: "dc1", nodeClass: "", meta: {}, emulatorsAllowlist: [], dataDir };
+  node ??= fingerprintNode(config, "6d1a2b3c-0000-4000-8000-000000000000");
+  return node;
+}
+
+/** @param bootId another one stands for a host that was started anew. */
+export async function startInProcess(root: string, { bootId = readBootId() } = {}): Promise<InProcessAgent> {
+  const dirs = { dataDir: join(root, "data"), runDir: join(root, "run") };
+  for (const path of [dirs.dataDir, dirs.runDir, imagesDir(root)]) mkdirSync(path, { recursive: true });
+  const known = await findNode(dirs.dataDir);
+  const store = openStore(databaseFile(dirs));
+  const logLines: string[] = [];
+  const log = createLog("debug", (line) => logLines.push(line));
+  const base = {
+    dirs,
+    policy: { imagePaths: [imagesDir(root)], argsAllowlist: [], emulatorsAllowlist: [] },
+    store,
+    recorder: createRecorder(store),
+    node: () => known,
+    nodeComplete: Promise.resolve(),
+    clock: systemClock,
+    log,
+  };
+  const supervisor = createSupervisor({ ...base, bootId, prepare: createPrepare(base) });
+  await supervisor.adoptAll();
+  const context: AgentContext = { ...base, supervisor };
+  return {
+    agent: createAgent(context),
+    logLines,
+    close: () => {
+      supervisor.close();
+      store.close();
+    },
+  };
+}
+
+export const imagesDir = (root: string): string => join(root, "images");
+
+/** Writes the demo guest's disk below `image_paths` and returns its path. */
+export function writeDemoDisk(root: string, name = "demo.img"): string {
+  mkdirSync(imagesDir(root), { recursive: true });
+  const path = join(imagesDir(root), name);
+  writeFileSync(path, demoImage());
+  truncateSync(path, DEMO_DISK_BYTES);
+  return path;
+}
+
+/** A job as its file says it; @throws with the diagnostics when it is not valid. */
+export function jobFrom(text: string): Job {
+  const { job, diagnostics, sources } = loadJob("test.hcl", text);
+  if (job === undefined) throw new Error(renderDiagnostics(diagnostics, sources));
+  return job;
+}
+
+/** A service job of one machine; `config` and `task` are more lines of HCL. */
+export function demoJob(
+  image: string,
+  more: { id?: string; config?: string; task?: string; group?: string } = {},
+): Job {
+  return jobFrom(`
+job "${more.id ?? "demo"}" {
+  group "g" {
+    ${more.group ?? ""}
+    task "vm" {
+      driver = "qemu"
+      config {
+        image_path        = "${image}"
+        graceful_shutdown = true
+        ${more.config ?? ""}
+      }
+      resources { memory = 128 }
+      ${more.task ?? ""}
+    }
+  }
+}`);
+}
+
+/** Waits until the one machine of a job's newest allocation is in a state. */
+export async function machineOf<K extends string>(agent: Agent, kind: K, jobId = "demo") {
+  return await until(
+    `the machine of job ${jobId} to be ${kind}`,
+    () => {
+      const machine = agent.allocations({ jobId }).at(-1)?.tasks["vm"]?.machine;
+      if (machine?.kind !== kind) throw new Error(JSON.stringify(machine));
+      if (machine.kind === "running" && machine.guest === "unknown") throw new Error("QEMU has not answered yet");
+      return machine as Extract<typeof machine, { kind: K }>;
+    },
+    { deadline: 20_000 },
+  );
+}
+
+/** The serial console of a job's newest allocation so far. */
+export async function consoleOf(agent: Agent, jobId = "demo"): Promise<string> {
+  const id = agent.allocations({ jobId }).at(-1)?.id ?? "";
+  let text = "";
+  const options = {
+    type: "stdout",
+    follow: false,
+    origin: "start",
+    offset: 0,
+    signal: new AbortController().signal,
+  } as const;
+  for await (const chunk of agent.readLog(id, "vm", options)) text += Buffer.from(chunk.data).toString();
+  return text;
+}

@@ -1,0 +1,317 @@
+import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { connect } from "node:net";
+import { readBootId, readStat } from "../../src/supervisor/identity.ts";
+import {
+  consoleOf,
+  demoJob,
+  type InProcessAgent,
+  jobFrom,
+  machineOf,
+  startInProcess,
+  writeDemoDisk,
+} from "../helpers/in-process-agent.ts";
+import { type TempDir, tempDir } from "../helpers/temp.ts";
+import { until } from "../helpers/until.ts";
+
+setDefaultTimeout(60_000);
+
+let dir: TempDir;
+let running: InProcessAgent;
+let image: string;
+
+beforeEach(async () => {
+  dir = tempDir();
+  running = await startInProcess(dir.path);
+  image = writeDemoDisk(dir.path);
+});
+
+afterEach(async () => {
+  // Kill by the pid that was recorded, whatever the test left.
+  for (const allocation of running.agent.allocations({})) {
+    const machine = running.agent.allocation(allocation.id).tasks["vm"]?.machine;
+    if (machine?.kind === "running" || machine?.kind === "stopping") kill(machine.identity.pid);
+  }
+  running.close();
+  await dir[Symbol.asyncDispose]();
+});
+
+function kill(pid: number): void {
+  if (readStat(pid) !== null) process.kill(pid, "SIGKILL");
+}
+
+const submit = (more: Parameters<typeof demoJob>[1] = {}) => running.agent.registerJob(demoJob(image, more), null, {});
+const bannerOf = (jobId = "demo") =>
+  until("the guest's banner", async () => (await consoleOf(running.agent, jobId)).includes("DEMO GUEST"));
+const events = () =>
+  running.agent
+    .allocations({ jobId: "demo" })
+    .at(-1)
+    ?.tasks["vm"]?.events.map(({ type }) => type);
+
+describe("a machine", () => {
+  test("starts, speaks on its console, hears the power button and leaves a receipt", async () => {
+    await submit();
+    const live = await machineOf(running.agent, "running");
+    expect(live.guest).toBe("running");
+    expect(readStat(live.identity.pid)?.startTime).toBe(live.identity.startTime);
+    await bannerOf();
+    await running.agent.deregisterJob("demo", { purge: false });
+    const { ending } = await machineOf(running.agent, "ended");
+    expect(ending).toMatchObject({
+      reason: "guest-shutdown",
+      failed: false,
+      exitCode: 0,
+      hint: null,
+      stop: { rung: "powerdown" },
+    });
+    expect(ending.stop?.tries[0]?.answer).toBe("accepted");
+    expect(await consoleOf(running.agent)).toContain("power button");
+    expect(events()).toEqual(["Received", "Started", "Killing", "Terminated", "Killed"]);
+    expect(readdirSync(dir.file("run"))).toEqual([]);
+    expect(readStat(live.identity.pid)).toBeNull();
+  });
+
+  test("that ignores the button is forced within two seconds of kill_timeout, with the reason", async () => {
+    await submit({ task: 'kill_timeout = "1s"', config: 'args = ["-S"]' });
+    await until(
+      "the guest to be paused",
+      async () => (await machineOf(running.agent, "running")).guest === "prelaunch",
+    );
+    await running.agent.deregisterJob("demo", { purge: false });
+    const { ending } = await machineOf(running.agent, "ended");
+    expect(ending).toMatchObject({ reason: "host-qmp-quit", stop: { rung: "quit" } });
+    expect(ending.stop?.took).toBeLessThan(3000);
+  });
+
+  test("that was paused is resumed so that it can hear the button", async () => {
+    await submit();
+    const live = await machineOf(running.agent, "running");
+    await bannerOf();
+    pauseByHumanMonitor(running.agent.allocations({ jobId: "demo" })[0]?.id ?? "");
+    await until(
+      "QEMU to say that it is paused",
+      async () => (await machineOf(running.agent, "running")).guest === "paused",
+    );
+    await running.agent.deregisterJob("demo", { purge: false });
+    const { stop } = (await machineOf(running.agent, "ended")).ending;
+    expect(stop?.rung).toBe("powerdown");
+    expect(stop?.tries[0]?.answer).toBe("accepted (guest was paused and was resumed)");
+    expect(readStat(live.identity.pid)).toBeNull();
+  });
+
+  test("stopped by SIGSTOP is ended by SIGKILL within the deadline", async () => {
+    await submit({ task: 'kill_timeout = "1s"' });
+    const live = await machineOf(running.agent, "running");
+    process.kill(live.identity.pid, "SIGSTOP");
+    await running.agent.deregisterJob("demo", { purge: false });
+    const { ending } = await machineOf(running.agent, "ended");
+    expect(ending).toMatchObject({ reason: "killed", exitCode: 137, signal: 9, stop: { rung: "SIGKILL" } });
+    expect(ending.stop?.took).toBeLessThan(3000 + 200);
+  });
+
+  test("killed from outside says so", async () => {
+    await submit();
+    const live = await machineOf(running.agent, "running");
+    process.kill(live.identity.pid, "SIGKILL");
+    expect((await machineOf(running.agent, "ended")).ending).toMatchObject({
+      reason: "killed",
+      failed: true,
+      message: "QEMU was killed by SIGKILL",
+    });
+  });
+
+  test("ended by SIGTERM from outside says so", async () => {
+    await submit();
+    process.kill((await machineOf(running.agent, "running")).identity.pid, "SIGTERM");
+    expect((await machineOf(running.agent, "ended")).ending).toMatchObject({ reason: "host-signal", exitCode: 0 });
+  });
+
+  test("whose QEMU refuses its arguments fails with QEMU's own words and is not tried again", async () => {
+    await submit({ config: 'args = ["-device", "no-such-device"]' });
+    const { ending } = await machineOf(running.agent, "ended");
+    expect(ending).toMatchObject({ reason: "qemu-error", failed: true, exitCode: 1 });
+    expect(ending.message).toContain("'no-such-device' is not a valid device model name");
+    expect(events()).toEqual(["Received", "Driver Failure"]);
+  });
+
+  test("whose image is not there fails before anything runs", async () => {
+    await running.agent.registerJob(demoJob("local/none.img"), null, {});
+    const { ending } = await machineOf(running.agent, "ended");
+    expect(ending).toMatchObject({ reason: "not-started", failed: true, exitCode: null });
+    expect(ending.message).toContain("local/none.img");
+    expect(readdirSync(dir.file("run"))).toEqual([]);
+  });
+
+  test("that says SHUTDOWN but lives on is told to quit, and the guest's wish stays the reason", async () => {
+    await submit({ config: 'args = ["-no-shutdown"]' });
+    await machineOf(running.agent, "running");
+    await bannerOf();
+    await running.agent.deregisterJob("demo", { purge: false });
+    expect((await machineOf(running.agent, "ended")).ending).toMatchObject({ reason: "guest-shutdown", exitCode: 0 });
+  });
+});
+
+describe("an agent that comes back", () => {
+  const restart = async (options = {}) => {
+    running.close();
+    running = await startInProcess(dir.path, options);
+  };
+
+  test("takes over the machine that runs and stops it by its button", async () => {
+    await submit();
+    const before = await machineOf(running.agent, "running");
+    await bannerOf();
+    await restart();
+    const after = await machineOf(running.agent, "running");
+    expect(after.identity).toEqual(before.identity);
+    expect(after.adopted).toBe(true);
+    await until(
+      "the monitor to answer the new agent",
+      async () => (await machineOf(running.agent, "running")).guest === "running",
+    );
+    await running.agent.deregisterJob("demo", { purge: false });
+    expect((await machineOf(running.agent, "ended")).ending).toMatchObject({
+      reason: "guest-shutdown",
+      exitCode: 0,
+      stop: { rung: "powerdown" },
+    });
+  });
+
+  const fates: [string, (pid: number) => void, object][] = [
+    ["SIGTERM", (pid) => process.kill(pid, "SIGTERM"), { reason: "host-signal", exitCode: 0, failed: false }],
+    ["SIGKILL", (pid) => process.kill(pid, "SIGKILL"), { reason: "killed", exitCode: 137, failed: true }],
+    ["SIGSEGV", (pid) => process.kill(pid, "SIGSEGV"), { reason: "killed", exitCode: 139, signal: 11 }],
+    [
+      "SIGKILL to wrapper and QEMU",
+      (pid) => {
+        process.kill(parentOf(pid), "SIGKILL");
+        process.kill(pid, "SIGKILL");
+      },
+      { reason: "lost", exitCode: null, failed: true },
+    ],
+  ];
+  for (const [fate, deal, ending] of fates) {
+    test(`learns that a machine had ended by ${fate} meanwhile`, async () => {
+      await submit();
+      const { identity } = await machineOf(running.agent, "running");
+      running.close();
+      deal(identity.pid);
+      await until(
+        "the process to be gone",
+        () => readStat(identity.pid) === null || readStat(identity.pid)?.state === "Z",
+      );
+      running = await startInProcess(dir.path);
+      expect((await machineOf(running.agent, "ended")).ending).toMatchObject(ending);
+    });
+  }
+
+  test("does not take a process that was given the machine's pid for the machine", async () => {
+    await submit();
+    const { identity } = await machineOf(running.agent, "running");
+    running.close();
+    running = await startInProcess(dir.path, { bootId: "another boot" });
+    expect((await machineOf(running.agent, "ended")).ending).toMatchObject({ reason: "host-reboot" });
+    expect(readStat(identity.pid)).not.toBeNull();
+    kill(identity.pid);
+    expect(readBootId()).not.toBe("another boot");
+  });
+
+  test("goes on with a stop that the former agent had begun", async () => {
+    await submit({ task: 'kill_timeout = "2s"' });
+    const { identity } = await machineOf(running.agent, "running");
+    process.kill(identity.pid, "SIGSTOP");
+    await running.agent.deregisterJob("demo", { purge: false });
+    await machineOf(running.agent, "stopping");
+    await restart();
+    process.kill(identity.pid, "SIGCONT");
+    const { ending } = await machineOf(running.agent, "ended");
+    expect(ending.stop?.order.cause).toBe("job stopped");
+    expect(ending.failed).toBe(false);
+  });
+});
+
+describe("a job that is submitted again", () => {
+  test("unchanged leaves its machine alone", async () => {
+    await submit();
+    const before = await machineOf(running.agent, "running");
+    const again = await submit();
+    expect(again.job.version).toBe(0);
+    expect(running.agent.allocations({ jobId: "demo" })).toHaveLength(1);
+    expect((await machineOf(running.agent, "running")).identity).toEqual(before.identity);
+  });
+
+  test("changed waits for the old machine to end before the new one takes its disk", async () => {
+    await submit();
+    await machineOf(running.agent, "running");
+    await bannerOf();
+    const changed = await submit({ config: 'args = ["-smp", "2"]' });
+    expect(changed.job.version).toBe(1);
+    expect(changed.warnings[0]).toContain("is stopped and replaced");
+    await machineOf(running.agent, "running");
+    const [old, now] = running.agent.allocations({ jobId: "demo" });
+    expect(old?.tasks["vm"]?.machine).toMatchObject({
+      kind: "ended",
+      ending: { stop: { order: { cause: "job updated" } } },
+    });
+    expect(now?.jobVersion).toBe(1);
+    await until("the second boot", async () => (await consoleOf(running.agent)).includes("cpus=2 mem=128M boot=2"));
+  });
+});
+
+test("ports lead to the guest on tcp, and a busy one is named before QEMU starts", async () => {
+  const busy = Bun.listen({ hostname: "0.0.0.0", port: 0, socket: { data: () => undefined } });
+  try {
+    const group = `network {\n port "web" { static = ${busy.port} }\n }`;
+    await running.agent.registerJob(demoJob(image, { group, config: "port_map { web = 80 }" }), null, {});
+    const { ending } = await machineOf(running.agent, "ended");
+    expect(ending.message).toContain(`port ${busy.port}/tcp (label "web") is in use by`);
+    expect(ending.message).toContain(`(pid ${process.pid})`);
+  } finally {
+    busy.stop(true);
+  }
+});
+
+test("a job that asks for what the node lacks is refused with every failing constraint and what was found", async () => {
+  const job = jobFrom(`
+job "demo" {
+  constraint {
+    attribute = "\${attr.driver.qemu.version}"
+    operator  = ">"
+    value     = "99.0.0"
+  }
+  constraint {
+    attribute = "\${meta.rack}"
+    value     = "r1"
+  }
+  group "g" {
+    task "vm" {
+      driver = "qemu"
+      config { image_path = "${image}" }
+    }
+  }
+}`);
+  const version = running.agent.node.attributes["driver.qemu.version"] ?? "";
+  await expect(running.agent.registerJob(job, null, {})).rejects.toThrow(
+    new RegExp(`does not fit this node:[\\s\\S]*99\\.0\\.0[\\s\\S]*${version}[\\s\\S]*meta\\.rack`),
+  );
+  expect(running.agent.jobs("")).toEqual([]);
+  expect(existsSync(dir.file("data", "alloc"))).toBe(false);
+});
+
+/** What a person would type at the human monitor that Nomad's driver has in the task directory. */
+function pauseByHumanMonitor(allocationId: string): void {
+  const socket = connect(dir.file("data", "alloc", allocationId, "vm", "qm.sock"));
+  let said = "";
+  socket.on("data", (bytes) => {
+    const first = said === "";
+    said += bytes.toString();
+    if (first) socket.write("stop\n");
+    else if (said.split("(qemu)").length > 2) socket.end();
+  });
+}
+
+function parentOf(pid: number): number {
+  const line = readFileSync(`/proc/${pid}/stat`, "utf8");
+  return Number(line.slice(line.lastIndexOf(")") + 2).split(" ")[1]);
+}
