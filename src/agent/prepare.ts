@@ -15,7 +15,7 @@ import { forwardsOf } from "../qemu/forward.ts";
 import type { Forward, LaunchPlan } from "../qemu/launch.ts";
 import { dnsOf } from "../qemu/network.ts";
 import { planLaunch } from "../qemu/plan.ts";
-import type { Prepare, PrepareRequest } from "../supervisor/actor.ts";
+import type { Prepare, PrepareRequest } from "../supervisor/hands.ts";
 import type { AgentContext } from "./context.ts";
 import { isFree } from "./ports.ts";
 import { knowWhatMatters } from "./submit.ts";

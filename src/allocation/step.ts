@@ -1,31 +1,9 @@
 import { formatDuration, MILLISECOND } from "../base/units.ts";
-import type { Ending, StopReceipt } from "./ending.ts";
-import { forceBegins, type LadderTry, LINGER, nextStep, type Rung, rungText, type StopOrder } from "./ladder.ts";
+import { end, type MachineEffect, report, type Step } from "./effect.ts";
+import type { Ending } from "./ending.ts";
+import { type LadderTry, LINGER, nextStep, type Rung, rungText, type StopOrder } from "./ladder.ts";
 import type { GuestStatus, Live, MachineEvent, MachineEventKind, MachineState, MachineStateKind } from "./machine.ts";
-import type { TaskEvent, TaskEventType } from "./task-event.ts";
-
-/** What the supervisor is to do; a value, so that what is decided can be tested without a process. */
-export type MachineEffect =
-  /** Fetch, check and plan; answers `prepared` or `prepare_failed`. */
-  | { readonly kind: "prepare"; readonly generation: number }
-  | { readonly kind: "cancel_prepare" }
-  /** Spawn; answers `spawned` or `start_failed`. */
-  | { readonly kind: "launch"; readonly generation: number }
-  /** Hold the monitor and wait for the process to go; answers `guest_status`, `shutdown_seen`, `gone`. */
-  | { readonly kind: "watch" }
-  /** Try a rung; answers `rung_answered`. */
-  | { readonly kind: "climb"; readonly rung: Rung }
-  /** Send `tick` at this time, in milliseconds since 1970; replaces an earlier one. */
-  | { readonly kind: "wake"; readonly at: number }
-  /** Add to the task's history. */
-  | { readonly kind: "report"; readonly event: TaskEvent }
-  /** Remove sockets, close descriptors and timers. */
-  | { readonly kind: "clean_up" };
-
-export interface Step {
-  readonly state: MachineState;
-  readonly effects: readonly MachineEffect[];
-}
+import { neverStarted, stoppedEnding } from "./receipt.ts";
 
 type StateOf<K extends MachineStateKind> = Extract<MachineState, { kind: K }>;
 type EventOf<K extends MachineEventKind> = Extract<MachineEvent, { kind: K }>;
@@ -260,90 +238,10 @@ function withAnswer(tries: readonly LadderTry[], rung: Rung, answer: string): re
   return tries.map((entry, at) => (at === index ? { ...entry, answer } : entry));
 }
 
-function endStopped(state: StateOf<"stopping">, ending: Ending, at: number): Step {
-  const stop: StopReceipt = {
-    order: state.order,
-    tries: state.tries,
-    rung: workingRung(state.tries, ending),
-    took: at - state.order.requestedAt,
-  };
-  const forced = stop.rung !== null && stop.rung !== "powerdown" && state.order.graceful;
-  const hint = forced ? forcedHint(state) : stop.rung === null ? ending.hint : null;
-  const killed: Ending = { ...ending, failed: false, stop, hint };
-  const by = stop.rung === null ? "ended by itself" : `ended by ${rungText(stop.rung)}`;
-  return end(state.generation, killed, at, [
-    report(
-      "Killed",
-      at,
-      `Task successfully killed: ${by} after ${formatDuration(Math.round(stop.took) * MILLISECOND)}`,
-    ),
-  ]);
-}
-
-/** Which rung did it, by what QEMU gave as the reason: a power-off by the guest is the button's, `quit` is quit's. */
-function workingRung(tries: readonly LadderTry[], ending: Ending): Rung | null {
-  const tried = (rung: Rung): Rung | null => (tries.some((entry) => entry.rung === rung) ? rung : null);
-  switch (ending.reason) {
-    case "guest-shutdown":
-    case "guest-reset":
-    case "guest-panic":
-      return tried("powerdown");
-    case "host-qmp-quit":
-      return tried("quit");
-    case "host-signal":
-      return tried("SIGTERM");
-    case "killed":
-      return tried("SIGKILL");
-    default:
-      return tries.at(-1)?.rung ?? null;
-  }
-}
-
-function forcedHint(state: StateOf<"stopping">): string {
-  const presses = state.tries.filter((entry) => entry.rung === "powerdown").length;
-  const patience = formatDuration((forceBegins(state.order) - state.order.requestedAt) * MILLISECOND);
-  return `the guest did not power off within ${patience} after ${presses} presses of the power button: it may have no ACPI handler (install acpid or qemu-guest-agent in it), or needs a longer kill_timeout`;
-}
-
-function neverStarted(at: number, order: StopOrder): Ending {
-  return {
-    reason: "not-started",
-    failed: false,
-    exitCode: null,
-    signal: 0,
-    at,
-    message: `stopped before it started (${order.cause})`,
-    hint: null,
-    stop: { order, tries: [], rung: null, took: at - order.requestedAt },
-  };
-}
-
-function end(
-  generation: number,
-  ending: Ending,
-  at: number,
-  more: readonly MachineEffect[] = [],
-  neverAnswered = false,
-): Step {
-  const effects: MachineEffect[] = [{ kind: "clean_up" }];
-  if (ending.reason !== "not-started") {
-    const type = neverAnswered && ending.reason === "qemu-error" ? "Driver Failure" : "Terminated";
-    effects.push(
-      report(type, at, ending.message, {
-        exit_code: ending.exitCode === null ? "unknown" : String(ending.exitCode),
-        signal: String(ending.signal),
-        reason: ending.reason,
-      }),
-    );
-  }
-  return { state: { kind: "ended", generation, ending }, effects: [...effects, ...more] };
-}
-
-function report(
-  type: TaskEventType,
-  time: number,
-  message: string,
-  details: Readonly<Record<string, string>> = {},
-): Extract<MachineEffect, { kind: "report" }> {
-  return { kind: "report", event: { type, time, message, details, failsTask: false } };
+function endStopped(state: StateOf<"stopping">, found: Ending, at: number): Step {
+  const ending = stoppedEnding(state, found, at);
+  const { rung, took } = ending.stop;
+  const by = rung === null ? "ended by itself" : `ended by ${rungText(rung)}`;
+  const message = `Task successfully killed: ${by} after ${formatDuration(Math.round(took) * MILLISECOND)}`;
+  return end(state.generation, ending, at, [report("Killed", at, message)]);
 }

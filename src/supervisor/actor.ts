@@ -1,44 +1,23 @@
-import { closeSync } from "node:fs";
-import type { Allocation, FetchProgress, TaskRecord } from "../allocation/allocation.ts";
-import type { Ending } from "../allocation/ending.ts";
+import type { Allocation, TaskRecord } from "../allocation/allocation.ts";
+import type { MachineEffect } from "../allocation/effect.ts";
 import { judgeEnding } from "../allocation/judge.ts";
 import type { Rung } from "../allocation/ladder.ts";
 import type { MachineEvent, MachineState } from "../allocation/machine.ts";
-import { type MachineEffect, step } from "../allocation/step.ts";
+import { startFailure } from "../allocation/receipt.ts";
+import { step } from "../allocation/step.ts";
 import { appendEvent, type TaskEvent } from "../allocation/task-event.ts";
 import type { Clock } from "../base/clock.ts";
-import { AppError, errorText } from "../base/errors.ts";
+import { errorText } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
-import type { CheckedImage } from "../image/checked.ts";
 import type { AgentDirs } from "../paths.ts";
-import type { LaunchPlan } from "../qemu/launch.ts";
-import type { Child } from "../runtime/spawn.ts";
 import type { Recorder } from "../state/recorder.ts";
 import type { Store } from "../state/store.ts";
 import { gatherEvidence } from "./evidence.ts";
+import { emptyHands, type Hands, type Prepare, releaseImage } from "./hands.ts";
 import { launchMachine, removeSockets } from "./launch.ts";
 import { type MachinePlace, placeOf } from "./machine-place.ts";
 import { signalProcess } from "./signal.ts";
 import { Watch } from "./watch.ts";
-
-/** Everything a machine needs to be spawned; whoever holds it closes the image. */
-export interface Prepared {
-  readonly plan: LaunchPlan;
-  readonly image: CheckedImage;
-}
-
-export interface PrepareRequest {
-  readonly allocation: Allocation;
-  readonly task: string;
-  readonly place: MachinePlace;
-  /** Aborts when the machine is to be stopped before it started. */
-  readonly signal: AbortSignal;
-  readonly report: (event: TaskEvent) => void;
-  readonly onProgress: (progress: FetchProgress | undefined) => void;
-}
-
-/** Fetches, checks and plans. @throws AppError when the machine cannot be started; what failed is in its events then. */
-export type Prepare = (request: PrepareRequest) => Promise<Prepared>;
 
 export interface ActorContext {
   readonly dirs: AgentDirs;
@@ -50,18 +29,6 @@ export interface ActorContext {
   readonly prepare: Prepare;
   /** Called after an allocation has nothing running any more. */
   readonly onTerminal: (allocation: Allocation) => void;
-}
-
-/** What the actor holds of a machine beside its record. */
-interface Hands {
-  preparing: AbortController | null;
-  prepared: Prepared | null;
-  child: Child | null;
-  watch: Watch | null;
-  cancelWake: () => void;
-  /** The rung that is being tried; its answer belongs into the receipt. */
-  climbing: Promise<void>;
-  progress: FetchProgress | undefined;
 }
 
 /** Owns the machines of one allocation: takes events one after the other, persists what they lead to, then acts. */
@@ -77,15 +44,7 @@ export class AllocationActor {
     this.#allocation = allocation;
     this.#context = context;
     for (const task of Object.keys(allocation.tasks)) {
-      this.#hands.set(task, {
-        preparing: null,
-        prepared: null,
-        child: null,
-        watch: null,
-        cancelWake: () => undefined,
-        climbing: Promise.resolve(),
-        progress: undefined,
-      });
+      this.#hands.set(task, emptyHands());
     }
   }
 
@@ -231,7 +190,8 @@ export class AllocationActor {
       if (this.#closed) releaseImage(hands);
       this.send(task, { kind: "prepared", at: clock.now() });
     } catch (error) {
-      this.send(task, { kind: "prepare_failed", at: clock.now(), ending: this.#notStarted(error) });
+      if (!abort.signal.aborted) this.#context.log.warn("not started", { task, error: errorText(error) });
+      this.send(task, { kind: "prepare_failed", at: clock.now(), ending: startFailure(error, clock.now()) });
     } finally {
       hands.progress = undefined;
       hands.preparing = null;
@@ -249,8 +209,9 @@ export class AllocationActor {
       hands.child = child;
       this.send(task, { kind: "spawned", at: clock.now(), identity });
     } catch (error) {
+      this.#context.log.warn("not started", { task, error: errorText(error) });
       this.#report(task, driverFailure(clock.now(), error));
-      this.send(task, { kind: "start_failed", at: clock.now(), ending: this.#notStarted(error) });
+      this.send(task, { kind: "start_failed", at: clock.now(), ending: startFailure(error, clock.now()) });
     } finally {
       releaseImage(hands);
     }
@@ -327,30 +288,8 @@ export class AllocationActor {
   #place(task: string, generation: number): MachinePlace {
     return placeOf(this.#context.dirs, this.#allocation.id, task, generation);
   }
-
-  #notStarted(error: unknown): Ending {
-    if (!(error instanceof AppError))
-      this.#context.log.error("a machine could not be started", { error: errorText(error) });
-    return {
-      reason: "not-started",
-      failed: true,
-      exitCode: null,
-      signal: 0,
-      at: this.#context.clock.now(),
-      message: errorText(error),
-      hint: error instanceof AppError ? (error.hint ?? null) : null,
-      stop: null,
-    };
-  }
 }
 
 function driverFailure(time: number, error: unknown): TaskEvent {
   return { type: "Driver Failure", time, message: errorText(error), details: {}, failsTask: true };
-}
-
-function releaseImage(hands: Hands): void {
-  if (hands.prepared === null) return;
-  closeSync(hands.prepared.image.readWriteFd);
-  closeSync(hands.prepared.image.readOnlyFd);
-  hands.prepared = null;
 }

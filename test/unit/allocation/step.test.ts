@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import type { MachineEffect } from "../../../src/allocation/effect.ts";
 import type { Ending } from "../../../src/allocation/ending.ts";
 import type { StopOrder } from "../../../src/allocation/ladder.ts";
 import {
@@ -9,7 +10,7 @@ import {
   type MachineState,
   type MachineStateKind,
 } from "../../../src/allocation/machine.ts";
-import { ignoredBecause, type MachineEffect, step } from "../../../src/allocation/step.ts";
+import { ignoredBecause, step } from "../../../src/allocation/step.ts";
 
 const identity = { bootId: "boot", pid: 42, startTime: 1000 };
 const order: StopOrder = {

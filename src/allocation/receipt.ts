@@ -1,0 +1,72 @@
+import { AppError, errorText } from "../base/errors.ts";
+import { formatDuration, MILLISECOND } from "../base/units.ts";
+import type { Ending, StopReceipt } from "./ending.ts";
+import { forceBegins, type LadderTry, type Rung, type StopOrder } from "./ladder.ts";
+
+/**
+ * The end of a machine that was being stopped, with the receipt of the stop. Nomad counts no such end as a failure.
+ * @param at when it was noticed, in milliseconds since 1970.
+ */
+export function stoppedEnding(
+  { order, tries }: { readonly order: StopOrder; readonly tries: readonly LadderTry[] },
+  ending: Ending,
+  at: number,
+): Ending & { readonly stop: StopReceipt } {
+  const stop: StopReceipt = { order, tries, rung: workingRung(tries, ending), took: at - order.requestedAt };
+  const forced = stop.rung !== null && stop.rung !== "powerdown" && order.graceful;
+  const hint = forced ? forcedHint(order, tries) : stop.rung === null ? ending.hint : null;
+  return { ...ending, failed: false, stop, hint };
+}
+
+/** Which rung did it, by what QEMU gave as the reason: a power-off by the guest is the button's, `quit` is quit's. */
+function workingRung(tries: readonly LadderTry[], ending: Ending): Rung | null {
+  const tried = (rung: Rung): Rung | null => (tries.some((entry) => entry.rung === rung) ? rung : null);
+  switch (ending.reason) {
+    case "guest-shutdown":
+    case "guest-reset":
+    case "guest-panic":
+      return tried("powerdown");
+    case "host-qmp-quit":
+      return tried("quit");
+    case "host-signal":
+      return tried("SIGTERM");
+    case "killed":
+      return tried("SIGKILL");
+    default:
+      return tries.at(-1)?.rung ?? null;
+  }
+}
+
+function forcedHint(order: StopOrder, tries: readonly LadderTry[]): string {
+  const presses = tries.filter((entry) => entry.rung === "powerdown").length;
+  const patience = formatDuration((forceBegins(order) - order.requestedAt) * MILLISECOND);
+  return `the guest did not power off within ${patience} after ${presses} presses of the power button: it may have no ACPI handler (install acpid or qemu-guest-agent in it), or needs a longer kill_timeout`;
+}
+
+/** The end of a machine that was told to stop before it had a process. */
+export function neverStarted(at: number, order: StopOrder): Ending {
+  return {
+    reason: "not-started",
+    failed: false,
+    exitCode: null,
+    signal: 0,
+    at,
+    message: `stopped before it started (${order.cause})`,
+    hint: null,
+    stop: { order, tries: [], rung: null, took: at - order.requestedAt },
+  };
+}
+
+/** The end of a machine that could not be started. @param at in milliseconds since 1970. */
+export function startFailure(error: unknown, at: number): Ending {
+  return {
+    reason: "not-started",
+    failed: true,
+    exitCode: null,
+    signal: 0,
+    at,
+    message: errorText(error),
+    hint: error instanceof AppError ? (error.hint ?? null) : null,
+    stop: null,
+  };
+}

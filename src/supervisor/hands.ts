@@ -1,0 +1,60 @@
+import { closeSync } from "node:fs";
+import type { Allocation, FetchProgress } from "../allocation/allocation.ts";
+import type { TaskEvent } from "../allocation/task-event.ts";
+import type { CheckedImage } from "../image/checked.ts";
+import type { LaunchPlan } from "../qemu/launch.ts";
+import type { Child } from "../runtime/spawn.ts";
+import type { MachinePlace } from "./machine-place.ts";
+import type { Watch } from "./watch.ts";
+
+/** Everything a machine needs to be spawned; whoever holds it closes the image. */
+export interface Prepared {
+  readonly plan: LaunchPlan;
+  readonly image: CheckedImage;
+}
+
+export interface PrepareRequest {
+  readonly allocation: Allocation;
+  readonly task: string;
+  readonly place: MachinePlace;
+  /** Aborts when the machine is to be stopped before it started. */
+  readonly signal: AbortSignal;
+  readonly report: (event: TaskEvent) => void;
+  readonly onProgress: (progress: FetchProgress | undefined) => void;
+}
+
+/** Fetches, checks and plans. @throws AppError when the machine cannot be started; what failed is in its events then. */
+export type Prepare = (request: PrepareRequest) => Promise<Prepared>;
+
+/** What the actor holds of a machine beside its record. */
+export interface Hands {
+  preparing: AbortController | null;
+  prepared: Prepared | null;
+  child: Child | null;
+  watch: Watch | null;
+  cancelWake: () => void;
+  /** The rung that is being tried; its answer belongs into the receipt. */
+  climbing: Promise<void>;
+  progress: FetchProgress | undefined;
+}
+
+/** Hands that hold nothing yet. */
+export function emptyHands(): Hands {
+  return {
+    preparing: null,
+    prepared: null,
+    child: null,
+    watch: null,
+    cancelWake: () => undefined,
+    climbing: Promise.resolve(),
+    progress: undefined,
+  };
+}
+
+/** Closes the descriptors of a checked image; QEMU has its own by then, or never will. */
+export function releaseImage(hands: Hands): void {
+  if (hands.prepared === null) return;
+  closeSync(hands.prepared.image.readWriteFd);
+  closeSync(hands.prepared.image.readOnlyFd);
+  hands.prepared = null;
+}

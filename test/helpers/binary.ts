@@ -1,0 +1,40 @@
+import { chmodSync, copyFileSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { binaryFile, hostTarget } from "../../build.ts";
+
+const DIST = join(import.meta.dirname, "..", "..", "dist");
+
+/**
+ * The compiled `paddock` under test, outside the checkout: `PADDOCK_BINARY`, or else a copy of what `bun build.ts --host` made, which
+ * stays in the temporary directory until a newer one replaces it.
+ * @throws when it was not built.
+ */
+export function paddockBinary(): string {
+  const named = process.env["PADDOCK_BINARY"];
+  return named === undefined || named === "" ? copyOutside(builtBinary()) : named;
+}
+
+function builtBinary(): string {
+  const target = hostTarget();
+  if (target === undefined) throw new Error(`there is no paddock for ${process.platform}-${process.arch}`);
+  return binaryFile(DIST, target);
+}
+
+function copyOutside(built: string): string {
+  const stat = statSync(built, { throwIfNoEntry: false });
+  if (stat === undefined) throw new Error(`${built} is not there; build it with: npm run build -- --host`);
+  const prefix = `pdk-binary-${process.getuid?.() ?? 0}-`;
+  const home = join(tmpdir(), `${prefix}${stat.mtimeMs.toString(36).replace(".", "")}`);
+  const copy = join(home, "paddock");
+  if (statSync(copy, { throwIfNoEntry: false })?.size === stat.size) return copy;
+  for (const name of readdirSync(tmpdir())) {
+    if (name.startsWith(prefix)) rmSync(join(tmpdir(), name), { recursive: true, force: true });
+  }
+  mkdirSync(home, { recursive: true, mode: 0o755 });
+  const part = `${copy}.${process.pid}`;
+  copyFileSync(built, part);
+  chmodSync(part, 0o755);
+  renameSync(part, copy);
+  return copy;
+}

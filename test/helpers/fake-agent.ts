@@ -1,0 +1,199 @@
+import type { Agent, LogChunk, Submission } from "../../src/agent/agent.ts";
+import type { Allocation } from "../../src/allocation/allocation.ts";
+import { AppError } from "../../src/base/errors.ts";
+import { newId } from "../../src/base/ids.ts";
+import { type ChangeSignal, createChangeSignal } from "../../src/events/bus.ts";
+import type { Job } from "../../src/job/job.ts";
+import type { LaunchPlan } from "../../src/qemu/launch.ts";
+import type { Evaluation, JobRecord } from "../../src/state/records.ts";
+import { allocation, evaluation, jobRecord, NODE } from "./records.ts";
+
+type Looked = ReturnType<Agent["validateJob"]>;
+
+/** An `Agent` over records in memory that starts no machine; what it was asked to do is written down. */
+export interface FakeAgent extends Agent {
+  readonly registered: {
+    readonly job: Job;
+    readonly submission: Submission | null;
+    readonly enforceIndex: number | undefined;
+  }[];
+  readonly deregistered: { readonly id: string; readonly purge: boolean }[];
+  readonly stopped: string[];
+  /** Adds or replaces a record. */
+  put(record: { job?: JobRecord; allocation?: Allocation; evaluation?: Evaluation; plan?: LaunchPlan }): void;
+  /** Forgets a job with its versions, as a purge does. */
+  forget(jobId: string): void;
+  /** What `validateJob` gives and `registerJob` warns of. */
+  looked: Looked;
+  /** Thrown by the next use case that changes something. */
+  failure: Error | undefined;
+  readonly log: FakeLog;
+}
+
+/** The one log of a fake agent. */
+export interface FakeLog {
+  append(data: string | Uint8Array): void;
+  /** The task is dead: followers end. */
+  end(): void;
+  /** Thrown to whoever reads next. */
+  fail(error: Error): void;
+  /** How many read it just now. */
+  readonly readers: number;
+  /** Options of every reading so far. */
+  readonly asked: Parameters<Agent["readLog"]>[2][];
+}
+
+interface Shelf {
+  readonly jobs: Map<string, JobRecord>;
+  readonly versions: Map<string, Job>;
+  readonly allocations: Map<string, Allocation>;
+  readonly evaluations: Map<string, Evaluation>;
+  plan: LaunchPlan | undefined;
+}
+
+/** An agent that knows nothing yet; its index begins at 20, above the records of `records.ts`. */
+export function createFakeAgent(): FakeAgent {
+  const shelf: Shelf = {
+    jobs: new Map(),
+    versions: new Map(),
+    allocations: new Map(),
+    evaluations: new Map(),
+    plan: undefined,
+  };
+  const changes = createChangeSignal(20);
+  const log = createFakeLog();
+  const agent: FakeAgent = {
+    node: NODE,
+    changes,
+    registered: [],
+    deregistered: [],
+    stopped: [],
+    looked: { warnings: [], verdicts: [] },
+    failure: undefined,
+    log,
+    ...readings(shelf),
+    put: (record) => putRecord(shelf, changes, record),
+    forget: (jobId) => {
+      shelf.jobs.delete(jobId);
+      for (const key of shelf.versions.keys()) if (key.startsWith(`${jobId}@`)) shelf.versions.delete(key);
+    },
+    validateJob: () => agent.looked,
+    registerJob: async (job, submission, { enforceIndex }) => {
+      if (agent.failure) throw agent.failure;
+      agent.registered.push({ job, submission, enforceIndex });
+      const index = changes.index + 1;
+      const made = evaluation({ id: newId(), jobId: job.id, createIndex: index, modifyIndex: index });
+      const record = jobRecord({ job, submission, createIndex: index, modifyIndex: index, jobModifyIndex: index });
+      const placed = allocation({
+        id: newId(),
+        jobId: job.id,
+        evalId: made.id,
+        createIndex: index,
+        modifyIndex: index,
+      });
+      agent.put({ job: record, evaluation: made, allocation: placed });
+      return { evaluation: made, job: record, ...agent.looked };
+    },
+    deregisterJob: async (id, { purge }) => {
+      const record = agent.job(id);
+      agent.deregistered.push({ id, purge });
+      return decide(agent, { job: { ...record, stop: true } }, { jobId: id, triggeredBy: "job-deregister" });
+    },
+    stopAllocation: async (id) => {
+      const { jobId } = agent.allocation(id);
+      agent.stopped.push(id);
+      return decide(agent, {}, { jobId, triggeredBy: "alloc-stop" });
+    },
+    readLog: (_id, _task, options) => log.read(options),
+  };
+  return agent;
+}
+
+function readings(shelf: Shelf) {
+  return {
+    jobs: (prefix: string) => [...shelf.jobs.values()].filter(({ job }) => job.id.startsWith(prefix)),
+    job: (id: string) => found(shelf.jobs.get(id), "job not found"),
+    allocations: ({ prefix = "", jobId }: { readonly prefix?: string; readonly jobId?: string }) =>
+      [...shelf.allocations.values()].filter(
+        (entry) => entry.id.startsWith(prefix) && (jobId === undefined || entry.jobId === jobId),
+      ),
+    allocation: (id: string) => found(shelf.allocations.get(id), `alloc not found: ${id}`),
+    allocationJob: ({ jobId, jobVersion }: Allocation) =>
+      found(shelf.versions.get(`${jobId}@${jobVersion}`), `job "${jobId}" has no version ${jobVersion}`),
+    evaluations: ({ jobId }: { readonly jobId?: string }) =>
+      [...shelf.evaluations.values()].filter((entry) => jobId === undefined || entry.jobId === jobId),
+    evaluation: (id: string) => found(shelf.evaluations.get(id), "eval not found"),
+    launchPlan: () => found(shelf.plan, "the task was not started yet"),
+  };
+}
+
+function putRecord(shelf: Shelf, changes: ChangeSignal, record: Parameters<FakeAgent["put"]>[0]): void {
+  if (record.job) {
+    shelf.jobs.set(record.job.job.id, record.job);
+    shelf.versions.set(`${record.job.job.id}@${record.job.version}`, record.job.job);
+  }
+  if (record.allocation) shelf.allocations.set(record.allocation.id, record.allocation);
+  if (record.evaluation) shelf.evaluations.set(record.evaluation.id, record.evaluation);
+  if (record.plan) shelf.plan = record.plan;
+  changes.bump();
+}
+
+function decide(agent: FakeAgent, record: Parameters<FakeAgent["put"]>[0], change: Partial<Evaluation>): Evaluation {
+  if (agent.failure) throw agent.failure;
+  const index = agent.changes.index + 1;
+  const made = evaluation({ id: newId(), createIndex: index, modifyIndex: index, ...change });
+  agent.put({ ...record, evaluation: made });
+  return made;
+}
+
+function found<T>(value: T | undefined, message: string): T {
+  if (value === undefined) throw new AppError("not_found", message);
+  return value;
+}
+
+const FILE = "alloc/logs/vm.stdout.0";
+
+function createFakeLog() {
+  const pieces: Uint8Array[] = [];
+  const asked: FakeLog["asked"] = [];
+  const change = createChangeSignal(1);
+  let [readers, over, failure] = [0, false, undefined as Error | undefined];
+  return {
+    asked,
+    append: (data: string | Uint8Array) => {
+      pieces.push(typeof data === "string" ? new TextEncoder().encode(data) : data);
+      change.bump();
+    },
+    end: () => {
+      over = true;
+      change.bump();
+    },
+    fail: (error: Error) => {
+      failure = error;
+      change.bump();
+    },
+    get readers() {
+      return readers;
+    },
+    async *read(options: FakeLog["asked"][number]): AsyncGenerator<LogChunk> {
+      asked.push(options);
+      readers++;
+      try {
+        let offset = 0;
+        for (let next = 0; ; ) {
+          const seen = change.index;
+          if (failure) throw failure;
+          const data = pieces[next];
+          if (data !== undefined) {
+            yield { file: FILE, offset, data };
+            offset += data.length;
+            next++;
+          } else if (!options.follow || over || options.signal.aborted) return;
+          else await change.waitAbove(seen, options.signal);
+        }
+      } finally {
+        readers--;
+      }
+    },
+  };
+}

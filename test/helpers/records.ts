@@ -1,0 +1,193 @@
+import type { Allocation, TaskRecord } from "../../src/allocation/allocation.ts";
+import type { Ending } from "../../src/allocation/ending.ts";
+import type { Live, MachineState } from "../../src/allocation/machine.ts";
+import type { Job } from "../../src/job/job.ts";
+import { loadJob } from "../../src/job/load.ts";
+import type { Node } from "../../src/node/node.ts";
+import type { LaunchPlan } from "../../src/qemu/launch.ts";
+import type { Evaluation, JobRecord } from "../../src/state/records.ts";
+
+/** 2026-01-01T00:00:00Z, the time at which records of the tests are made. */
+export const RECORD_TIME = Date.UTC(2026, 0, 1);
+
+/** A job file with one machine; `body` is put into its group. */
+export function jobText(id = "web", body = ""): string {
+  return `job "${id}" {
+  meta { owner = "ops" }
+  group "vms" {
+    network {
+      port "http" { to = 80 }
+    }
+    ${body}
+    task "vm" {
+      driver = "qemu"
+      config {
+        image_path = "local/linux.img"
+      }
+      env { TOKEN = "s3cr3t-env" }
+      resources {
+        cpu    = 500
+        memory = 256
+      }
+    }
+  }
+}
+`;
+}
+
+/** The job of a job file's text. @throws when there is anything wrong with it. */
+export function jobOf(text: string): Job {
+  const { job, diagnostics } = loadJob("test.nomad.hcl", text);
+  if (job === undefined) throw new Error(`not a job: ${diagnostics.map(({ message }) => message).join("; ")}`);
+  return job;
+}
+
+export function jobRecord(change: Partial<JobRecord> = {}): JobRecord {
+  return {
+    job: jobOf(jobText()),
+    version: 0,
+    stop: false,
+    submitTime: RECORD_TIME,
+    createIndex: 10,
+    modifyIndex: 12,
+    jobModifyIndex: 11,
+    submission: null,
+    ...change,
+  };
+}
+
+export function taskRecord(machine: MachineState, change: Partial<TaskRecord> = {}): TaskRecord {
+  return { machine, events: [], restarts: 0, lastRestart: 0, startedAt: 0, finishedAt: 0, ...change };
+}
+
+export function allocation(change: Partial<Allocation> = {}): Allocation {
+  return {
+    id: "1f6a0b1c-0000-4000-8000-000000000001",
+    name: "web.vms[0]",
+    index: 0,
+    jobId: "web",
+    jobVersion: 0,
+    group: "vms",
+    evalId: "e0000000-0000-4000-8000-000000000001",
+    nodeId: NODE.id,
+    desired: "run",
+    desiredDescription: "",
+    ports: [{ label: "http", hostPort: 25_001, to: 80, hostAddress: "", static: false }],
+    tasks: { vm: taskRecord(RUNNING) },
+    createTime: RECORD_TIME,
+    modifyTime: RECORD_TIME + 1_500,
+    createIndex: 13,
+    modifyIndex: 14,
+    ...change,
+  };
+}
+
+export function evaluation(change: Partial<Evaluation> = {}): Evaluation {
+  return {
+    id: "e0000000-0000-4000-8000-000000000001",
+    jobId: "web",
+    type: "service",
+    priority: 50,
+    triggeredBy: "job-register",
+    status: "complete",
+    statusDescription: "",
+    createTime: RECORD_TIME,
+    createIndex: 13,
+    modifyIndex: 13,
+    ...change,
+  };
+}
+
+const LIVE: Live = {
+  generation: 1,
+  identity: { bootId: "5b1f7a52-0000-4000-8000-000000000000", pid: 4711, startTime: 99 },
+  startedAt: RECORD_TIME,
+  guest: "running",
+  shutdown: null,
+  adopted: true,
+};
+
+export const RUNNING: MachineState = { kind: "running", ...LIVE };
+
+const ORDER = {
+  cause: "job stopped",
+  requestedAt: RECORD_TIME + 2_000,
+  graceful: true,
+  shutdownDelay: 0,
+  killTimeout: 5_000,
+} as const;
+
+const PRESS = { rung: "powerdown", at: RECORD_TIME + 2_001, answer: "accepted" } as const;
+
+export const STOPPING: MachineState = { kind: "stopping", order: ORDER, tries: [PRESS], ...LIVE };
+
+/** A graceful stop that the guest obeyed. */
+export const GRACEFUL: Ending = {
+  reason: "guest-shutdown",
+  failed: false,
+  exitCode: 0,
+  signal: 0,
+  at: RECORD_TIME + 3_250,
+  message: "the guest powered off",
+  hint: null,
+  stop: { order: ORDER, tries: [PRESS], rung: "powerdown", took: 1_250 },
+};
+
+export const CRASHED: Ending = {
+  reason: "killed",
+  failed: true,
+  exitCode: 139,
+  signal: 11,
+  at: RECORD_TIME + 100,
+  message: "QEMU was killed by SIGSEGV",
+  hint: "look at the kernel log",
+  stop: null,
+};
+
+export const LOST: Ending = { ...CRASHED, reason: "lost", exitCode: null, signal: 0, message: "no evidence is left" };
+
+/** A machine that ended so. */
+export function ended(ending: Ending): MachineState {
+  return { kind: "ended", generation: 1, ending };
+}
+
+export const NODE: Node = {
+  id: "d0de0000-0000-4000-8000-000000000001",
+  name: "host-1",
+  datacenter: "dc1",
+  nodeClass: "",
+  nodePool: "default",
+  attributes: {
+    "cpu.numcores": "8",
+    "cpu.totalcompute": "19200",
+    "memory.totalbytes": "8589934592",
+    "unique.storage.bytesfree": "107374182400",
+    "unique.network.ip-address": "192.0.2.7",
+    "os.name": "debian",
+    "driver.qemu": "1",
+    "driver.qemu.version": "7.2.22",
+  },
+  meta: { rack: "a1" },
+  qemu: {
+    healthy: true,
+    description: "Healthy",
+    emulators: [{ name: "x86_64", path: "/usr/bin/qemu-system-x86_64", version: "7.2.22" }],
+    kvm: { usable: false, reason: "a guest hung under /dev/kvm" },
+  },
+};
+
+export const PLAN: LaunchPlan = {
+  argv: [
+    { word: "/usr/bin/qemu-system-x86_64", origin: { kind: "emulator" } },
+    { word: "-m", origin: { kind: "job", attribute: "resources.memory" } },
+    { word: "-nodefaults", origin: { kind: "paddock", why: "no device but those asked for" } },
+    { word: "-snapshot", origin: { kind: "args", index: 0 } },
+    { word: "-display", origin: { kind: "args", index: 1, note: "was -nographic" } },
+  ],
+  cwd: "/var/lib/paddock/alloc/1f6a0b1c-0000-4000-8000-000000000001/vm",
+  env: { HOME: "/secret-home" },
+  forwards: [{ label: "http", protocol: "tcp", hostAddress: "", hostPort: 25_001, guestPort: 80 }],
+  disk: { readWrite: 3, readOnly: 4 },
+  serial: { ours: true },
+  warnings: ["-nodefconfig was dropped"],
+};

@@ -1,0 +1,123 @@
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { processesAt } from "./processes.ts";
+
+/** The checkout. */
+export const HOME = join(import.meta.dirname, "..", "..");
+
+export interface Counts {
+  readonly passed: number;
+  readonly failed: number;
+}
+
+/** Milliseconds that a whole step may take before it is killed. */
+const STEP_DEADLINE = 30 * 60_000;
+
+/** Runs a program in the checkout with its output passed on; it counts as one, passed when it exits with 0. */
+export async function runTool(argv: readonly [string, ...string[]]): Promise<Counts> {
+  const code = await runVisibly(argv, HOME, process.env);
+  return code === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
+}
+
+async function runVisibly(
+  argv: readonly string[],
+  cwd: string,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<number> {
+  const child = Bun.spawn([...argv], {
+    cwd,
+    env: { ...env },
+    stdio: ["ignore", "inherit", "inherit"],
+    timeout: STEP_DEADLINE,
+    killSignal: "SIGKILL",
+  });
+  const code = await child.exited;
+  if (child.signalCode !== null) console.error(`${argv[0]} was ended by ${child.signalCode}`);
+  return code;
+}
+
+/** Gives a directory under the temporary one that everybody may enter, and removes it afterwards with all that is in it. */
+export async function withScratch<T>(use: (path: string) => Promise<T>): Promise<T> {
+  const path = mkdtempSync(join(tmpdir(), "pdk-"));
+  chmodSync(path, 0o755);
+  try {
+    return await use(path);
+  } finally {
+    rmSync(path, { recursive: true, force: true, maxRetries: 3 });
+  }
+}
+
+export interface BunTest {
+  /** The words that start bun. */
+  readonly bun: readonly string[];
+  /** The directory that holds `test/`. */
+  readonly home: string;
+  /** The folder below `test/`. */
+  readonly folder: string;
+  /** Of one test. */
+  readonly timeoutSeconds: number;
+  /** A temporary directory of this run alone: what the tests leave in it is theirs. */
+  readonly tmp: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/**
+ * Runs the tests of a folder. Besides those that fail, a test file in which no test ran counts as a failure, and so does each process
+ * and temporary directory that the tests leave behind; such processes are killed.
+ */
+export async function runBunTest(run: BunTest): Promise<Counts> {
+  const files = testFiles(join(run.home, "test", run.folder));
+  const report = join(run.tmp, "junit.xml");
+  const options = [`--timeout=${run.timeoutSeconds * 1000}`, "--reporter=junit", `--reporter-outfile=${report}`];
+  const argv = [...run.bun, "test", `./test/${run.folder}/`, ...options];
+  const code = await runVisibly(argv, run.home, { ...run.env, TMPDIR: run.tmp });
+  const counts = readReport(report);
+  const idle = files.filter((file) => !counts.files.has(`test/${run.folder}/${file}`));
+  const troubles = [
+    ...idle.map((file) => `no test ran in test/${run.folder}/${file}`),
+    ...(await clearLeftovers(run.tmp)),
+  ];
+  if (files.length === 0) troubles.push(`there is no test in test/${run.folder}`);
+  if (code !== 0 && counts.failed === 0 && troubles.length === 0) troubles.push(`bun test exited with ${code}`);
+  for (const trouble of troubles) console.error(`(fail) ${trouble}`);
+  if (counts.skipped > 0) console.log(`${counts.skipped} skipped`);
+  return { passed: counts.passed, failed: counts.failed + troubles.length };
+}
+
+function testFiles(dir: string): string[] {
+  if (!existsSync(dir)) return [];
+  return readdirSync(dir, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".test.ts"));
+}
+
+interface Report extends Counts {
+  readonly skipped: number;
+  /** Files in which a test ran, relative to the working directory. */
+  readonly files: ReadonlySet<string>;
+}
+
+/** Reads the totals from the head of bun's JUnit report. */
+function readReport(path: string): Report {
+  const xml = existsSync(path) ? readFileSync(path, "utf8") : "";
+  const head = /<testsuites [^>]*>/.exec(xml)?.[0] ?? "";
+  const total = (name: string): number => Number(new RegExp(` ${name}="(\\d+)"`).exec(head)?.[1] ?? 0);
+  const [failed, skipped] = [total("failures"), total("skipped")];
+  const files = new Set([...xml.matchAll(/<testcase [^>]*\bfile="([^"]*)"/g)].map((match) => match[1] ?? ""));
+  return { passed: total("tests") - failed - skipped, failed, skipped, files };
+}
+
+async function clearLeftovers(tmp: string): Promise<string[]> {
+  const processes = processesAt(tmp);
+  for (const { pid } of processes) {
+    try {
+      process.kill(pid, "SIGKILL");
+    } catch {
+      // it ended while we looked
+    }
+  }
+  const names = readdirSync(tmp).filter((name) => name.startsWith("paddock-"));
+  return [
+    ...processes.map(({ pid, command }) => `left behind: process ${pid}: ${command}`),
+    ...names.map((name) => `left behind: ${join(tmp, name)}`),
+  ];
+}

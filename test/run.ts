@@ -1,0 +1,97 @@
+import { join } from "node:path";
+import { tinyGuest } from "./guests/tiny.ts";
+import { paddockBinary } from "./helpers/binary.ts";
+import { makeStage } from "./helpers/stage.ts";
+import { type Counts, HOME, runBunTest, runTool, withScratch } from "./helpers/steps.ts";
+
+/*
+ * The whole check, step by step; one that fails does not keep the next from running.
+ *   npm test                 all steps
+ *   npm test -- unit house   only these
+ */
+
+const bin = (name: string): string => join(HOME, "node_modules", ".bin", name);
+
+const STEPS: Readonly<Record<string, () => Promise<Counts>>> = {
+  lint: () => runTool([bin("biome"), "check", "."]),
+  types: () => runTool([bin("tsc"), "--noEmit"]),
+  build: () => runTool([process.execPath, "build.ts", "--host"]),
+  unit: () => testHere("unit", 20),
+  integration: () => testHere("integration", 60),
+  house: () => testHere("house", 60, guestFiles),
+  e2e: () => testHere("e2e", 120, () => ({ ...guestFiles(), PADDOCK_BINARY: paddockBinary() })),
+  "e2e-user": testAsUser,
+  deno: () => testHere("deno", 60, () => ({ PADDOCK_BINARY: paddockBinary() })),
+};
+
+/** @param timeoutSeconds of one test; those that wait for machines get as long as a busy host takes. */
+async function testHere(
+  folder: string,
+  timeoutSeconds: number,
+  environment: () => Record<string, string> = () => ({}),
+): Promise<Counts> {
+  return await withScratch((tmp) =>
+    runBunTest({
+      bun: [process.execPath],
+      home: HOME,
+      folder,
+      timeoutSeconds,
+      tmp,
+      env: { ...process.env, ...environment() },
+    }),
+  );
+}
+
+/** Builds the Linux guest before tests with deadlines want it. */
+function guestFiles(): Record<string, string> {
+  return { PADDOCK_TINY_DIR: tinyGuest().dir };
+}
+
+/** The e2e tests once more as an ordinary user when this is root; otherwise the step before was just that. */
+async function testAsUser(): Promise<Counts> {
+  if (process.getuid?.() !== 0) {
+    console.log("this is no root: the step e2e has run as an ordinary user");
+    return { passed: 0, failed: 0 };
+  }
+  return await withScratch(async (scratch) => {
+    const stage = makeStage(scratch, paddockBinary(), tinyGuest().dir);
+    return await runBunTest({ ...stage, folder: "e2e", timeoutSeconds: 120 });
+  });
+}
+
+async function runStep(name: string, step: () => Promise<Counts>): Promise<Counts> {
+  console.log(`\n== ${name}`);
+  const start = performance.now();
+  let counts: Counts;
+  try {
+    counts = await step();
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    counts = { passed: 0, failed: 1 };
+  }
+  const seconds = ((performance.now() - start) / 1000).toFixed(1);
+  console.log(`== ${name}: ${counts.passed} passed, ${counts.failed} failed in ${seconds} s`);
+  return counts;
+}
+
+async function main(wanted: readonly string[]): Promise<number> {
+  const unknown = wanted.filter((name) => !(name in STEPS));
+  if (unknown.length > 0) {
+    console.error(`unknown step ${unknown.join(", ")}; there is: ${Object.keys(STEPS).join(", ")}`);
+    return 2;
+  }
+  let [passed, failed] = [0, 0];
+  const broken: string[] = [];
+  for (const [name, step] of Object.entries(STEPS)) {
+    if (wanted.length > 0 && !wanted.includes(name)) continue;
+    const counts = await runStep(name, step);
+    passed += counts.passed;
+    failed += counts.failed;
+    if (counts.failed > 0) broken.push(name);
+  }
+  if (broken.length > 0) console.log(`\nfailed: ${broken.join(", ")}`);
+  console.log(`\n${passed} passed, ${failed} failed`);
+  return failed === 0 ? 0 : 1;
+}
+
+process.exitCode = await main(process.argv.slice(2));
