@@ -9,7 +9,7 @@ import type { Agent } from "./agent.ts";
 import type { AgentContext } from "./context.ts";
 import { readTaskLog } from "./logs.ts";
 import { stopMachines } from "./stop.ts";
-import { liveAllocations, newEvaluation, submitJob } from "./submit.ts";
+import { liveAllocations, newEvaluation, notesOf, submitJob } from "./submit.ts";
 
 /** The use cases over one context. */
 export function createAgent(context: AgentContext): Agent {
@@ -28,7 +28,10 @@ export function createAgent(context: AgentContext): Agent {
     changes: recorder.changes,
     registerJob: (next, submission, { enforceIndex }) =>
       oneByOne(() => submitJob(context, next, submission, enforceIndex)),
-    validateJob: (candidate) => ({ warnings: [], verdicts: checkConstraints(candidate, context.node()) }),
+    validateJob: (candidate) => {
+      const verdicts = checkConstraints(candidate, context.node());
+      return { warnings: notesOf(verdicts), verdicts };
+    },
     deregisterJob: (id, { purge }) => oneByOne(async () => deregister(context, job(id), purge)),
     jobs: (prefix) => store.jobs(prefix),
     job,

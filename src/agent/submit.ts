@@ -30,7 +30,7 @@ export async function submitJob(
   const verdicts = checkPlacement(context, job);
   const live = liveAllocations(context, job.id);
   if (previous !== undefined && isUnchanged(previous, job) && live.length > 0) {
-    return { evaluation: recordEvaluation(context, job), job: previous, warnings: [], verdicts };
+    return { evaluation: recordEvaluation(context, job), job: previous, warnings: notesOf(verdicts), verdicts };
   }
   const replaced = live.filter((allocation) => allocation.desired === "run");
   const ports = await assignGroupPorts(context, job, live);
@@ -44,12 +44,8 @@ export async function submitJob(
     );
   }
   for (const allocation of allocations) context.supervisor.start(allocation);
-  return {
-    evaluation,
-    job: record,
-    warnings: replaced.map((allocation) => replacementWarning(context, allocation)),
-    verdicts,
-  };
+  const warnings = [...notesOf(verdicts), ...replaced.map((allocation) => replacementWarning(context, allocation))];
+  return { evaluation, job: record, warnings, verdicts };
 }
 
 /** @throws AppError `unplaceable` that lists everything of the job that this node does not have. */
@@ -65,6 +61,11 @@ export function checkPlacement(context: AgentContext, job: Job): readonly Verdic
   }
   assertPlaceable(job, node, context.policy);
   return verdicts;
+}
+
+/** What is worth knowing of constraints that hold: an alias, another answer in Nomad. */
+export function notesOf(verdicts: readonly Verdict[]): string[] {
+  return verdicts.flatMap(({ ok, note, where }) => (ok && note !== undefined ? [`${where}: ${note}`] : []));
 }
 
 /** Only what a job says of KVM hangs on the one fact that takes long to find. */

@@ -1,8 +1,9 @@
-import { closeSync, openSync, readFileSync, unlinkSync } from "node:fs";
+import { closeSync, fstatSync, ftruncateSync, openSync, readSync, unlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Exit, spawn } from "../runtime/spawn.ts";
-import { systemClock } from "./clock.ts";
+import { type Child, type Exit, type Stdio, spawn } from "../runtime/spawn.ts";
+import { monotonicMillis, systemClock } from "./clock.ts";
+import { errnoOf } from "./errors.ts";
 import { newId } from "./ids.ts";
 
 export interface ExecResult {
@@ -12,38 +13,128 @@ export interface ExecResult {
   readonly stderr: string;
 }
 
+/** A file that a program gets as an open, read-only descriptor; it has no name. */
+export interface ExecFile {
+  readonly content: Uint8Array;
+  /** Length in bytes, at least that of the content; what is missing reads as zeros. */
+  readonly size: number;
+}
+
+export interface ExecUntilOptions {
+  readonly deadlineMillis: number;
+  /** Looked at whenever there may be more output: true when the program has done what it was started for. */
+  readonly until: (stdout: string) => boolean;
+  /** The program finds them at descriptors 3, 4, … */
+  readonly files?: readonly ExecFile[];
+}
+
 /** More than this of a program's output is not looked at. */
 const OUTPUT_LIMIT = 1 << 20;
+
+/** How often `execUntil` looks at the output; a file that grows wakes nobody. */
+const LOOK_MILLIS = 20;
+
+/** How long a killed program may take to go: one that is stuck in the kernel must not take its caller along. */
+const KILL_MILLIS = 1_000;
+
+/**
+ * `$$` is the program once it was exec'd, and the group of all that it starts. The number cannot belong to somebody else when the
+ * time is up, for the subshell is a member of that group.
+ */
+const BOUNDED_LIFE = '(sleep "$1"; kill -9 -$$) & shift; exec "$@"';
 
 /**
  * Runs a short program of the host and collects what it prints. A program that hangs costs `deadlineMillis`, then SIGKILL.
  * @throws when the program cannot be started (code `ENOENT`, `EACCES`).
  */
 export async function execProgram(argv: readonly [string, ...string[]], deadlineMillis: number): Promise<ExecResult> {
-  // Output goes to files: a pipe kept open by a grandchild would make a killed program look alive.
-  const base = join(tmpdir(), `paddock-exec-${newId()}`);
-  const [outPath, errPath] = [`${base}.out`, `${base}.err`];
-  const out = openSync(outPath, "wx+", 0o600);
-  const err = openSync(errPath, "wx+", 0o600);
-  try {
-    const path = process.env["PATH"] ?? "/usr/sbin:/usr/bin:/sbin:/bin";
-    const child = await spawn({ argv, env: { PATH: path, LC_ALL: "C" }, stdio: ["ignore", out, err], detached: true });
+  return await withScratch([], async ([out, err]) => {
+    const child = await start(argv, ["ignore", out, err]);
     const exit = await withDeadline(child.exited, deadlineMillis);
-    if (exit === null) {
-      process.kill(-child.pid, "SIGKILL");
-      await child.exited;
-    }
-    return { exit, stdout: readBounded(outPath), stderr: readBounded(errPath) };
+    if (exit === null) await killGroup(child);
+    return { exit, stdout: readBounded(out), stderr: readBounded(err) };
+  });
+}
+
+/**
+ * Runs a program of the host that does not end by itself, until its output is what the caller waits for, it ends, or
+ * `deadlineMillis` have passed; then SIGKILL to it and what it started. Should this process die meanwhile, a watchdog of two shell
+ * words ends the program a second after its deadline.
+ * @param argv the program by its absolute path.
+ * @returns `met`: the output was what the caller waits for; `exit`: how the program ended before that or before the deadline.
+ */
+export async function execUntil(
+  argv: readonly [string, ...string[]],
+  options: ExecUntilOptions,
+): Promise<ExecResult & { readonly met: boolean }> {
+  return await withScratch(options.files ?? [], async ([out, err], files) => {
+    const life = String(Math.ceil(options.deadlineMillis / 1000) + 1);
+    const child = await start(["/bin/sh", "-c", BOUNDED_LIFE, "sh", life, ...argv], ["ignore", out, err, ...files]);
+    const end = monotonicMillis() + options.deadlineMillis;
+    let exit: Exit | null = null;
+    const met = () => options.until(readBounded(out));
+    while (exit === null && !met() && monotonicMillis() < end) exit = await withDeadline(child.exited, LOOK_MILLIS);
+    await killGroup(child);
+    return { met: met(), exit, stdout: readBounded(out), stderr: readBounded(err) };
+  });
+}
+
+async function start(argv: readonly [string, ...string[]], stdio: readonly Stdio[]): Promise<Child> {
+  const path = process.env["PATH"] ?? "/usr/sbin:/usr/bin:/sbin:/bin";
+  return await spawn({ argv, env: { PATH: path, LC_ALL: "C" }, stdio, detached: true });
+}
+
+/** Ends a program with all that it started and that stayed in its process group. */
+async function killGroup(child: Child): Promise<void> {
+  try {
+    process.kill(-child.pid, "SIGKILL");
+  } catch (error) {
+    if (errnoOf(error) !== "ESRCH") throw error;
+  }
+  if ((await withDeadline(child.exited, KILL_MILLIS)) === null) child.unref();
+}
+
+/**
+ * Lends two files for output and one for each of `files`, all without a name: nothing is left behind however this process ends.
+ * Output goes to files because a pipe kept open by a grandchild would make a killed program look alive.
+ */
+async function withScratch<T>(
+  files: readonly ExecFile[],
+  use: (outputs: readonly [number, number], inputs: readonly number[]) => Promise<T>,
+): Promise<T> {
+  const open: number[] = [];
+  const keep = (fd: number): number => {
+    open.push(fd);
+    return fd;
+  };
+  try {
+    const outputs = [keep(openScratch()), keep(openScratch())] as const;
+    const inputs = files.map((file) => keep(openScratch(file)));
+    return await use(outputs, inputs);
   } finally {
-    closeSync(out);
-    closeSync(err);
-    unlinkSync(outPath);
-    unlinkSync(errPath);
+    for (const fd of open) closeSync(fd);
   }
 }
 
-function readBounded(path: string): string {
-  return readFileSync(path).subarray(0, OUTPUT_LIMIT).toString("utf8");
+/** Opens an empty file for writing, or one with `file`'s content for reading only. */
+function openScratch(file?: ExecFile): number {
+  const path = join(tmpdir(), `paddock-exec-${newId()}`);
+  const fd = openSync(path, "wx+", 0o600);
+  try {
+    if (file === undefined) return fd;
+    writeFileSync(fd, file.content);
+    ftruncateSync(fd, file.size);
+    return openSync(path, "r");
+  } finally {
+    if (file !== undefined) closeSync(fd);
+    unlinkSync(path);
+  }
+}
+
+function readBounded(fd: number): string {
+  const buffer = Buffer.alloc(Math.min(fstatSync(fd).size, OUTPUT_LIMIT));
+  const count = readSync(fd, buffer, 0, buffer.length, 0);
+  return buffer.toString("utf8", 0, count);
 }
 
 /** The value of `promise`, or null once `millis` have passed; the timer goes when the promise wins. */

@@ -1,0 +1,102 @@
+import { type Log, silentLog } from "../base/log.ts";
+import { build } from "../runtime/build.ts";
+import { DEFAULT_EMULATOR, type FoundEmulators, findEmulators, type LeftOut, stripPrefix } from "./emulators.ts";
+import { describeHost } from "./host.ts";
+import { KVM_PENDING } from "./kvm.ts";
+import type { Emulator, KvmFacts, Node, QemuFacts } from "./node.ts";
+
+/** What the agent's configuration says of this host. */
+export interface NodeConfig {
+  /** "" takes the host's name. */
+  readonly name: string;
+  readonly datacenter: string;
+  readonly nodeClass: string;
+  readonly meta: Readonly<Record<string, string>>;
+  /** Emulators that tasks may use; empty allows all. */
+  readonly emulatorsAllowlist: readonly string[];
+  readonly dataDir: string;
+}
+
+export interface FingerprintOptions {
+  /** Where emulators are looked for, colon separated; the agent's own `PATH` by default. */
+  readonly path?: string;
+  readonly log?: Log;
+  /** What is known of KVM; `withKvm` adds it later. */
+  readonly kvm?: KvmFacts;
+  /** For each emulator's `--version`; 2 s by default. */
+  readonly deadlineMillis?: number;
+}
+
+/**
+ * Finds this host's attributes by Nomad's names, and its QEMU. Never fails for a program that misbehaves.
+ * @param nodeId a UUID that stays over restarts of the agent.
+ */
+export async function fingerprintNode(
+  config: NodeConfig,
+  nodeId: string,
+  options: FingerprintOptions = {},
+): Promise<Node> {
+  const path = options.path ?? process.env["PATH"] ?? "/usr/local/bin:/usr/bin:/bin";
+  const found = await findEmulators(path, config.emulatorsAllowlist, options.deadlineMillis);
+  const log = options.log ?? silentLog;
+  for (const { path: file, reason } of found.leftOut) log.warn("emulator left out", { path: file, reason });
+  const host = describeHost(config.dataDir);
+  const node: Node = {
+    id: nodeId,
+    name: config.name || (host["unique.hostname"] ?? ""),
+    datacenter: config.datacenter,
+    nodeClass: config.nodeClass,
+    nodePool: "default",
+    attributes: { ...host, ...describeDriver(found.emulators, config), "paddock.version": build.version },
+    meta: config.meta,
+    qemu: describeQemu(found, config.emulatorsAllowlist),
+  };
+  return withKvm(node, options.kvm ?? KVM_PENDING);
+}
+
+/** The node with what is known of KVM now: its facts and the attribute `driver.qemu.kvm`, which only a usable KVM has. */
+export function withKvm(node: Node, kvm: KvmFacts): Node {
+  const { "driver.qemu.kvm": _, ...attributes } = node.attributes;
+  return {
+    ...node,
+    attributes: kvm.usable ? { ...attributes, "driver.qemu.kvm": "1" } : attributes,
+    qemu: { ...node.qemu, kvm },
+  };
+}
+
+function describeDriver(emulators: readonly Emulator[], config: NodeConfig): Record<string, string> {
+  const main = chooseMain(emulators, config.emulatorsAllowlist);
+  if (main === undefined) return {};
+  return {
+    "driver.qemu": "1",
+    "driver.qemu.version": main.version,
+    "driver.qemu.emulators": emulators.map(({ name }) => name).join(","),
+  };
+}
+
+/** The emulator whose version is the driver's: what tasks use that name none, or the first that they may use. */
+function chooseMain(emulators: readonly Emulator[], allowlist: readonly string[]): Emulator | undefined {
+  const names = [DEFAULT_EMULATOR, ...allowlist.map(stripPrefix)];
+  return names.flatMap((name) => emulators.find((one) => one.name === name) ?? [])[0] ?? emulators[0];
+}
+
+function describeQemu({ emulators, leftOut }: FoundEmulators, allowlist: readonly string[]): QemuFacts {
+  const healthy = emulators.length > 0;
+  return {
+    healthy,
+    description: healthy ? `Healthy${listLeftOut(leftOut)}` : explainMissing(leftOut, allowlist),
+    emulators,
+    kvm: KVM_PENDING,
+  };
+}
+
+function listLeftOut(leftOut: readonly LeftOut[]): string {
+  if (leftOut.length === 0) return "";
+  return ` (left out: ${leftOut.map(({ path, reason }) => `${path} ${reason}`).join("; ")})`;
+}
+
+function explainMissing(leftOut: readonly LeftOut[], allowlist: readonly string[]): string {
+  if (leftOut.length > 0) return `no usable QEMU${listLeftOut(leftOut)}`;
+  const among = allowlist.length === 0 ? "" : ` that emulators_allowlist (${allowlist.join(", ")}) allows`;
+  return `no qemu-system-* on PATH${among}: install QEMU (Debian and Ubuntu: apt install qemu-system-x86)`;
+}

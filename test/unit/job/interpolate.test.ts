@@ -1,0 +1,155 @@
+import { describe, expect, test } from "bun:test";
+import { interpolateConfig, interpolateText, type NodeNames } from "../../../src/job/interpolate.ts";
+import type { QemuConfig } from "../../../src/job/job.ts";
+
+const node: NodeNames = {
+  id: "0c7fbb3e-2d3f-4bd5-b1f7-5a3d1a0a7a11",
+  name: "barn",
+  datacenter: "dc1",
+  nodeClass: "big",
+  nodePool: "default",
+  attributes: { "driver.qemu": "1", "driver.qemu.version": "7.2.22", "kernel.name": "linux" },
+  meta: { rack: "r1", "my.key": "dotted" },
+};
+
+const env = {
+  NOMAD_TASK_DIR: "/data/vm/local",
+  NOMAD_PORT_http: "80",
+  NOMAD_ALLOC_INDEX: "0",
+  IMAGE: "disk.img",
+  NESTED: "${NOMAD_TASK_DIR}",
+};
+
+const config: QemuConfig = {
+  image_path: "local/linux.img",
+  accelerator: "tcg",
+  machine_type: "pc",
+  emulator: "x86_64",
+  drive_interface: "ide",
+  graceful_shutdown: false,
+  guest_agent: false,
+  args: [],
+  port_map: {},
+};
+
+describe("interpolateText", () => {
+  test.each([
+    ["plain", "plain"],
+    ["${NOMAD_TASK_DIR}/${IMAGE}", "/data/vm/local/disk.img"],
+    ["${attr.kernel.name}-${node.unique.name}-${meta.rack}", "linux-barn-r1"],
+    ["${node.class}/${node.datacenter}/${node.pool}/${node.unique.id}", `big/dc1/default/${node.id}`],
+    ["${attr.driver.qemu}", "1"],
+    ["${UNKNOWN} ${attr.unknown}", "${UNKNOWN} ${attr.unknown}"],
+    ["${ IMAGE } ${upper(IMAGE)}", "${ IMAGE } ${upper(IMAGE)}"],
+    ["${NESTED}", "${NOMAD_TASK_DIR}"],
+    ["${constructor} ${attr.toString}", "${constructor} ${attr.toString}"],
+    ["$IMAGE $${IMAGE}", "$IMAGE $disk.img"],
+  ])("%s becomes %s", (text, expected) => {
+    expect(interpolateText(text, env, node)).toBe(expected);
+  });
+});
+
+describe("interpolateConfig", () => {
+  const arg = (text: string) => {
+    const { config: expanded, diagnostics } = interpolateConfig({ ...config, args: ["-m", text] }, env, node);
+    return { text: expanded.args[1], diagnostics };
+  };
+
+  test.each([
+    ["plain $HOME 100% {}", "plain $HOME 100% {}"],
+    ["${NOMAD_TASK_DIR}/seed.iso", "/data/vm/local/seed.iso"],
+    ["${ NOMAD_ALLOC_INDEX }", "0"],
+    ['${env["IMAGE"]}', "disk.img"],
+    ["${env.IMAGE}", "disk.img"],
+    ["${attr.driver.qemu.version} ${attr.driver.qemu}", "7.2.22 1"],
+    ['${meta["my.key"]} ${meta.rack} ${node.class}', "dotted r1 big"],
+    ['${attr["kernel.name"]}', "linux"],
+    ["$${IMAGE} %%{if}", "${IMAGE} %{if}"],
+    ["$$${IMAGE}", "$${IMAGE}"],
+    ["${NESTED}", "${NOMAD_TASK_DIR}"],
+  ])("%s becomes %s", (text, expected) => {
+    expect(arg(text)).toEqual({ text: expected, diagnostics: [] });
+  });
+
+  test("every string of the block is looked through", () => {
+    const written: QemuConfig = {
+      ...config,
+      image_path: "local/${IMAGE}",
+      accelerator: "${env.ACCEL}",
+      machine_type: "${env.MACHINE}",
+      emulator: "${env.EMULATOR}",
+      drive_interface: "${env.DISK}",
+      port_map: { http: "${NOMAD_PORT_http}", ssh: 22, dns: "53" },
+    };
+    const more = { ...env, ACCEL: "kvm", MACHINE: "q35", EMULATOR: "i386", DISK: "virtio" };
+    expect(interpolateConfig(written, more, node)).toEqual({
+      config: {
+        ...config,
+        image_path: "local/disk.img",
+        accelerator: "kvm",
+        machine_type: "q35",
+        emulator: "i386",
+        drive_interface: "virtio",
+        port_map: { http: 80, ssh: 22, dns: 53 },
+      },
+      diagnostics: [],
+    });
+  });
+
+  test.each([
+    ["${NOMAD_PORT_htp}", "config.args[1]: nothing is called ${NOMAD_PORT_htp}", "did you mean ${NOMAD_PORT_http}?"],
+    ['${env["IMAG"]}', 'config.args[1]: nothing is called ${env["IMAG"]}', 'did you mean ${env["IMAGE"]}?'],
+    [
+      "${attr.driver.qemu.verson}",
+      "config.args[1]: nothing is called ${attr.driver.qemu.verson}",
+      "did you mean ${attr.driver.qemu.version}",
+    ],
+    ["${constructor}", "config.args[1]: nothing is called ${constructor}", "known are"],
+    ["${env.toString}", "config.args[1]: nothing is called ${env.toString}", "known are"],
+    ["${upper(IMAGE)}", "config.args[1]: function upper is not supported in task config yet", "value"],
+    ["${NOMAD_ALLOC_INDEX + 2}", "config.args[1]: operators are not supported in ${…}", "use ${NOMAD_…}"],
+    ['${IMAGE == "}" ? 1 : 2}', 'task config yet: ${IMAGE == "}" ? 1 : 2}', "use ${NOMAD_…}"],
+    ["${{a = 1}}", "task config yet: ${{a = 1}}", "use ${NOMAD_…}"],
+    ['${IMAGE == "${C3}"}', 'task config yet: ${IMAGE == "${C3}"}', "use ${NOMAD_…}"],
+    ['${"text"}', "config.args[1]: only a name can stand in ${…}", "use ${NOMAD_…}"],
+    ["${}", "config.args[1]: nothing stands in ${}", "$${"],
+    ["a ${IMAGE", "config.args[1]: ${ without }", "write $${ for a literal ${"],
+    ["%{if true}x", "config.args[1]: template directive %{if} is not supported", "write %%{"],
+  ])("%s is an error that names it, and the text stays", (text, message, hint) => {
+    const result = arg(text);
+    expect(result.text).toBe(text);
+    expect(result.diagnostics).toHaveLength(1);
+    expect(result.diagnostics[0]?.severity).toBe("error");
+    expect(result.diagnostics[0]?.message).toContain(message);
+    expect(result.diagnostics[0]?.hint).toContain(hint);
+  });
+
+  test("all errors are told, each with its attribute", () => {
+    const written = {
+      ...config,
+      image_path: "${A1}/${B2}",
+      args: ["${C3}"],
+      port_map: { web: "${D4}", ssh: "twenty-two", top: "1e3" },
+    };
+    const { config: expanded, diagnostics } = interpolateConfig(written, {}, node);
+    expect(diagnostics.map(({ message }) => message.split(":")[0]).toSorted()).toEqual([
+      "config.args[0]",
+      "config.image_path",
+      "config.image_path",
+      "config.port_map.ssh",
+      "config.port_map.top",
+      "config.port_map.web",
+    ]);
+    expect(expanded.port_map).toEqual({});
+  });
+
+  test("no error holds the value of a variable", () => {
+    const { diagnostics } = interpolateConfig(
+      { ...config, port_map: { web: "${SECRET}" } },
+      { SECRET: "hunter2" },
+      node,
+    );
+    expect(diagnostics).toHaveLength(1);
+    expect(JSON.stringify(diagnostics)).not.toContain("hunter2");
+  });
+});
