@@ -3,7 +3,7 @@ import type { Job } from "../job/job.ts";
 import type { Node } from "../node/node.ts";
 import { assertAccelerator } from "../qemu/accelerator.ts";
 import { chooseEmulator } from "../qemu/emulator.ts";
-import { refuseArguments } from "../qemu/policy.ts";
+import { assertArguments } from "../qemu/policy.ts";
 import type { QemuPolicy } from "./context.ts";
 
 /**
@@ -26,13 +26,6 @@ export function assertPlaceable(job: Job, node: Node, policy: QemuPolicy): void 
 }
 
 const isDeferred = (text: string): boolean => text.includes("${");
-
-function assertArguments(args: readonly string[], allowlist: readonly string[]): void {
-  const refusals = refuseArguments(args, allowlist);
-  if (refusals.length === 0) return;
-  const text = refusals.map(({ index, message }) => `config.args[${index}]: ${message}`).join("; ");
-  throw new AppError("invalid", text, { hint: refusals.find(({ hint }) => hint !== undefined)?.hint });
-}
 
 function withPlace(where: string, work: () => void): void {
   try {

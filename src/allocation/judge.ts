@@ -100,6 +100,9 @@ function hintFor(reason: EndReason, signal: number): string | null {
   if (reason === "killed" && signal === constants.signals.SIGKILL) {
     return "if nobody sent SIGKILL, the kernel ran out of memory: see the kernel log";
   }
+  if (reason === "killed" && signal === constants.signals.SIGSYS) {
+    return "QEMU's sandbox forbids a system call that something in args led to: see what the job's args ask QEMU to start or open";
+  }
   if (reason === "qemu-error") return "QEMU's own words are in the task's stderr log";
   if (reason === "lost") return "both QEMU and its wrapper were killed; the serial log may tell more";
   return null;

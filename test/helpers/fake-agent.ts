@@ -39,6 +39,8 @@ export interface FakeLog {
   fail(error: Error): void;
   /** How many read it just now. */
   readonly readers: number;
+  /** Bytes that readers have asked for and got, all together. */
+  readonly taken: number;
   /** Options of every reading so far. */
   readonly asked: Parameters<Agent["readLog"]>[2][];
 }
@@ -157,7 +159,7 @@ function createFakeLog() {
   const pieces: Uint8Array[] = [];
   const asked: FakeLog["asked"] = [];
   const change = createChangeSignal(1);
-  let [readers, over, failure] = [0, false, undefined as Error | undefined];
+  let [readers, taken, over, failure] = [0, 0, false, undefined as Error | undefined];
   return {
     asked,
     append: (data: string | Uint8Array) => {
@@ -175,6 +177,9 @@ function createFakeLog() {
     get readers() {
       return readers;
     },
+    get taken() {
+      return taken;
+    },
     async *read(options: FakeLog["asked"][number]): AsyncGenerator<LogChunk> {
       asked.push(options);
       readers++;
@@ -185,6 +190,7 @@ function createFakeLog() {
           if (failure) throw failure;
           const data = pieces[next];
           if (data !== undefined) {
+            taken += data.length;
             yield { file: FILE, offset, data };
             offset += data.length;
             next++;

@@ -1,0 +1,45 @@
+import * as v from "valibot";
+import type { QmpClient } from "./client.ts";
+import { QmpError } from "./errors.ts";
+
+const Status = v.object({
+  status: v.pipe(v.string(), v.regex(/^[a-z][a-z-]{0,63}$/)),
+  running: v.boolean(),
+});
+
+/** QEMU's word for the state of the guest (`RunState`): `running`, `paused`, `prelaunch`, `inmigrate`, `shutdown`, `io-error`, … */
+export interface RunStatus {
+  readonly status: string;
+  /** True while the guest's processors run. */
+  readonly running: boolean;
+}
+
+/**
+ * Asks for the run state.
+ * @param deadlineMillis for the answer, as in every command here.
+ * @throws QmpError, as every command here does; `refused` also for an answer that is none.
+ */
+export async function queryStatus(client: QmpClient, deadlineMillis: number): Promise<RunStatus> {
+  const answer = v.safeParse(Status, await client.execute("query-status", undefined, { deadlineMillis }));
+  if (!answer.success) throw new QmpError("refused", "query-status: QEMU's answer is not of the form it should have");
+  return answer.output;
+}
+
+/** Presses the ACPI power button. QEMU answers although a guest that has not enabled its button yet never hears of it. */
+export async function systemPowerdown(client: QmpClient, deadlineMillis: number): Promise<void> {
+  await client.execute("system_powerdown", undefined, { deadlineMillis });
+}
+
+/** Lets a paused guest run on. */
+export async function cont(client: QmpClient, deadlineMillis: number): Promise<void> {
+  await client.execute("cont", undefined, { deadlineMillis });
+}
+
+/** Ends QEMU after it has flushed its disks. The monitor may close before the answer arrives: that is what was asked for. */
+export async function quit(client: QmpClient, deadlineMillis: number): Promise<void> {
+  try {
+    await client.execute("quit", undefined, { deadlineMillis });
+  } catch (error) {
+    if (!(error instanceof QmpError && error.failure === "disconnected")) throw error;
+  }
+}

@@ -1,0 +1,196 @@
+import { describe, expect, test } from "bun:test";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { AppError } from "../../../src/base/errors.ts";
+import type { LaunchPlan, WordOrigin } from "../../../src/qemu/launch.ts";
+import { planLaunch } from "../../../src/qemu/plan.ts";
+import { type LaunchChange, launchInput } from "../../helpers/launch-input.ts";
+
+const GOLDEN = join(import.meta.dir, "../../golden/qemu");
+
+const plan = (change: LaunchChange = {}): LaunchPlan => planLaunch(launchInput(change));
+const argvOf = (change: LaunchChange = {}): readonly string[] => plan(change).argv.map(({ word }) => word);
+const configArgs = (...args: readonly string[]): LaunchChange => ({ config: { args } });
+
+/** The values of every use of an option. */
+function valuesOf(argv: readonly string[], option: string): readonly string[] {
+  return argv.flatMap((word, index) => (word === option ? [argv[index + 1] ?? ""] : []));
+}
+
+function refusal(change: LaunchChange): AppError {
+  try {
+    plan(change);
+  } catch (error) {
+    if (error instanceof AppError) return error;
+    throw error;
+  }
+  throw new Error("the plan was not refused");
+}
+
+function originText(origin: WordOrigin): string {
+  if (origin.kind === "emulator") return "the emulator";
+  if (origin.kind === "paddock") return `paddock: ${origin.why}`;
+  if (origin.kind === "job") return origin.attribute;
+  return `config.args[${origin.index}]${origin.note === undefined ? "" : `: ${origin.note}`}`;
+}
+
+/** One word per line with its origin, and what else a plan says. */
+function render(launch: LaunchPlan): string {
+  const width = Math.min(72, Math.max(...launch.argv.map(({ word }) => word.length)));
+  const lines = launch.argv.map(({ word, origin }) => `${word.padEnd(width)}  # ${originText(origin)}`);
+  const serial = launch.serial.ours ? "ours" : `not ours, because of ${launch.serial.because}`;
+  return [...lines, "", `serial: ${serial}`, ...launch.warnings.map((text) => `warning: ${text}`), ""].join("\n");
+}
+
+describe("the command line of", () => {
+  const cases = readdirSync(GOLDEN).filter((name) => name.endsWith(".json"));
+  test.each(cases)("%s is the one on record", (name) => {
+    const change: LaunchChange = JSON.parse(readFileSync(join(GOLDEN, name), "utf8"));
+    const record = join(GOLDEN, name.replace(/\.json$/, ".argv"));
+    const rendered = render(plan(change));
+    if (process.env["UPDATE_GOLDEN"] === "1") writeFileSync(record, rendered);
+    expect(rendered).toBe(readFileSync(record, "utf8"));
+  });
+});
+
+test("Nomad's order is kept: user args after the defaults and before the network", () => {
+  const argv = argvOf({
+    config: { args: ["-vga", "none"], graceful_shutdown: true, accelerator: "kvm" },
+    forwards: [{ label: "a", protocol: "tcp", hostAddress: "", hostPort: 20000, guestPort: 80 }],
+    kvm: { usable: true, reason: "" },
+  });
+  const order = ["-machine", "-name", "-m", "-drive", "-display", "-mon", "-vga", "-netdev", "-enable-kvm"];
+  const places = order.map((option) => argv.indexOf(option));
+  expect(places).toEqual([...places].sort((a, b) => a - b));
+  expect(places).not.toContain(-1);
+});
+
+test("the environment of QEMU has nothing of the agent's or the task's", () => {
+  expect(Object.keys(plan().env).sort()).toEqual(["LC_ALL", "PATH", "TMPDIR"]);
+});
+
+describe("a name cannot add an option", () => {
+  test("when the image's name has a comma", () => {
+    const argv = argvOf({ config: { image_path: "local/x,process=evil" } });
+    expect(valuesOf(argv, "-name")).toEqual(["guest=x,,process=evil"]);
+    expect(argv.filter((word) => word.includes("evil"))).toHaveLength(1);
+  });
+
+  test.each([
+    ["image_path", { config: { image_path: "local/a\nb" } }],
+    ["journal", { journalPrefix: "/data/a\u0000b" }],
+    ["serial log", { serialLog: "/data/a\u001bb" }],
+  ])("when the %s has a control character", (_, change) => {
+    expect(refusal(change).message).toContain("control character");
+  });
+
+  test.each([
+    ["config.accelerator", { config: { accelerator: "tcg,kernel=/etc/shadow" } }],
+    ["config.accelerator", { config: { accelerator: "xen" } }],
+    ["config.machine_type", { config: { machine_type: "pc,kernel=/etc/shadow" } }],
+    ["config.machine_type", { config: { machine_type: "help" } }],
+    ["config.machine_type", { config: { machine_type: "" } }],
+    ["config.drive_interface", { config: { drive_interface: "ide,file=/etc/shadow" } }],
+    ["network.dns.servers", { dns: { servers: ["1.2.3.4,guestfwd=tcp:1.2.3.4:1-cmd:id"], searches: [] } }],
+    ["network.dns.servers", { dns: { servers: ["fe80::1%eth0"], searches: [] } }],
+    ["network.dns.searches", { dns: { servers: [], searches: ["a,hostfwd=tcp::22-:22"] } }],
+    ["network.dns.searches", { dns: { servers: [], searches: ["a\nb"] } }],
+    ["network.dns.searches", { dns: { servers: [], searches: ["a".repeat(300)] } }],
+    ['port "a"', { forwards: [{ label: "a", protocol: "tcp", hostAddress: "::1", hostPort: 1, guestPort: 1 }] }],
+  ] satisfies [string, LaunchChange][])("when %s is %j", (field, change) => {
+    expect(refusal(change).message).toStartWith(field);
+  });
+});
+
+test("a drive interface that was misspelt is met with the nearest one", () => {
+  expect(refusal({ config: { drive_interface: "virtoi" } }).hint).toBe('did you mean "virtio"?');
+});
+
+test.each([127, 4_000_001, 1.5])("%d MiB of memory are refused as by Nomad's driver", (memory) => {
+  expect(refusal({ resources: { memory } }).message).toContain(`found ${memory}`);
+});
+
+test("a server with an IPv6 address is given as such", () => {
+  expect(valuesOf(argvOf({ dns: { servers: ["2001:db8::53"], searches: [] } }), "-netdev")).toEqual([
+    "user,id=user.0,ipv6-dns=2001:db8::53",
+  ]);
+});
+
+test("without ports and dns there is no network card of ours", () => {
+  expect(argvOf()).not.toContain("-netdev");
+});
+
+test("a socket path that QEMU could not open is refused with the way out", () => {
+  const sockets = { ...launchInput().sockets, qmp: `/${"x".repeat(108)}` };
+  expect(refusal({ sockets }).hint).toContain("run_dir");
+});
+
+describe("KVM that does not work on this node", () => {
+  test("is refused with the probe's reason and the way out", () => {
+    const error = refusal({ config: { accelerator: "kvm" } });
+    expect(error.code).toBe("unplaceable");
+    expect(error.message).toContain("a guest hung under /dev/kvm");
+    expect(error.hint).toContain('accelerator = "tcg"');
+  });
+
+  test.each([
+    [["-enable-kvm"]],
+    [["--accel", "kvm,thread=single"]],
+    [["-machine", "q35,accel=kvm:tcg"]],
+    [["-M", "accel=kvm"]],
+  ])("is refused when %j ask for it", (args) => {
+    expect(refusal(configArgs(...args)).code).toBe("unplaceable");
+  });
+
+  test("is no matter to words that only look like it", () => {
+    expect(argvOf(configArgs("-append", "-enable-kvm", "-accel", "tcg"))).toContain("-append");
+  });
+});
+
+describe("the serial port", () => {
+  test.each([
+    [["-serial", "mon:stdio"]],
+    [["--serial", "none"]],
+    [["-chardev", "null,id=n", "-device", "isa-serial,chardev=n"]],
+    [["-device", '{"driver":"isa-serial","chardev":"n"}']],
+  ])("is the user's with %j", (args) => {
+    const launch = plan(configArgs(...args));
+    expect(launch.serial.ours).toBe(false);
+    expect(launch.argv.map(({ word }) => word).join(" ")).not.toContain("paddock-serial");
+  });
+
+  test.each([
+    [["-nographic"]],
+    [["-nodefaults"]],
+    [["-monitor", "stdio"]],
+    [["-append", "-serial"]],
+    [["-device", "virtio-serial-pci"]],
+    [["-name", "isa-serial"]],
+  ])("is ours with %j", (args) => {
+    expect(plan(configArgs(...args)).serial).toEqual({ ours: true });
+  });
+});
+
+test("the cores of a job become processors under KVM unless args say how many", () => {
+  const kvm = { usable: true, reason: "" };
+  const change = (args: string[]): LaunchChange => ({
+    config: { accelerator: "kvm", args },
+    resources: { cores: 3 },
+    kvm,
+  });
+  expect(valuesOf(argvOf(change([])), "-smp")).toEqual(["3"]);
+  expect(valuesOf(argvOf(change(["--smp", "2"])), "-smp")).toEqual([]);
+  expect(argvOf({ resources: { cores: 3 } })).not.toContain("-smp");
+});
+
+test("every refused argument is named, with its place", () => {
+  const error = refusal({ config: { args: ["-usbdevice", "tablet", "-daemonize"] }, args_allowlist: ["-daemonize"] });
+  expect(error.message).toContain('config.args[0]: "-usbdevice" is not in args_allowlist');
+  expect(error.message).toContain('config.args[2]: "-daemonize" cannot be used');
+});
+
+test("a word that QEMU takes for a disk image is told", () => {
+  expect(plan(configArgs("-snapshot", "on")).warnings).toEqual([
+    'config.args[1]: QEMU takes "on" for a disk image, because no option before it has a value',
+  ]);
+});
