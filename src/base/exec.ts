@@ -24,6 +24,8 @@ export interface ExecUntilOptions {
   readonly deadlineMillis: number;
   /** Looked at whenever there may be more output: true when the program has done what it was started for. */
   readonly until: (stdout: string) => boolean;
+  /** Ends the program before its time. */
+  readonly signal?: AbortSignal | undefined;
   /** The program finds them at descriptors 3, 4, … */
   readonly files?: readonly ExecFile[];
 }
@@ -73,10 +75,30 @@ export async function execUntil(
     const end = monotonicMillis() + options.deadlineMillis;
     let exit: Exit | null = null;
     const met = () => options.until(readBounded(out));
-    while (exit === null && !met() && monotonicMillis() < end) exit = await withDeadline(child.exited, LOOK_MILLIS);
+    const over = () => options.signal?.aborted === true || monotonicMillis() >= end;
+    while (exit === null && !met() && !over()) exit = await withDeadline(child.exited, LOOK_MILLIS);
     await killGroup(child);
     return { met: met(), exit, stdout: readBounded(out), stderr: readBounded(err) };
   });
+}
+
+export interface BackgroundOptions {
+  /** The whole environment of the program. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd: string;
+  /** An open descriptor that takes all it prints; the caller's to close. */
+  readonly output: number;
+}
+
+/**
+ * Starts a program in a session of its own that goes on until somebody ends it.
+ * @throws when the program cannot be started (code `ENOENT`, `EACCES`).
+ */
+export async function startBackground(
+  argv: readonly [string, ...string[]],
+  { env, cwd, output }: BackgroundOptions,
+): Promise<Child> {
+  return await spawn({ argv, env, cwd, stdio: ["ignore", output, output], detached: true });
 }
 
 async function start(argv: readonly [string, ...string[]], stdio: readonly Stdio[]): Promise<Child> {

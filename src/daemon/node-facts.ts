@@ -13,8 +13,10 @@ const KVM_RESULT = "kvm_probe";
 /** The node as it is known, and the moment from which on all of it is. */
 export interface NodeFacts {
   current(): Node;
-  /** Resolves once KVM was tried out, which costs up to 2 s at the first start after a boot. */
+  /** Resolves once KVM was tried out, which costs up to 2 s at the first start after a boot, or after `close`. */
   readonly complete: Promise<void>;
+  /** Ends what is still being found out; the answer of an ended probe is not kept. */
+  close(): Promise<void>;
 }
 
 /** Finds the node's attributes; what takes long is found in the background and remembered until the next boot. */
@@ -39,8 +41,11 @@ export async function findNodeFacts(
     nodeId(store, recorder),
     { log, kvm: KVM_PENDING },
   );
-  const complete = probeKvm(node.qemu.emulators, { bootId, remembered: store.fact(KVM_RESULT) }).then(
+  const ending = new AbortController();
+  const { signal } = ending;
+  const complete = probeKvm(node.qemu.emulators, { bootId, remembered: store.fact(KVM_RESULT), signal }).then(
     ({ facts, remember }) => {
+      if (signal.aborted) return;
       node = withKvm(node, facts);
       recorder.record(() => {
         if (remember !== null) store.setFact(KVM_RESULT, remember);
@@ -51,7 +56,14 @@ export async function findNodeFacts(
       });
     },
   );
-  return { current: () => node, complete };
+  return {
+    current: () => node,
+    complete,
+    close: () => {
+      ending.abort();
+      return complete;
+    },
+  };
 }
 
 function nodeId(store: Store, recorder: Recorder): string {

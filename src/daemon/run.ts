@@ -30,15 +30,14 @@ export async function runAgent(args: readonly string[]): Promise<number> {
   makePlace(config.dirs);
   const lock = lockPlace(config.dirs);
   try {
-    const stopping = waitForSignal(log);
-    await serve(config, log, stopping);
+    await serve(config, log, waitForSignal(log));
     return 0;
   } finally {
     lock.release();
   }
 }
 
-async function serve(config: AgentConfig, log: Log, stopping: Promise<void>): Promise<void> {
+async function serve(config: AgentConfig, log: Log, stopAsked: Promise<void>): Promise<void> {
   const store = openStore(databaseFile(config.dirs));
   try {
     const recorder = createRecorder(store);
@@ -65,17 +64,20 @@ async function serve(config: AgentConfig, log: Log, stopping: Promise<void>): Pr
     await supervisor.adoptAll();
     const context: AgentContext = { ...base, supervisor, log: log.named("agent") };
     const socket = apiSocket(config.dirs);
+    const stopping = new AbortController();
     const api = createApi(createAgent(context), {
       log: log.named("api"),
       version: build.version,
       httpAddress: `unix://${socket}`,
+      stopping: stopping.signal,
     });
     const server = await listen(socket, (request) => api.fetch(request));
     log.info("agent started", { version: build.version, socket, data_dir: config.dirs.dataDir });
-    await stopping;
+    await stopAsked;
+    stopping.abort();
     await server.stop();
     supervisor.close();
-    await facts.complete;
+    await facts.close();
     log.info("agent stopped; the machines run on");
   } finally {
     store.close();

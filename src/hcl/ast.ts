@@ -5,6 +5,8 @@ export interface Body {
   readonly attributes: readonly Attribute[];
   readonly blocks: readonly Block[];
   readonly span: Span;
+  /** Something in it could not be read, so that what seems missing may be there. */
+  readonly incomplete?: boolean;
 }
 
 /** `name = expression` */
@@ -37,11 +39,13 @@ export type Expression =
       readonly steps: readonly TraversalStep[];
       readonly source: string;
       readonly span: Span;
-    };
+    }
+  /** What could not be read or is not supported; a diagnostic of the parser has said so, and nobody needs to say it again. */
+  | { readonly kind: "invalid"; readonly span: Span };
 
 export type TemplatePart =
   | { readonly kind: "text"; readonly text: string }
-  /** `${expression}`; `source` is what stood between the braces, spaces included. */
+  /** `${expression}`; `source` is what stood between the braces, spaces included but where a strip mark (`~`) took them. */
   | { readonly kind: "interpolation"; readonly expression: Expression; readonly source: string; readonly span: Span };
 
 export interface ObjectItem {

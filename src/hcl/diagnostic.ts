@@ -11,4 +11,13 @@ export interface Diagnostic {
   readonly message: string;
   /** What to do: `did you mean "image_path"?`. */
   readonly hint?: string | undefined;
+  /** The line may hold a secret: what stands behind its first `=` or `:` is not shown. */
+  readonly secret?: boolean | undefined;
+}
+
+/** A copy in the order of the text: by file as they first come up, then by position; what has no place comes last. */
+export function sortDiagnostics<D extends Diagnostic>(diagnostics: readonly D[]): D[] {
+  const files = [...new Set(diagnostics.map(({ span }) => span?.file))];
+  const rank = ({ span }: D) => (span === undefined ? files.length : files.indexOf(span.file));
+  return diagnostics.toSorted((a, b) => rank(a) - rank(b) || (a.span?.start.offset ?? 0) - (b.span?.start.offset ?? 0));
 }

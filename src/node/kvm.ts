@@ -27,6 +27,8 @@ export interface KvmOptions {
   readonly arch?: string;
   readonly accelerator?: string;
   readonly deadlineMillis?: number;
+  /** Ends the probe before it knows; the answer then is for nobody and not remembered. */
+  readonly signal?: AbortSignal;
 }
 
 export interface KvmProbe {
@@ -53,7 +55,7 @@ export async function probeKvm(emulators: readonly Emulator[], options: KvmOptio
   const subject = { bootId: options.bootId, path: emulator.path, version: emulator.version };
   const known = decodeKvmResult(options.remembered, subject);
   const facts = known ?? (await runProbeGuest(emulator, options));
-  return { facts, remember: encodeKvmResult(facts, subject) };
+  return options.signal?.aborted ? refuse("the probe was ended") : { facts, remember: encodeKvmResult(facts, subject) };
 }
 
 /** What a remembered answer is about. */
@@ -113,6 +115,7 @@ async function runProbeGuest(emulator: Emulator, options: KvmOptions): Promise<K
   try {
     result = await execUntil(probeCommand(emulator.path, accelerator), {
       deadlineMillis,
+      signal: options.signal,
       until: (stdout) => stdout.includes(DEMO_BANNER),
       files: [{ content: demoImage(), size: DEMO_DISK_BYTES }],
     });

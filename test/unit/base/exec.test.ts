@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { execProgram } from "../../../src/base/exec.ts";
+import { execProgram, execUntil } from "../../../src/base/exec.ts";
 
 const outputs = () => readdirSync(tmpdir()).filter((name) => name.startsWith("paddock-exec-"));
 
@@ -24,4 +24,11 @@ describe("running a program of the host", () => {
     await expect(execProgram(["/nonexistent/program"], 1000)).rejects.toThrow();
     expect(outputs()).toEqual(before);
   });
+});
+
+test("a program that is run until something happens is ended when nobody waits any more", async () => {
+  const abort = new AbortController();
+  const running = execUntil(["/bin/sleep", "60"], { deadlineMillis: 60_000, until: () => false, signal: abort.signal });
+  abort.abort();
+  expect(await running).toMatchObject({ met: false });
 });

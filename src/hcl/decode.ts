@@ -1,0 +1,225 @@
+import type { Body, Expression } from "./ast.ts";
+import { readAttribute } from "./attribute.ts";
+import {
+  type Content,
+  contentOfBody,
+  contentOfObject,
+  contentsOfValue,
+  countOuterLabels,
+  describeFound,
+  emptyContent,
+  type Item,
+  isNeutral,
+  type Label,
+  quoteFound,
+} from "./content.ts";
+import type { AnyBlock, Block, BlockField, BlocksField, KnownField, LabelField } from "./describe.ts";
+import type { Diagnostic } from "./diagnostic.ts";
+import { evaluate, type Scope } from "./evaluate.ts";
+import { findKey, isSecret, knownNames, nameIn, nearestKnown } from "./names.ts";
+import { Notes, orUndefined, type Site } from "./notes.ts";
+import { createReporter, joinPath, type Places } from "./places.ts";
+import type { Value } from "./value.ts";
+
+export interface Decoded<T> {
+  /** Whole also when there are errors, with stand-ins for what is missing or wrong, so that later checks find the rest. */
+  readonly value: T;
+  readonly diagnostics: Diagnostic[];
+  readonly places: Places;
+}
+
+/**
+ * Reads a body of HCL as its description says.
+ * @param scope what the first names of references stand for; without it all are left to the run time.
+ */
+export function decodeBody<T>(block: Block<T>, body: Body, scope: Scope = () => undefined): Decoded<T> {
+  const decoder = new Decoder(new Notes("hcl"));
+  const content = contentOfBody(body, body.span, [], (expression) => decoder.evaluate(expression, scope));
+  return decoder.decode(block, content);
+}
+
+/** Reads an object of JSON as its description says. */
+export function decodeObject<T>(block: Block<T>, object: Value & { kind: "object" }): Decoded<T> {
+  return new Decoder(new Notes("json")).decode(block, contentOfObject(object));
+}
+
+class Decoder {
+  readonly #notes: Notes;
+  /** The attribute that is being read, for what its expression tells. */
+  #reading = { where: "", secret: false };
+
+  constructor(notes: Notes) {
+    this.#notes = notes;
+  }
+
+  decode<T>(block: Block<T>, content: Content): Decoded<T> {
+    const site = { path: "", where: "" };
+    this.#notes.place(site, { span: content.span, name: "", inside: "" });
+    const value = this.#readBlock(block, content, site) as T;
+    return { value, diagnostics: this.#notes.diagnostics, places: this.#notes.places };
+  }
+
+  /** Evaluates, and adds to what is told the place that an expression does not know. */
+  evaluate(expression: Expression, scope: Scope): Value | undefined {
+    const { value, diagnostics, failed } = evaluate(expression, scope);
+    const { where, secret } = this.#reading;
+    for (const diagnostic of diagnostics) {
+      this.#notes.diagnostics.push({ ...diagnostic, where: orUndefined(where), ...(secret && { secret }) });
+    }
+    return failed ? undefined : value;
+  }
+
+  #readBlock(block: AnyBlock, content: Content, site: Site): unknown {
+    const { items, meant } = this.#sortItems(block, content, site);
+    const labels = this.#takeLabels(block, content, site);
+    const raw: Record<string, unknown> = {};
+    for (const [key, field] of Object.entries(block.fields)) {
+      const found = items.get(key) ?? [];
+      const name = nameIn(field, key, this.#notes.format) ?? key;
+      const inner = { path: joinPath(site.path, key), where: site.where };
+      const around = meant.has(name) ? { ...content, incomplete: true } : content;
+      this.#reading = { where: site.where, secret: field.kind === "attribute" && field.secret };
+      if (field.kind === "label") raw[key] = this.#readLabel(field, name, labels.get(key), found, inner, around);
+      else if (field.kind === "block") raw[key] = this.#readSingle(field, name, found, inner, around);
+      else if (field.kind === "blocks") raw[key] = this.#readBlocks(field, name, found, inner);
+      else if (field.kind === "attribute") raw[key] = readAttribute(this.#notes, field, name, found, inner, around);
+      else if (field.kind !== "passed") this.#tellKnown(field, found, site);
+    }
+    const reporter = createReporter(this.#notes.places, this.#notes.diagnostics, site.path);
+    return block.convert.reduce((value, step) => step.read(value, reporter), raw as unknown);
+  }
+
+  /** The items by the key of their field; what has none is told, and is not missing under the name that it was `meant` to have. */
+  #sortItems(block: AnyBlock, content: Content, site: Site): { items: Map<string, Item[]>; meant: Set<string> } {
+    const items = new Map<string, Item[]>();
+    const meant = new Set<string>();
+    for (const item of content.items) {
+      const key = findKey(block, item.name, this.#notes.format);
+      if (key !== undefined) items.set(key, [...(items.get(key) ?? []), item]);
+      else meant.add(this.#tellUnknown(block, item, site) ?? "");
+    }
+    return { items, meant };
+  }
+
+  /** @returns the name that was probably meant. */
+  #tellUnknown(block: AnyBlock, item: Item, site: Site): string | undefined {
+    const { format } = this.#notes;
+    const value = format === "json" ? item.value() : undefined;
+    // Programs write out what they know and a user never set.
+    if (value !== undefined && isNeutral(value, null)) return undefined;
+    const noun = this.#notes.noun(item.block === undefined ? "attribute" : "block");
+    const near = nearestKnown(block, item.name, format);
+    const hint = near === undefined ? `known here: ${knownNames(block, format).join(", ")}` : `did you mean "${near}"?`;
+    const secret = near !== undefined && isSecret(block, near, format);
+    this.#notes.error(site.where, item.nameSpan, `unknown ${noun} ${quoteFound(item.name)}`, hint, secret);
+    return near;
+  }
+
+  #takeLabels(block: AnyBlock, content: Content, site: Site): Map<string, Label> {
+    const keys = Object.entries(block.fields).flatMap(([key, field]) => (field.kind === "label" ? [key] : []));
+    const extra = content.labels[keys.length];
+    if (extra !== undefined) {
+      const takes = keys.length === 0 ? "takes no label" : `takes ${keys.length} label${keys.length === 1 ? "" : "s"}`;
+      this.#notes.error(site.where, extra.span, `this block ${takes}, found ${quoteFound(extra.text)}`);
+    }
+    return new Map(
+      keys.flatMap((key, index): [string, Label][] => {
+        const label = content.labels[index];
+        return label === undefined ? [] : [[key, label]];
+      }),
+    );
+  }
+
+  #readLabel(
+    field: LabelField,
+    name: string,
+    label: Label | undefined,
+    items: readonly Item[],
+    site: Site,
+    around: Content,
+  ): string {
+    const item = items.at(-1);
+    const value = item?.value();
+    if (value !== undefined && value.kind !== "null") {
+      const spot = this.#notes.spot(site, name, value, false);
+      return field.leaf.read(value, spot) ?? "";
+    }
+    if (label !== undefined) {
+      this.#notes.place(site, { span: label.span, name });
+      return label.text;
+    }
+    const what = this.#notes.format === "json" ? `key "${name}"` : `label: its ${name}, in double quotes`;
+    this.#notes.missing(site, around.span, what, around.incomplete);
+    return "";
+  }
+
+  #readSingle(field: BlockField, name: string, items: readonly Item[], site: Site, around: Content): unknown {
+    const [found, second] = items.flatMap((item) => this.#contentsOf(field, item, site.where));
+    if (found !== undefined && second !== undefined) this.#notes.twice(site.where, second.span, found.span, name);
+    if (found !== undefined) return this.#readInner(field.block, found, site, name, field.outermost);
+    if (field.presence === "optional") return undefined;
+    const nothing = emptyContent(around.span);
+    if (field.presence === "defaulted") return this.#readBlock(field.block, nothing, site);
+    // What was written in a wrong form is told already.
+    if (items.length === 0) {
+      this.#notes.missing(site, around.span, `${this.#notes.noun("block")} "${name}"`, around.incomplete);
+    } else this.#notes.place(site, { span: around.span, name, broken: true });
+    return new Decoder(new Notes(this.#notes.format)).decode(field.block, nothing).value;
+  }
+
+  #readBlocks(field: BlocksField, name: string, items: readonly Item[], site: Site): unknown[] {
+    const json = this.#notes.format === "json";
+    const found = items.flatMap((item) =>
+      this.#contentsOf(field, item, site.where).map((content, index) => ({
+        content,
+        called: json ? `${item.name}[${index}]` : name,
+      })),
+    );
+    const values = found.map(({ content, called }, index) =>
+      this.#readInner(field.block, content, { path: joinPath(site.path, index), where: site.where }, called, false),
+    );
+    const listOf = (index: number) => field.json.indexOf(field.place(values[index]) ?? "");
+    const order = [...values.keys()].sort((a, b) => listOf(a) - listOf(b));
+    this.#notes.reorder(site.path, order);
+    return order.map((index) => values[index]);
+  }
+
+  /** The blocks that an item is; none when it has the wrong form, which is told. */
+  #contentsOf(field: BlockField | BlocksField, item: Item, where: string): Content[] {
+    if (item.block !== undefined) return [item.block];
+    if (this.#notes.format === "hcl") {
+      const hint = `write ${item.name} { … } without "="`;
+      this.#notes.error(where, item.nameSpan, `${item.name} is a block, found an attribute`, hint);
+      return [];
+    }
+    const value = item.value();
+    if (value === undefined) return [];
+    const contents = contentsOfValue(value, countOuterLabels(field.block));
+    if (contents !== undefined) return contents;
+    const expected = field.kind === "block" ? "an object" : "a list of objects";
+    this.#notes.error(where, value.span, `${item.name} must be ${expected}, found ${describeFound(value, true)}`);
+    return [];
+  }
+
+  #readInner(block: AnyBlock, content: Content, site: Site, name: string, outermost: boolean): unknown {
+    const called = [name, ...content.labels.map((label) => quoteFound(label.text))].join(" ");
+    const joint = this.#notes.format === "json" ? "." : ", ";
+    const inside = outermost ? "" : site.where === "" ? called : `${site.where}${joint}${called}`;
+    this.#notes.place(site, { span: content.span, name: called, inside });
+    return this.#readBlock(block, content, { path: site.path, where: inside });
+  }
+
+  #tellKnown(field: KnownField, items: readonly Item[], site: Site): void {
+    for (const item of items) {
+      const value = this.#notes.format === "json" ? item.value() : undefined;
+      if (value !== undefined && (isNeutral(value, field.neutral) || isNeutral(value, field.encoded))) continue;
+      this.#notes.diagnostics.push({
+        severity: field.kind === "refused" ? "error" : "warning",
+        span: item.nameSpan,
+        where: orUndefined(site.where),
+        message: `"${item.name}" ${field.why}`,
+        hint: field.hint,
+      });
+    }
+  }
+}

@@ -1,0 +1,100 @@
+import { escapeControls } from "../base/text.ts";
+import { type Diagnostic, sortDiagnostics } from "./diagnostic.ts";
+import type { Source } from "./source.ts";
+import type { Span } from "./span.ts";
+
+/** Columns before `|` in the lines that show the user's text; more when the number of the line is longer. */
+const GUTTER = 6;
+const HINT_INDENT = " ".repeat(12);
+/** Characters of a line that are shown; longer lines are cut on both sides of the place. */
+const MAX_LINE = 120;
+/** Of those, how many stand before the place in a line that is cut. */
+const BEFORE_PLACE = 40;
+
+/**
+ * The text of diagnostics for people, sorted by position, each with the line it is about, a caret line and its hint; every line ends
+ * with a line end. Control characters of the user's text come out escaped, and what may be a secret as `…`.
+ * @param sources the texts by the name that spans carry; without one, only the position is told.
+ */
+export function renderDiagnostics(diagnostics: readonly Diagnostic[], sources: ReadonlyMap<string, Source>): string {
+  return sortDiagnostics(diagnostics)
+    .map((diagnostic) => renderDiagnostic(diagnostic, sources))
+    .join("");
+}
+
+function renderDiagnostic(diagnostic: Diagnostic, sources: ReadonlyMap<string, Source>): string {
+  const { span, hint, secret } = diagnostic;
+  const lines = [escapeControls(renderHeadline(diagnostic))];
+  const source = span === undefined ? undefined : sources.get(span.file);
+  if (span !== undefined && source !== undefined) lines.push(...renderLine(source, span, secret === true));
+  if (hint !== undefined) {
+    for (const line of hint.split("\n")) lines.push(HINT_INDENT + escapeControls(line));
+  }
+  return lines.map((line) => `${line}\n`).join("");
+}
+
+function renderHeadline({ severity, span, where, message }: Diagnostic): string {
+  const place = span === undefined ? [] : [`${span.file}:${span.start.line}:${span.start.column}`];
+  const parts = [...place, ...(severity === "warning" ? ["warning"] : []), ...(where ? [where] : []), message];
+  return parts.join(": ");
+}
+
+/** The line where the span begins, and carets below what the span covers of it; nothing for a line without text. */
+function renderLine(source: Source, span: Span, secret: boolean): string[] {
+  const { line } = span.start;
+  const text = source.line(line);
+  if (text.trim() === "") return [];
+  const start = span.start.offset - source.lineStart(span.start.offset);
+  const end = span.end.line === line ? start + span.end.offset - span.start.offset : text.length;
+  const shown = cutLine(secret ? blankSecret({ text, start, end }) : { text, start, end });
+  const number = String(line);
+  const width = Math.max(GUTTER, number.length + 1);
+  const before = escapeControls(shown.text.slice(0, shown.start), true);
+  const marked = escapeControls(shown.text.slice(shown.start, shown.end), true);
+  const after = escapeControls(shown.text.slice(shown.end), true);
+  return [
+    `${`${number} `.padStart(width)}| ${before}${marked}${after}`,
+    `${" ".repeat(width)}| ${blankOut(before)}${"^".repeat(Math.max(1, columnsOf(marked)))}`,
+  ];
+}
+
+/** A line and the stretch of it that the diagnostic is about, in UTF-16 code units. */
+interface Line {
+  readonly text: string;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Leaves the name before the first `=` or `:`; of a line without one, nothing. */
+function blankSecret({ text, start, end }: Line): Line {
+  const sign = text.search(/[=:]/);
+  const kept = sign === -1 ? (/^\s*/.exec(text)?.[0] ?? "") : `${text.slice(0, sign + 1)} `;
+  return { text: `${kept}…`, start: Math.min(start, kept.length), end: Math.min(end, kept.length + 1) };
+}
+
+function cutLine({ text, start, end }: Line): Line {
+  if (text.length <= MAX_LINE) return { text, start, end };
+  const from = start + BEFORE_PLACE <= MAX_LINE ? 0 : keepPair(text, start - BEFORE_PLACE);
+  const to = Math.min(text.length, keepPair(text, from + MAX_LINE));
+  const lead = from > 0 ? "…" : "";
+  const move = (at: number) => Math.min(at, to) - from + lead.length;
+  return { text: `${lead}${text.slice(from, to)}${to < text.length ? "…" : ""}`, start: move(start), end: move(end) };
+}
+
+/** An offset that does not cut a surrogate pair. */
+function keepPair(text: string, at: number): number {
+  return /[\udc00-\udfff]/.test(text[at] ?? "") ? at - 1 : at;
+}
+
+/** Characters that terminals draw two columns wide: East Asian wide and fullwidth blocks, and emoji. */
+const WIDE =
+  /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}|[\u{20000}-\u{3fffd}]/gu;
+
+/** White space as wide as a text; tabs stay, so that what stands below is aligned whatever their width. */
+function blankOut(text: string): string {
+  return text.replace(/\p{M}/gu, "").replace(WIDE, "  ").replace(/[^\t]/gu, " ");
+}
+
+function columnsOf(text: string): number {
+  return blankOut(text).length;
+}

@@ -1,0 +1,8 @@
+job "web" {
+  group "web" {
+    task "vm" {
+      config {
+        image_path = "local/linux.img"
+    }
+  }
+}
