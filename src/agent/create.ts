@@ -64,7 +64,7 @@ function found<T>(value: T | undefined, message: string): T {
 }
 
 function assertTask(allocation: Allocation, task: string): void {
-  if (allocation.tasks[task] !== undefined) return;
+  if (Object.hasOwn(allocation.tasks, task)) return;
   throw new AppError("not_found", `allocation ${shortId(allocation.id)} has no task "${task}"`, {
     hint: `its tasks: ${Object.keys(allocation.tasks).join(", ")}`,
   });

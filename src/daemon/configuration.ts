@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { resolve } from "node:path";
 import { AppError, errnoOf } from "../base/errors.ts";
-import { type AgentConfig, completeConfig } from "../config/agent-config.ts";
+import { type AgentConfig, assertSocketsFit, completeConfig } from "../config/agent-config.ts";
 import { emptyConfig, loadAgentConfig } from "../config/load.ts";
 import type { ConfigFile } from "../config/schema.ts";
 import { renderDiagnostics } from "../hcl/render.ts";
@@ -17,12 +17,14 @@ import type { AgentArguments } from "./arguments.ts";
 export function readConfiguration(args: AgentArguments, warn: (text: string) => void): AgentConfig {
   const uid = process.getuid?.() ?? 0;
   const config = completeConfig(readFile(args, uid, warn), defaultDirs(uid, process.env), hostname());
+  const dirs = {
+    dataDir: args.dataDir === undefined ? config.dirs.dataDir : resolve(args.dataDir),
+    runDir: args.runDir === undefined ? config.dirs.runDir : resolve(args.runDir),
+  };
+  assertSocketsFit(dirs);
   return {
     ...config,
-    dirs: {
-      dataDir: args.dataDir === undefined ? config.dirs.dataDir : resolve(args.dataDir),
-      runDir: args.runDir === undefined ? config.dirs.runDir : resolve(args.runDir),
-    },
+    dirs,
     logLevel: args.logLevel ?? config.logLevel,
   };
 }

@@ -1,0 +1,57 @@
+import type { Context, Hono } from "hono";
+import type { Allocation } from "../allocation/allocation.ts";
+import { AppError } from "../base/errors.ts";
+import { type PlacedAllocation, writeAllocation, writeAllocationStub } from "../contract/allocation.ts";
+import { writeStopReply } from "../contract/evaluation.ts";
+import { writeJob } from "../contract/job-record.ts";
+import type { Job } from "../job/job.ts";
+import { encodeJob } from "../job/wire.ts";
+import { replyRead } from "./blocking.ts";
+import type { ApiContext } from "./context.ts";
+import { flagParam, idPrefixParam, pathParam } from "./query.ts";
+
+/** Routes below `/v1/allocations` and `/v1/allocation/:id`. */
+export function addAllocationRoutes(app: Hono, context: ApiContext): void {
+  app.get("/v1/allocations", (c) => replyRead(c, context, () => listAllocations(c, context)));
+  app.get("/v1/allocation/:id", (c) => replyRead(c, context, () => showAllocation(c, context)));
+  app.on(["PUT", "POST"], "/v1/allocation/:id/stop", async (c) => {
+    return c.json(writeStopReply(await context.agent.stopAllocation(pathParam(c, "id"))));
+  });
+}
+
+/** An allocation with the job that it was placed for, which is null once that was purged. */
+export function placedAllocation({ agent }: ApiContext, allocation: Allocation): PlacedAllocation {
+  return { allocation, job: jobOf(agent, allocation), node: agent.node };
+}
+
+function listAllocations(c: Context, context: ApiContext) {
+  const allocations = context.agent.allocations({ prefix: idPrefixParam(c) });
+  const resources = flagParam(c, "resources");
+  return allocations.map((allocation) => writeAllocationStub(placedAllocation(context, allocation), resources));
+}
+
+/** The whole allocation, as Nomad has it at `/v1/allocation/:id` and in the list of a node. */
+export function wholeAllocation(context: ApiContext, allocation: Allocation) {
+  const placed = placedAllocation(context, allocation);
+  return writeAllocation(placed, placed.job === null ? null : jobWhenPlaced(context, allocation, placed.job));
+}
+
+function showAllocation(c: Context, context: ApiContext) {
+  return wholeAllocation(context, context.agent.allocation(pathParam(c, "id")));
+}
+
+/** The record is of the newest version; of the one that was placed, job and version are kept. */
+function jobWhenPlaced({ agent }: ApiContext, { jobId, jobVersion }: Allocation, job: Job) {
+  const record = agent.jobs(jobId).find((candidate) => candidate.job.id === jobId);
+  if (record === undefined) return null;
+  return writeJob({ ...record, job, version: jobVersion }, agent.allocations({ jobId }), encodeJob(job));
+}
+
+function jobOf(agent: ApiContext["agent"], allocation: Allocation): Job | null {
+  try {
+    return agent.allocationJob(allocation);
+  } catch (error) {
+    if (error instanceof AppError && error.code === "not_found") return null;
+    throw error;
+  }
+}

@@ -1,0 +1,87 @@
+import { Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { methodNotAllowed } from "hono/method-not-allowed";
+import type { Agent } from "../agent/agent.ts";
+import { type Clock, monotonicMillis, systemClock } from "../base/clock.ts";
+import type { Log } from "../base/log.ts";
+import { formatBytes } from "../base/units.ts";
+import { addAllocationRoutes } from "./allocations.ts";
+import type { ApiContext } from "./context.ts";
+import { answerError, errorReply } from "./errors.ts";
+import { addEvaluationRoutes } from "./evaluations.ts";
+import { addJobRoutes } from "./jobs.ts";
+import { addLogRoutes } from "./logs.ts";
+import { addMachineRoutes } from "./machines.ts";
+import { addNodeRoutes } from "./node.ts";
+import { refuseForeignPages } from "./origin.ts";
+import { addSearchRoutes } from "./search.ts";
+import { addUnsupported } from "./unsupported.ts";
+import { MAX_REQUEST_BYTES } from "./validate.ts";
+
+export interface ApiOptions {
+  readonly log: Log;
+  /** Version of this program. */
+  readonly version: string;
+  /** `host:port` where clients reach this agent directly; "" when it listens on a unix socket alone. */
+  readonly httpAddress: string;
+  /** Aborts when the agent stops: blocking queries answer and followed logs end then, so that the server can close. */
+  readonly stopping?: AbortSignal;
+  /** The system's unless told. */
+  readonly clock?: Clock;
+}
+
+export interface Api {
+  fetch(request: Request): Promise<Response>;
+  /** Every method and path that it answers; 501s are not among them. */
+  readonly routes: readonly { readonly method: string; readonly path: string }[];
+}
+
+/** Nomad's HTTP API over the agent's use cases. */
+export function createApi(agent: Agent, options: ApiOptions): Api {
+  const { log, version, httpAddress, clock = systemClock, stopping = new AbortController().signal } = options;
+  const facts = { version, httpAddress, startedAt: clock.now() };
+  const context: ApiContext = { agent, log, clock, facts, stopping };
+  const app = new Hono();
+  app.onError((error, c) => answerError(error, c, log));
+  app.notFound(() => errorReply(404, "no such route", "the routes are Nomad's, below /v1/"));
+  addGuards(app, log);
+  const guards = app.routes.length;
+  addJobRoutes(app, context);
+  addAllocationRoutes(app, context);
+  addEvaluationRoutes(app, context);
+  addNodeRoutes(app, context);
+  addLogRoutes(app, context);
+  addSearchRoutes(app, context);
+  addMachineRoutes(app, context);
+  const routes = app.routes.slice(guards).map(({ method, path }) => ({ method, path }));
+  addUnsupported(app);
+  return { fetch: async (request) => await app.fetch(request), routes };
+}
+
+/** What every request passes before its route. */
+function addGuards(app: Hono, log: Log): void {
+  app.use(async (c, next) => {
+    const start = monotonicMillis();
+    await next();
+    const took = `${(monotonicMillis() - start).toFixed(1)}ms`;
+    // The path alone: a query may hold a secret.
+    log.debug("request complete", { method: c.req.method, path: c.req.path, status: c.res.status, took });
+  });
+  app.use(refuseForeignPages);
+  app.use(
+    methodNotAllowed({
+      app,
+      onMethodNotAllowed: (c, methods) => {
+        const reply = errorReply(405, `method ${c.req.method} is not allowed here`, `use ${methods.join(", ")}`);
+        reply.headers.set("allow", methods.join(", "));
+        return reply;
+      },
+    }),
+  );
+  app.use(
+    bodyLimit({
+      maxSize: MAX_REQUEST_BYTES,
+      onError: () => errorReply(413, `the request body is larger than ${formatBytes(MAX_REQUEST_BYTES)}`),
+    }),
+  );
+}

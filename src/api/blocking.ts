@@ -1,0 +1,64 @@
+import type { Context } from "hono";
+import { AppError } from "../base/errors.ts";
+import { formatDuration, MINUTE, parseDuration, toMillis } from "../base/units.ts";
+import type { ApiContext } from "./context.ts";
+import { countParam } from "./query.ts";
+
+const DEFAULT_WAIT = 5 * MINUTE;
+/** Longer waits are cut to this, as in Nomad. */
+const MAX_WAIT = 10 * MINUTE;
+
+/**
+ * Answers a read as JSON, with Nomad's headers. With `index` in the query the reply is held back until something has changed since
+ * that index, `wait` is over (5 minutes unless given, 10 at most) or the agent stops.
+ * @param read makes the reply from the records as they are now; what it throws is answered at once.
+ */
+export async function replyRead(c: Context, context: ApiContext, read: () => unknown): Promise<Response> {
+  refuseFilter(c);
+  const index = countParam(c, "index", 0);
+  const wait = waitParam(c);
+  if (index >= context.agent.changes.index && index > 0) {
+    read();
+    await waitForChange(context, index, wait, c.req.raw.signal);
+  }
+  // The index is taken before the records: a change in between is then told twice rather than never.
+  const headers = readHeaders(context);
+  return c.json(read() ?? null, 200, headers);
+}
+
+/** Headers that Nomad's clients look for on every read. */
+export function readHeaders(context: ApiContext): Record<string, string> {
+  return {
+    "X-Nomad-Index": String(context.agent.changes.index),
+    "X-Nomad-KnownLeader": "true",
+    "X-Nomad-LastContact": "0",
+  };
+}
+
+async function waitForChange(context: ApiContext, index: number, millis: number, gone: AbortSignal): Promise<void> {
+  const timeout = new AbortController();
+  const cancelTimer = context.clock.after(millis, () => timeout.abort());
+  try {
+    await context.agent.changes.waitAbove(index, AbortSignal.any([timeout.signal, gone, context.stopping]));
+  } finally {
+    cancelTimer();
+  }
+}
+
+function waitParam(c: Context): number {
+  const text = c.req.query("wait");
+  const wait = text === undefined || text === "" ? DEFAULT_WAIT : parseDuration(text);
+  if (wait === undefined || wait < 0) {
+    throw new AppError("invalid", `query parameter wait: expected a duration such as ${formatDuration(DEFAULT_WAIT)}`);
+  }
+  return toMillis(Math.min(wait, MAX_WAIT));
+}
+
+/** Passing over a filter would give what was not asked for. */
+function refuseFilter(c: Context): void {
+  if (c.req.query("filter")) {
+    throw new AppError("unsupported", "query parameter filter is not supported", {
+      hint: "read the whole list and filter it, for example with jq",
+    });
+  }
+}

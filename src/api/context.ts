@@ -1,0 +1,14 @@
+import type { Agent } from "../agent/agent.ts";
+import type { Clock } from "../base/clock.ts";
+import type { Log } from "../base/log.ts";
+import type { NodeFacts } from "../contract/node.ts";
+
+/** What every group of routes works with. */
+export interface ApiContext {
+  readonly agent: Agent;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly facts: NodeFacts;
+  /** Aborts when the agent stops: what waits or follows ends then. */
+  readonly stopping: AbortSignal;
+}

@@ -1,0 +1,119 @@
+import type { Context, Hono } from "hono";
+import { AppError } from "../base/errors.ts";
+import { writeAllocationStub } from "../contract/allocation.ts";
+import { writeEvaluation } from "../contract/evaluation.ts";
+import { writeJob, writeJobStub, writeJobSummary, writeSubmission } from "../contract/job-record.ts";
+import {
+  ParseRequestSchema,
+  RegisterRequestSchema,
+  ValidateRequestSchema,
+  writeDeregisterReply,
+  writeRegisterReply,
+  writeValidateReply,
+} from "../contract/job-requests.ts";
+import { encodeJob } from "../job/wire.ts";
+import { placedAllocation } from "./allocations.ts";
+import { replyRead } from "./blocking.ts";
+import type { ApiContext } from "./context.ts";
+import { examineSentJob, readJobFile, readSentJob } from "./job-text.ts";
+import { countParam, flagParam, pathParam } from "./query.ts";
+import { readBody } from "./validate.ts";
+
+/** Routes below `/v1/jobs`, `/v1/job/:id` and `/v1/validate`. */
+export function addJobRoutes(app: Hono, context: ApiContext): void {
+  app.get("/v1/jobs", (c) => replyRead(c, context, () => listJobs(c, context)));
+  app.on(["PUT", "POST"], "/v1/jobs", (c) => registerJob(c, context));
+  app.post("/v1/jobs/parse", (c) => parseJob(c));
+  app.on(["PUT", "POST"], "/v1/validate/job", (c) => validateJob(c, context));
+  app.get("/v1/job/:id", (c) => replyRead(c, context, () => showJob(c, context)));
+  app.on(["PUT", "POST"], "/v1/job/:id", (c) => registerJob(c, context));
+  app.delete("/v1/job/:id", (c) => deregisterJob(c, context));
+  app.get("/v1/job/:id/summary", (c) => replyRead(c, context, () => showSummary(c, context)));
+  app.get("/v1/job/:id/allocations", (c) => replyRead(c, context, () => listJobAllocations(c, context)));
+  app.get("/v1/job/:id/evaluations", (c) => replyRead(c, context, () => listJobEvaluations(c, context)));
+  app.get("/v1/job/:id/deployment", (c) => replyRead(c, context, () => null));
+  app.get("/v1/job/:id/submission", (c) => replyRead(c, context, () => showSubmission(c, context)));
+}
+
+function listJobs(c: Context, { agent }: ApiContext) {
+  const meta = flagParam(c, "meta");
+  const byJob = Map.groupBy(agent.allocations({}), ({ jobId }) => jobId);
+  return agent
+    .jobs(c.req.query("prefix") ?? "")
+    .map((record) => writeJobStub(record, byJob.get(record.job.id) ?? [], meta));
+}
+
+function showJob(c: Context, { agent }: ApiContext) {
+  const record = agent.job(pathParam(c, "id"));
+  return writeJob(record, agent.allocations({ jobId: record.job.id }), encodeJob(record.job));
+}
+
+function showSummary(c: Context, { agent }: ApiContext) {
+  const record = agent.job(pathParam(c, "id"));
+  return writeJobSummary(record, agent.allocations({ jobId: record.job.id }));
+}
+
+/** Of a job that is not known, Nomad has an empty list. */
+function listJobAllocations(c: Context, context: ApiContext) {
+  const allocations = context.agent.allocations({ jobId: pathParam(c, "id") });
+  const resources = flagParam(c, "resources");
+  return allocations.map((allocation) => writeAllocationStub(placedAllocation(context, allocation), resources));
+}
+
+function listJobEvaluations(c: Context, { agent }: ApiContext) {
+  const id = pathParam(c, "id");
+  const namespace = agent.jobs(id).find(({ job }) => job.id === id)?.job.namespace;
+  return agent.evaluations({ jobId: id }).map((evaluation) => writeEvaluation(evaluation, namespace));
+}
+
+function showSubmission(c: Context, { agent }: ApiContext) {
+  const record = agent.job(pathParam(c, "id"));
+  const version = countParam(c, "version", record.version);
+  if (record.submission === null || version !== record.version) {
+    throw new AppError("not_found", `the job file of version ${version} was not kept`, {
+      hint: "only that of the newest version is, if it was sent along",
+    });
+  }
+  return writeSubmission(record.submission);
+}
+
+async function registerJob(c: Context, { agent }: ApiContext): Promise<Response> {
+  const { body, text } = await readBody(c, RegisterRequestSchema);
+  const { job, warnings } = readSentJob(text);
+  const id = c.req.param("id");
+  if (id !== undefined && id !== job.id) {
+    throw new AppError("invalid", "the job's ID is not the one in the path of the request");
+  }
+  const enforceIndex = body.EnforceIndex ? (body.JobModifyIndex ?? 0) : undefined;
+  const sent = body.Submission && { source: body.Submission.Source, format: body.Submission.Format };
+  const registered = await agent.registerJob(job, sent, { enforceIndex });
+  return c.json(writeRegisterReply({ ...registered, warnings: [...warnings, ...registered.warnings] }));
+}
+
+async function deregisterJob(c: Context, { agent }: ApiContext): Promise<Response> {
+  const purge = flagParam(c, "purge");
+  return c.json(writeDeregisterReply(await agent.deregisterJob(pathParam(c, "id"), { purge })));
+}
+
+async function parseJob(c: Context): Promise<Response> {
+  const { body } = await readBody(c, ParseRequestSchema);
+  if (body.HCLv1) throw new AppError("unsupported", "HCLv1 is not supported", { hint: "job files are HCL2" });
+  if (body.Variables) {
+    throw new AppError("unsupported", "Variables are not supported yet", {
+      hint: "write the values where they are used",
+    });
+  }
+  return c.json(encodeJob(readJobFile(body.JobHCL)));
+}
+
+async function validateJob(c: Context, { agent }: ApiContext): Promise<Response> {
+  const { text } = await readBody(c, ValidateRequestSchema);
+  const { job, errors, warnings } = examineSentJob(text);
+  if (job === undefined) return c.json(writeValidateReply({ errors, warnings }));
+  const looked = agent.validateJob(job);
+  // A job that fits no node is still a valid one: Nomad looks at constraints only when it places it.
+  const unmet = looked.verdicts
+    .filter(({ ok }) => !ok)
+    .map(({ where, text: why }) => `does not fit this node: ${where}: ${why}`);
+  return c.json(writeValidateReply({ errors, warnings: [...warnings, ...looked.warnings, ...unmet] }));
+}

@@ -1,0 +1,49 @@
+import type { Context } from "hono";
+import { AppError } from "../base/errors.ts";
+import { orList } from "../base/text.ts";
+
+/** Words that Go's `strconv.ParseBool` takes, which Nomad's clients write. */
+const TRUE = new Set(["1", "t", "T", "TRUE", "true", "True"]);
+const FALSE = new Set(["0", "f", "F", "FALSE", "false", "False"]);
+
+/** A flag of the query, false when absent. @throws AppError `invalid` when it is neither true nor false. */
+export function flagParam(c: Context, name: string): boolean {
+  const text = c.req.query(name);
+  if (text === undefined || text === "" || FALSE.has(text)) return false;
+  if (TRUE.has(text)) return true;
+  throw new AppError("invalid", `query parameter ${name}: expected true or false`);
+}
+
+/** A whole number of the query from 0 on. @throws AppError `invalid` for anything else. */
+export function countParam(c: Context, name: string, absent: number): number {
+  const text = c.req.query(name);
+  if (text === undefined || text === "") return absent;
+  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (!Number.isSafeInteger(value)) throw new AppError("invalid", `query parameter ${name}: expected a whole number`);
+  return value;
+}
+
+/** One of the given words. @throws AppError `invalid` for another, and when it is absent and has no default. */
+export function wordParam<W extends string>(c: Context, name: string, words: readonly W[], absent?: W): W {
+  const text = c.req.query(name) || absent;
+  const word = words.find((candidate) => candidate === text);
+  if (word === undefined) throw new AppError("invalid", `query parameter ${name}: expected ${orList(words)}`);
+  return word;
+}
+
+/** A prefix of a UUID, "" when absent. @throws AppError `invalid` when no UUID can begin so. */
+export function idPrefixParam(c: Context): string {
+  const prefix = (c.req.query("prefix") ?? "").toLowerCase();
+  if (!isIdPrefix(prefix)) throw new AppError("invalid", "query parameter prefix: expected hexadecimal digits");
+  return prefix;
+}
+
+/** Whether a UUID can begin with this text. */
+export function isIdPrefix(text: string): boolean {
+  return /^[0-9a-f-]{0,36}$/i.test(text);
+}
+
+/** A part of the path by name, percent-decoded. */
+export function pathParam(c: Context, name: string): string {
+  return c.req.param(name) ?? "";
+}

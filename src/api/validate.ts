@@ -1,0 +1,66 @@
+import type { Context } from "hono";
+import * as v from "valibot";
+import { AppError } from "../base/errors.ts";
+import { orList } from "../base/text.ts";
+import type { Diagnostic } from "../hcl/diagnostic.ts";
+import { parseJson } from "../hcl/json.ts";
+import { MAX_SOURCE_BYTES } from "../hcl/limits.ts";
+import { renderDiagnostics } from "../hcl/render.ts";
+
+/** Larger request bodies are answered with 413. */
+export const MAX_REQUEST_BYTES = MAX_SOURCE_BYTES;
+
+/** What messages call the body of a request. */
+export const REQUEST = "<request>";
+
+/**
+ * Reads the body of a request as JSON, whatever its content type says (Nomad's clients send none), and checks it against a schema.
+ * Messages name places and what was expected there, never what was sent: it may hold secrets.
+ * @returns what the schema makes of it, and the text itself for those who read a part of it with positions.
+ * @throws AppError `invalid` for no body, for what is no JSON with line and column, and for what does not fit with the path.
+ */
+export async function readBody<S extends v.GenericSchema>(
+  c: Context,
+  schema: S,
+): Promise<{ readonly body: v.InferOutput<S>; readonly text: string }> {
+  const bytes = new Uint8Array(await c.req.raw.arrayBuffer());
+  if (bytes.length === 0) throw new AppError("invalid", "the request has no body", { hint: "send a JSON object" });
+  const { diagnostics, source } = parseJson(REQUEST, bytes);
+  if (diagnostics.length > 0) throw refusal(diagnostics);
+  const result = v.safeParse(schema, JSON.parse(source.text));
+  if (!result.success) throw new AppError("invalid", result.issues.map(describeIssue).join("\n"));
+  return { body: result.output, text: source.text };
+}
+
+/** The error for a text that has mistakes; it tells their places and not the lines, which may hold secrets. */
+export function refusal(diagnostics: readonly Diagnostic[]): AppError {
+  const errors = diagnostics.filter(({ severity }) => severity === "error");
+  return new AppError("invalid", renderDiagnostics(errors, new Map()).trimEnd());
+}
+
+/** What valibot expected, in the words of JSON. */
+const EXPECTED: Readonly<Record<string, string>> = {
+  Object: "an object",
+  Array: "a list",
+  string: "a string",
+  number: "a number",
+  boolean: "true or false",
+  integer: "a whole number",
+};
+
+function describeIssue(issue: v.BaseIssue<unknown>): string {
+  const path = (issue.path ?? []).reduce(
+    (text, { key }) => (typeof key === "number" ? `${text}[${key}]` : `${text}${text && "."}${String(key)}`),
+    "",
+  );
+  if (issue.input === undefined && path !== "") return `${REQUEST}: ${path} is missing`;
+  const found = issue.input === null ? ", found null" : "";
+  return `${REQUEST}: ${path === "" ? "" : `${path}: `}expected ${describeExpected(issue)}${found}`;
+}
+
+/** An alternative to leave it out helps nobody who sent something else; an action without a bound is known by its type alone. */
+function describeExpected({ expected, type }: v.BaseIssue<unknown>): string {
+  const words = (expected ?? type).replaceAll(/^\(|\)$/g, "").split(" | ");
+  const telling = words.filter((word) => word !== "null" && word !== "undefined");
+  return orList(telling.map((word) => EXPECTED[word] ?? (/^[<>=]/.test(word) ? `a number ${word}` : word)));
+}

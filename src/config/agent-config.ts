@@ -1,0 +1,65 @@
+import { Buffer } from "node:buffer";
+import { AppError } from "../base/errors.ts";
+import type { LogLevel } from "../base/log.ts";
+import { type AgentDirs, MAX_SOCKET_PATH, machineSockets } from "../paths.ts";
+import type { ConfigFile } from "./schema.ts";
+
+/** How an agent runs: what its configuration says and defaults for the rest. */
+export interface AgentConfig {
+  readonly dirs: AgentDirs;
+  readonly logLevel: LogLevel;
+  readonly datacenter: string;
+  /** The node's name. */
+  readonly name: string;
+  readonly nodeClass: string;
+  /** The node's `meta`. */
+  readonly meta: Readonly<Record<string, string>>;
+  /** What the operator allows jobs to use. */
+  readonly policy: {
+    /** Absolute directories whose images a job may name. */
+    readonly imagePaths: readonly string[];
+    /** Empty lists allow everything, as in Nomad. */
+    readonly argsAllowlist: readonly string[];
+    readonly emulatorsAllowlist: readonly string[];
+  };
+}
+
+/**
+ * Fills in what the configuration leaves out.
+ * @param file what was read; without a configuration file, `emptyConfig()` of `load.ts`.
+ * @param defaults `defaultDirs` of `src/paths.ts` for this user.
+ * @throws AppError `invalid` when sockets in `run_dir` would have paths that QEMU does not take.
+ */
+export function completeConfig(file: ConfigFile, defaults: AgentDirs, hostname: string): AgentConfig {
+  const qemu = file.plugins.find(({ name }) => name === "qemu")?.config;
+  const dirs = { dataDir: file.data_dir ?? defaults.dataDir, runDir: file.run_dir ?? defaults.runDir };
+  assertSocketsFit(dirs);
+  return {
+    dirs,
+    logLevel: file.log_level,
+    datacenter: file.datacenter,
+    name: file.name ?? hostname,
+    nodeClass: file.client.node_class ?? "",
+    meta: file.client.meta,
+    policy: {
+      imagePaths: qemu?.image_paths ?? [],
+      argsAllowlist: qemu?.args_allowlist ?? [],
+      emulatorsAllowlist: qemu?.emulators_allowlist ?? [],
+    },
+  };
+}
+
+/** @throws AppError `invalid` when sockets in `run_dir` would have paths that QEMU does not take. */
+export function assertSocketsFit(dirs: AgentDirs): void {
+  const sockets = Object.values(machineSockets(dirs, "00000000", ""));
+  const longest = Math.max(...sockets.map((path: string) => Buffer.byteLength(path)));
+  if (longest <= MAX_SOCKET_PATH) return;
+  const room = MAX_SOCKET_PATH - (longest - Buffer.byteLength(dirs.runDir));
+  throw new AppError(
+    "invalid",
+    `run_dir ${JSON.stringify(dirs.runDir)}: expected at most ${room} bytes for QEMU's sockets`,
+    {
+      hint: 'set run_dir to a shorter path, such as "/run/paddock"',
+    },
+  );
+}

@@ -1,0 +1,44 @@
+import * as v from "valibot";
+import { LOG_LEVELS } from "../base/log.ts";
+import { attribute, block, blocks, type Infer, label, sameNames, single } from "../hcl/describe.ts";
+import { choice, flag, list, mapOf, text } from "../hcl/leaf.ts";
+
+const ABSOLUTE = "an absolute path";
+const absolutePath = text(v.pipe(v.string(ABSOLUTE), v.regex(/^\/[^\u0000-\u001f\u007f]*$/, ABSOLUTE)));
+
+const WORD = "text without spaces and control characters";
+const word = text(v.pipe(v.string(WORD), v.regex(/^[^\s\u0000-\u001f\u007f]+$/, WORD)));
+
+const pluginConfigBlock = block(
+  sameNames({
+    image_paths: attribute(list(absolutePath), { default: [] }),
+    args_allowlist: attribute(list(text()), { default: [] }),
+    emulators_allowlist: attribute(list(text()), { default: [] }),
+  }),
+);
+
+const pluginBlock = block(sameNames({ name: label(), config: single(pluginConfigBlock) }));
+
+const clientBlock = block(
+  sameNames({
+    enabled: attribute(flag(), { default: true }),
+    node_class: attribute(word),
+    meta: attribute(mapOf(text()), { default: {}, form: "map" }),
+  }),
+);
+
+/** The agent's configuration as it is written, in HCL or JSON; the names are the ones of Nomad's agent where it has them. */
+export const configBlock = block(
+  sameNames({
+    data_dir: attribute(absolutePath),
+    run_dir: attribute(absolutePath),
+    log_level: attribute(choice(LOG_LEVELS), { default: "info" }),
+    datacenter: attribute(word, { default: "dc1" }),
+    name: attribute(word),
+    plugins: blocks(pluginBlock, { name: "plugin" }),
+    client: single(clientBlock),
+  }),
+);
+
+/** What a configuration file says; undefined is what it leaves to defaults that hang on the host. */
+export type ConfigFile = Infer<typeof configBlock>;

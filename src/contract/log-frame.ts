@@ -1,0 +1,33 @@
+import { Buffer } from "node:buffer";
+import * as v from "valibot";
+
+/** One frame of `GET /v1/client/fs/logs/:alloc`; `{}` is a heartbeat. Frames follow one another without anything between them. */
+export const LogFrameSchema = v.object({
+  /** Below the allocation directory. */
+  File: v.optional(v.string()),
+  /** Where the data ends in that file, in bytes: the place to go on from. */
+  Offset: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0))),
+  /** Base64. */
+  Data: v.optional(v.pipe(v.string(), v.regex(/^[A-Za-z0-9+/]*={0,2}$/, "not base64"))),
+});
+export type WireLogFrame = v.InferOutput<typeof LogFrameSchema>;
+
+/** Most bytes of data in one frame, as in Nomad. */
+export const MAX_FRAME_BYTES = 64 * 1024;
+
+export const HEARTBEAT_FRAME = "{}";
+
+/**
+ * A chunk of a log as frames.
+ * @param offset where the data begins in the file, in bytes.
+ */
+export function writeLogFrames(file: string, offset: number, data: Uint8Array): string {
+  let text = "";
+  for (let start = 0; start < data.length; start += MAX_FRAME_BYTES) {
+    const piece = data.subarray(start, start + MAX_FRAME_BYTES);
+    const encoded = Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength).toString("base64");
+    const frame: WireLogFrame = { File: file, Offset: offset + start + piece.length, Data: encoded };
+    text += JSON.stringify(frame);
+  }
+  return text;
+}

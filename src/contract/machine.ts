@@ -1,0 +1,172 @@
+import * as v from "valibot";
+import type { Ending, EndReason, StopReceipt } from "../allocation/ending.ts";
+import type { Rung, StopCause } from "../allocation/ladder.ts";
+import { CountSchema, NanosSchema, writeMillis, writeTime } from "./scalars.ts";
+
+const REASONS = [
+  "guest-shutdown",
+  "guest-reset",
+  "guest-panic",
+  "host-signal",
+  "host-qmp-quit",
+  "killed",
+  "qemu-error",
+  "not-started",
+  "host-reboot",
+  "lost",
+] as const satisfies readonly EndReason[];
+
+const RUNGS = ["powerdown", "quit", "SIGTERM", "SIGKILL"] as const satisfies readonly Rung[];
+
+const CAUSES = [
+  "job stopped",
+  "job updated",
+  "allocation stopped",
+  "guest shut down",
+] as const satisfies readonly StopCause[];
+
+const StopReceiptSchema = v.object({
+  Cause: v.picklist(CAUSES),
+  RequestedAt: NanosSchema,
+  /** The guest was asked first. */
+  Graceful: v.boolean(),
+  ShutdownDelay: NanosSchema,
+  KillTimeout: NanosSchema,
+  /** The rung that worked; null when it ended before any was tried. */
+  Rung: v.nullable(v.picklist(RUNGS)),
+  /** From the request to the end. */
+  Took: NanosSchema,
+  Tries: v.array(v.object({ Rung: v.picklist(RUNGS), At: NanosSchema, Answer: v.nullable(v.string()) })),
+});
+
+/** How a machine ended. */
+export const EndingSchema = v.object({
+  Reason: v.picklist(REASONS),
+  Failed: v.boolean(),
+  /** QEMU's exit status as a shell has it; null when there was no process or nobody knows. */
+  ExitCode: v.nullable(CountSchema),
+  /** 0 for none. */
+  Signal: CountSchema,
+  At: NanosSchema,
+  Message: v.string(),
+  Hint: v.nullable(v.string()),
+  Stop: v.nullable(StopReceiptSchema),
+});
+export type WireEnding = v.InferOutput<typeof EndingSchema>;
+
+/** Reply of `GET /v1/vm/:alloc/:task/receipt`. */
+export const ReceiptSchema = v.object({ AllocID: v.string(), Task: v.string(), ...EndingSchema.entries });
+export type WireReceipt = v.InferOutput<typeof ReceiptSchema>;
+
+/** What the wire tells of a launch plan: the command line, and what is forwarded. Environment and descriptors are the agent's own. */
+export interface ExplainedPlan {
+  readonly argv: readonly { readonly word: string; readonly origin: ExplainedOrigin }[];
+  readonly cwd: string;
+  readonly forwards: readonly {
+    readonly label: string;
+    readonly protocol: "tcp" | "udp";
+    readonly hostAddress: string;
+    readonly hostPort: number;
+    readonly guestPort: number;
+  }[];
+  readonly warnings: readonly string[];
+}
+
+/** Where a word of the command line comes from. */
+export type ExplainedOrigin =
+  | { readonly kind: "emulator" }
+  | { readonly kind: "paddock"; readonly why: string }
+  | { readonly kind: "job"; readonly attribute: string }
+  | { readonly kind: "args"; readonly index: number; readonly note?: string };
+
+const OriginSchema = v.object({
+  Kind: v.picklist(["emulator", "paddock", "job", "args"] as const satisfies readonly ExplainedOrigin["kind"][]),
+  /** Of `paddock`: one clause for people. */
+  Why: v.optional(v.string()),
+  /** Of `job`: the attribute of the job file. */
+  Attribute: v.optional(v.string()),
+  /** Of `args`: which of them, from 0. */
+  Index: v.optional(CountSchema),
+  /** Of `args`: what was changed. */
+  Note: v.optional(v.string()),
+});
+type WireOrigin = v.InferOutput<typeof OriginSchema>;
+
+/** Reply of `GET /v1/vm/:alloc/:task/explain`. */
+export const ExplainSchema = v.object({
+  Argv: v.array(v.object({ Word: v.string(), Origin: OriginSchema })),
+  Cwd: v.string(),
+  Forwards: v.array(
+    v.object({
+      Label: v.string(),
+      Protocol: v.picklist(["tcp", "udp"]),
+      /** "" is every address of the host. */
+      HostAddress: v.string(),
+      HostPort: CountSchema,
+      GuestPort: CountSchema,
+    }),
+  ),
+  Warnings: v.array(v.string()),
+});
+export type WireExplain = v.InferOutput<typeof ExplainSchema>;
+
+/** How a machine ended, its times in nanoseconds. */
+export function writeEnding(ending: Ending): WireEnding {
+  return {
+    Reason: ending.reason,
+    Failed: ending.failed,
+    ExitCode: ending.exitCode,
+    Signal: ending.signal,
+    At: writeTime(ending.at),
+    Message: ending.message,
+    Hint: ending.hint,
+    Stop: ending.stop === null ? null : writeStopReceipt(ending.stop),
+  };
+}
+
+/** The ending of one task's machine as a reply of its own. */
+export function writeReceipt(allocationId: string, task: string, ending: Ending): WireReceipt {
+  return { AllocID: allocationId, Task: task, ...writeEnding(ending) };
+}
+
+/** The command line word by word, each with where it comes from. */
+export function writeExplain(plan: ExplainedPlan): WireExplain {
+  return {
+    Argv: plan.argv.map(({ word, origin }) => ({ Word: word, Origin: writeOrigin(origin) })),
+    Cwd: plan.cwd,
+    Forwards: plan.forwards.map((forward) => ({
+      Label: forward.label,
+      Protocol: forward.protocol,
+      HostAddress: forward.hostAddress,
+      HostPort: forward.hostPort,
+      GuestPort: forward.guestPort,
+    })),
+    Warnings: [...plan.warnings],
+  };
+}
+
+function writeStopReceipt({ order, tries, rung, took }: StopReceipt): v.InferOutput<typeof StopReceiptSchema> {
+  return {
+    Cause: order.cause,
+    RequestedAt: writeTime(order.requestedAt),
+    Graceful: order.graceful,
+    ShutdownDelay: writeMillis(order.shutdownDelay),
+    KillTimeout: writeMillis(order.killTimeout),
+    Rung: rung,
+    Took: writeMillis(took),
+    Tries: tries.map((entry) => ({ Rung: entry.rung, At: writeTime(entry.at), Answer: entry.answer })),
+  };
+}
+
+function writeOrigin(origin: ExplainedOrigin): WireOrigin {
+  switch (origin.kind) {
+    case "emulator":
+      return { Kind: origin.kind };
+    case "paddock":
+      return { Kind: origin.kind, Why: origin.why };
+    case "job":
+      return { Kind: origin.kind, Attribute: origin.attribute };
+    case "args":
+      return { Kind: origin.kind, Index: origin.index, ...(origin.note === undefined ? {} : { Note: origin.note }) };
+  }
+}

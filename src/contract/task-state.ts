@@ -1,0 +1,96 @@
+import * as v from "valibot";
+import { type FetchProgress, type TaskRecord, taskFailed, taskState } from "../allocation/allocation.ts";
+import { MACHINE_STATES } from "../allocation/machine.ts";
+import type { TaskEvent } from "../allocation/task-event.ts";
+import { EndingSchema, writeEnding } from "./machine.ts";
+import { CountSchema, NanosSchema, TextMapSchema, TimestampSchema, writeTime, writeTimestamp } from "./scalars.ts";
+
+const TaskEventSchema = v.object({
+  Type: v.string(),
+  Time: NanosSchema,
+  Message: v.string(),
+  DisplayMessage: v.string(),
+  Details: TextMapSchema,
+  FailsTask: v.boolean(),
+});
+
+const ProgressSchema = v.object({
+  Source: v.string(),
+  Bytes: v.pipe(v.number(), v.minValue(0)),
+  /** null when the server does not say. */
+  Total: v.nullable(v.pipe(v.number(), v.minValue(0))),
+  /** Bytes a second. */
+  Rate: v.pipe(v.number(), v.minValue(0)),
+});
+
+/** What Nomad has no word for. */
+const MachineSchema = v.object({
+  Machine: v.picklist(MACHINE_STATES),
+  /** QEMU's own words for what the guest does; null while there is no process. */
+  Guest: v.nullable(v.string()),
+  /** True when a former agent had started it. */
+  Adopted: v.boolean(),
+  Pid: v.nullable(CountSchema),
+  /** Why it ended; null before. */
+  Reason: v.nullable(EndingSchema.entries.Reason),
+  /** What is being fetched. */
+  Progress: v.nullable(ProgressSchema),
+  Ending: v.nullable(EndingSchema),
+});
+type WireMachine = v.InferOutput<typeof MachineSchema>;
+
+/** Nomad's `TaskState`, with `Paddock` beside its fields. */
+export const TaskStateSchema = v.object({
+  State: v.picklist(["pending", "running", "dead"]),
+  Failed: v.boolean(),
+  Restarts: CountSchema,
+  LastRestart: TimestampSchema,
+  StartedAt: TimestampSchema,
+  FinishedAt: TimestampSchema,
+  Events: v.array(TaskEventSchema),
+  Paddock: MachineSchema,
+});
+export type WireTaskState = v.InferOutput<typeof TaskStateSchema>;
+
+/** A task in Nomad's words, and its machine in ours. */
+export function writeTaskState(task: TaskRecord): WireTaskState {
+  return {
+    State: taskState(task.machine),
+    Failed: taskFailed(task.machine),
+    Restarts: task.restarts,
+    LastRestart: writeTimestamp(task.lastRestart),
+    StartedAt: writeTimestamp(task.startedAt),
+    FinishedAt: writeTimestamp(task.finishedAt),
+    Events: task.events.map(writeTaskEvent),
+    Paddock: writeMachine(task),
+  };
+}
+
+function writeTaskEvent(event: TaskEvent): v.InferOutput<typeof TaskEventSchema> {
+  return {
+    Type: event.type,
+    Time: writeTime(event.time),
+    Message: event.message,
+    DisplayMessage: event.message,
+    Details: event.details,
+    FailsTask: event.failsTask,
+  };
+}
+
+function writeMachine({ machine, progress }: TaskRecord): WireMachine {
+  const live = machine.kind === "running" || machine.kind === "stopping" ? machine : null;
+  const ending = machine.kind === "ended" ? machine.ending : null;
+  return {
+    Machine: machine.kind,
+    Guest: live?.guest ?? null,
+    Adopted: live?.adopted ?? false,
+    Pid: live?.identity.pid ?? null,
+    Reason: ending?.reason ?? null,
+    Progress: progress === undefined ? null : writeProgress(progress),
+    Ending: ending === null ? null : writeEnding(ending),
+  };
+}
+
+function writeProgress(progress: FetchProgress): v.InferOutput<typeof ProgressSchema> {
+  return { Source: progress.source, Bytes: progress.bytes, Total: progress.total, Rate: progress.rate };
+}

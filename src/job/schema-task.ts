@@ -1,0 +1,152 @@
+import { basename } from "node:path";
+import { SECOND } from "../base/units.ts";
+import {
+  attribute,
+  block,
+  blocks,
+  converted,
+  ignored,
+  label,
+  optional,
+  refused,
+  required,
+  sameNames,
+  single,
+} from "../hcl/describe.ts";
+import { choice, duration, flag, integer, integerOrTemplate, list, mapOf, mergedMap, text } from "../hcl/leaf.ts";
+import type { Artifact, QemuConfig, Resources } from "./job.ts";
+import { constraintBlock } from "./schema-constraint.ts";
+import { networkBlock } from "./schema-network.ts";
+import { restartBlock } from "./schema-restart.ts";
+
+const LATER = "is not supported yet";
+const EMULATOR_PREFIX = "qemu-system-";
+
+/** `config { … }` of a task with `driver = "qemu"`: the same names in HCL and JSON. */
+const configBlock = converted(
+  block(
+    sameNames({
+      image_path: attribute(text(), { required: true }),
+      accelerator: attribute(text(), { default: "tcg" }),
+      machine_type: attribute(text(), { default: "pc" }),
+      emulator: attribute(text(), { default: "x86_64" }),
+      drive_interface: attribute(text(), { default: "ide" }),
+      graceful_shutdown: attribute(flag(), { default: false }),
+      guest_agent: attribute(flag(), { default: false }),
+      args: attribute(list(text()), { default: [] }),
+      port_map: attribute(mergedMap(integerOrTemplate({ min: 1, max: 65535 })), { default: {}, form: "maps" }),
+      disk: refused(LATER, { hint: "the image is used in place, as Nomad does" }),
+      disk_size: refused(LATER, { hint: "grow the image with qemu-img resize before the machine starts" }),
+    }),
+  ),
+  {
+    read: (raw): QemuConfig => ({
+      ...raw,
+      emulator: raw.emulator.startsWith(EMULATOR_PREFIX) ? raw.emulator.slice(EMULATOR_PREFIX.length) : raw.emulator,
+    }),
+    write: (config) => config,
+  },
+);
+
+const artifactBlock = converted(
+  block({
+    source: attribute(text(), { json: "GetterSource", required: true, secret: true }),
+    destination: attribute(text(), { json: "RelativeDest", default: "" }),
+    mode: attribute(choice(["any", "file", "dir"]), { json: "GetterMode", default: "any" }),
+    options: attribute(mapOf(text()), { json: "GetterOptions", default: {}, form: "map", secret: true }),
+    headers: attribute(mapOf(text()), { json: "GetterHeaders", default: {}, form: "map", secret: true }),
+    insecure: attribute(flag(), { json: "GetterInsecure", default: false }),
+    chown: refused(LATER, { json: "Chown", encoded: false, hint: "files belong to the user that the agent runs as" }),
+  }),
+  {
+    read: (raw): Artifact => ({ ...raw, destination: raw.destination || defaultDestination(raw.mode, raw.source) }),
+    write: (artifact) => artifact,
+  },
+);
+
+/** Nomad: `local/`, and with `mode = "file"`, where the destination is the file itself, the last part of the source in it. */
+function defaultDestination(mode: Artifact["mode"], source: string): string {
+  return mode === "file" ? `local/${basename(source)}` : "local/";
+}
+
+const resourcesBlock = converted(
+  block({
+    cpu: attribute(integer({ min: 0 }), { json: "CPU" }),
+    cores: attribute(integer({ min: 0 }), { json: "Cores", default: 0 }),
+    memory: attribute(integer(), { json: "MemoryMB", default: 300 }),
+    memory_max: attribute(integer({ min: -1 }), { json: "MemoryMaxMB", default: 0 }),
+    networks: blocks(networkBlock, { name: "network", json: "Networks" }),
+    disk: refused("is no attribute of a task", {
+      json: "DiskMB",
+      encoded: 0,
+      hint: "write ephemeral_disk { size = … } in the group",
+    }),
+    iops: ignored("has no effect, in Nomad neither", { json: "IOPS", encoded: 0 }),
+    secrets: ignored("has no effect: no secrets are written for a machine", { json: "SecretsMB", encoded: 0 }),
+    device: refused(LATER, { json: "Devices" }),
+    numa: refused(LATER, { json: "NUMA", neutral: { Affinity: "none" } }),
+  }),
+  {
+    read: (raw): Resources => ({ ...raw, cpu: raw.cpu ?? (raw.cores > 0 ? 0 : 100) }),
+    write: (resources) => resources,
+  },
+);
+
+const logsBlock = converted(
+  block({
+    max_files: attribute(integer({ min: 1 }), { json: "MaxFiles", default: 10 }),
+    max_file_size: attribute(integer({ min: 1 }), { json: "MaxFileSizeMB", default: 10 }),
+    disabled: attribute(flag(), { json: "Disabled", default: false }),
+    enabled: attribute(flag(), { json: "Enabled" }),
+  }),
+  {
+    // `enabled` is what early versions called the contrary of `disabled`; Nomad goes on reading it.
+    read: ({ enabled, ...logs }) => ({ ...logs, disabled: enabled === undefined ? logs.disabled : !enabled }),
+    write: (logs) => ({ ...logs, enabled: undefined }),
+  },
+);
+
+export const taskBlock = block({
+  name: label({ json: "Name" }),
+  driver: attribute(text(), { json: "Driver", required: true }),
+  config: required(configBlock, { json: "Config" }),
+  env: attribute(mapOf(text()), { json: "Env", default: {}, form: "map", secret: true }),
+  meta: attribute(mapOf(text()), { json: "Meta", default: {}, form: "map", secret: true }),
+  constraints: blocks(constraintBlock, { name: "constraint", json: "Constraints" }),
+  artifacts: blocks(artifactBlock, { name: "artifact", json: "Artifacts" }),
+  resources: single(resourcesBlock, { json: "Resources" }),
+  logs: single(logsBlock, { json: "LogConfig" }),
+  restart: optional(restartBlock, { json: "RestartPolicy" }),
+  kill_timeout: attribute(duration(), { json: "KillTimeout", default: 5 * SECOND }),
+  kill_signal: attribute(text(), { json: "KillSignal", default: "" }),
+  shutdown_delay: attribute(duration(), { json: "ShutdownDelay", default: 0 }),
+  leader: attribute(flag(), { json: "Leader", default: false }),
+  user: attribute(text(), { json: "User", default: "" }),
+  affinity: ignored("has no effect: there is one host to choose", { json: "Affinities" }),
+  service: ignored("has no effect yet: nothing is registered and no check runs", { json: "Services" }),
+  template: refused(LATER, { json: "Templates", hint: "fetch the finished file with an artifact block" }),
+  lifecycle: refused(LATER, { json: "Lifecycle" }),
+  dispatch_payload: refused(LATER, { json: "DispatchPayload" }),
+  volume_mount: refused("is not supported: Nomad's qemu driver mounts no volumes either", {
+    json: "VolumeMounts",
+    hint: "give the machine a disk by image_path or args",
+  }),
+  csi_plugin: refused("is not supported: a machine is no storage plugin", { json: "CSIPluginConfig" }),
+  identity: refused("is not supported: there are no workload identities here", {
+    json: "Identities",
+    hint: "leave it out",
+  }),
+  // A server adds this one to every task; it means nothing unless the job asks for its token.
+  default_identity: refused("is not supported: there are no workload identities here", {
+    json: "Identity",
+    jsonOnly: true,
+    neutral: { Name: "default", Audience: ["nomadproject.io"] },
+  }),
+  vault: refused("is not supported: there is no Vault here", { json: "Vault" }),
+  secret: refused("is not supported: there is no secret provider here", { json: "Secrets" }),
+  consul: refused("is not supported: there is no Consul here", { json: "Consul" }),
+  kind: refused("is not supported: a machine is no Consul proxy", { json: "Kind" }),
+  action: refused("is not supported: no command can be run in a machine", { json: "Actions" }),
+  schedule: refused(LATER, { json: "Schedule" }),
+  scaling: refused(LATER, { json: "ScalingPolicies", hint: "write the resources that the machine needs" }),
+});

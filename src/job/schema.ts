@@ -1,0 +1,152 @@
+import { HOUR, MINUTE, SECOND } from "../base/units.ts";
+import {
+  attribute,
+  block,
+  blocks,
+  converted,
+  type Infer,
+  ignored,
+  label,
+  optional,
+  passed,
+  refused,
+  required,
+  single,
+} from "../hcl/describe.ts";
+import { choice, duration, flag, integer, list, mapOf, text } from "../hcl/leaf.ts";
+import type { Group, Job, Task } from "./job.ts";
+import { constraintBlock } from "./schema-constraint.ts";
+import { networkBlock } from "./schema-network.ts";
+import { defaultRestart, mergeRestart, restartBlock } from "./schema-restart.ts";
+import { taskBlock } from "./schema-task.ts";
+
+/**
+ * The one description of a job: every name of Nomad's job files (NOMAD.md chapter 1 has the sources), its name in Nomad's JSON, its
+ * default, and what it means here. The types of `job.ts` are held to it by the compiler: `toJob` makes them from what it reads, and
+ * it writes them.
+ */
+const LATER = "is not supported yet";
+const ONE_HOST = "has no effect: there is one host to choose";
+const NEW_START = "has no effect: a changed job replaces its machine at once";
+const NOT_LOST = "has no effect: a host that is one cannot lose its servers";
+
+/** What Nomad fills in for a job of type service, and what its CLI looks for in every job. */
+const UPDATE = {
+  Stagger: 30 * SECOND,
+  MaxParallel: 1,
+  HealthCheck: "checks",
+  MinHealthyTime: 10 * SECOND,
+  HealthyDeadline: 5 * MINUTE,
+  ProgressDeadline: 10 * MINUTE,
+  AutoRevert: false,
+  AutoPromote: false,
+  Canary: 0,
+};
+const MIGRATE = {
+  MaxParallel: 1,
+  HealthCheck: "checks",
+  MinHealthyTime: 10 * SECOND,
+  HealthyDeadline: 5 * MINUTE,
+};
+const RESCHEDULE = {
+  Attempts: 0,
+  Interval: 0,
+  Delay: 30 * SECOND,
+  DelayFunction: "exponential",
+  MaxDelay: HOUR,
+  Unlimited: true,
+};
+const RESCHEDULE_BATCH = { Attempts: 1, Interval: 24 * HOUR, Delay: 5 * SECOND, DelayFunction: "constant" };
+
+const ephemeralDiskBlock = block({
+  size: attribute(integer({ min: 10 }), { json: "SizeMB", default: 300 }),
+  sticky: attribute(flag(), { json: "Sticky", default: false }),
+  migrate: attribute(flag(), { json: "Migrate", default: false }),
+});
+
+const groupBlock = block({
+  name: label({ json: "Name" }),
+  count: attribute(integer({ min: 0 }), { json: "Count", default: 1 }),
+  meta: attribute(mapOf(text()), { json: "Meta", default: {}, form: "map", secret: true }),
+  constraints: blocks(constraintBlock, { name: "constraint", json: "Constraints" }),
+  networks: blocks(networkBlock, { name: "network", json: "Networks" }),
+  restart: optional(restartBlock, { json: "RestartPolicy" }),
+  ephemeral_disk: single(ephemeralDiskBlock, { json: "EphemeralDisk" }),
+  shutdown_delay: attribute(duration(), { json: "ShutdownDelay", default: 0 }),
+  tasks: blocks(taskBlock, { name: "task", json: "Tasks" }),
+  affinity: ignored(ONE_HOST, { json: "Affinities" }),
+  spread: ignored(ONE_HOST, { json: "Spreads" }),
+  update: ignored(NEW_START, { json: "Update", encoded: UPDATE }),
+  migrate: ignored(ONE_HOST, { json: "Migrate", encoded: MIGRATE }),
+  reschedule: ignored(ONE_HOST, { json: "ReschedulePolicy", encoded: RESCHEDULE, neutral: RESCHEDULE_BATCH }),
+  service: ignored("has no effect yet: nothing is registered and no check runs", { json: "Services" }),
+  scaling: ignored("has no effect: nothing scales a group by itself", { json: "Scaling" }),
+  disconnect: ignored(NOT_LOST, { json: "Disconnect" }),
+  stop_after_client_disconnect: ignored(NOT_LOST, { json: "StopAfterClientDisconnect" }),
+  max_client_disconnect: ignored(NOT_LOST, { json: "MaxClientDisconnect" }),
+  prevent_reschedule_on_lost: ignored(NOT_LOST, { json: "PreventRescheduleOnLost" }),
+  consul: ignored("has no effect: there is no Consul here", { json: "Consul", neutral: { Cluster: "default" } }),
+  volume: refused(LATER, { json: "Volumes", hint: "give the machine a disk by image_path or args" }),
+  max_run_duration: refused(LATER, { json: "MaxRunDuration" }),
+  vault: refused("is not supported: there is no Vault here"),
+  secret: refused("is not supported: there is no secret provider here"),
+});
+
+/** What a server writes into a job besides what a user wrote. */
+const SERVER_KEYS = [
+  ...["Stop", "ParentID", "Dispatched", "DispatchIdempotencyToken", "Payload", "NomadTokenID", "Status"],
+  ...["StatusDescription", "Stable", "Version", "SubmitTime", "CreateIndex", "ModifyIndex", "JobModifyIndex"],
+  ...["VersionTag", "ConsulNamespace", "VaultNamespace"],
+];
+
+const writtenBlock = block({
+  id: label({ json: "ID", alsoAttribute: true }),
+  name: attribute(text(), { json: "Name", default: "" }),
+  type: attribute(choice(["service", "batch", "system", "sysbatch"]), { json: "Type", default: "service" }),
+  region: attribute(text(), { json: "Region", default: "global" }),
+  namespace: attribute(text(), { json: "Namespace", default: "default" }),
+  datacenters: attribute(list(text()), { json: "Datacenters", default: ["*"] }),
+  priority: attribute(integer({ min: 1, max: 100 }), { json: "Priority", default: 50 }),
+  meta: attribute(mapOf(text()), { json: "Meta", default: {}, form: "map", secret: true }),
+  constraints: blocks(constraintBlock, { name: "constraint", json: "Constraints" }),
+  groups: blocks(groupBlock, { name: "group", json: "TaskGroups" }),
+  node_pool: ignored(ONE_HOST, { json: "NodePool", neutral: "default", encoded: "default" }),
+  all_at_once: ignored("has no effect: a group is placed whole or not at all", { json: "AllAtOnce", encoded: false }),
+  affinity: ignored(ONE_HOST, { json: "Affinities" }),
+  spread: ignored(ONE_HOST, { json: "Spreads" }),
+  update: ignored(NEW_START, { json: "Update", encoded: UPDATE }),
+  migrate: ignored(ONE_HOST, { json: "Migrate" }),
+  reschedule: ignored(ONE_HOST, { json: "Reschedule" }),
+  multiregion: ignored("has no effect: there is one region", { json: "Multiregion" }),
+  ui: ignored("has no effect: there is no web interface", { json: "UI" }),
+  consul_token: ignored("has no effect: there is no Consul here", { json: "ConsulToken", encoded: "" }),
+  vault_token: ignored("has no effect: there is no Vault here", { json: "VaultToken", encoded: "" }),
+  periodic: refused(LATER, { json: "Periodic", hint: "a systemd timer can run paddock job run" }),
+  parameterized: refused(LATER, { json: "ParameterizedJob" }),
+  vault: refused("is not supported: there is no Vault here"),
+  secret: refused("is not supported: there is no secret provider here"),
+  ...Object.fromEntries(SERVER_KEYS.map((key) => [key, passed(key)])),
+});
+
+/** A job as `Job` has it, from HCL and from Nomad's JSON, and to the latter. */
+export const jobBlock = converted(writtenBlock, { read: toJob, write: (job: Job) => job });
+
+/** A job file: one job. */
+export const fileBlock = block({
+  job: required(jobBlock, { outermost: true }),
+  variable: refused(LATER, { hint: "write the value where it is used" }),
+  variables: refused(LATER, { hint: "write the values where they are used" }),
+  locals: refused(LATER, { hint: "write the values where they are used" }),
+});
+
+type Written = Infer<typeof writtenBlock>;
+
+/** Fills in the defaults that hang on other attributes. */
+function toJob(written: Written): Job {
+  const groups = written.groups.map((group): Group => {
+    const restart = mergeRestart(group.restart, defaultRestart(written.type));
+    const tasks = group.tasks.map((task): Task => ({ ...task, restart: mergeRestart(task.restart, restart) }));
+    return { ...group, restart, tasks };
+  });
+  return { ...written, name: written.name || written.id, namespace: written.namespace || "default", groups };
+}

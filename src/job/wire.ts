@@ -1,0 +1,59 @@
+import { decodeObject } from "../hcl/decode.ts";
+import type { Diagnostic } from "../hcl/diagnostic.ts";
+import { encode, type JsonObject } from "../hcl/encode.ts";
+import { parseJson } from "../hcl/json.ts";
+import type { Source } from "../hcl/source.ts";
+import type { Span } from "../hcl/span.ts";
+import type { Value } from "../hcl/value.ts";
+import { checkJob } from "./check.ts";
+import type { Job } from "./job.ts";
+import { jobBlock } from "./schema.ts";
+
+/** What was read of a job in Nomad's JSON. */
+export interface DecodedJob {
+  /** Undefined when there is an error among the diagnostics. */
+  readonly job: Job | undefined;
+  /** Errors and warnings, sorted by position; `where` is a path such as `TaskGroups[0].Tasks[0].Config`. */
+  readonly diagnostics: readonly Diagnostic[];
+  readonly sources: ReadonlyMap<string, Source>;
+}
+
+/**
+ * Reads and checks a job in Nomad's JSON: `{"Job": {…}}`, whose other keys are left to others, or the job itself. Never throws.
+ * @param file the name that messages call the text by.
+ */
+export function decodeJobJson(text: string | Uint8Array, file = "<request>"): DecodedJob {
+  const { value, diagnostics, source } = parseJson(file, text);
+  const sources = new Map([[file, source]]);
+  if (value === undefined) return { job: undefined, diagnostics, sources };
+  const found = findJob(value);
+  if ("kind" in found) return { ...checkJob(decodeObject(jobBlock, found), "", diagnostics), sources };
+  return { job: undefined, diagnostics: [...diagnostics, found], sources };
+}
+
+/** A job in Nomad's JSON, whole: what is absent is null, and what Nomad fills in for what has no meaning here is filled in. */
+export function encodeJob(job: Job): JsonObject {
+  return encode(jobBlock, job);
+}
+
+type JsonObjectValue = Value & { readonly kind: "object" };
+
+function findJob(value: Value): JsonObjectValue | Diagnostic {
+  if (value.kind !== "object") return refuse(value.span, 'expected a job, {"Job": { … }}');
+  const hcl = value.entries.find(({ key }) => key === "job");
+  if (hcl !== undefined) {
+    return refuse(
+      hcl.keySpan,
+      "HCL's own JSON syntax is not supported yet",
+      'write HCL, or Nomad\'s JSON: {"Job": { … }} as nomad job run -output prints it',
+    );
+  }
+  const wrapped = value.entries.find(({ key }) => key === "Job");
+  if (wrapped === undefined) return value;
+  if (wrapped.value.kind === "object") return wrapped.value;
+  return refuse(wrapped.value.span, "Job must be an object");
+}
+
+function refuse(span: Span, message: string, hint?: string): Diagnostic {
+  return { severity: "error", span, message, hint };
+}

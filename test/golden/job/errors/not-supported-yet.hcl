@@ -1,0 +1,75 @@
+variable "size" {
+  default = 5
+}
+
+locals {
+  a = 1
+}
+
+job "later" {
+  periodic {
+    cron = "@daily"
+  }
+  parameterized {}
+
+  group "one" {
+    count = 3
+
+    volume "data" {
+      type = "host"
+    }
+
+    ephemeral_disk {
+      sticky = true
+    }
+
+    network {
+      mode           = "cni/mine"
+      reserved_ports = [22]
+      port "ssh" {
+        host_network = "private"
+      }
+    }
+
+    task "vm" {
+      driver = "qemu"
+      user   = "nobody"
+      config {
+        image_path  = "local/a.img"
+        guest_agent = true
+        disk        = "overlay"
+      }
+      template {
+        data        = "x"
+        destination = "local/x"
+      }
+      lifecycle {
+        hook = "prestart"
+      }
+      vault {}
+      artifact {
+        source = "git::https://example.org/repo"
+        chown  = true
+      }
+      artifact {
+        source = "s3://bucket/a.img"
+      }
+    }
+
+    task "second" {
+      driver = "docker"
+      config {
+        image = "redis"
+      }
+    }
+  }
+
+  group "two" {
+    task "vm" {
+      driver = "qemu"
+      config {
+        image_path = "local/a.img"
+      }
+    }
+  }
+}

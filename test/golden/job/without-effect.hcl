@@ -1,0 +1,58 @@
+job "quiet" {
+  node_pool   = "lab"
+  all_at_once = true
+  priority    = 60
+  region      = "eu"
+  namespace   = "team"
+
+  affinity {
+    attribute = "${attr.cpu.arch}"
+    value     = "amd64"
+  }
+
+  spread {
+    attribute = "${node.datacenter}"
+  }
+
+  update {
+    max_parallel = 2
+  }
+
+  group "one" {
+    reschedule {
+      attempts = 3
+    }
+
+    network {
+      mode  = "bridge"
+      mbits = 100
+    }
+
+    service {
+      name = "vm"
+      port = "http"
+      check {
+        type     = "tcp"
+        interval = "10s"
+        timeout  = "2s"
+      }
+    }
+
+    ephemeral_disk {
+      migrate = true
+    }
+
+    task "vm" {
+      driver      = "qemu"
+      kill_signal = "SIGINT"
+
+      config {
+        image_path = "local/a.img"
+      }
+
+      resources {
+        iops = 5
+      }
+    }
+  }
+}

@@ -1,0 +1,99 @@
+import { expect, test } from "bun:test";
+import * as v from "valibot";
+import { AllocationSchema, AllocationStubSchema } from "../../../src/contract/allocation.ts";
+import { EvaluationSchema, StopReplySchema } from "../../../src/contract/evaluation.ts";
+import { refusalOf, testApi } from "../../helpers/api.ts";
+import { allocation, evaluation, jobRecord } from "../../helpers/records.ts";
+
+const FIRST = "1f6a0b1c-0000-4000-8000-000000000001";
+const SECOND = "2f6a0b1c-0000-4000-8000-000000000002";
+
+function twoAllocations() {
+  const api = testApi();
+  api.agent.put({ job: jobRecord(), allocation: allocation(), evaluation: evaluation() });
+  api.agent.put({ allocation: allocation({ id: SECOND, evalId: "e0000000-0000-4000-8000-000000000009" }) });
+  return api;
+}
+
+for (const [prefix, ids] of [
+  ["", [FIRST, SECOND]],
+  ["1f", [FIRST]],
+  ["1F6A0B1C", [FIRST]],
+  ["2f6a0b1c-0000", [SECOND]],
+  ["33", []],
+] as const) {
+  test(`allocations that begin with "${prefix}" are ${ids.length}`, async () => {
+    const stubs = await twoAllocations().read(v.array(AllocationStubSchema), `/v1/allocations?prefix=${prefix}`);
+    expect(stubs.map(({ ID }) => ID)).toEqual([...ids]);
+  });
+}
+
+test("a prefix that no id can begin with is refused", async () => {
+  expect(await refusalOf(await testApi().send("GET", "/v1/allocations?prefix=web"))).toEqual({
+    status: 400,
+    lines: ["query parameter prefix: expected hexadecimal digits"],
+  });
+});
+
+test("the list has resources when they are asked for", async () => {
+  const stubs = await twoAllocations().read(v.array(AllocationStubSchema), "/v1/allocations?resources=true");
+  expect(stubs[0]?.AllocatedResources?.Shared.Ports[0]?.Value).toBe(25_001);
+});
+
+test("an allocation has the job as it was when it was placed", async () => {
+  const { agent, read } = twoAllocations();
+  const { job } = jobRecord();
+  agent.put({ job: jobRecord({ version: 1, job: { ...job, priority: 70 } }) });
+  const shown = await read(AllocationSchema, `/v1/allocation/${FIRST}`);
+  expect(shown.Job).toMatchObject({ ID: "web", Version: 0, Priority: 50 });
+});
+
+test("allocations of a purged job are still there", async () => {
+  const { agent, read } = twoAllocations();
+  agent.forget("web");
+  expect((await read(AllocationSchema, `/v1/allocation/${FIRST}`)).Job).toBeNull();
+  expect(await read(v.array(AllocationStubSchema), "/v1/allocations")).toHaveLength(2);
+});
+
+for (const id of [FIRST.slice(0, 8), "0f6a0b1c-0000-4000-8000-000000000001", "__proto__"]) {
+  test(`an allocation is found by its whole id alone: ${id} is 404`, async () => {
+    const { status, lines } = await refusalOf(await twoAllocations().send("GET", `/v1/allocation/${id}`));
+    expect({ status, first: lines[0] }).toEqual({ status: 404, first: `alloc not found: ${id}` });
+  });
+}
+
+test("an allocation is stopped, and the reply names the evaluation", async () => {
+  const { agent, write, send } = twoAllocations();
+  const reply = await write(StopReplySchema, "PUT", `/v1/allocation/${FIRST}/stop`);
+  expect(agent.stopped).toEqual([FIRST]);
+  expect(agent.evaluation(reply.EvalID).triggeredBy).toBe("alloc-stop");
+  expect((await send("POST", "/v1/allocation/no/stop")).status).toBe(404);
+});
+
+test("an evaluation is shown by its id and its allocations are those that it placed", async () => {
+  const { read } = twoAllocations();
+  const id = evaluation().id;
+  expect(await read(EvaluationSchema, `/v1/evaluation/${id}`)).toMatchObject({
+    ID: id,
+    Status: "complete",
+    JobID: "web",
+    Namespace: "default",
+  });
+  const placed = await read(v.array(AllocationStubSchema), `/v1/evaluation/${id}/allocations`);
+  expect(placed.map(({ ID }) => ID)).toEqual([FIRST]);
+});
+
+for (const path of ["/v1/evaluation/no", "/v1/evaluation/no/allocations"]) {
+  test(`GET ${path} is 404 in Nomad's words`, async () => {
+    expect(await refusalOf(await testApi().send("GET", path))).toEqual({ status: 404, lines: ["eval not found"] });
+  });
+}
+
+test("evaluations are listed by prefix and by job", async () => {
+  const { agent, read } = twoAllocations();
+  const [other, list] = ["f0000000-0000-4000-8000-000000000002", v.array(EvaluationSchema)];
+  agent.put({ evaluation: evaluation({ id: other, jobId: "gone" }) });
+  expect((await read(list, "/v1/evaluations")).map(({ ID }) => ID)).toEqual([evaluation().id, other]);
+  expect((await read(list, "/v1/evaluations?prefix=f0")).map(({ ID }) => ID)).toEqual([other]);
+  expect((await read(list, "/v1/evaluations?job=web")).map(({ JobID }) => JobID)).toEqual(["web"]);
+});

@@ -1,0 +1,142 @@
+import { describe, expect, test } from "bun:test";
+import { AppError } from "../../../src/base/errors.ts";
+import { completeConfig } from "../../../src/config/agent-config.ts";
+import { emptyConfig, loadAgentConfig } from "../../../src/config/load.ts";
+import { MAX_SOCKET_PATH, machineSockets } from "../../../src/paths.ts";
+
+const DEFAULTS = { dataDir: "/var/lib/paddock", runDir: "/run/paddock" };
+
+function complete(text: string) {
+  const { config, diagnostics } = loadAgentConfig("paddock.hcl", text);
+  if (config === undefined) throw new Error(diagnostics.map(({ message }) => message).join("\n"));
+  return completeConfig(config, DEFAULTS, "host1");
+}
+
+const messagesOf = (text: string) =>
+  loadAgentConfig("paddock.hcl", text).diagnostics.map(({ where, message, hint }) =>
+    [where, message, hint].filter((part) => part !== undefined).join(" | "),
+  );
+
+const WHOLE = {
+  dirs: { dataDir: "/srv/paddock", runDir: "/run/p" },
+  logLevel: "debug",
+  datacenter: "lab",
+  name: "box-1",
+  nodeClass: "big",
+  meta: { rack: "7", ssd: "true" },
+  policy: { imagePaths: ["/mnt/image/paths"], argsAllowlist: ["-drive"], emulatorsAllowlist: ["x86_64"] },
+} as const;
+
+describe("the agent's configuration", () => {
+  test("may be empty or absent, and has the defaults of its user then", () => {
+    const expected = {
+      dirs: DEFAULTS,
+      logLevel: "info",
+      datacenter: "dc1",
+      name: "host1",
+      nodeClass: "",
+      meta: {},
+      policy: { imagePaths: [], argsAllowlist: [], emulatorsAllowlist: [] },
+    } as const;
+    expect(complete("")).toEqual(expected);
+    expect(complete("{}")).toEqual(expected);
+    expect(completeConfig(emptyConfig(), DEFAULTS, "host1")).toEqual(expected);
+  });
+
+  test("has the plugin block of Nomad's documentation", () => {
+    const text = `plugin "qemu" {
+      config {
+        image_paths    = ["/mnt/image/paths"]
+        args_allowlist = ["-drive", "-usbdevice"]
+      }
+    }`;
+    expect(complete(text).policy).toEqual({
+      imagePaths: ["/mnt/image/paths"],
+      argsAllowlist: ["-drive", "-usbdevice"],
+      emulatorsAllowlist: [],
+    });
+  });
+
+  test("is read whole from HCL", () => {
+    const text = `
+      data_dir   = "/srv/paddock"
+      run_dir    = "/run/p"
+      log_level  = "debug"
+      datacenter = "lab"
+      name       = "box-1"
+
+      plugin "qemu" {
+        config {
+          image_paths         = ["/mnt/image/paths"]
+          args_allowlist      = ["-drive"]
+          emulators_allowlist = ["x86_64"]
+        }
+      }
+
+      client {
+        enabled    = true
+        node_class = "big"
+        meta {
+          rack = 7
+          ssd  = true
+        }
+      }`;
+    expect(complete(text)).toEqual(WHOLE);
+  });
+
+  test.each([["object"], ["list"]])("is read whole from JSON with its plugin in an %s", (form) => {
+    const qemu = {
+      config: { image_paths: ["/mnt/image/paths"], args_allowlist: ["-drive"], emulators_allowlist: ["x86_64"] },
+    };
+    const json = {
+      data_dir: "/srv/paddock",
+      run_dir: "/run/p",
+      log_level: "debug",
+      datacenter: "lab",
+      name: "box-1",
+      plugin: form === "list" ? [{ qemu: [qemu] }] : { qemu },
+      client: { enabled: true, node_class: "big", meta: { rack: 7, ssd: true } },
+    };
+    expect(complete(JSON.stringify(json))).toEqual(WHOLE);
+  });
+});
+
+describe("what is wrong in a configuration is told with a suggestion", () => {
+  test.each([
+    ['data_dirs = "/x"', ['unknown attribute "data_dirs" | did you mean "data_dir"?']],
+    ['{"data_dirs": "/x"}', ['unknown key "data_dirs" | did you mean "data_dir"?']],
+    [
+      'plugin "qemu" {\n  config {\n    image_path = ["/x"]\n  }\n}',
+      ['plugin "qemu", config | unknown attribute "image_path" | did you mean "image_paths"?'],
+    ],
+    ['plugin "docker" {}', ['no plugin "docker", expected "qemu" | leave the block out']],
+    ['plugin "qemu" {}\nplugin "qemu" {}', ['plugin "qemu" stands twice | keep one of them']],
+    ['data_dir = "srv"', ['data_dir must be an absolute path, found "srv"']],
+    ['data_dir = "/srv\\n"', ['data_dir must be an absolute path, found "/srv\\x0a"']],
+    [
+      'plugin "qemu" {\n  config {\n    image_paths = ["/a", "images"]\n  }\n}',
+      ['plugin "qemu", config | image_paths[1] must be an absolute path, found "images"'],
+    ],
+    ['log_level = "loud"', ['log_level must be one of trace, debug, info, warn, error, found "loud"']],
+    ['datacenter = ""', ['datacenter must be text without spaces and control characters, found ""']],
+    [
+      "client {\n  enabled = false\n}",
+      ["client | enabled must be true: an agent that runs no machines does nothing | leave it out"],
+    ],
+  ])("%s", (text, messages) => {
+    expect(loadAgentConfig("paddock.hcl", text).config).toBeUndefined();
+    expect(messagesOf(text)).toEqual(messages);
+  });
+
+  test("all of it at once, also beside a syntax error", () => {
+    expect(messagesOf('data_dir = "srv"\nlog_level = \nrun_dir = "run"')).toHaveLength(3);
+  });
+});
+
+test("a run_dir that leaves no room for a socket's name is refused, and one byte less is not", () => {
+  const room = MAX_SOCKET_PATH - machineSockets({ dataDir: "", runDir: "/" }, "00000000", "vm").serial.length;
+  const withRunDir = (length: number) => complete(`run_dir = "/${"r".repeat(length - 1)}"`);
+  expect(withRunDir(room).dirs.runDir).toHaveLength(room);
+  expect(() => withRunDir(room + 1)).toThrow(AppError);
+  expect(() => withRunDir(room + 1)).toThrow(`expected at most ${room} bytes`);
+});
