@@ -69,7 +69,9 @@ export function importsOf(tokens: readonly Token[]): Import[] {
     const before = tokens[index - 1];
     const called = before?.text === "(" && tokens[index - 2]?.text === "import";
     const named = before?.kind === "word" && (before.text === "from" || before.text === "import");
-    return called || named ? [{ specifier: token.text, line: token.line }] : [];
+    // A text that follows the word "from" in a sentence of a template is no module.
+    const isModule = (called || named) && !/\s/.test(token.text);
+    return isModule ? [{ specifier: token.text, line: token.line }] : [];
   });
 }
 
