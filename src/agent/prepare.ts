@@ -1,11 +1,10 @@
-import { closeSync } from "node:fs";
 import type { Allocation } from "../allocation/allocation.ts";
 import type { TaskEventType } from "../allocation/task-event.ts";
 import { acquire } from "../artifact/acquire.ts";
 import { planArtifact } from "../artifact/plan.ts";
 import { AppError, errorText } from "../base/errors.ts";
 import { formatBytes } from "../base/units.ts";
-import { openImage } from "../image/open.ts";
+import { closeImage, openImage } from "../image/open.ts";
 import { buildTaskEnvironment } from "../job/environment.ts";
 import { interpolateConfig, interpolateText } from "../job/interpolate.ts";
 import type { Artifact, Group, Job, QemuConfig, Task } from "../job/job.ts";
@@ -52,8 +51,7 @@ export function createPrepare(context: PrepareContext): Prepare {
         const plan = await planMachine(context, request, subject, { config, image });
         return { plan, image };
       } catch (error) {
-        closeSync(image.readWriteFd);
-        closeSync(image.readOnlyFd);
+        closeImage(image);
         throw error;
       }
     });

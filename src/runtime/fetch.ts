@@ -1,4 +1,5 @@
-import { request as httpRequest } from "node:http";
+import { request as httpRequest, type IncomingMessage } from "node:http";
+import { request as httpsRequest } from "node:https";
 import { Readable } from "node:stream";
 import { runtimeKind } from "./kind.ts";
 
@@ -32,19 +33,59 @@ function fetchNode(socketPath: string, target: string, init: UnixRequest): Promi
         headers: { ...init.headers },
         ...(init.signal === undefined ? {} : { signal: init.signal }),
       },
-      (incoming) => {
-        const headers = new Headers();
-        for (const [name, value] of Object.entries(incoming.headers)) {
-          if (value !== undefined) headers.set(name, Array.isArray(value) ? value.join(", ") : value);
-        }
-        const status = incoming.statusCode ?? 0;
-        const empty = status === 204 || status === 304;
-        resolve(
-          new Response(empty ? null : (Readable.toWeb(incoming) as unknown as ReadableStream), { status, headers }),
-        );
-      },
+      (incoming) => resolve(toResponse(incoming)),
     );
     outgoing.once("error", reject);
     outgoing.end(init.body);
+  });
+}
+
+function toResponse(incoming: IncomingMessage): Response {
+  const headers = new Headers();
+  for (const [name, value] of Object.entries(incoming.headers)) {
+    if (value !== undefined) headers.set(name, Array.isArray(value) ? value.join(", ") : value);
+  }
+  const status = incoming.statusCode ?? 0;
+  const empty = status === 204 || status === 304;
+  return new Response(empty ? null : (Readable.toWeb(incoming) as unknown as ReadableStream), { status, headers });
+}
+
+export interface StreamRequest {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly signal: AbortSignal;
+  /** True leaves the server's certificate unchecked. */
+  readonly insecure: boolean;
+}
+
+/**
+ * A GET whose body is taken as it comes over the wire: no redirect is followed, nothing is decompressed, silence has no time
+ * limit but the caller's signal.
+ * @throws system errors with a `code`, or the signal's reason.
+ */
+export async function fetchStream(url: string, init: StreamRequest): Promise<Response> {
+  if (runtimeKind === "bun") {
+    const options = {
+      headers: { ...init.headers },
+      signal: init.signal,
+      redirect: "manual",
+      decompress: false,
+      timeout: false,
+      tls: { rejectUnauthorized: !init.insecure },
+    };
+    return await fetch(url, options as RequestInit);
+  }
+  return await fetchStreamNode(url, init);
+}
+
+// Deno's own fetch decompresses always and cannot leave a certificate unchecked.
+function fetchStreamNode(url: string, init: StreamRequest): Promise<Response> {
+  return new Promise((resolve, reject) => {
+    const options = { headers: { ...init.headers }, signal: init.signal, agent: false as const };
+    const outgoing = url.startsWith("https:")
+      ? httpsRequest(url, { ...options, rejectUnauthorized: !init.insecure })
+      : httpRequest(url, options);
+    outgoing.once("response", (incoming) => resolve(toResponse(incoming)));
+    outgoing.once("error", reject);
+    outgoing.end();
   });
 }

@@ -10,7 +10,9 @@ declare const PADDOCK_COMPILED: boolean | undefined;
  * from `import.meta.url` would bake in the path of the machine that built it.
  */
 export function startWorker(entry: WorkerEntry): Worker {
-  if (typeof PADDOCK_COMPILED !== "undefined" && PADDOCK_COMPILED) return new Worker(`./${entry}`);
+  // A small heap keeps a Worker's share of memory within what a download may use; Bun's option, which Deno does not know.
+  const options = { smol: true } as WorkerOptions;
+  if (typeof PADDOCK_COMPILED !== "undefined" && PADDOCK_COMPILED) return new Worker(`./${entry}`, options);
   const url = new URL(`../${entry}`, import.meta.url);
-  return runtimeKind === "bun" ? new Worker(url.href) : new Worker(url.href, { type: "module" });
+  return runtimeKind === "bun" ? new Worker(url.href, options) : new Worker(url.href, { type: "module" });
 }

@@ -1,7 +1,7 @@
-import { closeSync } from "node:fs";
 import type { Allocation, FetchProgress } from "../allocation/allocation.ts";
 import type { TaskEvent } from "../allocation/task-event.ts";
 import type { CheckedImage } from "../image/checked.ts";
+import { closeImage } from "../image/open.ts";
 import type { LaunchPlan } from "../qemu/launch.ts";
 import type { Child } from "../runtime/spawn.ts";
 import type { MachinePlace } from "./machine-place.ts";
@@ -54,7 +54,6 @@ export function emptyHands(): Hands {
 /** Closes the descriptors of a checked image; QEMU has its own by then, or never will. */
 export function releaseImage(hands: Hands): void {
   if (hands.prepared === null) return;
-  closeSync(hands.prepared.image.readWriteFd);
-  closeSync(hands.prepared.image.readOnlyFd);
+  closeImage(hands.prepared.image);
   hands.prepared = null;
 }

@@ -23,7 +23,7 @@ export interface Stage {
 export function makeStage(scratch: string, binary: string, tinyDir: string): Stage {
   const home = join(scratch, "checkout");
   mkdirSync(home);
-  for (const name of ["src", "test", "build.ts", "package.json", "bunfig.toml", "tsconfig.json"]) {
+  for (const name of ["src", "test", "README.md", "build.ts", "package.json", "bunfig.toml", "tsconfig.json"]) {
     cpSync(join(HOME, name), join(home, name), { recursive: true });
   }
   const { dependencies } = JSON.parse(readFileSync(join(HOME, "package.json"), "utf8")) as { dependencies: object };

@@ -127,7 +127,7 @@ describe("the lock of a data directory", () => {
   test("is held by one process and free once it is dead", async () => {
     const path = join(dir, "agent.lock");
     const database = join(import.meta.dir, "../../../src/state/database.ts");
-    const script = `const { takeLock } = await import(${JSON.stringify(database)}); console.log(takeLock(${JSON.stringify(path)}) ? "held" : "busy"); setInterval(() => {}, 1000);`;
+    const script = `const { takeLock } = await import(${JSON.stringify(database)}); globalThis.lock = takeLock(${JSON.stringify(path)}); console.log(globalThis.lock ? "held" : "busy"); setInterval(() => {}, 1000);`;
     const holder = Bun.spawn([process.execPath, "-e", script], { stdout: "pipe" });
     const { value } = await holder.stdout.getReader().read();
     expect(new TextDecoder().decode(value).trim()).toBe("held");

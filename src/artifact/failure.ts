@@ -1,0 +1,58 @@
+import { AppError, errnoOf } from "../base/errors.ts";
+import { escapeControls } from "../base/text.ts";
+
+/** The error of one artifact; `source` is the redacted one. */
+export function artifactError(source: string, message: string, hint?: string, cause?: unknown): AppError {
+  return new AppError("fetch", `artifact ${source}: ${message}`, { hint, cause });
+}
+
+const NETWORK_TROUBLE: Readonly<Record<string, readonly [message: string, hint: string]>> = {
+  ECONNREFUSED: ["connection refused", "is the server running, and the port right?"],
+  ECONNRESET: ["the connection broke before the end of the reply", "try again; look at the server's log when it stays"],
+  ENOTFOUND: ["the host name cannot be resolved", "check the name and this host's DNS"],
+  EAI_AGAIN: ["the host name cannot be resolved at the moment", "check this host's DNS"],
+  ETIMEDOUT: ["the server does not answer", "check the address and firewalls on the way"],
+  EHOSTUNREACH: ["no route to the host", "check the address and this host's network"],
+  ENETUNREACH: ["the network is unreachable", "check this host's network"],
+  EPROTO: ["the TLS handshake failed", "does the server speak TLS on this port?"],
+  InvalidContentLength: ["the server sent contradicting lengths", "look at the server and at proxies on the way"],
+};
+
+/**
+ * What went wrong on the network, in our own words: the runtime's texts may hold the URL with its secrets.
+ * @param source the redacted one.
+ */
+export function networkError(source: string, error: unknown): AppError {
+  const code = errnoOf(error) ?? errnoOf((error as { cause?: unknown } | null)?.cause);
+  const known = code === undefined ? undefined : NETWORK_TROUBLE[code];
+  if (known !== undefined) return artifactError(source, known[0], known[1], error);
+  if (code !== undefined && /^(Malformed_HTTP_Response|HPE_)/.test(code)) {
+    return artifactError(source, "the server does not speak HTTP", "check scheme and port of the source", error);
+  }
+  if (code !== undefined && /CERT|SIGNED|SIGNATURE|ISSUER|CA_/.test(code)) {
+    const hint = "add the server's authority to this host's certificates, or insecure = true with a checksum";
+    return artifactError(source, `the server's certificate is not trusted (${code})`, hint, error);
+  }
+  return artifactError(
+    source,
+    `the request failed (${escapeControls(code ?? "unknown network error")})`,
+    undefined,
+    error,
+  );
+}
+
+const DISK_TROUBLE: Readonly<Record<string, readonly [message: string, hint: string]>> = {
+  ENOSPC: ["no space left on the disk", "make room in the agent's data_dir"],
+  EDQUOT: ["the disk quota is used up", "make room in the agent's data_dir"],
+  EACCES: ["permission denied", "the agent must be able to write there"],
+  EPERM: ["not permitted", "the agent must be able to write there"],
+  EROFS: ["the file system is read-only", "the agent must be able to write there"],
+  EFBIG: ["the file grows larger than the file system or a limit allows", "see ulimit -f of the agent"],
+};
+
+/** What went wrong on the disk. @param path as people know it, not the one the system call got. */
+export function diskError(source: string, path: string, doing: string, error: unknown): AppError {
+  const code = errnoOf(error) ?? "unknown error";
+  const [message, hint] = DISK_TROUBLE[code] ?? [code, undefined];
+  return artifactError(source, `cannot ${doing} ${escapeControls(path)}: ${message}`, hint, error);
+}

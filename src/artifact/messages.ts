@@ -1,0 +1,33 @@
+import { AppError, type ErrorCode } from "../base/errors.ts";
+import type { Acquired } from "./download.ts";
+import type { ArtifactPlan } from "./plan.ts";
+import type { Progress } from "./progress.ts";
+
+/** What the agent tells a download's Worker. */
+export type ToWorker =
+  | { readonly kind: "start"; readonly plan: ArtifactPlan; readonly stallMillis: number }
+  | { readonly kind: "cancel" };
+
+/** What it hears from it; `acquired` and `failed` are the last word. */
+export type FromWorker =
+  | { readonly kind: "progress"; readonly progress: Progress }
+  | { readonly kind: "acquired"; readonly acquired: Acquired }
+  | { readonly kind: "failed"; readonly error: WireError };
+
+/** An AppError as plain data: a Worker's boundary keeps no classes. */
+export interface WireError {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly hint: string | null;
+}
+
+/** Without its cause, which may hold secrets. */
+export function packError(error: unknown): WireError {
+  if (error instanceof AppError) return { code: error.code, message: error.message, hint: error.hint ?? null };
+  const name = error instanceof Error ? error.name : typeof error;
+  return { code: "internal", message: `the download's worker failed: ${name}`, hint: null };
+}
+
+export function unpackError(error: WireError): AppError {
+  return new AppError(error.code, error.message, { hint: error.hint ?? undefined });
+}

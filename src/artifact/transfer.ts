@@ -1,0 +1,36 @@
+import type { Sink } from "./sink.ts";
+import type { Source } from "./source.ts";
+import type { Watchdog } from "./watchdog.ts";
+
+/**
+ * Moves a source's bytes through all sinks, one chunk at a time: nothing is read ahead of what was written.
+ * The watchdog runs only while the source is waited for, so a slow disk is not taken for a silent server.
+ * @returns the bytes moved.
+ * @throws what the stream or a sink throws; the stream is cancelled then.
+ */
+export async function transfer(
+  source: Source,
+  sinks: readonly Sink[],
+  watchdog: Watchdog,
+  onBytes: (count: number) => void,
+): Promise<number> {
+  const reader = source.stream.getReader();
+  let bytes = 0;
+  try {
+    for (;;) {
+      watchdog.arm();
+      const { done, value } = await reader.read();
+      watchdog.disarm();
+      if (done) return bytes;
+      for (const sink of sinks) sink.write(value);
+      bytes += value.length;
+      onBytes(value.length);
+    }
+  } catch (error) {
+    // A stream that broke by itself rejects the cancel with the same error.
+    await reader.cancel(error).catch(() => undefined);
+    throw error;
+  } finally {
+    watchdog.disarm();
+  }
+}

@@ -1,0 +1,88 @@
+import { AppError } from "../base/errors.ts";
+import { shortId } from "../base/ids.ts";
+import type { Client } from "../client/client.ts";
+import { ask } from "../client/client.ts";
+import type { Allocation, Forward, TaskState } from "../client/replies.ts";
+import { eventText } from "./events.ts";
+import { describeForwards, listPorts } from "./ports.ts";
+import { machineStatus } from "./ps.ts";
+import { describeEnding } from "./receipt.ts";
+import { type Piece, statusPiece } from "./style.ts";
+import { alignFacts, alignTable } from "./table.ts";
+import type { Output } from "./terminal.ts";
+import { formatSpan, formatTime, spanSince } from "./time.ts";
+
+export const idText = (id: string, verbose: boolean): string => (verbose ? id : shortId(id));
+
+/** Prints an allocation with its machines: what they do, what is forwarded, what happened, and how they ended. */
+export async function printAllocation(
+  client: Client,
+  allocation: Allocation,
+  out: Output,
+  verbose: boolean,
+): Promise<void> {
+  const facts: [string, Piece][] = [
+    ["Allocation", idText(allocation.ID, verbose)],
+    ["Name", allocation.Name],
+    ["Job", allocation.JobID],
+    ["Node", allocation.NodeName],
+    ["Desired", allocation.DesiredStatus],
+    ["Status", statusPiece(allocation.ClientStatus)],
+    ["Created", formatTime(allocation.CreateTime)],
+    ["Changed", formatTime(allocation.ModifyTime)],
+  ];
+  for (const line of alignFacts(facts, out.columns)) out.line(...line);
+  for (const [name, task] of Object.entries(allocation.TaskStates)) {
+    out.line();
+    await printTask(client, { allocation, name, task }, out);
+  }
+}
+
+interface TaskView {
+  readonly allocation: Allocation;
+  readonly name: string;
+  readonly task: TaskState;
+}
+
+async function printTask(client: Client, { allocation, name, task }: TaskView, out: Output): Promise<void> {
+  out.line({ text: `Task "${name}": `, style: "bold" }, statusPiece(machineStatus(task)));
+  const machine = task.Paddock;
+  const up = task.State === "running" ? spanSince(task.StartedAt, Date.now()) : undefined;
+  const facts: [string, Piece][] = [];
+  if (machine?.Guest) facts.push(["Guest", statusPiece(machine.Guest)]);
+  if (machine?.Pid)
+    facts.push(["PID", `${machine.Pid}${machine.Adopted ? " (adopted: an earlier agent started it)" : ""}`]);
+  if (up !== undefined) facts.push(["Up", formatSpan(up)]);
+  for (const line of alignFacts(facts, out.columns)) out.line(...line);
+  await printPorts(client, { allocation, name, task }, out);
+  if (machine?.Ending) for (const line of describeEnding(machine.Ending, out.columns)) out.line(...line);
+  if (task.Events.length > 0) {
+    out.line();
+    const rows = task.Events.toReversed().map((event): Piece[] => [
+      formatTime(event.Time),
+      event.FailsTask ? { text: event.Type, style: "red" } : event.Type,
+      eventText(event),
+    ]);
+    for (const line of alignTable(["Recent events", "Type", "Description"], rows, out.columns)) out.line(...line);
+  }
+}
+
+async function printPorts(client: Client, { allocation, name, task }: TaskView, out: Output): Promise<void> {
+  if (task.State === "dead") return;
+  const forwards = task.State === "running" ? await readForwards(client, allocation, name) : [];
+  if (forwards.length > 0) {
+    out.line("Ports");
+    for (const line of describeForwards(forwards, "  ")) out.line(...line);
+  } else if (listPorts(allocation) !== "") out.line(`Ports: ${listPorts(allocation)}`);
+}
+
+/** What is forwarded into a machine; nothing while it was not started. */
+export async function readForwards(client: Client, allocation: Allocation, task: string): Promise<readonly Forward[]> {
+  try {
+    return (await client.read(ask.explain(allocation.ID, task))).Forwards;
+  } catch (error) {
+    // A real Nomad does not know the question, a machine that was never started has no answer.
+    if (error instanceof AppError && (error.code === "not_found" || error.code === "unsupported")) return [];
+    throw error;
+  }
+}

@@ -1,0 +1,67 @@
+import { type Client, createClient } from "../client/client.ts";
+import { discoverAgent } from "../client/discover.ts";
+import type { Flags } from "./flags.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** What a command has around it. */
+export interface CliContext {
+  readonly terminal: Terminal;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Of the user who runs it. */
+  readonly uid: number;
+  /** The words that start this program. */
+  readonly self: readonly [string, ...string[]];
+  /** Becomes the daemon. @param args its flags, in the form `-name=value`. @returns the exit code. */
+  readonly startAgent: (args: readonly string[]) => Promise<number>;
+}
+
+export interface Flag {
+  /** Without its dash. */
+  readonly name: string;
+  /** What its value is, in the usage text; a flag without one is true or false. */
+  readonly value?: string;
+  /** True for a value that is a whole number from 0 on. */
+  readonly count?: boolean;
+  readonly help: string;
+}
+
+/** A command as its user called it. */
+export interface Invocation {
+  readonly context: CliContext;
+  readonly flags: Flags;
+  readonly operands: readonly string[];
+}
+
+/** One command: parsing, help, and the suggestions for what was misspelt all come from here. */
+export interface Command {
+  /** How it is called, the name of Nomad first. */
+  readonly names: readonly [string, ...string[]];
+  /** One line for the list of commands. */
+  readonly summary: string;
+  /** Its operands, such as `NAME [TASK]`. */
+  readonly operands: string;
+  /** How many operands it takes. */
+  readonly takes: readonly [least: number, most: number];
+  readonly flags: readonly Flag[];
+  /** Paragraphs behind the usage line. */
+  readonly details: string;
+  readonly examples: readonly string[];
+  /** What its exit codes mean, when there is more to say than 0 and 1. */
+  readonly exits?: readonly (readonly [code: number, meaning: string])[];
+  /** @returns the exit code. @throws AppError, Interrupted. */
+  readonly run: (invocation: Invocation) => Promise<number>;
+}
+
+export const ADDRESS_FLAG: Flag = {
+  name: "address",
+  value: "ADDRESS",
+  help: "The agent to talk to: unix:///path, the path of a socket, or http://host:port. Without it PADDOCK_ADDR, then NOMAD_ADDR, then the default sockets are tried.",
+};
+
+export const VERBOSE_FLAG: Flag = { name: "verbose", help: "Show ids in full." };
+
+/** Finds the agent that an invocation is about. @throws AppError as `discoverAgent` does. */
+export async function connectAgent({ context, flags }: Pick<Invocation, "context" | "flags">): Promise<Client> {
+  const { uid, env } = context;
+  return createClient(await discoverAgent({ flag: flags.text("address"), uid, env }));
+}

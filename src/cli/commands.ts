@@ -1,0 +1,30 @@
+import { AGENT } from "./agent.ts";
+import type { Command } from "./command.ts";
+import { DEMO } from "./demo.ts";
+import { EXPLAIN } from "./explain.ts";
+import { JOB_RUN } from "./job-run.ts";
+import { JOB_STOP } from "./job-stop.ts";
+import { JOB_VALIDATE } from "./job-validate.ts";
+import { ALLOC_LOGS, LOGS } from "./logs.ts";
+import { NODE_STATUS } from "./node-status.ts";
+import { PS } from "./ps.ts";
+import { ALLOC_STATUS, JOB_INSPECT, JOB_STATUS } from "./status.ts";
+import { VERSION } from "./version.ts";
+
+/** The one table of commands, in the order of the help. */
+export const COMMANDS: readonly Command[] = [
+  DEMO,
+  AGENT,
+  JOB_RUN,
+  JOB_STATUS,
+  JOB_STOP,
+  JOB_VALIDATE,
+  JOB_INSPECT,
+  PS,
+  LOGS,
+  EXPLAIN,
+  ALLOC_STATUS,
+  ALLOC_LOGS,
+  NODE_STATUS,
+  VERSION,
+];

@@ -1,0 +1,80 @@
+import { ask } from "../client/client.ts";
+import type { Explanation } from "../client/replies.ts";
+import { ADDRESS_FLAG, type Command, connectAgent, type Invocation } from "./command.ts";
+import { EXIT } from "./exit.ts";
+import { printJson } from "./json.ts";
+import { resolveTask } from "./names.ts";
+import { describeForwards } from "./ports.ts";
+import type { Piece } from "./style.ts";
+import { alignRows } from "./table.ts";
+import type { Output } from "./terminal.ts";
+
+export const EXPLAIN: Command = {
+  names: ["explain"],
+  summary: "Show QEMU's command line and where each word comes from",
+  operands: "NAME [TASK]",
+  takes: [1, 2],
+  flags: [ADDRESS_FLAG, { name: "json", help: "The reply of the API." }],
+  details:
+    "Shows the command line of a machine's last start: what is printed is what was run. NAME is a job, JOB/TASK, or the beginning of an allocation's id.",
+  examples: ["paddock explain web", "paddock explain -json web/vm"],
+  run: runExplain,
+};
+
+async function runExplain(invocation: Invocation): Promise<number> {
+  const { out } = invocation.context.terminal;
+  const [name = "", word] = invocation.operands;
+  const client = await connectAgent(invocation);
+  const { allocation, task } = await resolveTask(client, name, word);
+  const question = ask.explain(allocation.ID, task);
+  if (invocation.flags.has("json")) printJson(out, await client.readJson(question.target));
+  else printExplanation(await client.read(question), invocation);
+  return EXIT.ok;
+}
+
+function printExplanation({ Argv, Cwd, Forwards, Warnings }: Explanation, { context }: Invocation): void {
+  const { out, err } = context.terminal;
+  printWords(Argv, out);
+  out.line();
+  out.line("Working directory: ", Cwd);
+  if (Forwards.length > 0) {
+    out.line("Forwarded ports:");
+    for (const line of describeForwards(Forwards, "  ")) out.line(...line);
+  }
+  for (const warning of Warnings) err.line({ text: "warning: ", style: "yellow" }, warning);
+}
+
+/** A word that is longer than this stands on a line of its own, its origin below it. */
+const WORD_WIDTH = 44;
+
+function printWords(argv: Explanation["Argv"], out: Output): void {
+  const words = argv.map(({ Word }) => quoteWord(Word));
+  const width = Math.max(0, ...words.map((word) => word.length).filter((length) => length <= WORD_WIDTH));
+  argv.forEach(({ Origin }, at) => {
+    const word = words[at] ?? "";
+    const long = word.length > width;
+    if (long) out.line(word);
+    const origin: Piece = { text: describeOrigin(Origin), style: Origin.Kind === "paddock" ? "dim" : "cyan" };
+    for (const line of alignRows([[(long ? "" : word).padEnd(width), origin]], out.columns)) out.line(...line);
+  });
+}
+
+function describeOrigin({ Kind, Why, Attribute, Index, Note }: Explanation["Argv"][number]["Origin"]): string {
+  switch (Kind) {
+    case "emulator":
+      return "the program";
+    case "paddock":
+      return `paddock: ${Why}`;
+    case "job":
+      return `job file: ${Attribute}`;
+    case "args":
+      return `job file: args[${Index ?? 0}]${Note === "" ? "" : ` (${Note})`}`;
+    default:
+      return Kind;
+  }
+}
+
+/** A word that a shell would not leave alone, in single quotes. */
+function quoteWord(word: string): string {
+  return /^[\w%+,./:=@-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}

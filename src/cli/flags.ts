@@ -1,0 +1,94 @@
+import { AppError } from "../base/errors.ts";
+import { nearestName } from "../base/text.ts";
+import type { Flag } from "./command.ts";
+
+/** The flags of an invocation, by name. */
+export interface Flags {
+  has(name: string): boolean;
+  /** The value of a flag; undefined when it was not given. */
+  text(name: string): string | undefined;
+  /** The value of a flag with a number. */
+  count(name: string): number | undefined;
+}
+
+export interface ParsedArguments {
+  readonly flags: Flags;
+  readonly operands: readonly string[];
+  /** `-help`, `-h` or `--help` was among them. */
+  readonly help: boolean;
+}
+
+/** Words for true and false that Go's flag package takes. */
+const TRUE = new Set(["", "1", "t", "T", "true", "TRUE", "True"]);
+const FALSE = new Set(["0", "f", "F", "false", "FALSE", "False"]);
+
+/**
+ * Reads flags and operands in Nomad's grammar: `-name=value`, `-name value`, one dash or two, before or after the operands; `--` ends
+ * the flags and `-` is an operand.
+ * @throws AppError `invalid` for an unknown flag, with the nearest known one, a value that is missing, or one that does not fit.
+ */
+export function parseArguments(args: readonly string[], known: readonly Flag[]): ParsedArguments {
+  const values = new Map<string, string>();
+  const operands: string[] = [];
+  let help = false;
+  for (let at = 0; at < args.length; at++) {
+    const word = args[at] ?? "";
+    if (word === "--") {
+      operands.push(...args.slice(at + 1));
+      break;
+    }
+    const match = /^--?([^=-][^=]*)(?:=(.*))?$/s.exec(word);
+    if (match === null) {
+      operands.push(word);
+      continue;
+    }
+    const [, name = "", given] = match;
+    if (name === "help" || name === "h") {
+      help = true;
+      continue;
+    }
+    const flag = findFlag(name, known);
+    if (flag.value === undefined) {
+      setSwitch(values, name, given);
+      continue;
+    }
+    const value = given ?? args[++at];
+    if (value === undefined) throw new AppError("invalid", `flag -${name}: expected ${flag.value} behind it`);
+    if (flag.count === true && !isCount(value)) {
+      throw new AppError("invalid", `flag -${name}: expected a whole number, found ${JSON.stringify(value)}`);
+    }
+    values.set(name, value);
+  }
+  return { flags: readFlags(values), operands, help };
+}
+
+function findFlag(name: string, known: readonly Flag[]): Flag {
+  const flag = known.find((candidate) => candidate.name === name);
+  if (flag !== undefined) return flag;
+  const near = nearestName(
+    name,
+    known.map((candidate) => candidate.name),
+  );
+  throw new AppError("invalid", `unknown flag -${name}`, {
+    hint: near === undefined ? "-help lists the flags" : `did you mean -${near}?`,
+  });
+}
+
+function setSwitch(values: Map<string, string>, name: string, given = ""): void {
+  if (TRUE.has(given)) values.set(name, "");
+  else if (FALSE.has(given)) values.delete(name);
+  else throw new AppError("invalid", `flag -${name}: expected true or false, found ${JSON.stringify(given)}`);
+}
+
+function isCount(text: string): boolean {
+  return /^\d+$/.test(text) && Number.isSafeInteger(Number(text));
+}
+
+function readFlags(values: ReadonlyMap<string, string>): Flags {
+  const text = (name: string): string | undefined => values.get(name);
+  return {
+    has: (name) => values.has(name),
+    text,
+    count: (name) => (text(name) === undefined ? undefined : Number(text(name))),
+  };
+}

@@ -1,0 +1,58 @@
+import { monotonicMillis } from "../base/clock.ts";
+import type { Allocation, Progress } from "../client/replies.ts";
+import { createEventFeed, describeEvent, describeProgress } from "./events.ts";
+import { isOver } from "./ps.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** Between two lines of progress where there is no terminal, in milliseconds. */
+const PROGRESS_EVERY = 5_000;
+
+/**
+ * Shows what happens to allocations while it happens, on the side of the messages.
+ * @param skip these are known already: only what comes later is shown.
+ * @returns a function to be called with each new state of the allocations.
+ */
+export function createFollower(
+  terminal: Terminal,
+  skip: readonly Allocation[] = [],
+): (now: readonly Allocation[]) => void {
+  const feed = createEventFeed();
+  for (const allocation of skip) feed(allocation);
+  const showProgress = createProgress(terminal);
+  return (now) => {
+    for (const allocation of now) {
+      const several = Object.keys(allocation.TaskStates).length > 1;
+      for (const { task, event } of feed(allocation)) {
+        for (const line of describeEvent(event, several ? task : "", terminal.err.columns)) terminal.err.line(...line);
+      }
+    }
+    showProgress(now.flatMap(progressOf)[0]);
+  };
+}
+
+function progressOf({ TaskStates }: Allocation): Progress[] {
+  return Object.values(TaskStates).flatMap(({ Paddock: machine }) => machine?.Progress ?? []);
+}
+
+function createProgress(terminal: Terminal): (progress: Progress | undefined) => void {
+  let next = monotonicMillis() + PROGRESS_EVERY;
+  return (progress) => {
+    if (progress === undefined) return;
+    // The last column of a terminal stays free: a full line would make it scroll.
+    if (terminal.err.isTerminal) terminal.show(describeProgress(progress, terminal.err.columns - 1));
+    else if (monotonicMillis() >= next) {
+      terminal.err.line(describeProgress(progress, terminal.err.columns));
+      next = monotonicMillis() + PROGRESS_EVERY;
+    }
+  };
+}
+
+/** Whether every machine of these allocations runs or has ended. */
+export function isSettled(allocations: readonly Allocation[]): boolean {
+  return allocations.every((allocation) => {
+    const tasks = Object.values(allocation.TaskStates);
+    return (
+      isOver(allocation) || (tasks.length > 0 && tasks.every(({ State }) => State === "running" || State === "dead"))
+    );
+  });
+}

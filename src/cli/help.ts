@@ -1,0 +1,66 @@
+import type { Command, Flag } from "./command.ts";
+import { EXIT } from "./exit.ts";
+import { textOf } from "./style.ts";
+import { alignRows, breakText } from "./table.ts";
+
+/** Help texts are this wide, whatever the terminal: they are read in files, too. */
+const WIDTH = 80;
+
+/** The list of commands. @param group only those that begin with this word. */
+export function describeCommands(commands: readonly Command[], group?: string): string {
+  const rows = commands
+    .flatMap(({ names, summary }) => names.map((name) => ({ name, summary, of: names[0] })))
+    .filter(({ name }) => group === undefined || name.startsWith(`${group} `))
+    .map(({ name, summary, of }) => [name, name === of ? summary : `The same as ${of}`]);
+  const usage =
+    group === undefined ? "paddock COMMAND [options] [operands]" : `paddock ${group} COMMAND [options] [operands]`;
+  return [
+    `Usage: ${usage}`,
+    ...(group === undefined ? ["", "Runs QEMU virtual machines on this host from Nomad job files."] : []),
+    "",
+    "Commands:",
+    "",
+    ...align(rows),
+    "",
+    "paddock COMMAND -help tells more about each.",
+    "",
+  ].join("\n");
+}
+
+/** Everything about one command: usage, options, examples, exit codes. */
+export function describeCommand(command: Command): string {
+  const [first, ...others] = command.names.map((name) => `paddock ${name}${usageTail(command)}`);
+  return [
+    `Usage: ${first}`,
+    ...others.map((usage) => `       ${usage}`),
+    "",
+    ...breakText(command.details, WIDTH - 2).map((line) => `  ${line}`),
+    "",
+    ...(command.flags.length === 0 ? [] : ["Options:", "", ...align(command.flags.map(flagRow)), ""]),
+    "Examples:",
+    "",
+    ...command.examples.map((example) => `  ${example}`),
+    "",
+    "Exit codes:",
+    "",
+    ...align((command.exits ?? DEFAULT_EXITS).map(([code, meaning]) => [String(code), meaning])),
+    "",
+  ].join("\n");
+}
+
+const DEFAULT_EXITS = [
+  [EXIT.ok, "it worked"],
+  [EXIT.failed, "it did not; the message says why"],
+] as const;
+
+function usageTail({ flags, operands }: Command): string {
+  return `${flags.length === 0 ? "" : " [options]"}${operands === "" ? "" : ` ${operands}`}`;
+}
+
+function flagRow({ name, value, help }: Flag): string[] {
+  return [value === undefined ? `-${name}` : `-${name} ${value}`, help];
+}
+
+function align(rows: readonly (readonly string[])[]): string[] {
+  return alignRows(rows, WIDTH, "  ").map((line) => line.map(textOf).join(""));
+}

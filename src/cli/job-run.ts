@@ -1,0 +1,160 @@
+import { AppError } from "../base/errors.ts";
+import { shortId } from "../base/ids.ts";
+import { ask, type Client } from "../client/client.ts";
+import type { Allocation, Registered } from "../client/replies.ts";
+import type { Job } from "../job/job.ts";
+import { encodeJob } from "../job/wire.ts";
+import { readForwards } from "./allocation-text.ts";
+import { ADDRESS_FLAG, type Command, connectAgent, type Invocation } from "./command.ts";
+import { EXIT, Interrupted } from "./exit.ts";
+import { createFollower, isSettled } from "./follow.ts";
+import { assertJson, countErrors, type JobFile, readJobFile } from "./job-file.ts";
+import { printJson } from "./json.ts";
+import { describeForwards } from "./ports.ts";
+import { isOver } from "./ps.ts";
+import type { Terminal } from "./terminal.ts";
+
+export const JOB_RUN: Command = {
+  names: ["job run", "run"],
+  summary: "Run a job from a job file",
+  operands: "FILE|-",
+  takes: [1, 1],
+  flags: [
+    ADDRESS_FLAG,
+    { name: "detach", help: "Return as soon as the job is registered." },
+    { name: "json", help: "The file holds a job in Nomad's JSON." },
+    { name: "output", help: "Print the job as JSON instead of running it; needs no agent." },
+  ],
+  details:
+    "Checks the job file, registers the job and shows what happens until its machines run, with the ports that are forwarded, or have failed. FILE is HCL or Nomad's JSON; - is standard input. Ctrl-C ends the watching, not the job.",
+  examples: ["paddock job run web.hcl", "paddock run -detach web.hcl", "paddock job run -output web.hcl"],
+  exits: [
+    [EXIT.ok, "the machines run, or the job was registered with -detach"],
+    [EXIT.failed, "the file is not valid, the job was refused, or a machine failed"],
+    [EXIT.SIGINT, "Ctrl-C; the job goes on"],
+  ],
+  run: runJobRun,
+};
+
+async function runJobRun(invocation: Invocation): Promise<number> {
+  const { terminal } = invocation.context;
+  const interrupt = terminal.listenForInterrupt();
+  try {
+    return await runJob(invocation, interrupt.signal, (id) => {
+      terminal.err.line(`job "${id}" goes on; stop it with: paddock stop ${id}`);
+    });
+  } finally {
+    interrupt.release();
+  }
+}
+
+/**
+ * Runs a job as `paddock job run` does.
+ * @param onLeave called with the job's id when `signal` aborts while the registered job is being watched.
+ * @throws AppError when it does not run; the signal's reason.
+ */
+export async function runJob(
+  { context, flags, operands }: Invocation,
+  signal: AbortSignal,
+  onLeave: (id: string) => void,
+): Promise<number> {
+  const { terminal } = context;
+  const file = await readJobFile(operands[0] ?? "", terminal);
+  if (flags.has("json")) assertJson(file);
+  const { job, name, text, format } = file;
+  if (job === undefined) throw new AppError("invalid", `${name} is not a valid job: ${countErrors(file)}`);
+  if (flags.has("output")) {
+    printJson(terminal.out, { Job: encodeJob(job) });
+    return EXIT.ok;
+  }
+  const client = await connectAgent({ context, flags });
+  const before = await client.read(ask.jobAllocations(job.id), signal);
+  // Not to be interrupted: nobody would know whether the job was registered.
+  const registered = await client.registerJob(encodeJob(job), { Source: text, Format: format });
+  printWarnings(registered, file, terminal);
+  if (flags.has("detach")) {
+    terminal.out.line("Job registration successful");
+    terminal.out.line(`Evaluation ID: ${registered.EvalID}`);
+    return EXIT.ok;
+  }
+  try {
+    return await watchStart(client, { job, registered, before, terminal }, signal);
+  } catch (error) {
+    if (error instanceof Interrupted) onLeave(job.id);
+    throw error;
+  }
+}
+
+/** What the agent warns of, but for what the file's own warnings have said with their line. */
+function printWarnings({ Warnings }: Registered, { diagnostics }: JobFile, terminal: Terminal): void {
+  const told = diagnostics.map(({ message }) => message);
+  for (const warning of Warnings.split(/^\* /m)) {
+    const text = warning.trim().replace(/^warning: /, "");
+    if (text === "" || told.some((message) => text.includes(message))) continue;
+    const [first = "", ...rest] = text.split("\n");
+    terminal.err.line({ text: "warning: ", style: "yellow" }, first);
+    for (const line of rest) terminal.err.line(line);
+  }
+}
+
+interface Registration {
+  readonly job: Job;
+  readonly registered: Registered;
+  /** Its allocations before it was registered. */
+  readonly before: readonly Allocation[];
+  readonly terminal: Terminal;
+}
+
+async function watchStart(client: Client, registration: Registration, signal: AbortSignal): Promise<number> {
+  const { job, registered, before, terminal } = registration;
+  terminal.err.line(
+    { text: "==> ", style: "bold" },
+    `job "${job.id}" registered, evaluation ${shortId(registered.EvalID)}`,
+  );
+  const follow = createFollower(terminal, before);
+  let announced = false;
+  for await (const all of client.watch(ask.jobAllocations(job.id), signal)) {
+    const placed = all.filter(({ EvalID }) => EvalID === registered.EvalID);
+    const mine = placed.length > 0 ? placed : all.filter((entry) => !isOver(entry) && entry.DesiredStatus === "run");
+    if (!announced) announce(mine, placed.length > 0, terminal);
+    announced = true;
+    // What was there before ends under the same eyes.
+    follow(all.filter(({ ID }) => mine.some((entry) => entry.ID === ID) || before.some((entry) => entry.ID === ID)));
+    if (isSettled(mine)) return await concludeStart(client, mine, registration);
+  }
+  return EXIT.failed;
+}
+
+function announce(allocations: readonly Allocation[], isNew: boolean, terminal: Terminal): void {
+  for (const { ID, TaskGroup } of allocations) {
+    const what = isNew ? "placed" : "is what was asked for and goes on";
+    terminal.err.line({ text: "==> ", style: "bold" }, `allocation ${shortId(ID)} of group "${TaskGroup}" ${what}`);
+  }
+}
+
+async function concludeStart(
+  client: Client,
+  allocations: readonly Allocation[],
+  { job, terminal }: Registration,
+): Promise<number> {
+  for (const allocation of allocations) {
+    for (const [task, { State, Failed, Paddock: machine }] of Object.entries(allocation.TaskStates)) {
+      const place = `task "${task}" of allocation ${shortId(allocation.ID)}`;
+      if (State === "dead") {
+        const why = machine?.Ending?.Message ?? allocation.ClientDescription;
+        if (!Failed) terminal.out.line(`${place} has ended: ${why}`);
+        else throw new AppError("internal", `${place} failed: ${why}`, { hint: machine?.Ending?.Hint ?? undefined });
+      } else {
+        terminal.out.line({ text: `${place} runs`, style: "green" }, pidText(machine?.Pid ?? null));
+        const forwards = await readForwards(client, allocation, task);
+        for (const line of describeForwards(forwards, "  ")) terminal.out.line(...line);
+      }
+    }
+  }
+  if (allocations.length > 0) return EXIT.ok;
+  throw new AppError("conflict", `job "${job.id}" has no allocation any more: somebody stopped it`);
+}
+
+function pidText(pid: number | null): string {
+  return pid === null ? "" : `, QEMU is process ${pid}`;
+}

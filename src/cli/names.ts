@@ -1,0 +1,145 @@
+import { AppError } from "../base/errors.ts";
+import { shortId } from "../base/ids.ts";
+import { nearestName } from "../base/text.ts";
+import { ask, type Client } from "../client/client.ts";
+import type { Allocation, JobEntry } from "../client/replies.ts";
+
+/** What a name on the command line stands for. */
+export type Named =
+  | { readonly kind: "job"; readonly job: JobEntry }
+  | { readonly kind: "task"; readonly job: JobEntry; readonly task: string }
+  | { readonly kind: "allocation"; readonly allocation: Allocation; readonly task: string | undefined };
+
+/**
+ * Finds what a name stands for: a job's id, `job/task`, the beginning of an allocation's id (`allocation/task` too), or the
+ * beginning of one job's id, in this order.
+ * @throws AppError `not_found` with the nearest job, `conflict` when several jobs or allocations begin so.
+ */
+export async function resolveName(client: Client, name: string): Promise<Named> {
+  const jobs = await client.read(ask.jobs());
+  const job = jobs.find(({ ID }) => ID === name);
+  if (job !== undefined) return { kind: "job", job };
+  const slash = name.lastIndexOf("/");
+  const [before, task] = slash < 0 ? [name, undefined] : [name.slice(0, slash), name.slice(slash + 1)];
+  const owner = task === undefined ? undefined : jobs.find(({ ID }) => ID === before);
+  if (owner !== undefined && task !== undefined) return { kind: "task", job: owner, task };
+  const allocation = await findAllocation(client, before);
+  if (allocation !== undefined) return { kind: "allocation", allocation, task };
+  const begun = jobs.filter(({ ID }) => name !== "" && ID.startsWith(name));
+  if (begun.length > 1)
+    throw ambiguous(
+      name,
+      "jobs",
+      begun.map(({ ID }) => ID),
+    );
+  const [only] = begun;
+  if (only !== undefined) return { kind: "job", job: only };
+  throw unknownName(name, jobs);
+}
+
+/** @throws AppError `not_found` with the nearest job when there is no job of this very id. */
+export async function requireJob(client: Client, id: string): Promise<JobEntry> {
+  const jobs = await client.read(ask.jobs());
+  const job = jobs.find(({ ID }) => ID === id);
+  if (job !== undefined) return job;
+  const slash = id.lastIndexOf("/");
+  const owner = jobs.find(({ ID }) => slash >= 0 && ID === id.slice(0, slash));
+  const jobOf = owner?.ID ?? (await findAllocation(client, id))?.JobID;
+  if (jobOf === undefined) throw unknownName(id, jobs);
+  throw new AppError("invalid", `"${id}" is a part of job "${jobOf}", not a job`, {
+    hint: `a machine goes with its job: paddock stop ${jobOf}`,
+  });
+}
+
+/** @throws AppError `not_found`, or `conflict` when several allocations begin so. */
+export async function requireAllocation(client: Client, prefix: string): Promise<Allocation> {
+  const allocation = await findAllocation(client, prefix);
+  if (allocation !== undefined) return allocation;
+  throw new AppError("not_found", `no allocation's id begins with "${prefix}"`, {
+    hint: "paddock ps -all lists them",
+  });
+}
+
+/** The allocation whose id begins so; undefined when there is none. @throws AppError `conflict` when there are several. */
+async function findAllocation(client: Client, prefix: string): Promise<Allocation | undefined> {
+  if (!/^[0-9a-f-]{1,36}$/i.test(prefix)) return undefined;
+  const found = await client.read(ask.allocations(prefix.toLowerCase()));
+  if (found.length > 1)
+    throw ambiguous(
+      prefix,
+      "allocations",
+      found.map(({ ID }) => ID),
+    );
+  return found[0];
+}
+
+/** The allocation that a job's name stands for: the newest that is to run, or else the newest. */
+export async function newestAllocation(client: Client, jobId: string): Promise<Allocation> {
+  const allocations = await client.read(ask.jobAllocations(jobId));
+  const [newest] = allocations.toSorted((a, b) => rankOf(b) - rankOf(a) || b.CreateTime - a.CreateTime);
+  if (newest !== undefined) return newest;
+  throw new AppError("not_found", `job "${jobId}" has no allocation yet`);
+}
+
+function rankOf({ ClientStatus }: Allocation): number {
+  return ClientStatus === "running" ? 2 : ClientStatus === "pending" ? 1 : 0;
+}
+
+/** An allocation with the one task of it that is meant. */
+export interface TaskOf {
+  readonly allocation: Allocation;
+  readonly task: string;
+}
+
+/**
+ * The task that a name, and perhaps a second word, stand for.
+ * @throws AppError `invalid` when the allocation has several tasks and none was named, `not_found` when it has none of that name.
+ */
+export async function resolveTask(client: Client, name: string, word: string | undefined): Promise<TaskOf> {
+  const named = await resolveName(client, name);
+  const allocation = named.kind === "allocation" ? named.allocation : await newestAllocation(client, named.job.ID);
+  return { allocation, task: chooseTask(allocation, word ?? (named.kind === "job" ? undefined : named.task)) };
+}
+
+/** @throws AppError as `resolveTask` does. */
+export function chooseTask(allocation: Allocation, wanted: string | undefined): string {
+  const tasks = Object.keys(allocation.TaskStates);
+  const [only] = tasks;
+  if (wanted === undefined) {
+    if (tasks.length === 1 && only !== undefined) return only;
+    throw new AppError(
+      "invalid",
+      `allocation ${shortId(allocation.ID)} has ${tasks.length} tasks: ${tasks.join(", ")}`,
+      {
+        hint: `say which one: ${shortId(allocation.ID)}/${only ?? "TASK"}`,
+      },
+    );
+  }
+  if (tasks.includes(wanted)) return wanted;
+  const near = nearestName(wanted, tasks);
+  throw new AppError("not_found", `allocation ${shortId(allocation.ID)} has no task "${wanted}"`, {
+    hint: near === undefined ? `its tasks: ${tasks.join(", ")}` : `did you mean "${near}"?`,
+  });
+}
+
+function ambiguous(name: string, what: string, ids: readonly string[]): AppError {
+  const shown = ids.slice(0, 10);
+  const more = ids.length > shown.length ? `\n  and ${ids.length - shown.length} more` : "";
+  return new AppError(
+    "conflict",
+    `several ${what} begin with "${name}":\n${shown.map((id) => `  ${id}`).join("\n")}${more}`,
+    {
+      hint: "write more of the name",
+    },
+  );
+}
+
+function unknownName(name: string, jobs: readonly JobEntry[]): AppError {
+  const near = nearestName(
+    name,
+    jobs.map(({ ID }) => ID),
+  );
+  const hint =
+    near !== undefined ? `did you mean "${near}"?` : "paddock status lists the jobs, paddock ps -all the machines";
+  return new AppError("not_found", `no job or allocation is called "${name}"`, { hint });
+}

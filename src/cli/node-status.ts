@@ -1,0 +1,80 @@
+import { AppError } from "../base/errors.ts";
+import { ask, type Client } from "../client/client.ts";
+import type { NodeInfo } from "../client/replies.ts";
+import { ADDRESS_FLAG, type Command, connectAgent, type Invocation } from "./command.ts";
+import { EXIT } from "./exit.ts";
+import { printJson } from "./json.ts";
+import { type Piece, statusPiece } from "./style.ts";
+import { alignFacts } from "./table.ts";
+import type { Output } from "./terminal.ts";
+
+export const NODE_STATUS: Command = {
+  names: ["node status"],
+  summary: "Show this host: driver, attributes, metadata",
+  operands: "[ID]",
+  takes: [0, 1],
+  flags: [
+    ADDRESS_FLAG,
+    { name: "self", help: "The agent's own node, which is the only one and the default." },
+    { name: "json", help: "The node, as the API has it." },
+  ],
+  details:
+    "Shows whether this host can run machines, and the attributes that constraints of a job are compared with. ID is the beginning of a node's id.",
+  examples: ["paddock node status", "paddock node status -json"],
+  run: runNodeStatus,
+};
+
+async function runNodeStatus(invocation: Invocation): Promise<number> {
+  const { out } = invocation.context.terminal;
+  const client = await connectAgent(invocation);
+  const [prefix] = invocation.operands;
+  if (prefix !== undefined && invocation.flags.has("self")) {
+    throw new AppError("invalid", "node status takes an ID or -self, not both");
+  }
+  const question = ask.node(prefix === undefined ? await findSelf(client) : await findNode(client, prefix));
+  if (invocation.flags.has("json")) printJson(out, await client.readJson(question.target));
+  else printNode(await client.read(question), out);
+  return EXIT.ok;
+}
+
+async function findSelf(client: Client): Promise<string> {
+  const id = (await client.read(ask.self())).stats["client"]?.["node_id"];
+  if (id !== undefined) return id;
+  throw new AppError("not_found", "the agent has no node of its own", { hint: "name one: paddock node status ID" });
+}
+
+async function findNode(client: Client, prefix: string): Promise<string> {
+  const nodes = await client.read(ask.nodes(prefix));
+  const [only] = nodes;
+  if (only !== undefined && nodes.length === 1) return only.ID;
+  if (only === undefined) throw new AppError("not_found", `no node's id begins with "${prefix}"`);
+  throw new AppError("conflict", `several nodes begin with "${prefix}"`, { hint: "write more of the id" });
+}
+
+function printNode(node: NodeInfo, out: Output): void {
+  const facts: [string, Piece][] = [
+    ["ID", node.ID],
+    ["Name", node.Name],
+    ["Class", node.NodeClass || "<none>"],
+    ["Datacenter", node.Datacenter],
+    ["Status", statusPiece(node.Status)],
+    ["Eligibility", node.SchedulingEligibility],
+  ];
+  for (const [name, driver] of Object.entries(node.Drivers)) {
+    const state = driver.Healthy ? "healthy" : driver.Detected ? "unhealthy" : "not found";
+    // Nomad's drivers describe their health with the word itself.
+    const why = driver.HealthDescription.toLowerCase() === state ? "" : `: ${driver.HealthDescription}`;
+    facts.push([`Driver ${name}`, { text: `${state}${why}`, style: driver.Healthy ? "green" : "red" }]);
+  }
+  for (const line of alignFacts(facts, out.columns)) out.line(...line);
+  printMap("Attributes", node.Attributes, out);
+  printMap("Meta", node.Meta, out);
+}
+
+function printMap(title: string, values: Readonly<Record<string, string>>, out: Output): void {
+  const entries = Object.entries(values).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  if (entries.length === 0) return;
+  out.line();
+  out.line({ text: title, style: "bold" });
+  for (const line of alignFacts(entries, out.columns)) out.line(...line);
+}

@@ -1,0 +1,86 @@
+import { shortId } from "../base/ids.ts";
+import { ask } from "../client/client.ts";
+import type { Allocation, TaskState } from "../client/replies.ts";
+import { ADDRESS_FLAG, type Command, connectAgent, type Invocation, VERBOSE_FLAG } from "./command.ts";
+import { EXIT } from "./exit.ts";
+import { printJson } from "./json.ts";
+import { listPorts } from "./ports.ts";
+import { type Piece, statusPiece } from "./style.ts";
+import { alignTable } from "./table.ts";
+import { formatSpan, spanSince } from "./time.ts";
+
+export const PS: Command = {
+  names: ["ps"],
+  summary: "List the machines of this host",
+  operands: "",
+  takes: [0, 0],
+  flags: [
+    ADDRESS_FLAG,
+    { name: "all", help: "Also the machines that have ended." },
+    { name: "json", help: "The allocations, as the API has them." },
+    VERBOSE_FLAG,
+  ],
+  details: "Lists every machine that runs, starts or is being stopped, one line each.",
+  examples: ["paddock ps", "paddock ps -all", "paddock ps -json"],
+  run: runPs,
+};
+
+async function runPs(invocation: Invocation): Promise<number> {
+  const { flags, context } = invocation;
+  const { out, err } = context.terminal;
+  const client = await connectAgent(invocation);
+  const all = await client.read(ask.allocations());
+  const shown = all.filter((allocation) => flags.has("all") || !isOver(allocation));
+  if (flags.has("json")) {
+    const ids = new Set(shown.map(({ ID }) => ID));
+    const raw = await client.readJson(ask.allocations().target);
+    printJson(out, Array.isArray(raw) ? raw.filter((entry: { ID: string }) => ids.has(entry.ID)) : raw);
+    return EXIT.ok;
+  }
+  const rows = shown
+    .toSorted((a, b) => a.JobID.localeCompare(b.JobID) || a.CreateTime - b.CreateTime)
+    .flatMap((allocation) =>
+      Object.entries(allocation.TaskStates).map(([name, task]) =>
+        describeMachine(allocation, name, task, flags.has("verbose")),
+      ),
+    );
+  if (rows.length === 0) {
+    err.line(flags.has("all") ? "no machines" : "no machine runs; paddock ps -all lists those that have ended");
+    return EXIT.ok;
+  }
+  for (const line of alignTable(HEADER, rows, out.columns)) out.line(...line);
+  return EXIT.ok;
+}
+
+const HEADER = ["Job", "Task", "Allocation", "Status", "Guest", "PID", "Up", "Ports"];
+
+function describeMachine(allocation: Allocation, name: string, task: TaskState, verbose: boolean): Piece[] {
+  const id = verbose ? allocation.ID : shortId(allocation.ID);
+  const machine = task.Paddock;
+  const live = task.State === "running";
+  const up = live ? spanSince(task.StartedAt, Date.now()) : undefined;
+  return [
+    allocation.JobID,
+    name,
+    id,
+    statusPiece(machineStatus(task)),
+    statusPiece(machine?.Guest ?? "-"),
+    machine?.Pid === undefined || machine.Pid === null ? "-" : String(machine.Pid),
+    up === undefined ? "-" : formatSpan(up),
+    listPorts(allocation) || "-",
+  ];
+}
+
+/** The one word that says most: how far a start or a stop has come, or how it ended. */
+export function machineStatus({ State, Failed, Paddock: machine }: TaskState): string {
+  const ending = machine?.Ending;
+  if (ending) return ending.Reason === "lost" ? "lost" : ending.Failed ? "failed" : "complete";
+  if (State === "dead") return Failed ? "failed" : "complete";
+  if (machine === null || machine.Machine === "" || machine.Machine === "running") return State;
+  return machine.Machine;
+}
+
+/** Whether nothing of an allocation runs or will run. */
+export function isOver({ ClientStatus }: Allocation): boolean {
+  return ClientStatus === "complete" || ClientStatus === "failed" || ClientStatus === "lost";
+}

@@ -1,0 +1,150 @@
+import { ask, type Client } from "../client/client.ts";
+import type { Allocation, JobEntry, JobInfo } from "../client/replies.ts";
+import { idText, printAllocation } from "./allocation-text.ts";
+import { ADDRESS_FLAG, type Command, connectAgent, type Flag, type Invocation, VERBOSE_FLAG } from "./command.ts";
+import { EXIT } from "./exit.ts";
+import { printJson } from "./json.ts";
+import { requireAllocation, requireJob, resolveName } from "./names.ts";
+import { isOver } from "./ps.ts";
+import { type Piece, statusPiece } from "./style.ts";
+import { alignFacts, alignTable } from "./table.ts";
+import type { Output } from "./terminal.ts";
+import { formatTime } from "./time.ts";
+
+const FLAGS: readonly Flag[] = [ADDRESS_FLAG, { name: "json", help: "The replies of the API." }, VERBOSE_FLAG];
+
+export const JOB_STATUS: Command = {
+  names: ["job status", "status"],
+  summary: "Show a job and its machines, or list the jobs",
+  operands: "[NAME]",
+  takes: [0, 1],
+  flags: FLAGS,
+  details:
+    "Without NAME, lists the jobs. NAME is a job, JOB/TASK, or the beginning of an allocation's id. Shows the job, its newest allocation with what its machines do, their ports and what happened to them, and how each machine ended: the reason and, when it was stopped, the receipt of the stop.",
+  examples: ["paddock status", "paddock status web", "paddock job status -json web"],
+  run: runStatus,
+};
+
+export const ALLOC_STATUS: Command = {
+  names: ["alloc status"],
+  summary: "Show an allocation and its machines",
+  operands: "ALLOCATION",
+  takes: [1, 1],
+  flags: FLAGS,
+  details: "ALLOCATION is the beginning of an allocation's id, as paddock ps and paddock status show it.",
+  examples: ["paddock alloc status 1f2e3d4c"],
+  run: runAllocStatus,
+};
+
+export const JOB_INSPECT: Command = {
+  names: ["job inspect"],
+  summary: "Print a job as JSON, with every default filled in",
+  operands: "JOB",
+  takes: [1, 1],
+  flags: [ADDRESS_FLAG],
+  details: "JOB is the id of a job.",
+  examples: ["paddock job inspect web"],
+  run: runInspect,
+};
+
+async function runStatus(invocation: Invocation): Promise<number> {
+  const { out } = invocation.context.terminal;
+  const [name] = invocation.operands;
+  const client = await connectAgent(invocation);
+  if (name === undefined) return await listJobs(client, invocation);
+  const named = await resolveName(client, name);
+  if (named.kind === "allocation") return await showAllocation(client, named.allocation, invocation);
+  const id = named.job.ID;
+  if (invocation.flags.has("json")) {
+    const [job, allocations] = [ask.job(id), ask.jobAllocations(id)].map(({ target }) => client.readJson(target));
+    printJson(out, { Job: await job, Allocations: await allocations });
+    return EXIT.ok;
+  }
+  const job = await client.read(ask.job(id));
+  await printJob(client, job, invocation);
+  return EXIT.ok;
+}
+
+async function listJobs(client: Client, { context, flags }: Invocation): Promise<number> {
+  const { out, err } = context.terminal;
+  if (flags.has("json")) {
+    printJson(out, await client.readJson(ask.jobs().target));
+    return EXIT.ok;
+  }
+  const jobs = await client.read(ask.jobs());
+  if (jobs.length === 0) err.line("no jobs; register one with: paddock job run FILE");
+  else
+    for (const line of alignTable(["ID", "Type", "Status", "Submitted"], jobs.map(jobRow), out.columns))
+      out.line(...line);
+  return EXIT.ok;
+}
+
+function jobRow(job: JobEntry): Piece[] {
+  return [job.ID, job.Type, jobStatusPiece(job), formatTime(job.SubmitTime)];
+}
+
+function jobStatusPiece({ Status, Stop }: Pick<JobEntry, "Status" | "Stop">): Piece {
+  return Stop ? `${Status} (stopped)` : statusPiece(Status);
+}
+
+async function printJob(client: Client, job: JobInfo, { context, flags }: Invocation): Promise<void> {
+  const { out } = context.terminal;
+  const verbose = flags.has("verbose");
+  const facts: [string, Piece][] = [
+    ["ID", job.ID],
+    ["Name", job.Name],
+    ["Type", job.Type],
+    ["Priority", String(job.Priority)],
+    ["Datacenters", job.Datacenters.join(", ")],
+    ["Status", jobStatusPiece(job)],
+    ["Version", String(job.Version)],
+    ["Submitted", formatTime(job.SubmitTime)],
+  ];
+  for (const line of alignFacts(facts, out.columns)) out.line(...line);
+  const allocations = (await client.read(ask.jobAllocations(job.ID))).toSorted((a, b) => b.CreateTime - a.CreateTime);
+  const live = allocations.filter((allocation) => !isOver(allocation));
+  const shown = live.length > 0 ? live : allocations.slice(0, 1);
+  for (const allocation of shown) {
+    out.line();
+    await printAllocation(client, allocation, out, verbose);
+  }
+  printEarlier(
+    allocations.filter((allocation) => !shown.includes(allocation)),
+    out,
+    verbose,
+  );
+}
+
+function printEarlier(allocations: readonly Allocation[], out: Output, verbose: boolean): void {
+  if (allocations.length === 0) return;
+  out.line();
+  const rows = allocations.map((allocation): Piece[] => [
+    idText(allocation.ID, verbose),
+    allocation.TaskGroup,
+    statusPiece(allocation.ClientStatus),
+    formatTime(allocation.ModifyTime),
+  ]);
+  for (const line of alignTable(["Earlier allocations", "Group", "Status", "Ended"], rows, out.columns))
+    out.line(...line);
+}
+
+async function runAllocStatus(invocation: Invocation): Promise<number> {
+  const client = await connectAgent(invocation);
+  const found = await requireAllocation(client, invocation.operands[0] ?? "");
+  return await showAllocation(client, found, invocation);
+}
+
+async function showAllocation(client: Client, found: Allocation, { context, flags }: Invocation): Promise<number> {
+  const { out } = context.terminal;
+  const question = ask.allocation(found.ID);
+  if (flags.has("json")) printJson(out, await client.readJson(question.target));
+  else await printAllocation(client, await client.read(question), out, flags.has("verbose"));
+  return EXIT.ok;
+}
+
+async function runInspect(invocation: Invocation): Promise<number> {
+  const client = await connectAgent(invocation);
+  const { ID } = await requireJob(client, invocation.operands[0] ?? "");
+  printJson(invocation.context.terminal.out, { Job: await client.readJson(ask.job(ID).target) });
+  return EXIT.ok;
+}

@@ -1,0 +1,164 @@
+import { Buffer } from "node:buffer";
+import * as v from "valibot";
+import { AppError } from "../base/errors.ts";
+import type { JsonObject } from "../hcl/encode.ts";
+import { type Address, formatAddress } from "./address.ts";
+import { splitFrames } from "./frames.ts";
+import * as replies from "./replies.ts";
+import { type ApiRequest, readText, sendRequest } from "./request.ts";
+
+/** A job file as it was handed in, which the agent keeps. */
+export interface Submission {
+  readonly Source: string;
+  readonly Format: "hcl2" | "json";
+}
+
+export interface LogOptions {
+  readonly type: "stdout" | "stderr";
+  readonly follow: boolean;
+  /** What `offset` counts from. */
+  readonly origin: "start" | "end";
+  /** Bytes. */
+  readonly offset: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface LogPiece {
+  readonly data: Uint8Array;
+  /** Where the piece ends in the log, in bytes. */
+  readonly end: number;
+}
+
+/** A reading that can be followed: what is asked for, and how the reply is read. */
+export interface Question<T> {
+  readonly target: string;
+  readonly schema: v.GenericSchema<unknown, T>;
+}
+
+/** The agent's HTTP API. Every call throws AppError: the agent's refusal in its own words, or `unavailable`. */
+export interface Client {
+  readonly address: Address;
+  /** A reply as it came, for people who want JSON. */
+  readJson(target: string, signal?: AbortSignal): Promise<unknown>;
+  read<T>(question: Question<T>, signal?: AbortSignal): Promise<T>;
+  /** The reply now and after every change of anything, by blocking queries; ends when `signal` aborts, with its reason. */
+  watch<T>(question: Question<T>, signal?: AbortSignal): AsyncGenerator<T>;
+  registerJob(job: JsonObject, submission: Submission, signal?: AbortSignal): Promise<replies.Registered>;
+  deregisterJob(id: string, purge: boolean, signal?: AbortSignal): Promise<replies.Registered>;
+  readLog(allocationId: string, task: string, options: LogOptions): AsyncGenerator<LogPiece>;
+}
+
+const encode = encodeURIComponent;
+
+/** What can be asked. Ids may hold any character. */
+export const ask = {
+  jobs: (prefix = "") => ({ target: `/v1/jobs?prefix=${encode(prefix)}`, schema: v.array(replies.JobEntrySchema) }),
+  job: (id: string) => ({ target: `/v1/job/${encode(id)}`, schema: replies.JobInfoSchema }),
+  jobAllocations: (id: string) => ({
+    target: `/v1/job/${encode(id)}/allocations?resources=true`,
+    schema: v.array(replies.AllocationSchema),
+  }),
+  /** @param prefix hexadecimal digits and dashes. */
+  allocations: (prefix = "") => ({
+    target: `/v1/allocations?resources=true&prefix=${encode(prefix)}`,
+    schema: v.array(replies.AllocationSchema),
+  }),
+  allocation: (id: string) => ({ target: `/v1/allocation/${encode(id)}`, schema: replies.AllocationSchema }),
+  nodes: (prefix = "") => ({ target: `/v1/nodes?prefix=${encode(prefix)}`, schema: v.array(replies.NodeEntrySchema) }),
+  node: (id: string) => ({ target: `/v1/node/${encode(id)}`, schema: replies.NodeInfoSchema }),
+  self: () => ({ target: "/v1/agent/self", schema: replies.SelfSchema }),
+  explain: (allocationId: string, task: string) => ({
+    target: `/v1/vm/${encode(allocationId)}/${encode(task)}/explain`,
+    schema: replies.ExplainSchema,
+  }),
+} satisfies Record<string, (...args: never[]) => Question<unknown>>;
+
+/** A client of the agent at an address; nothing is sent before the first call. */
+export function createClient(address: Address): Client {
+  const exchange = async <T>(request: ApiRequest, schema: v.GenericSchema<unknown, T>) => {
+    const response = await sendRequest(address, request);
+    const value = parseReply(address, request, schema, await readText(address, response, request.signal));
+    return { value, index: Number(response.headers.get("x-nomad-index")) };
+  };
+  return {
+    address,
+    readJson: async (target, signal) => (await exchange({ target, signal }, v.unknown())).value,
+    read: async ({ target, schema }, signal) => (await exchange({ target, signal }, schema)).value,
+    async *watch({ target, schema }, signal) {
+      for (let index = 0; ; ) {
+        const asked = index === 0 ? target : addQuery(target, `index=${index}&wait=${WAIT}`);
+        const reply = await exchange({ target: asked, signal }, schema);
+        yield reply.value;
+        if (!(reply.index > 0))
+          throw new AppError("internal", `the reply to GET ${pathOf(target)} has no X-Nomad-Index`);
+        // An index that went back is that of an agent that lost its state: everything counts as new.
+        index = reply.index < index ? 0 : reply.index;
+      }
+    },
+    registerJob: async (job, submission, signal) => {
+      const body = { Job: job, Submission: submission };
+      return (await exchange({ method: "PUT", target: "/v1/jobs", body, signal }, replies.RegisteredSchema)).value;
+    },
+    deregisterJob: async (id, purge, signal) => {
+      const target = `/v1/job/${encode(id)}?purge=${purge}`;
+      return (await exchange({ method: "DELETE", target, signal }, replies.RegisteredSchema)).value;
+    },
+    readLog: (allocationId, task, options) => readLog(address, allocationId, task, options),
+  };
+}
+
+/** How long the agent may keep a blocking query open. */
+const WAIT = "60s";
+
+function addQuery(target: string, query: string): string {
+  return `${target}${target.includes("?") ? "&" : "?"}${query}`;
+}
+
+function pathOf(target: string): string {
+  return target.split("?")[0] ?? target;
+}
+
+function parseReply<T>(
+  address: Address,
+  { method = "GET", target }: ApiRequest,
+  schema: v.GenericSchema<unknown, T>,
+  text: string,
+): T {
+  const what = `the reply to ${method} ${pathOf(target)}`;
+  const hint = `is it an agent of paddock that answers at ${formatAddress(address)}?`;
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw new AppError("internal", `${what} is not JSON`, { hint, cause });
+  }
+  const result = v.safeParse(schema, json);
+  if (result.success) return result.output;
+  const [issue] = result.issues;
+  const expected = issue.expected ?? "another value";
+  throw new AppError("internal", `${what} does not fit: ${v.getDotPath(issue) ?? "it"}: expected ${expected}`, {
+    hint,
+  });
+}
+
+async function* readLog(
+  address: Address,
+  allocationId: string,
+  task: string,
+  { type, follow, origin, offset, signal }: LogOptions,
+): AsyncGenerator<LogPiece> {
+  const query = new URLSearchParams({ task, type, follow: String(follow), origin, offset: String(offset) });
+  const target = `/v1/client/fs/logs/${encode(allocationId)}?${query}`;
+  const response = await sendRequest(address, { target, signal, stream: true });
+  if (response.body === null) return;
+  try {
+    for await (const text of splitFrames(response.body)) {
+      const frame = v.parse(replies.LogFrameSchema, JSON.parse(text));
+      if (frame.Data) yield { data: Buffer.from(frame.Data, "base64"), end: frame.Offset ?? 0 };
+    }
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (error instanceof AppError) throw error;
+    throw new AppError("unavailable", "the agent broke off the log", { cause: error, hint: "look at the agent's log" });
+  }
+}

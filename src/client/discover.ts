@@ -1,0 +1,105 @@
+import { readFileSync, statSync } from "node:fs";
+import { connect } from "node:net";
+import { AppError, errnoOf } from "../base/errors.ts";
+import { type Address, defaultSockets, formatAddress, parseAddress } from "./address.ts";
+
+/** What a connection to a socket came to: `undefined` when somebody answers, else the system error's name. */
+type Answer = string | undefined;
+
+export interface Wanted {
+  /** `-address`, when it was given. */
+  readonly flag: string | undefined;
+  readonly uid: number;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/**
+ * Finds the agent to talk to: `-address`, then `PADDOCK_ADDR`, then `NOMAD_ADDR`, then the first default socket that answers. An
+ * address that was named is taken as it is.
+ * @throws AppError `unavailable` when no default socket answers, with each that was tried and why; `invalid` for an address that is
+ * none.
+ */
+export async function discoverAgent({ flag, uid, env }: Wanted): Promise<Address> {
+  if (flag !== undefined) return parseAddress(flag, "-address");
+  for (const name of ["PADDOCK_ADDR", "NOMAD_ADDR"]) {
+    const text = env[name];
+    if (text) return parseAddress(text, name);
+  }
+  const tried: { path: string; answer: string }[] = [];
+  for (const path of defaultSockets(uid, env)) {
+    const answer = await trySocket(path);
+    if (answer === undefined) return { kind: "unix", path };
+    tried.push({ path, answer });
+  }
+  const denied = tried.find(({ answer }) => answer === "EACCES");
+  if (denied !== undefined) throw refusedEntry(denied.path);
+  const lines = tried.map(({ path, answer }) => `  ${path}: ${answerText(answer)}`);
+  throw new AppError("unavailable", `no agent answers; tried:\n${lines.join("\n")}`, { hint: START_HINT });
+}
+
+const START_HINT = "start one with: paddock agent; or say where it is with -address or PADDOCK_ADDR";
+
+/**
+ * Says why nothing came back from an address.
+ * @param cause what the request threw.
+ */
+export async function explainSilence(address: Address, cause: unknown): Promise<AppError> {
+  if (address.kind === "http") {
+    const why = errnoOf(cause) ?? "no connection";
+    return new AppError("unavailable", `no agent answers at ${formatAddress(address)}: ${why}`, {
+      hint: START_HINT,
+      cause,
+    });
+  }
+  const answer = await trySocket(address.path);
+  if (answer === "EACCES") return refusedEntry(address.path);
+  const why = answer === undefined ? "it hung up in the middle of a reply" : answerText(answer);
+  return new AppError("unavailable", `no agent answers at ${formatAddress(address)}: ${why}`, {
+    hint: answer === undefined ? "look at the agent's log" : START_HINT,
+    cause,
+  });
+}
+
+function trySocket(path: string): Promise<Answer> {
+  return new Promise((done) => {
+    const socket = connect(path);
+    socket.once("connect", () => {
+      socket.destroy();
+      done(undefined);
+    });
+    socket.once("error", (error) => done(errnoOf(error) ?? error.message));
+  });
+}
+
+function answerText(answer: string): string {
+  switch (answer) {
+    case "ENOENT":
+      return "no such socket";
+    case "ECONNREFUSED":
+      return "nobody listens there; the socket is a dead agent's";
+    case "ENOTSOCK":
+      return "not a socket";
+    default:
+      return answer;
+  }
+}
+
+/** Names the user and the group that may use a socket. */
+function refusedEntry(path: string): AppError {
+  const message = `permission denied on the agent's socket ${path}`;
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat === undefined) return new AppError("unavailable", message);
+  const user = nameOf("/etc/passwd", stat.uid);
+  const group = nameOf("/etc/group", stat.gid);
+  return new AppError("unavailable", message, {
+    hint: `it is open to user ${user} and group ${group}: run the command as ${user}, or join the group with: usermod -aG ${group} USER`,
+  });
+}
+
+/** The name behind a number in `/etc/passwd` or `/etc/group`; the number itself when the file has none. */
+function nameOf(file: string, id: number): string {
+  const line = readFileSync(file, "utf8")
+    .split("\n")
+    .find((entry) => entry.split(":")[2] === String(id));
+  return line?.split(":")[0] ?? String(id);
+}

@@ -1,0 +1,159 @@
+import * as v from "valibot";
+
+// Replies are read with what this program needs of them and no more: an agent that is older or newer, or a real Nomad, may leave out
+// or add what it likes. Go writes null for what is empty.
+
+const text = v.nullish(v.string(), "");
+const count = v.nullish(v.number(), 0);
+const flag = v.nullish(v.boolean(), false);
+const list = <S extends v.GenericSchema>(item: S) => v.nullish(v.array(item), []);
+const map = <S extends v.GenericSchema>(value: S) => v.nullish(v.record(v.string(), value), {});
+const textMap = map(v.string());
+
+/** Of `PUT /v1/jobs` and `DELETE /v1/job/:id`. */
+export const RegisteredSchema = v.object({ EvalID: text, JobModifyIndex: count, Warnings: text });
+export type Registered = v.InferOutput<typeof RegisteredSchema>;
+
+export const JobEntrySchema = v.object({
+  ID: v.string(),
+  Name: text,
+  Type: text,
+  Priority: count,
+  Status: text,
+  Stop: flag,
+  /** Nanoseconds since 1970. */
+  SubmitTime: count,
+});
+export type JobEntry = v.InferOutput<typeof JobEntrySchema>;
+
+export const JobInfoSchema = v.object({
+  ...JobEntrySchema.entries,
+  Version: count,
+  Datacenters: list(v.string()),
+  TaskGroups: list(v.object({ Name: v.string(), Count: count, Tasks: list(v.object({ Name: v.string() })) })),
+});
+export type JobInfo = v.InferOutput<typeof JobInfoSchema>;
+
+const StopReceiptSchema = v.object({
+  Cause: text,
+  RequestedAt: count,
+  Graceful: flag,
+  ShutdownDelay: count,
+  KillTimeout: count,
+  Rung: v.nullish(v.string(), null),
+  Took: count,
+  Tries: list(v.object({ Rung: v.string(), At: count, Answer: v.nullish(v.string(), null) })),
+});
+export type StopReceipt = v.InferOutput<typeof StopReceiptSchema>;
+
+export const EndingSchema = v.object({
+  Reason: text,
+  Failed: flag,
+  ExitCode: v.nullish(v.number(), null),
+  Signal: count,
+  At: count,
+  Message: text,
+  Hint: v.nullish(v.string(), null),
+  Stop: v.nullish(StopReceiptSchema, null),
+});
+export type Ending = v.InferOutput<typeof EndingSchema>;
+
+const ProgressSchema = v.object({ Source: text, Bytes: count, Total: v.nullish(v.number(), null), Rate: count });
+export type Progress = v.InferOutput<typeof ProgressSchema>;
+
+const MachineSchema = v.object({
+  Machine: text,
+  Guest: v.nullish(v.string(), null),
+  Adopted: flag,
+  Pid: v.nullish(v.number(), null),
+  Progress: v.nullish(ProgressSchema, null),
+  Ending: v.nullish(EndingSchema, null),
+});
+export type Machine = v.InferOutput<typeof MachineSchema>;
+
+const TaskEventSchema = v.object({
+  Type: text,
+  Time: count,
+  Message: text,
+  DisplayMessage: text,
+  Details: textMap,
+  FailsTask: flag,
+});
+export type TaskEvent = v.InferOutput<typeof TaskEventSchema>;
+
+const TaskStateSchema = v.object({
+  State: text,
+  Failed: flag,
+  Restarts: count,
+  /** RFC 3339; null before. */
+  StartedAt: v.nullish(v.string(), null),
+  FinishedAt: v.nullish(v.string(), null),
+  Events: list(TaskEventSchema),
+  /** Absent in the replies of a real Nomad. */
+  Paddock: v.nullish(MachineSchema, null),
+});
+export type TaskState = v.InferOutput<typeof TaskStateSchema>;
+
+const PortSchema = v.object({ Label: text, Value: count, To: count, HostIP: text });
+export type Port = v.InferOutput<typeof PortSchema>;
+
+export const AllocationSchema = v.object({
+  ID: v.string(),
+  EvalID: text,
+  Name: text,
+  JobID: text,
+  TaskGroup: text,
+  NodeName: text,
+  DesiredStatus: text,
+  ClientStatus: text,
+  ClientDescription: text,
+  TaskStates: map(TaskStateSchema),
+  AllocatedResources: v.nullish(
+    v.object({ Shared: v.nullish(v.object({ Ports: list(PortSchema) }), { Ports: [] }) }),
+    null,
+  ),
+  CreateTime: count,
+  ModifyTime: count,
+});
+export type Allocation = v.InferOutput<typeof AllocationSchema>;
+
+export const NodeEntrySchema = v.object({ ID: v.string(), Name: text });
+export type NodeEntry = v.InferOutput<typeof NodeEntrySchema>;
+
+export const NodeInfoSchema = v.object({
+  ...NodeEntrySchema.entries,
+  Datacenter: text,
+  NodeClass: text,
+  Status: text,
+  SchedulingEligibility: text,
+  Attributes: textMap,
+  Meta: textMap,
+  Drivers: map(v.object({ Detected: flag, Healthy: flag, HealthDescription: text })),
+});
+export type NodeInfo = v.InferOutput<typeof NodeInfoSchema>;
+
+/** Of `GET /v1/agent/self`: only the node's id. */
+export const SelfSchema = v.object({ stats: map(textMap) });
+
+export const ExplainSchema = v.object({
+  Argv: list(
+    v.object({
+      Word: v.string(),
+      Origin: v.object({
+        Kind: text,
+        Why: text,
+        Attribute: text,
+        Index: v.nullish(v.number(), null),
+        Note: text,
+      }),
+    }),
+  ),
+  Cwd: text,
+  Forwards: list(v.object({ Label: text, Protocol: text, HostAddress: text, HostPort: count, GuestPort: count })),
+  Warnings: list(v.string()),
+});
+export type Explanation = v.InferOutput<typeof ExplainSchema>;
+export type Forward = Explanation["Forwards"][number];
+
+/** One frame of a followed log; `Offset` is where its data ends in the file. */
+export const LogFrameSchema = v.object({ Offset: v.nullish(v.number()), Data: v.nullish(v.string()) });

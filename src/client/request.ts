@@ -1,0 +1,86 @@
+import { AppError, type ErrorCode } from "../base/errors.ts";
+import { fetchStream, fetchUnix } from "../runtime/fetch.ts";
+import type { Address } from "./address.ts";
+import { explainSilence } from "./discover.ts";
+
+export interface ApiRequest {
+  /** GET unless told. */
+  readonly method?: "GET" | "PUT" | "DELETE";
+  /** Path and query. */
+  readonly target: string;
+  /** Sent as JSON. */
+  readonly body?: unknown;
+  readonly signal?: AbortSignal | undefined;
+  /** The reply has no end in sight: silence in it has no time limit. GET only. */
+  readonly stream?: boolean;
+}
+
+/**
+ * Sends a request and gives the reply when it is a good one.
+ * @throws AppError `unavailable` when nobody answers; the agent's own words when it refuses; the signal's reason when it aborts.
+ */
+export async function sendRequest(address: Address, request: ApiRequest): Promise<Response> {
+  let response: Response;
+  try {
+    response = await dispatch(address, request);
+  } catch (error) {
+    request.signal?.throwIfAborted();
+    throw await explainSilence(address, error);
+  }
+  if (response.ok) return response;
+  throw readRefusal(response.status, await readText(address, response, request.signal));
+}
+
+async function dispatch(address: Address, request: ApiRequest): Promise<Response> {
+  const { method = "GET", target, body, signal, stream } = request;
+  const init = {
+    method,
+    headers: body === undefined ? {} : { "content-type": "application/json" },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    ...(signal === undefined ? {} : { signal }),
+  };
+  if (address.kind === "unix") return await fetchUnix(address.path, target, init);
+  const url = `${address.origin}${target}`;
+  if (stream !== true) return await fetch(url, { ...init, redirect: "manual" });
+  return await fetchStream(url, { headers: {}, signal: signal ?? new AbortController().signal, insecure: false });
+}
+
+/**
+ * The whole text of a reply.
+ * @throws AppError `unavailable` when the agent hangs up before its end; the signal's reason when it aborts.
+ */
+export async function readText(address: Address, response: Response, signal?: AbortSignal): Promise<string> {
+  try {
+    return await response.text();
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw await explainSilence(address, error);
+  }
+}
+
+/** The code of a failure by the status of its reply; the other end is the table of `src/api/errors.ts`. */
+const CODES: Readonly<Record<number, ErrorCode>> = {
+  400: "invalid",
+  404: "not_found",
+  409: "conflict",
+  501: "unsupported",
+  503: "unavailable",
+  504: "timeout",
+};
+
+/** More than this of a refusal is not shown. */
+const MAX_REFUSAL = 64 << 10;
+
+/** A refusal in the agent's words: its message, and its `hint:` lines apart. */
+function readRefusal(status: number, text: string): AppError {
+  const lines = text.slice(0, MAX_REFUSAL).trim().split("\n");
+  const hints = lines.filter((line) => line.startsWith("hint: ")).map((line) => line.slice("hint: ".length));
+  const message = lines.filter((line) => !line.startsWith("hint: ")).join("\n");
+  return new AppError(
+    CODES[status] ?? "internal",
+    message === "" ? `the agent answered with status ${status}` : message,
+    {
+      hint: hints.length === 0 ? undefined : hints.join("\n"),
+    },
+  );
+}

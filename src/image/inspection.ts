@@ -1,0 +1,9 @@
+/** What an image file's own header says. */
+export type Inspection =
+  | {
+      readonly format: "raw" | "qcow2";
+      /** Bytes the guest sees. */
+      readonly virtualSize: number;
+    }
+  /** It must not be run: `found` follows "expected a raw or qcow2 image, found"; `hint` says what to do. */
+  | { readonly format: "refused"; readonly found: string; readonly hint: string };

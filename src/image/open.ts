@@ -1,0 +1,201 @@
+import { closeSync, constants, fstatSync, openSync, readlinkSync, realpathSync, type Stats } from "node:fs";
+import { basename, isAbsolute, join, normalize, relative } from "node:path";
+import { AppError, errnoOf } from "../base/errors.ts";
+import { escapeControls } from "../base/text.ts";
+import { taskDirs } from "../paths.ts";
+import type { CheckedImage } from "./checked.ts";
+import { inspectHeader } from "./header.ts";
+
+export interface ImageRequest {
+  /** `config.image_path` after interpolation; a relative one counts from the task directory. */
+  readonly imagePath: string;
+  /** Absolute. */
+  readonly taskDir: string;
+  /** Absolute; holds the task directory. */
+  readonly allocDir: string;
+  /** `image_paths` of the agent's configuration; all absolute. */
+  readonly imagePaths: readonly string[];
+}
+
+/** Opens a name without touching what it stands for: a device's driver is not told (`open(2)`, the same number on x86_64 and aarch64). */
+const O_PATH = 0o10000000;
+
+/** The agent's own directory below each task directory. */
+const MACHINE_DIR = basename(taskDirs({ dataDir: "/", runDir: "/" }, "", "").machine);
+
+/**
+ * Opens a boot disk and decides about the very file that was opened: its real path, its kind, its header. A swap of the name
+ * afterwards changes nothing, and nothing is opened by name again.
+ * @returns descriptors that the caller closes.
+ * @throws AppError `image` saying what was expected and found; `invalid` for a name or a configuration that cannot be.
+ */
+export function openImage(request: ImageRequest): CheckedImage {
+  if (process.platform !== "linux") {
+    throw new AppError("unsupported", `images are opened on Linux only, found ${process.platform}`);
+  }
+  const path = locate(request);
+  const allowed = resolveAllowed(request);
+  const handle = openHandle(request, path, allowed);
+  try {
+    const stats = fstatSync(handle);
+    const realPath = realPathOf(request, handle, stats);
+    checkPlace(request, path, realPath, stats, allowed);
+    return openDescriptors(request, handle, realPath);
+  } finally {
+    closeSync(handle);
+  }
+}
+
+/** Gives back the descriptors of a checked image. */
+export function closeImage(image: CheckedImage): void {
+  closeSync(image.readWriteFd);
+  closeSync(image.readOnlyFd);
+}
+
+/** Real paths of the places where an image may lie. */
+interface Allowed {
+  readonly alloc: string;
+  readonly imagePaths: readonly string[];
+}
+
+function locate({ imagePath, taskDir }: ImageRequest): string {
+  if (imagePath === "") throw new AppError("invalid", "image_path must be set");
+  if (/[\u0000-\u001f\u007f]/.test(imagePath)) {
+    throw new AppError("invalid", `image_path ${JSON.stringify(imagePath)} holds a control character`);
+  }
+  // Not normalised: what `..` behind a link means is for the kernel to say, and for the real path to judge.
+  return isAbsolute(imagePath) ? imagePath : `${taskDir}/${imagePath}`;
+}
+
+function resolveAllowed({ allocDir, imagePaths }: ImageRequest): Allowed {
+  const real: string[] = [];
+  for (const entry of imagePaths) {
+    if (!isAbsolute(entry)) {
+      throw new AppError("invalid", `image_paths: expected an absolute path, found ${JSON.stringify(entry)}`);
+    }
+    try {
+      real.push(realpathSync(entry));
+    } catch (error) {
+      // An entry for a disk that is not mounted now allows nothing.
+      if (errnoOf(error) !== "ENOENT") throw error;
+    }
+  }
+  return { alloc: realpathSync(allocDir), imagePaths: real };
+}
+
+function openHandle(request: ImageRequest, path: string, allowed: Allowed): number {
+  try {
+    return openSync(path, O_PATH);
+  } catch (error) {
+    const code = errnoOf(error) ?? "unknown error";
+    const asWritten = normalize(path);
+    const roots = [request.allocDir, allowed.alloc, ...request.imagePaths, ...allowed.imagePaths];
+    // Whether a file exists where nobody may look is not said.
+    if (!roots.some((root) => isUnder(root, asWritten))) throw outside(request, asWritten);
+    if (code === "ENOENT" || code === "ENOTDIR") {
+      throw refuse(
+        request,
+        `no such file; looked at ${escapeControls(asWritten)}`,
+        "an image may come from an artifact block, or lie under image_paths",
+        error,
+      );
+    }
+    throw refuse(request, `cannot open ${escapeControls(asWritten)}: ${code}`, undefined, error);
+  }
+}
+
+function realPathOf(request: ImageRequest, handle: number, stats: Stats): string {
+  const path = readlinkSync(procPath(handle));
+  // Bytes that are no UTF-8 are read as this character, and two names could look the same.
+  if (path.includes("\ufffd")) throw refuse(request, "its real path is no valid UTF-8");
+  if (stats.nlink === 0 || !path.startsWith("/")) throw refuse(request, "the file was removed while it was opened");
+  return path;
+}
+
+function checkPlace(request: ImageRequest, path: string, realPath: string, stats: Stats, allowed: Allowed): void {
+  const inAlloc = isUnder(allowed.alloc, realPath);
+  const inImagePaths = allowed.imagePaths.some((root) => isUnder(root, realPath));
+  if (!inAlloc && !inImagePaths) {
+    if (!isUnder(request.allocDir, normalize(path))) throw outside(request, realPath);
+    throw refuse(request, `a symbolic link to the outside (${escapeControls(realPath)})`, OUTSIDE_HINT);
+  }
+  if (!stats.isFile()) throw refuse(request, `expected a regular file, found a ${kindOf(stats)}`, kindHint(stats));
+  if (!inAlloc) return;
+  if (relative(allowed.alloc, realPath).split("/")[1] === MACHINE_DIR) {
+    throw refuse(request, `${MACHINE_DIR} belongs to the agent`);
+  }
+  if (stats.nlink > 1 && !inImagePaths) {
+    const found = `a file with ${stats.nlink} names (hard links), which may be a file of the host's`;
+    throw refuse(request, found, "copy the image into the task directory instead of linking it");
+  }
+}
+
+const OUTSIDE_HINT =
+  "let an artifact put the image into local/, or add its directory to image_paths in the agent's configuration";
+
+function outside(request: ImageRequest, path: string): AppError {
+  const list = request.imagePaths.length === 0 ? "is empty" : `has ${request.imagePaths.map(quote).join(", ")}`;
+  const message = `${escapeControls(path)} is neither in the allocation directory nor under image_paths, which ${list}`;
+  return refuse(request, message, OUTSIDE_HINT);
+}
+
+function openDescriptors(request: ImageRequest, handle: number, realPath: string): CheckedImage {
+  const readWriteFd = reopen(request, handle, constants.O_RDWR);
+  let readOnlyFd: number | undefined;
+  try {
+    readOnlyFd = reopen(request, handle, constants.O_RDONLY);
+    const inspection = inspectHeader(readOnlyFd);
+    if (inspection.format === "refused") {
+      throw refuse(request, `expected a raw or qcow2 image, found ${inspection.found}`, inspection.hint);
+    }
+    const { dev, ino } = fstatSync(readOnlyFd);
+    const { format, virtualSize } = inspection;
+    return { name: request.imagePath, realPath, format, virtualSize, identity: { dev, ino }, readWriteFd, readOnlyFd };
+  } catch (error) {
+    closeSync(readWriteFd);
+    if (readOnlyFd !== undefined) closeSync(readOnlyFd);
+    throw error;
+  }
+}
+
+/** Opens the same inode again: the kernel resolves the magic link to the file itself, whatever its name means by now. */
+function reopen(request: ImageRequest, handle: number, flags: number): number {
+  try {
+    return openSync(procPath(handle), flags);
+  } catch (error) {
+    const wanted = flags === constants.O_RDWR ? "writable" : "readable";
+    const hint = `the agent must be able to read and write it; a read-only file needs a copy of its own`;
+    throw refuse(request, `the file is not ${wanted} for the agent: ${errnoOf(error) ?? "unknown error"}`, hint, error);
+  }
+}
+
+function procPath(fd: number): string {
+  return `/proc/self/fd/${fd}`;
+}
+
+/** Component by component: `/tmpfile` is not under `/tmp`. */
+function isUnder(root: string, path: string): boolean {
+  return path === root || path.startsWith(join(root, "/"));
+}
+
+function kindOf(stats: Stats): string {
+  if (stats.isDirectory()) return "directory";
+  if (stats.isBlockDevice()) return "block device";
+  if (stats.isCharacterDevice()) return "character device";
+  if (stats.isFIFO()) return "FIFO";
+  return "socket";
+}
+
+function kindHint(stats: Stats): string {
+  if (stats.isDirectory()) return "name the image file in it";
+  if (stats.isBlockDevice()) return "devices are not supported as images; copy the device into a file";
+  return "name an image file";
+}
+
+function quote(text: string): string {
+  return JSON.stringify(escapeControls(text));
+}
+
+function refuse(request: ImageRequest, message: string, hint?: string, cause?: unknown): AppError {
+  return new AppError("image", `image_path ${quote(request.imagePath)}: ${message}`, { hint, cause });
+}

@@ -1,0 +1,20 @@
+import { mkdirSync, readdirSync } from "node:fs";
+import { download } from "../../../src/artifact/download.ts";
+import { planArtifact } from "../../../src/artifact/plan.ts";
+import { AppError } from "../../../src/base/errors.ts";
+import { taskDirs } from "../../../src/paths.ts";
+
+/** Fetches `argv[2]` below `argv[3]`, a file system that is too small for it, and prints what came of it. */
+const [, , source = "", dataDir = ""] = process.argv;
+const dirs = taskDirs({ dataDir, runDir: dataDir }, "id", "vm");
+mkdirSync(dirs.local, { recursive: true });
+const plan = planArtifact(
+  { source, destination: "local/", mode: "any", options: {}, headers: {}, insecure: false },
+  dirs,
+);
+try {
+  await download(plan, { signal: new AbortController().signal, onProgress: () => undefined, stallMillis: 10_000 });
+} catch (error) {
+  if (!(error instanceof AppError)) throw error;
+  console.log(JSON.stringify({ message: error.message, hint: error.hint, left: readdirSync(dirs.local) }));
+}

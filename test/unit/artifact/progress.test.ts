@@ -1,0 +1,42 @@
+import { expect, test } from "bun:test";
+import { createMeter, type Progress } from "../../../src/artifact/progress.ts";
+
+test("reports at most four times a second and once at the end", () => {
+  let now = 0;
+  const seen: Progress[] = [];
+  const meter = createMeter(
+    null,
+    (progress) => seen.push(progress),
+    () => now,
+  );
+  for (; now < 1000; now += 10) meter.add(100);
+  expect(seen.map(({ bytes }) => bytes)).toEqual([2600, 5100, 7600]);
+  meter.finish();
+  expect(seen.at(-1)).toMatchObject({ bytes: 10_000, total: null });
+});
+
+test("the rate follows the speed, smoothed", () => {
+  let now = 0;
+  const seen: Progress[] = [];
+  const meter = createMeter(
+    5000,
+    (progress) => seen.push(progress),
+    () => now,
+  );
+  now = 1000;
+  meter.add(1000);
+  expect(seen.at(-1)).toEqual({ bytes: 1000, total: 5000, rate: 1000 });
+  now = 2000;
+  meter.add(2000);
+  expect(seen.at(-1)).toEqual({ bytes: 3000, total: 5000, rate: 1300 });
+});
+
+test("finishing at once divides by no time", () => {
+  const seen: Progress[] = [];
+  createMeter(
+    0,
+    (progress) => seen.push(progress),
+    () => 5,
+  ).finish();
+  expect(seen).toEqual([{ bytes: 0, total: 0, rate: 0 }]);
+});

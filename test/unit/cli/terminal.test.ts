@@ -1,0 +1,57 @@
+import { expect, test } from "bun:test";
+import { wantsColor } from "../../../src/cli/terminal.ts";
+import { memoryTerminal, runInProcess } from "../../helpers/cli.ts";
+
+test("what a line holds is shown and cannot command the terminal", async () => {
+  const { terminal, stdout } = memoryTerminal();
+  terminal.out.line("a\u001b[2J\nb", { text: "\u0007", style: "red" });
+  await terminal.drain();
+  expect(stdout()).toBe("a\\x1b[2J\\x0ab\\x07\n");
+});
+
+test("colours are for terminals that want them", async () => {
+  const painted = async (options: { columns?: number; color?: boolean }) => {
+    const { terminal, stdout } = memoryTerminal(options);
+    terminal.out.line({ text: "x", style: "red" });
+    await terminal.drain();
+    return stdout();
+  };
+  expect(await painted({ columns: 80, color: true })).toBe("\u001b[31mx\u001b[39m\n");
+  expect(await painted({ columns: 80, color: false })).toBe("x\n");
+  expect(await painted({ color: true })).toBe("x\n");
+  expect(wantsColor({})).toBe(true);
+  expect(wantsColor({ NO_COLOR: "1" })).toBe(false);
+  expect(wantsColor({ TERM: "dumb" })).toBe(false);
+});
+
+test("a line that is shown is replaced by the next output, and is nothing where there is no terminal", async () => {
+  const tty = memoryTerminal({ columns: 40 });
+  tty.terminal.show("10%");
+  tty.terminal.show("20%");
+  tty.terminal.out.line("done");
+  await tty.terminal.drain();
+  expect(tty.stderr()).toBe("\r\u001b[2K10%\r\u001b[2K20%\r\u001b[2K");
+  const file = memoryTerminal();
+  file.terminal.show("10%");
+  await file.terminal.drain();
+  expect(file.stderr()).toBe("");
+});
+
+test("a reader that goes away ends what listens, and is no failure", async () => {
+  const { terminal } = memoryTerminal({ stdoutError: "EPIPE" });
+  const { signal, release } = terminal.listenForInterrupt();
+  terminal.out.line("x");
+  await terminal.drain();
+  release();
+  expect(signal.aborted).toBe(true);
+  expect(signal.reason).toMatchObject({ exitCode: 0 });
+  expect(await runInProcess(["version"], { stdoutError: "EPIPE" })).toEqual({ code: 0, stdout: "", stderr: "" });
+});
+
+test("a full disk is a failure", async () => {
+  expect(await runInProcess(["version"], { stdoutError: "ENOSPC" })).toEqual({
+    code: 1,
+    stdout: "",
+    stderr: "Error: cannot write the output: ENOSPC\n",
+  });
+});

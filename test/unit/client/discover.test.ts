@@ -1,0 +1,60 @@
+import { expect, test } from "bun:test";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { dirname } from "node:path";
+import { discoverAgent, explainSilence } from "../../../src/client/discover.ts";
+import { type TempDir, tempDir } from "../../helpers/temp.ts";
+
+/** A server on a unix socket that accepts and says nothing. */
+async function listenAt(path: string): Promise<AsyncDisposable> {
+  mkdirSync(dirname(path), { recursive: true });
+  const server = createServer((socket) => socket.destroy());
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  return { [Symbol.asyncDispose]: () => new Promise((resolve) => server.close(() => resolve())) };
+}
+
+const asUser = (dir: TempDir, env: Record<string, string> = {}, flag?: string) =>
+  discoverAgent({ flag, uid: 1000, env: { XDG_RUNTIME_DIR: dir.path, ...env } });
+
+test("-address comes before PADDOCK_ADDR, that before NOMAD_ADDR, and those before the sockets", async () => {
+  await using dir = tempDir();
+  await using _ = await listenAt(dir.file("paddock", "api.sock"));
+  const env = { PADDOCK_ADDR: "http://paddock:1", NOMAD_ADDR: "http://nomad:1" };
+  expect(await asUser(dir, env, "http://flag:1")).toEqual({ kind: "http", origin: "http://flag:1" });
+  expect(await asUser(dir, env)).toEqual({ kind: "http", origin: "http://paddock:1" });
+  expect(await asUser(dir, { ...env, PADDOCK_ADDR: "" })).toEqual({ kind: "http", origin: "http://nomad:1" });
+  expect(await asUser(dir)).toEqual({ kind: "unix", path: dir.file("paddock", "api.sock") });
+});
+
+test("an address that is none is called by where it was given", async () => {
+  await using dir = tempDir();
+  expect(asUser(dir, { NOMAD_ADDR: "nonsense" })).rejects.toThrow("NOMAD_ADDR: expected the address of an agent");
+});
+
+test("without an agent the message names each socket that was tried, and how to start one", async () => {
+  await using dir = tempDir();
+  mkdirSync(dir.file("paddock"));
+  const message = (why: string) => `no agent answers; tried:\n  ${dir.file("paddock", "api.sock")}: ${why}\n`;
+  const refused = (why: string) =>
+    expect.objectContaining({
+      code: "unavailable",
+      message: expect.stringContaining(message(why)),
+      hint: expect.stringContaining("paddock agent"),
+    });
+  expect(asUser(dir)).rejects.toThrow(refused("no such socket"));
+  writeFileSync(dir.file("paddock", "api.sock"), "");
+  expect(asUser(dir)).rejects.toThrow(refused("nobody listens there; the socket is a dead agent's"));
+});
+
+test("an address that was named and is silent says why", async () => {
+  await using dir = tempDir();
+  const path = dir.file("api.sock");
+  expect(await explainSilence({ kind: "unix", path }, new Error("x"))).toMatchObject({
+    message: `no agent answers at unix://${path}: no such socket`,
+  });
+  await using _ = await listenAt(path);
+  expect(await explainSilence({ kind: "unix", path }, new Error("x"))).toMatchObject({
+    message: `no agent answers at unix://${path}: it hung up in the middle of a reply`,
+    hint: "look at the agent's log",
+  });
+});
