@@ -37,7 +37,7 @@ export function createPrepare(context: PrepareContext): Prepare {
     const subject = readSubject(context, request);
     await stage(context, request, "Setup Failure", () => makeTaskDirectories(request.place.dirs));
     const config = await stage(context, request, "Failed Validation", () => interpolateTaskConfig(context, subject));
-    if (subject.task.artifacts.length > 0) {
+    if (subject.task.artifacts.length > 0 && !request.fetched) {
       await stage(context, request, "Failed Artifact Download", () => fetchArtifacts(context, request, subject));
     }
     return await stage(context, request, "Driver Failure", async () => {

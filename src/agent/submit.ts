@@ -173,7 +173,16 @@ export function newAllocation(
     tasks: Object.fromEntries(
       group.tasks.map((task) => [
         task.name,
-        { machine: { kind: "pending" }, events: [received], restarts: 0, lastRestart: 0, startedAt: 0, finishedAt: 0 },
+        {
+          machine: { kind: "pending" },
+          events: [received],
+          restarts: 0,
+          window: null,
+          fetched: false,
+          lastRestart: 0,
+          startedAt: 0,
+          finishedAt: 0,
+        },
       ]),
     ),
     createTime: now,

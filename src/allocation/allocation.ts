@@ -1,4 +1,5 @@
 import type { MachineState } from "./machine.ts";
+import type { RestartWindow } from "./restart.ts";
 import type { TaskEvent } from "./task-event.ts";
 
 /** A host port given to an allocation for its life. */
@@ -42,6 +43,10 @@ export interface TaskRecord {
   /** The last ten, oldest first; the whole history is in the store. */
   readonly events: readonly TaskEvent[];
   readonly restarts: number;
+  /** The restarts that its policy counts; null before the first. */
+  readonly window: RestartWindow | null;
+  /** True once its artifacts are there: a disk that a guest wrote to is never fetched over. */
+  readonly fetched: boolean;
   /** Milliseconds since 1970; 0 before. */
   readonly lastRestart: number;
   readonly startedAt: number;
@@ -70,6 +75,7 @@ export function taskState(machine: MachineState): TaskState {
     case "pending":
     case "preparing":
     case "starting":
+    case "backoff":
       return "pending";
     case "running":
       return hasAnswered(machine) ? "running" : "pending";
@@ -87,7 +93,7 @@ function hasAnswered(machine: Extract<MachineState, { kind: "running" }>): boole
 
 /** Whether a task's end counts as a failure in Nomad's sense. */
 export function taskFailed(machine: MachineState): boolean {
-  return machine.kind === "ended" && machine.ending.failed;
+  return machine.kind === "ended" && machine.failed;
 }
 
 /** The status of an allocation as Nomad derives it from its tasks. */

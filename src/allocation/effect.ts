@@ -1,6 +1,8 @@
+import { formatDuration, MILLISECOND } from "../base/units.ts";
 import type { Ending } from "./ending.ts";
 import type { Rung } from "./ladder.ts";
 import type { MachineState } from "./machine.ts";
+import type { RestartDecision } from "./restart.ts";
 import type { TaskEvent, TaskEventType } from "./task-event.ts";
 
 /** What the supervisor is to do; a value, so that what is decided can be tested without a process. */
@@ -26,26 +28,54 @@ export interface Step {
   readonly effects: readonly MachineEffect[];
 }
 
-/** Ends a machine with what is reported of it. @param neverAnswered QEMU was gone before its monitor said a word. */
-export function end(
-  generation: number,
-  ending: Ending,
-  at: number,
-  more: readonly MachineEffect[] = [],
-  neverAnswered = false,
-): Step {
-  const effects: MachineEffect[] = [{ kind: "clean_up" }];
-  if (ending.reason !== "not-started") {
-    const type = neverAnswered && ending.reason === "qemu-error" ? "Driver Failure" : "Terminated";
-    effects.push(
-      report(type, at, ending.message, {
-        exit_code: ending.exitCode === null ? "unknown" : String(ending.exitCode),
-        signal: String(ending.signal),
-        reason: ending.reason,
-      }),
-    );
+/** One end of a machine. */
+export interface Finish {
+  readonly generation: number;
+  readonly ending: Ending;
+  /** When it was noticed, in milliseconds since 1970. */
+  readonly at: number;
+  /** QEMU was gone before its monitor said a word. */
+  readonly neverAnswered?: boolean;
+}
+
+/** Ends a machine that was told to stop: whatever its end was, the task has not failed. */
+export function endStopped(finish: Finish, more: readonly MachineEffect[] = []): Step {
+  const { generation, ending } = finish;
+  return {
+    state: { kind: "ended", generation, ending, failed: false },
+    effects: [{ kind: "clean_up" }, ...terminated(finish), ...more],
+  };
+}
+
+/** Ends a machine that ended by itself, for good or until it starts again. */
+export function endByItself(finish: Finish, next: RestartDecision): Step {
+  const { generation, ending, at } = finish;
+  const effects: MachineEffect[] = [{ kind: "clean_up" }, ...terminated(finish)];
+  if (next.kind === "stay") {
+    const last = next.failed ? [report("Not Restarting", at, next.reason, { restart_reason: next.reason }, true)] : [];
+    return { state: { kind: "ended", generation, ending, failed: next.failed }, effects: [...effects, ...last] };
   }
-  return { state: { kind: "ended", generation, ending }, effects: [...effects, ...more] };
+  const until = at + next.delay;
+  const message = `Task restarting in ${formatDuration(Math.round(next.delay) * MILLISECOND)}: ${next.reason}`;
+  return {
+    state: { kind: "backoff", generation, ending, until },
+    effects: [
+      ...effects,
+      report("Restarting", at, message, { restart_reason: next.reason }),
+      { kind: "wake", at: until },
+    ],
+  };
+}
+
+function terminated({ ending, at, neverAnswered }: Finish): MachineEffect[] {
+  if (ending.reason === "not-started") return [];
+  const type = neverAnswered && ending.reason === "qemu-error" ? "Driver Failure" : "Terminated";
+  const details = {
+    exit_code: ending.exitCode === null ? "unknown" : String(ending.exitCode),
+    signal: String(ending.signal),
+    reason: ending.reason,
+  };
+  return [report(type, at, ending.message, details)];
 }
 
 /** Adds an event to the task's history. @param time in milliseconds since 1970. */
@@ -54,6 +84,7 @@ export function report(
   time: number,
   message: string,
   details: Readonly<Record<string, string>> = {},
+  failsTask = false,
 ): Extract<MachineEffect, { kind: "report" }> {
-  return { kind: "report", event: { type, time, message, details, failsTask: false } };
+  return { kind: "report", event: { type, time, message, details, failsTask } };
 }

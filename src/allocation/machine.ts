@@ -1,5 +1,6 @@
 import type { Ending } from "./ending.ts";
 import type { LadderTry, Rung, StopOrder } from "./ladder.ts";
+import type { RestartDecision } from "./restart.ts";
 
 /** What tells one process of this host from every other, also after its pid was given away again. */
 export interface ProcessIdentity {
@@ -40,7 +41,10 @@ export type MachineState =
   | { readonly kind: "starting"; readonly generation: number; readonly since: number; readonly stop: StopOrder | null }
   | ({ readonly kind: "running" } & Live)
   | ({ readonly kind: "stopping"; readonly order: StopOrder; readonly tries: readonly LadderTry[] } & Live)
-  | { readonly kind: "ended"; readonly generation: number; readonly ending: Ending };
+  /** Ended, and to start again at `until`, in milliseconds since 1970. */
+  | { readonly kind: "backoff"; readonly generation: number; readonly ending: Ending; readonly until: number }
+  /** `failed` in Nomad's sense: what the restart policy made of the last end. */
+  | { readonly kind: "ended"; readonly generation: number; readonly ending: Ending; readonly failed: boolean };
 
 export type MachineStateKind = MachineState["kind"];
 export const MACHINE_STATES = [
@@ -49,6 +53,7 @@ export const MACHINE_STATES = [
   "starting",
   "running",
   "stopping",
+  "backoff",
   "ended",
 ] as const satisfies readonly MachineStateKind[];
 
@@ -56,9 +61,9 @@ export const MACHINE_STATES = [
 export type MachineEvent =
   | { readonly kind: "begin"; readonly at: number }
   | { readonly kind: "prepared"; readonly at: number }
-  | { readonly kind: "prepare_failed"; readonly at: number; readonly ending: Ending }
+  | { readonly kind: "prepare_failed"; readonly at: number; readonly ending: Ending; readonly next: RestartDecision }
   | { readonly kind: "spawned"; readonly at: number; readonly identity: ProcessIdentity }
-  | { readonly kind: "start_failed"; readonly at: number; readonly ending: Ending }
+  | { readonly kind: "start_failed"; readonly at: number; readonly ending: Ending; readonly next: RestartDecision }
   | { readonly kind: "adopted"; readonly at: number; readonly identity: ProcessIdentity }
   | { readonly kind: "guest_status"; readonly at: number; readonly status: GuestStatus }
   | { readonly kind: "shutdown_seen"; readonly at: number; readonly reason: string }
@@ -68,7 +73,7 @@ export type MachineEvent =
   /** What came of a rung that was tried. */
   | { readonly kind: "rung_answered"; readonly at: number; readonly rung: Rung; readonly answer: string }
   /** The process is gone and its evidence was read. */
-  | { readonly kind: "gone"; readonly at: number; readonly ending: Ending };
+  | { readonly kind: "gone"; readonly at: number; readonly ending: Ending; readonly next: RestartDecision };
 
 export type MachineEventKind = MachineEvent["kind"];
 export const MACHINE_EVENTS = [

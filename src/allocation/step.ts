@@ -1,9 +1,9 @@
 import { formatDuration, MILLISECOND } from "../base/units.ts";
-import { end, type MachineEffect, report, type Step } from "./effect.ts";
-import type { Ending } from "./ending.ts";
+import { endByItself, endStopped, type Finish, type MachineEffect, report, type Step } from "./effect.ts";
 import { type LadderTry, LINGER, nextStep, type Rung, rungText, type StopOrder } from "./ladder.ts";
 import type { GuestStatus, Live, MachineEvent, MachineEventKind, MachineState, MachineStateKind } from "./machine.ts";
 import { neverStarted, stoppedEnding } from "./receipt.ts";
+import type { RestartDecision } from "./restart.ts";
 
 type StateOf<K extends MachineStateKind> = Extract<MachineState, { kind: K }>;
 type EventOf<K extends MachineEventKind> = Extract<MachineEvent, { kind: K }>;
@@ -28,7 +28,7 @@ const table: Table = {
       state: { kind: "preparing", generation: 1, cancelled: null },
       effects: [{ kind: "prepare", generation: 1 }],
     }),
-    stop_requested: (_, { at, order }) => end(1, neverStarted(at, order), at),
+    stop_requested: (_, { at, order }) => cancel(1, order, at),
     tick: notYet,
     prepared: "bug",
     prepare_failed: "bug",
@@ -45,16 +45,18 @@ const table: Table = {
     begin: (state, { at }) =>
       state.cancelled === null
         ? { state, effects: [{ kind: "prepare", generation: state.generation }] }
-        : end(state.generation, neverStarted(at, state.cancelled), at),
+        : cancel(state.generation, state.cancelled, at),
     prepared: (state, { at }) =>
       state.cancelled === null
         ? {
             state: { kind: "starting", generation: state.generation, since: at, stop: null },
             effects: [{ kind: "launch", generation: state.generation }],
           }
-        : end(state.generation, neverStarted(at, state.cancelled), at),
-    prepare_failed: (state, { at, ending }) =>
-      end(state.generation, state.cancelled === null ? ending : neverStarted(at, state.cancelled), at),
+        : cancel(state.generation, state.cancelled, at),
+    prepare_failed: (state, { at, ending, next }) =>
+      state.cancelled === null
+        ? endByItself({ generation: state.generation, ending, at }, next)
+        : cancel(state.generation, state.cancelled, at),
     stop_requested: (state, { order }) =>
       state.cancelled === null
         ? { state: { ...state, cancelled: order }, effects: [{ kind: "cancel_prepare" }] }
@@ -76,11 +78,12 @@ const table: Table = {
             state: { kind: "preparing", generation: state.generation + 1, cancelled: null },
             effects: [{ kind: "prepare", generation: state.generation + 1 }],
           }
-        : end(state.generation, neverStarted(at, state.stop), at),
+        : cancel(state.generation, state.stop, at),
     spawned: (state, { at, identity }) => goLive(state, { identity, at, adopted: false }),
     adopted: (state, { at, identity }) => goLive(state, { identity, at, adopted: true }),
-    start_failed: (state, { at, ending }) => end(state.generation, ending, at),
-    gone: (state, { at, ending }) => end(state.generation, ending, at),
+    start_failed: (state, { at, ending, next }) =>
+      endStarting(state, { generation: state.generation, ending, at }, next),
+    gone: (state, { at, ending, next }) => endStarting(state, { generation: state.generation, ending, at }, next),
     stop_requested: (state, { order }) => ({ state: { ...state, stop: state.stop ?? order }, effects: [] }),
     tick: { ignore: "the ladder begins when the process is known" },
     prepared: "bug",
@@ -92,7 +95,7 @@ const table: Table = {
   running: {
     guest_status: (state, { at, status }) => ({
       state: { ...state, guest: status },
-      effects: state.guest === "unknown" && !state.adopted ? [started(state, at)] : [],
+      effects: neverAnswered(state) ? [started(state, at)] : [],
     }),
     shutdown_seen: (state, { at, reason }) => ({
       state: { ...state, shutdown: state.shutdown ?? { reason, at } },
@@ -101,7 +104,8 @@ const table: Table = {
     stop_requested: (state, { at, order }) => beginStop(state, order, at),
     tick: (state, { at }) => (state.shutdown === null ? { state, effects: [] } : beginStop(state, lingering(at), at)),
     adopted: (state, { identity }) => ({ state: { ...state, identity, adopted: true }, effects: [{ kind: "watch" }] }),
-    gone: (state, { at, ending }) => end(state.generation, ending, at, [], state.guest === "unknown" && !state.adopted),
+    gone: (state, { at, ending, next }) =>
+      endByItself({ generation: state.generation, ending, at, neverAnswered: neverAnswered(state) }, next),
     rung_answered: "bug",
     begin: "bug",
     prepared: "bug",
@@ -120,17 +124,37 @@ const table: Table = {
       state: { ...state, shutdown: state.shutdown ?? { reason, at } },
       effects: [{ kind: "wake", at }],
     }),
-    stop_requested: { ignore: "it is being stopped already and keeps its first deadline" },
+    stop_requested: (state, { order }) =>
+      // What is only being tidied up after its guest shut down is now meant to stay down.
+      state.order.cause === "guest shut down" ? { state: { ...state, order }, effects: [] } : { state, effects: [] },
     adopted: (state, { at, identity }) => ({
       state: { ...state, identity, adopted: true },
       effects: [{ kind: "watch" }, { kind: "wake", at }],
     }),
-    gone: (state, { at, ending }) => endStopped(state, ending, at),
+    gone: (state, { at, ending, next }) => endStopping(state, { generation: state.generation, ending, at }, next),
     begin: "bug",
     prepared: "bug",
     prepare_failed: "bug",
     spawned: "bug",
     start_failed: "bug",
+  },
+  backoff: {
+    tick: (state, { at }) => startAgain(state, at),
+    // After an agent's restart.
+    begin: (state, { at }) => startAgain(state, at),
+    stop_requested: ({ generation, ending }, { at, order }) => ({
+      state: { kind: "ended", generation, ending, failed: false },
+      effects: [{ kind: "clean_up" }, report("Killed", at, `Task will not start again (${order.cause})`)],
+    }),
+    guest_status: over,
+    shutdown_seen: over,
+    rung_answered: over,
+    gone: over,
+    prepared: "bug",
+    prepare_failed: "bug",
+    spawned: "bug",
+    start_failed: "bug",
+    adopted: "bug",
   },
   ended: {
     tick: over,
@@ -178,6 +202,25 @@ function goLive(state: StateOf<"starting">, found: { identity: Live["identity"];
   if (state.stop === null) return { state: { kind: "running", ...live }, effects };
   const stopping = beginStop({ kind: "running", ...live }, state.stop, found.at);
   return { state: stopping.state, effects: [...effects, ...stopping.effects] };
+}
+
+function neverAnswered(live: Live): boolean {
+  return live.guest === "unknown" && !live.adopted;
+}
+
+function startAgain(state: StateOf<"backoff">, at: number): Step {
+  if (at < state.until) return { state, effects: [{ kind: "wake", at: state.until }] };
+  const generation = state.generation + 1;
+  return { state: { kind: "preparing", generation, cancelled: null }, effects: [{ kind: "prepare", generation }] };
+}
+
+function cancel(generation: number, order: StopOrder, at: number): Step {
+  return endStopped({ generation, ending: neverStarted(at, order), at });
+}
+
+function endStarting({ stop }: StateOf<"starting">, finish: Finish, next: RestartDecision): Step {
+  if (stop === null) return endByItself(finish, next);
+  return endStopped({ ...finish, ending: stoppedEnding({ order: stop, tries: [] }, finish.ending, finish.at) });
 }
 
 /** Said when QEMU first answered: before that it may still refuse its command line. */
@@ -238,10 +281,12 @@ function withAnswer(tries: readonly LadderTry[], rung: Rung, answer: string): re
   return tries.map((entry, at) => (at === index ? { ...entry, answer } : entry));
 }
 
-function endStopped(state: StateOf<"stopping">, found: Ending, at: number): Step {
-  const ending = stoppedEnding(state, found, at);
+function endStopping(state: StateOf<"stopping">, finish: Finish, next: RestartDecision): Step {
+  const { generation, at } = finish;
+  const ending = stoppedEnding(state, finish.ending, at);
+  if (state.order.cause === "guest shut down") return endByItself({ generation, at, ending: finish.ending }, next);
   const { rung, took } = ending.stop;
   const by = rung === null ? "ended by itself" : `ended by ${rungText(rung)}`;
   const message = `Task successfully killed: ${by} after ${formatDuration(Math.round(took) * MILLISECOND)}`;
-  return end(state.generation, ending, at, [report("Killed", at, message)]);
+  return endStopped({ generation, at, ending }, [report("Killed", at, message)]);
 }

@@ -12,6 +12,7 @@ export type TaskEventType =
   | "Terminated"
   | "Killing"
   | "Killed"
+  | "Restarting"
   | "Not Restarting";
 
 /** One thing that happened to a task. */

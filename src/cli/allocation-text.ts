@@ -2,7 +2,7 @@ import { AppError } from "../base/errors.ts";
 import { shortId } from "../base/ids.ts";
 import type { Client } from "../client/client.ts";
 import { ask } from "../client/client.ts";
-import type { Allocation, Forward, TaskState } from "../client/replies.ts";
+import type { Allocation, Explanation, Forward, TaskState } from "../client/replies.ts";
 import { eventText } from "./events.ts";
 import { describeForwards, listPorts } from "./ports.ts";
 import { machineStatus } from "./ps.ts";
@@ -78,11 +78,20 @@ async function printPorts(client: Client, { allocation, name, task }: TaskView, 
 
 /** What is forwarded into a machine; nothing while it was not started. */
 export async function readForwards(client: Client, allocation: Allocation, task: string): Promise<readonly Forward[]> {
+  return (await readExplanation(client, allocation, task))?.Forwards ?? [];
+}
+
+/** How a machine was started; undefined while it was not. */
+export async function readExplanation(
+  client: Client,
+  allocation: Pick<Allocation, "ID">,
+  task: string,
+): Promise<Explanation | undefined> {
   try {
-    return (await client.read(ask.explain(allocation.ID, task))).Forwards;
+    return await client.read(ask.explain(allocation.ID, task));
   } catch (error) {
     // A real Nomad does not know the question, a machine that was never started has no answer.
-    if (error instanceof AppError && (error.code === "not_found" || error.code === "unsupported")) return [];
+    if (error instanceof AppError && (error.code === "not_found" || error.code === "unsupported")) return undefined;
     throw error;
   }
 }

@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer";
 import type { Client } from "../client/client.ts";
 import { ask } from "../client/client.ts";
+import { readExplanation } from "./allocation-text.ts";
 import { ADDRESS_FLAG, type Command, connectAgent, type Flag, type Invocation } from "./command.ts";
 import { createConsoleText } from "./console-text.ts";
 import { EXIT } from "./exit.ts";
@@ -57,6 +58,7 @@ async function runLogs(
   try {
     const { terminal } = context;
     const raw = !terminal.out.isTerminal;
+    if (!flags.has("stderr")) await sayWhoseSerial(client, target, terminal);
     await printLog(client, target, { terminal, raw, signal: interrupt.signal, ...readWish(flags) });
     interrupt.signal.throwIfAborted();
     if (flags.has("f")) await sayEnd(client, target, context.terminal);
@@ -154,6 +156,14 @@ function startOfLastLines(data: Uint8Array, count: number): number | undefined {
     if (at >= 0 && --left === 0) return at + 1;
   }
   return undefined;
+}
+
+/** A serial port that `args` bring writes where they say, not into the log. */
+async function sayWhoseSerial(client: Client, { allocation, task }: TaskOf, terminal: Terminal): Promise<void> {
+  const own = (await readExplanation(client, allocation, task))?.OwnSerial;
+  if (!own) return;
+  const what = `args bring a serial port of their own (${own}): this log has only what QEMU itself prints`;
+  terminal.err.line({ text: "==> ", style: "bold" }, what);
 }
 
 /** A log that ended tells nothing of why. */

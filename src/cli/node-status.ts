@@ -63,8 +63,11 @@ function printNode(node: NodeInfo, out: Output): void {
   for (const [name, driver] of Object.entries(node.Drivers)) {
     const state = driver.Healthy ? "healthy" : driver.Detected ? "unhealthy" : "not found";
     // Nomad's drivers describe their health with the word itself.
-    const why = driver.HealthDescription.toLowerCase() === state ? "" : `: ${driver.HealthDescription}`;
-    facts.push([`Driver ${name}`, { text: `${state}${why}`, style: driver.Healthy ? "green" : "red" }]);
+    const said = driver.HealthDescription;
+    const text = said.toLowerCase().startsWith(state)
+      ? said.toLowerCase().slice(0, state.length) + said.slice(state.length)
+      : `${state}: ${said}`;
+    facts.push([`Driver ${name}`, { text, style: driver.Healthy ? "green" : "red" }]);
   }
   for (const line of alignFacts(facts, out.columns)) out.line(...line);
   printMap("Attributes", node.Attributes, out);

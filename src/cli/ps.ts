@@ -73,9 +73,10 @@ function describeMachine(allocation: Allocation, name: string, task: TaskState, 
 
 /** The one word that says most: how far a start or a stop has come, or how it ended. */
 export function machineStatus({ State, Failed, Paddock: machine }: TaskState): string {
-  const ending = machine?.Ending;
-  if (ending) return ending.Reason === "lost" ? "lost" : ending.Failed ? "failed" : "complete";
-  if (State === "dead") return Failed ? "failed" : "complete";
+  if (State === "dead") {
+    if (machine?.Ending?.Reason === "lost") return "lost";
+    return Failed ? "failed" : "complete";
+  }
   if (machine === null || machine.Machine === "" || machine.Machine === "running") return State;
   return machine.Machine;
 }

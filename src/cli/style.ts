@@ -29,6 +29,7 @@ const STATUS_STYLES: Readonly<Record<string, Style>> = {
   preparing: "yellow",
   starting: "yellow",
   stopping: "yellow",
+  backoff: "yellow",
   paused: "yellow",
   "io-error": "red",
   unkillable: "red",

@@ -51,9 +51,17 @@ const CLEAR_LINE = "\r\u001b[2K";
 export function createTerminal(streams: TerminalStreams, color: boolean): Terminal {
   const closed = new AbortController();
   let shown = false;
+  /** The last text on `out` has no line end yet. */
+  let open = false;
   const clear = (): void => {
     if (shown) err.write(CLEAR_LINE);
     shown = false;
+  };
+  const sameScreen = streams.stdout.isTTY === true && streams.stderr.isTTY === true;
+  const begin = (isOut: boolean): void => {
+    clear();
+    if (open && (isOut || sameScreen)) out.write("\n");
+    if (isOut || sameScreen) open = false;
   };
   let failure: string | undefined;
   const err = createWriter(streams.stderr, () => undefined);
@@ -62,8 +70,27 @@ export function createTerminal(streams: TerminalStreams, color: boolean): Termin
     closed.abort(new Interrupted(null));
   });
   return {
-    out: createOutput(streams.stdout, out.write, color, clear),
-    err: createOutput(streams.stderr, err.write, color, clear),
+    out: createOutput(streams.stdout, color, {
+      line: (text) => {
+        begin(true);
+        out.write(text);
+      },
+      text: (text) => {
+        clear();
+        out.write(text);
+        open = typeof text === "string" && !text.endsWith("\n");
+      },
+    }),
+    err: createOutput(streams.stderr, color, {
+      line: (text) => {
+        begin(false);
+        err.write(text);
+      },
+      text: (text) => {
+        begin(false);
+        err.write(text);
+      },
+    }),
     show: (...pieces) => {
       if (!streams.stderr.isTTY) return;
       err.write(`${CLEAR_LINE}${paint(pieces, color)}`);
@@ -79,31 +106,25 @@ export function createTerminal(streams: TerminalStreams, color: boolean): Termin
   };
 }
 
-function createOutput(
-  stream: NodeJS.WriteStream,
-  write: (data: string | Uint8Array) => void,
-  color: boolean,
-  clear: () => void,
-): Output {
+interface Ways {
+  /** Takes a line with its end, which begins a line. */
+  readonly line: (text: string) => void;
+  /** Takes what goes on where the last text ended. */
+  readonly text: (text: string | Uint8Array) => void;
+}
+
+function createOutput(stream: NodeJS.WriteStream, color: boolean, ways: Ways): Output {
   const isTerminal = stream.isTTY === true;
   return {
     isTerminal,
     get columns() {
       return isTerminal ? (stream as WriteStream).columns || 80 : Number.POSITIVE_INFINITY;
     },
-    line: (...pieces) => {
-      clear();
-      write(`${paint(pieces, color && isTerminal)}\n`);
-    },
+    line: (...pieces) => ways.line(`${paint(pieces, color && isTerminal)}\n`),
     text: (text) => {
-      if (text === "") return;
-      clear();
-      write(escapeControls(text, true));
+      if (text !== "") ways.text(escapeControls(text, true));
     },
-    raw: (bytes) => {
-      clear();
-      write(bytes);
-    },
+    raw: (bytes) => ways.text(bytes),
   };
 }
 

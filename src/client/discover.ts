@@ -84,15 +84,19 @@ function answerText(answer: string): string {
   }
 }
 
-/** Names the user and the group that may use a socket. */
-function refusedEntry(path: string): AppError {
+/** Names the user and the group that may use a socket which this user may not. */
+export function refusedEntry(path: string): AppError {
   const message = `permission denied on the agent's socket ${path}`;
   const stat = statSync(path, { throwIfNoEntry: false });
   if (stat === undefined) return new AppError("unavailable", message);
   const user = nameOf("/etc/passwd", stat.uid);
   const group = nameOf("/etc/group", stat.gid);
+  const join =
+    stat.gid === 0
+      ? "a group called paddock that is there when the agent starts may use it, too"
+      : `join the group with: usermod -aG ${group} USER`;
   return new AppError("unavailable", message, {
-    hint: `it is open to user ${user} and group ${group}: run the command as ${user}, or join the group with: usermod -aG ${group} USER`,
+    hint: `it is open to user ${user} and group ${group}: run the command as ${user}; ${join}`,
   });
 }
 

@@ -151,6 +151,7 @@ export const ExplainSchema = v.object({
   Cwd: text,
   Forwards: list(v.object({ Label: text, Protocol: text, HostAddress: text, HostPort: count, GuestPort: count })),
   Warnings: list(v.string()),
+  OwnSerial: v.nullish(v.string(), null),
 });
 export type Explanation = v.InferOutput<typeof ExplainSchema>;
 export type Forward = Explanation["Forwards"][number];

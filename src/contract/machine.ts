@@ -70,6 +70,7 @@ export interface ExplainedPlan {
     readonly guestPort: number;
   }[];
   readonly warnings: readonly string[];
+  readonly serial: { readonly ours: true } | { readonly ours: false; readonly because: string };
 }
 
 /** Where a word of the command line comes from. */
@@ -107,6 +108,8 @@ export const ExplainSchema = v.object({
     }),
   ),
   Warnings: v.array(v.string()),
+  /** The word of `args` that brought a serial port of its own, so that the log is not ours; null while it is. */
+  OwnSerial: v.nullable(v.string()),
 });
 export type WireExplain = v.InferOutput<typeof ExplainSchema>;
 
@@ -142,6 +145,7 @@ export function writeExplain(plan: ExplainedPlan): WireExplain {
       GuestPort: forward.guestPort,
     })),
     Warnings: [...plan.warnings],
+    OwnSerial: plan.serial.ours ? null : plan.serial.because,
   };
 }
 

@@ -168,9 +168,14 @@ function writeDriver({ qemu, attributes }: Node, facts: NodeFacts): v.InferOutpu
     Attributes: Object.fromEntries(own),
     Detected: qemu.emulators.length > 0,
     Healthy: qemu.healthy,
-    HealthDescription: qemu.description,
+    HealthDescription: describeHealth(qemu),
     UpdateTime: new Date(facts.startedAt).toISOString(),
   };
+}
+
+/** Nomad's word for health, with why KVM is not to be had where it is not. */
+function describeHealth({ healthy, description, kvm }: Node["qemu"]): string {
+  return healthy && !kvm.usable ? `${description} without KVM: ${kvm.reason}` : description;
 }
 
 /** Bytes in Nomad's `MB`. */

@@ -79,7 +79,7 @@ function writeTaskEvent(event: TaskEvent): v.InferOutput<typeof TaskEventSchema>
 
 function writeMachine({ machine, progress }: TaskRecord): WireMachine {
   const live = machine.kind === "running" || machine.kind === "stopping" ? machine : null;
-  const ending = machine.kind === "ended" ? machine.ending : null;
+  const ending = machine.kind === "ended" || machine.kind === "backoff" ? machine.ending : null;
   return {
     Machine: machine.kind,
     Guest: live?.guest ?? null,

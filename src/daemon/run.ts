@@ -1,6 +1,7 @@
 import type { AgentContext } from "../agent/context.ts";
 import { createAgent } from "../agent/create.ts";
 import { createPrepare } from "../agent/prepare.ts";
+import { restartRuleOf } from "../agent/restart-rule.ts";
 import { createApi } from "../api/app.ts";
 import { systemClock } from "../base/clock.ts";
 import { createLog, type Log } from "../base/log.ts";
@@ -60,6 +61,7 @@ async function serve(config: AgentConfig, log: Log, stopAsked: Promise<void>): P
       log: log.named("supervisor"),
       bootId,
       prepare: createPrepare({ ...base, log: log.named("prepare") }),
+      ruleOf: (allocation, task) => restartRuleOf(store, allocation, task),
     });
     await supervisor.adoptAll();
     const context: AgentContext = { ...base, supervisor, log: log.named("agent") };

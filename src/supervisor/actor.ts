@@ -1,29 +1,26 @@
-import type { Allocation, TaskRecord } from "../allocation/allocation.ts";
+import type { Allocation } from "../allocation/allocation.ts";
 import type { MachineEffect } from "../allocation/effect.ts";
+import type { Ending } from "../allocation/ending.ts";
 import { judgeEnding } from "../allocation/judge.ts";
 import type { Rung } from "../allocation/ladder.ts";
 import type { MachineEvent, MachineState } from "../allocation/machine.ts";
 import { startFailure } from "../allocation/receipt.ts";
+import type { RestartDecision } from "../allocation/restart.ts";
 import { step } from "../allocation/step.ts";
-import { appendEvent, type TaskEvent } from "../allocation/task-event.ts";
-import type { Clock } from "../base/clock.ts";
-import { errorText } from "../base/errors.ts";
+import type { TaskEvent } from "../allocation/task-event.ts";
+import { AppError, errorText } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { AgentDirs } from "../paths.ts";
-import type { Recorder } from "../state/recorder.ts";
-import type { Store } from "../state/store.ts";
 import { gatherEvidence } from "./evidence.ts";
 import { emptyHands, type Hands, type Prepare, releaseImage } from "./hands.ts";
 import { launchMachine, removeSockets } from "./launch.ts";
+import { Ledger, type LedgerContext } from "./ledger.ts";
 import { type MachinePlace, placeOf } from "./machine-place.ts";
 import { signalProcess } from "./signal.ts";
 import { Watch } from "./watch.ts";
 
-export interface ActorContext {
+export interface ActorContext extends LedgerContext {
   readonly dirs: AgentDirs;
-  readonly store: Store;
-  readonly recorder: Recorder;
-  readonly clock: Clock;
   readonly log: Log;
   readonly bootId: string;
   readonly prepare: Prepare;
@@ -33,7 +30,7 @@ export interface ActorContext {
 
 /** Owns the machines of one allocation: takes events one after the other, persists what they lead to, then acts. */
 export class AllocationActor {
-  #allocation: Allocation;
+  readonly #ledger: Ledger;
   readonly #context: ActorContext;
   readonly #hands = new Map<string, Hands>();
   readonly #mailbox: { task: string; event: MachineEvent }[] = [];
@@ -41,7 +38,7 @@ export class AllocationActor {
   #closed = false;
 
   constructor(allocation: Allocation, context: ActorContext) {
-    this.#allocation = allocation;
+    this.#ledger = new Ledger(allocation, context);
     this.#context = context;
     for (const task of Object.keys(allocation.tasks)) {
       this.#hands.set(task, emptyHands());
@@ -49,16 +46,16 @@ export class AllocationActor {
   }
 
   get allocation(): Allocation {
-    return this.#allocation;
+    return this.#ledger.allocation;
   }
 
   /** The record with what is known only while the agent runs. */
   snapshot(): Allocation {
-    const tasks = Object.entries(this.#allocation.tasks).map(([name, record]) => {
+    const tasks = Object.entries(this.allocation.tasks).map(([name, record]) => {
       const progress = this.#hands.get(name)?.progress;
       return [name, progress === undefined ? record : { ...record, progress }] as const;
     });
-    return { ...this.#allocation, tasks: Object.fromEntries(tasks) };
+    return { ...this.allocation, tasks: Object.fromEntries(tasks) };
   }
 
   /** Puts an event into the mailbox; it is handled before this returns unless one is being handled. */
@@ -76,9 +73,14 @@ export class AllocationActor {
     }
   }
 
+  /** What the task's restart policy says of an end. */
+  decide(task: string, ending: Ending, recoverable: boolean): RestartDecision {
+    return this.#ledger.decide(task, ending, recoverable);
+  }
+
   /** Changes what the allocation is meant to be. */
   setDesired(desired: Allocation["desired"], desiredDescription: string): void {
-    this.#save({ ...this.#allocation, desired, desiredDescription }, []);
+    this.#ledger.save({ ...this.allocation, desired, desiredDescription }, []);
   }
 
   /** Lets go of every machine without touching it; the agent is about to end. */
@@ -94,48 +96,20 @@ export class AllocationActor {
   }
 
   #handle(task: string, event: MachineEvent): void {
-    const record = this.#allocation.tasks[task];
-    if (record === undefined) throw new Error(`allocation ${this.#allocation.id} has no task ${task}`);
+    const record = this.allocation.tasks[task];
+    if (record === undefined) throw new Error(`allocation ${this.allocation.id} has no task ${task}`);
     const { state, effects } = step(record.machine, event);
     const reports = effects.flatMap((effect) => (effect.kind === "report" ? [effect.event] : []));
-    if (state !== record.machine || reports.length > 0) this.#saveTask(task, record, state, reports);
+    if (state !== record.machine || reports.length > 0) this.#ledger.saveStep(task, event, state, reports);
     for (const effect of effects) this.#perform(task, state, effect);
     if (state.kind === "ended" && record.machine.kind !== "ended") {
       this.#context.log.info("machine ended", { task, reason: state.ending.reason, message: state.ending.message });
-      this.#context.onTerminal(this.#allocation);
+      this.#context.onTerminal(this.allocation);
     }
   }
 
-  #saveTask(task: string, record: TaskRecord, machine: MachineState, reports: readonly TaskEvent[]): void {
-    const events = reports.reduce(appendEvent, record.events);
-    const next: TaskRecord = {
-      ...record,
-      machine,
-      events,
-      startedAt: machine.kind === "running" || machine.kind === "stopping" ? machine.startedAt : record.startedAt,
-      finishedAt: machine.kind === "ended" ? machine.ending.at : 0,
-    };
-    const allocation = { ...this.#allocation, tasks: { ...this.#allocation.tasks, [task]: next } };
-    this.#save(
-      allocation,
-      reports.map((event) => ({ task, event })),
-    );
-  }
-
-  #save(allocation: Allocation, reports: readonly { task: string; event: TaskEvent }[]): void {
-    const { recorder, store, clock } = this.#context;
-    this.#allocation = recorder.record((modifyIndex) => {
-      const saved = { ...allocation, modifyIndex, modifyTime: clock.now() };
-      store.putAllocation(saved);
-      for (const { task, event } of reports) store.appendEvent(allocation.id, task, event);
-      return saved;
-    });
-  }
-
-  /** Adds to a task's history without changing its state. */
   #report(task: string, event: TaskEvent): void {
-    const record = this.#allocation.tasks[task];
-    if (record !== undefined && !this.#closed) this.#saveTask(task, record, record.machine, [event]);
+    if (!this.#closed) this.#ledger.report(task, event);
   }
 
   #perform(task: string, state: MachineState, effect: MachineEffect): void {
@@ -176,9 +150,10 @@ export class AllocationActor {
     hands.preparing = abort;
     try {
       const prepared = await this.#context.prepare({
-        allocation: this.#allocation,
+        allocation: this.allocation,
         task,
         place: this.#place(task, generation),
+        fetched: this.allocation.tasks[task]?.fetched ?? false,
         signal: abort.signal,
         report: (event) => this.#report(task, event),
         onProgress: (progress) => {
@@ -191,7 +166,14 @@ export class AllocationActor {
       this.send(task, { kind: "prepared", at: clock.now() });
     } catch (error) {
       if (!abort.signal.aborted) this.#context.log.warn("not started", { task, error: errorText(error) });
-      this.send(task, { kind: "prepare_failed", at: clock.now(), ending: startFailure(error, clock.now()) });
+      const ending = startFailure(error, clock.now());
+      const recoverable = error instanceof AppError && error.code === "fetch";
+      this.send(task, {
+        kind: "prepare_failed",
+        at: clock.now(),
+        ending,
+        next: this.decide(task, ending, recoverable),
+      });
     } finally {
       hands.progress = undefined;
       hands.preparing = null;
@@ -203,7 +185,7 @@ export class AllocationActor {
     const prepared = hands.prepared;
     if (prepared === null) throw new Error("launch without preparation");
     try {
-      recorder.record(() => store.putLaunch(this.#allocation.id, task, generation, prepared.plan));
+      recorder.record(() => store.putLaunch(this.allocation.id, task, generation, prepared.plan));
       const place = this.#place(task, generation);
       const { child, identity } = await launchMachine(place, prepared.plan, prepared.image, bootId);
       hands.child = child;
@@ -211,7 +193,8 @@ export class AllocationActor {
     } catch (error) {
       this.#context.log.warn("not started", { task, error: errorText(error) });
       this.#report(task, driverFailure(clock.now(), error));
-      this.send(task, { kind: "start_failed", at: clock.now(), ending: startFailure(error, clock.now()) });
+      const ending = startFailure(error, clock.now());
+      this.send(task, { kind: "start_failed", at: clock.now(), ending, next: this.decide(task, ending, false) });
     } finally {
       releaseImage(hands);
     }
@@ -238,7 +221,7 @@ export class AllocationActor {
   }
 
   #onStatus(task: string, status: string): void {
-    const machine = this.#allocation.tasks[task]?.machine;
+    const machine = this.allocation.tasks[task]?.machine;
     if (machine === undefined || (machine.kind !== "running" && machine.kind !== "stopping")) return;
     if (machine.guest !== status) this.send(task, { kind: "guest_status", at: this.#context.clock.now(), status });
   }
@@ -247,14 +230,18 @@ export class AllocationActor {
     await hands.climbing;
     const evidence = await gatherEvidence(place, rebooted, this.#context.log);
     const at = this.#context.clock.now();
-    this.send(task, { kind: "gone", at, ending: judgeEnding(evidence, at) });
+    const ending = judgeEnding(evidence, at);
+    const machine = this.allocation.tasks[task]?.machine;
+    // Before its monitor has answered, QEMU ends by itself only for what it will refuse the next time too.
+    const refused = ending.reason === "qemu-error" && machine?.kind === "running" && machine.guest === "unknown";
+    this.send(task, { kind: "gone", at, ending, next: this.decide(task, ending, !refused) });
   }
 
   async #climb(task: string, hands: Hands, state: MachineState, rung: Rung): Promise<void> {
     if (state.kind !== "stopping") return;
     const answer = await this.#try(hands, state.identity, rung);
     this.#context.log.info("stopping", { task, rung, answer });
-    const machine = this.#allocation.tasks[task]?.machine;
+    const machine = this.allocation.tasks[task]?.machine;
     if (machine?.kind === "stopping") {
       this.send(task, { kind: "rung_answered", at: this.#context.clock.now(), rung, answer });
     }
@@ -282,11 +269,11 @@ export class AllocationActor {
     hands.watch = null;
     hands.child = null;
     releaseImage(hands);
-    if (state.kind === "ended") removeSockets(this.#place(task, state.generation));
+    if (state.kind === "ended" || state.kind === "backoff") removeSockets(this.#place(task, state.generation));
   }
 
   #place(task: string, generation: number): MachinePlace {
-    return placeOf(this.#context.dirs, this.#allocation.id, task, generation);
+    return placeOf(this.#context.dirs, this.allocation.id, task, generation);
   }
 }
 

@@ -1,6 +1,8 @@
 import { readdirSync, readFileSync } from "node:fs";
+import type { Ending } from "../allocation/ending.ts";
 import { judgeEnding } from "../allocation/judge.ts";
 import type { MachineEvent, MachineState, ProcessIdentity } from "../allocation/machine.ts";
+import type { RestartDecision } from "../allocation/restart.ts";
 import { type Clock, delay, monotonicMillis } from "../base/clock.ts";
 import { errnoOf } from "../base/errors.ts";
 import { readUntrusted } from "../base/files.ts";
@@ -16,6 +18,8 @@ export interface AdoptContext {
   readonly bootId: string;
   readonly clock: Clock;
   readonly log: Log;
+  /** What follows an end that is found now. */
+  readonly decide: (ending: Ending) => RestartDecision;
 }
 
 /**
@@ -30,6 +34,7 @@ export async function adoptionEvent(
   switch (state.kind) {
     case "pending":
     case "preparing":
+    case "backoff":
       return { kind: "begin", at: context.clock.now() };
     case "starting":
       return await adoptStarting(place, context);
@@ -46,18 +51,23 @@ async function adoptIdentified(
   place: MachinePlace,
   context: AdoptContext,
 ): Promise<MachineEvent> {
-  const { bootId, clock, log } = context;
+  const { bootId, clock } = context;
   if (isAlive(identity, bootId)) return { kind: "adopted", at: clock.now(), identity };
-  const evidence = await gatherEvidence(place, identity.bootId !== bootId, log);
-  return { kind: "gone", at: clock.now(), ending: judgeEnding(evidence, clock.now()) };
+  return await goneEvent(place, identity.bootId !== bootId, context);
+}
+
+async function goneEvent(place: MachinePlace, rebooted: boolean, context: AdoptContext): Promise<MachineEvent> {
+  const evidence = await gatherEvidence(place, rebooted, context.log);
+  const at = context.clock.now();
+  const ending = judgeEnding(evidence, at);
+  return { kind: "gone", at, ending, next: context.decide(ending) };
 }
 
 /** The former agent died between its intent and the record of the process: only the intent and the status file know. */
 async function adoptStarting(place: MachinePlace, context: AdoptContext): Promise<MachineEvent> {
   const bootId = intentBootId(place);
   if (bootId !== null && bootId !== context.bootId) {
-    const evidence = await gatherEvidence(place, true, context.log);
-    return { kind: "gone", at: context.clock.now(), ending: judgeEnding(evidence, context.clock.now()) };
+    return await goneEvent(place, true, context);
   }
   const identity = await recordedIdentity(place, context);
   if (identity === null) return { kind: "begin", at: context.clock.now() };

@@ -17,6 +17,8 @@ export interface PrepareRequest {
   readonly allocation: Allocation;
   readonly task: string;
   readonly place: MachinePlace;
+  /** True when its artifacts were fetched for an earlier start. */
+  readonly fetched: boolean;
   /** Aborts when the machine is to be stopped before it started. */
   readonly signal: AbortSignal;
   readonly report: (event: TaskEvent) => void;

@@ -48,9 +48,17 @@ export function createSupervisor(context: Omit<ActorContext, "onTerminal">): Sup
     for (const [task, record] of Object.entries(tasks)) {
       if (record.machine.kind === "pending") continue;
       const place = placeOf(context.dirs, id, task, generationOf(record.machine));
-      const event = await adoptionEvent(record.machine, place, context);
+      const event = await adoptionEvent(record.machine, place, {
+        ...context,
+        decide: (ending) => actor.decide(task, ending, true),
+      });
       if (event === null) continue;
-      context.log.info("took over a machine", { alloc: id, task, was: record.machine.kind, found: event.kind });
+      context.log.info("looked at a machine of before", {
+        alloc: id,
+        task,
+        was: record.machine.kind,
+        found: event.kind,
+      });
       actor.send(task, event);
     }
   };

@@ -4,6 +4,7 @@ import type { Agent } from "../../src/agent/agent.ts";
 import type { AgentContext } from "../../src/agent/context.ts";
 import { createAgent } from "../../src/agent/create.ts";
 import { createPrepare } from "../../src/agent/prepare.ts";
+import { restartRuleOf } from "../../src/agent/restart-rule.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import { createLog } from "../../src/base/log.ts";
 import { DEMO_DISK_BYTES, demoImage } from "../../src/guest/demo-image.ts";
@@ -54,7 +55,12 @@ export async function startInProcess(root: string, { bootId = readBootId() } = {
     clock: systemClock,
     log,
   };
-  const supervisor = createSupervisor({ ...base, bootId, prepare: createPrepare(base) });
+  const supervisor = createSupervisor({
+    ...base,
+    bootId,
+    prepare: createPrepare(base),
+    ruleOf: (allocation, task) => restartRuleOf(store, allocation, task),
+  });
   await supervisor.adoptAll();
   const context: AgentContext = { ...base, supervisor };
   return {
@@ -85,14 +91,25 @@ export function jobFrom(text: string): Job {
   return job;
 }
 
+export interface DemoJob {
+  readonly id?: string;
+  readonly type?: "service" | "batch";
+  /** Lines of the `restart` block; no restart unless told, so that an end stays one. */
+  readonly restart?: string;
+  readonly config?: string;
+  readonly task?: string;
+  readonly group?: string;
+}
+
 /** A service job of one machine; `config` and `task` are more lines of HCL. */
-export function demoJob(
-  image: string,
-  more: { id?: string; config?: string; task?: string; group?: string } = {},
-): Job {
+export function demoJob(image: string, more: DemoJob = {}): Job {
   return jobFrom(`
 job "${more.id ?? "demo"}" {
+  type = "${more.type ?? "service"}"
   group "g" {
+    restart {
+      ${more.restart ?? 'attempts = 0\n mode = "fail"'}
+    }
     ${more.group ?? ""}
     task "vm" {
       driver = "qemu"

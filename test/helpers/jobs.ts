@@ -52,7 +52,7 @@ export interface JobText {
   readonly memory?: number;
 }
 
-/** A job file of one machine that hears its power button. */
+/** A job file of one machine that hears its power button and stays as it ended. */
 export function jobText({
   id = "demo",
   image,
@@ -65,6 +65,10 @@ export function jobText({
   return `job "${id}" {
   ${job}
   group "g" {
+    restart {
+      attempts = 0
+      mode     = "fail"
+    }
     ${group}
     task "vm" {
       driver = "qemu"

@@ -57,7 +57,17 @@ export function jobRecord(change: Partial<JobRecord> = {}): JobRecord {
 }
 
 export function taskRecord(machine: MachineState, change: Partial<TaskRecord> = {}): TaskRecord {
-  return { machine, events: [], restarts: 0, lastRestart: 0, startedAt: 0, finishedAt: 0, ...change };
+  return {
+    machine,
+    events: [],
+    restarts: 0,
+    window: null,
+    fetched: false,
+    lastRestart: 0,
+    startedAt: 0,
+    finishedAt: 0,
+    ...change,
+  };
 }
 
 export function allocation(change: Partial<Allocation> = {}): Allocation {
@@ -148,7 +158,7 @@ export const LOST: Ending = { ...CRASHED, reason: "lost", exitCode: null, signal
 
 /** A machine that ended so. */
 export function ended(ending: Ending): MachineState {
-  return { kind: "ended", generation: 1, ending };
+  return { kind: "ended", generation: 1, ending, failed: ending.failed };
 }
 
 export const NODE: Node = {

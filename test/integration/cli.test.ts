@@ -155,7 +155,7 @@ test("status and alloc status print the API's JSON when asked", async () => {
 
 test("what a guest or a job file says cannot command the terminal, as text and as JSON", async () => {
   await using api = serveCliApi();
-  const evil = "\u001b]0;owned\u0007\u009b2J\nname";
+  const evil = "\u001b]0;owned\u0007\u009b2J\n\u007fname";
   api.agent.put({
     job: jobRecord(),
     allocation: inState(ended({ ...CRASHED, message: evil, hint: evil }), [event("Terminated", evil)], { name: evil }),
@@ -169,7 +169,7 @@ test("what a guest or a job file says cannot command the terminal, as text and a
     const { stdout } = await api.run(args, { columns: 200 });
     expect(stdout).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
   }
-  expect((await api.run(["status", "web"])).stdout).toContain("\\x1b]0;owned\\x07\\x9b2J\\x0aname");
+  expect((await api.run(["status", "web"])).stdout).toContain("\\x1b]0;owned\\x07\\x9b2J\\x0a\\x7fname");
 });
 
 test("a name is a job, job/task, an allocation's beginning, that with a task, or a job's beginning", async () => {
@@ -225,6 +225,15 @@ test("a beginning that several share is refused with what it could be", async ()
   expect(stderr).toContain(`several allocations begin with "1f6":\n  ${ID}\n`);
 });
 
+test("a job's machine is the one that runs, although a newer one failed", async () => {
+  await using api = withRunningJob();
+  const newer = { id: "2a000000-0000-4000-8000-000000000000", createTime: RECORD_TIME + 5_000 };
+  api.agent.put({ allocation: inState(ended(CRASHED), [], newer) });
+  expect((await api.run(["logs", "web", "nope"])).stderr).toStartWith("Error: allocation 1f6a0b1c has no task");
+  api.agent.put({ allocation: inState(ended(GRACEFUL)) });
+  expect((await api.run(["logs", "web", "nope"])).stderr).toStartWith("Error: allocation 2a000000 has no task");
+});
+
 test("of several tasks one has to be named", async () => {
   await using api = serveCliApi();
   const tasks = { vm: taskRecord(RUNNING), db: taskRecord(RUNNING) };
@@ -239,7 +248,7 @@ test("node status shows driver, attributes and metadata, by -self, by an id's be
   await using api = serveCliApi();
   const plain = await api.run(["node", "status"]);
   expect(plain).toMatchObject(quiet);
-  expect(plain.stdout).toMatch(/\nDriver qemu = healthy\n/);
+  expect(plain.stdout).toMatch(/\nDriver qemu = healthy without KVM: a guest hung under \/dev\/kvm\n/);
   expect(plain.stdout).toMatch(/\ndriver\.qemu\.version +7\.2\.22\n|\ndriver\.qemu\.version += 7\.2\.22\n/);
   expect(plain.stdout).toEndWith("\nMeta\nrack = a1\n");
   expect(await api.run(["node", "status", "-self"])).toEqual(plain);
@@ -456,6 +465,12 @@ for (const [args, wanted] of [
     expect(await api.run(["logs", ...args, "web"])).toEqual({ ...quiet, stdout: wanted.join("") });
   });
 }
+
+test("logs -f -n goes on behind the last lines, and leaves none out and repeats none", async () => {
+  await using api = withRunningJob();
+  withLog(api, Buffer.from(LINES.join("")));
+  expect((await api.run(["logs", "-f", "-n", "2", "web"])).stdout).toBe(LINES.slice(-2).join(""));
+});
 
 test("an empty line is a line, also the first of all", async () => {
   await using api = withRunningJob();

@@ -57,7 +57,10 @@ for (const [signal, moment, code] of [
     const demo = startDemo(dir);
     await until(moment, () => demo.stdout().includes(moment), { deadline: 20_000 });
     demo.kill(signal);
-    expect((await demo.ended()).code).toBe(code);
+    const ended = await demo.ended();
+    expect(ended.code).toBe(code);
+    // The machine was stopped, and did not have to be killed.
+    expect(ended.stderr).toEndWith("interrupted; the machine and the agent are being stopped\n");
     expect(leftOf(dir)).toEqual([]);
   }, 30_000);
 }

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { connect } from "node:net";
+import { type Allocation, clientStatus } from "../../src/allocation/allocation.ts";
 import { readBootId, readStat } from "../../src/supervisor/identity.ts";
 import {
   consoleOf,
@@ -11,6 +12,7 @@ import {
   startInProcess,
   writeDemoDisk,
 } from "../helpers/in-process-agent.ts";
+import { startOrigin } from "../helpers/origin.ts";
 import { type TempDir, tempDir } from "../helpers/temp.ts";
 import { until } from "../helpers/until.ts";
 
@@ -132,7 +134,7 @@ describe("a machine", () => {
     const { ending } = await machineOf(running.agent, "ended");
     expect(ending).toMatchObject({ reason: "qemu-error", failed: true, exitCode: 1 });
     expect(ending.message).toContain("'no-such-device' is not a valid device model name");
-    expect(events()).toEqual(["Received", "Driver Failure"]);
+    expect(events()).toEqual(["Received", "Driver Failure", "Not Restarting"]);
   });
 
   test("whose image is not there fails before anything runs", async () => {
@@ -207,7 +209,7 @@ describe("an agent that comes back", () => {
   }
 
   test("does not take a process that was given the machine's pid for the machine", async () => {
-    await submit();
+    await submit({ type: "batch" });
     const { identity } = await machineOf(running.agent, "running");
     running.close();
     running = await startInProcess(dir.path, { bootId: "another boot" });
@@ -256,6 +258,99 @@ describe("a job that is submitted again", () => {
     });
     expect(now?.jobVersion).toBe(1);
     await until("the second boot", async () => (await consoleOf(running.agent)).includes("cpus=2 mem=128M boot=2"));
+  });
+});
+
+describe("a restart policy", () => {
+  const restart = 'attempts = 1\n interval = "1h"\n delay = "100ms"\n mode = "fail"';
+  const record = () => running.agent.allocations({ jobId: "demo" }).at(-1)?.tasks["vm"];
+  const runsAgain = async (generation: number) =>
+    await until(
+      `start ${generation} of the machine`,
+      () => {
+        const machine = record()?.machine;
+        if (machine?.kind !== "running" || machine.generation !== generation || machine.guest !== "running") {
+          throw new Error(JSON.stringify(machine));
+        }
+        return machine;
+      },
+      { deadline: 20_000 },
+    );
+
+  test("starts a machine again in place, on the same disk, until its attempts are used up", async () => {
+    await submit({ restart });
+    const first = await machineOf(running.agent, "running");
+    await bannerOf();
+    process.kill(first.identity.pid, "SIGKILL");
+    const second = await runsAgain(2);
+    expect(second.identity.pid).not.toBe(first.identity.pid);
+    await until("the second boot", async () => (await consoleOf(running.agent)).includes("boot=2"));
+    expect(record()).toMatchObject({ restarts: 1, window: { count: 1 } });
+    process.kill(second.identity.pid, "SIGKILL");
+    const ended = await machineOf(running.agent, "ended");
+    expect(ended).toMatchObject({ failed: true, ending: { reason: "killed" } });
+    expect(record()?.events.at(-1)).toMatchObject({
+      type: "Not Restarting",
+      failsTask: true,
+      message: 'Exceeded allowed attempts 1 in interval 1h0m0s and mode is "fail"',
+    });
+    expect(readdirSync(dir.file("run"))).toEqual([]);
+  });
+
+  test("leaves a batch job alone that ended well, and calls it complete", async () => {
+    await submit({ type: "batch", restart });
+    process.kill((await machineOf(running.agent, "running")).identity.pid, "SIGTERM");
+    expect(await machineOf(running.agent, "ended")).toMatchObject({ failed: false });
+    expect(clientStatus(running.agent.allocations({})[0] as Allocation)).toBe("complete");
+  });
+
+  test("is applied once to an end that happened while no agent ran", async () => {
+    await submit({ restart: restart.replace("attempts = 1", "attempts = 5") });
+    const { identity } = await machineOf(running.agent, "running");
+    running.close();
+    process.kill(identity.pid, "SIGKILL");
+    await until(
+      "the process to be gone",
+      () => readStat(identity.pid) === null || readStat(identity.pid)?.state === "Z",
+    );
+    running = await startInProcess(dir.path);
+    const again = await runsAgain(2);
+    running.close();
+    running = await startInProcess(dir.path);
+    expect((await machineOf(running.agent, "running")).identity).toEqual(again.identity);
+    expect(record()?.restarts).toBe(1);
+  });
+
+  test("is waited for over an agent's restart, and a stop meanwhile ends the wait", async () => {
+    await submit({ restart: 'attempts = 2\n interval = "1h"\n delay = "20m"\n mode = "fail"' });
+    process.kill((await machineOf(running.agent, "running")).identity.pid, "SIGKILL");
+    const waiting = await machineOf(running.agent, "backoff");
+    running.close();
+    running = await startInProcess(dir.path);
+    expect(await machineOf(running.agent, "backoff")).toEqual(waiting);
+    await running.agent.deregisterJob("demo", { purge: false });
+    expect(await machineOf(running.agent, "ended")).toMatchObject({ failed: false });
+  });
+
+  test("does not fetch an artifact again: the guest may have written to it", async () => {
+    await using origin = await startOrigin({ "/demo.img": { kind: "bytes", body: readFileSync(image) } });
+    const task = `artifact {\n source = "${origin.url("/demo.img")}"\n }`;
+    await running.agent.registerJob(demoJob("local/demo.img", { restart, task }), null, {});
+    const first = await machineOf(running.agent, "running");
+    await bannerOf();
+    process.kill(first.identity.pid, "SIGKILL");
+    await runsAgain(2);
+    await until("the second boot", async () => (await consoleOf(running.agent)).includes("boot=2"));
+    expect(origin.count("/demo.img")).toBe(1);
+  });
+
+  test("tries a download again that failed", async () => {
+    await using origin = await startOrigin({ "/demo.img": { kind: "status", status: 503 } });
+    const task = `artifact {\n source = "${origin.url("/demo.img")}"\n }`;
+    await running.agent.registerJob(demoJob("local/demo.img", { restart, task }), null, {});
+    await until("the first attempt", () => record()?.restarts === 1);
+    origin.set("/demo.img", { kind: "bytes", body: readFileSync(image) });
+    await runsAgain(2);
   });
 });
 

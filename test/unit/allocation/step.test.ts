@@ -30,6 +30,13 @@ const ending: Ending = {
   hint: null,
   stop: null,
 };
+const stay = { kind: "stay", failed: false, reason: "Task completed" } as const;
+const again = {
+  kind: "restart",
+  delay: 15_000,
+  reason: "Restart within policy",
+  window: { startedAt: 200, count: 1 },
+} as const;
 const live = { generation: 1, identity, startedAt: 50, guest: "running", shutdown: null, adopted: false };
 
 const states: { readonly [K in MachineStateKind]: Extract<MachineState, { kind: K }> } = {
@@ -38,22 +45,33 @@ const states: { readonly [K in MachineStateKind]: Extract<MachineState, { kind: 
   starting: { kind: "starting", generation: 1, since: 40, stop: null },
   running: { kind: "running", ...live },
   stopping: { kind: "stopping", ...live, order, tries: [] },
-  ended: { kind: "ended", generation: 1, ending },
+  backoff: { kind: "backoff", generation: 1, ending, until: 100 },
+  ended: { kind: "ended", generation: 1, ending, failed: false },
 };
 
 const events: { readonly [K in MachineEventKind]: Extract<MachineEvent, { kind: K }> } = {
   begin: { kind: "begin", at: 100 },
   prepared: { kind: "prepared", at: 100 },
-  prepare_failed: { kind: "prepare_failed", at: 100, ending: { ...ending, reason: "not-started", failed: true } },
+  prepare_failed: {
+    kind: "prepare_failed",
+    at: 100,
+    ending: { ...ending, reason: "not-started", failed: true },
+    next: stay,
+  },
   spawned: { kind: "spawned", at: 100, identity },
-  start_failed: { kind: "start_failed", at: 100, ending: { ...ending, reason: "not-started", failed: true } },
+  start_failed: {
+    kind: "start_failed",
+    at: 100,
+    ending: { ...ending, reason: "not-started", failed: true },
+    next: stay,
+  },
   adopted: { kind: "adopted", at: 100, identity },
   guest_status: { kind: "guest_status", at: 100, status: "paused" },
   shutdown_seen: { kind: "shutdown_seen", at: 100, reason: "guest-shutdown" },
   stop_requested: { kind: "stop_requested", at: 100, order },
   tick: { kind: "tick", at: 100 },
   rung_answered: { kind: "rung_answered", at: 100, rung: "powerdown", answer: "accepted" },
-  gone: { kind: "gone", at: 200, ending },
+  gone: { kind: "gone", at: 200, ending, next: stay },
 };
 
 /** Where each pair leads: a state's name, `-` for ignored with a reason, `!` for a fault of the program. */
@@ -62,7 +80,8 @@ const TABLE: Record<MachineStateKind, Record<MachineEventKind, MachineStateKind 
   preparing: row("preparing starting ended ! ! ! ! ! preparing - ! !"),
   starting: row("preparing ! ! running ended running ! ! starting - ! ended"),
   running: row("! ! ! ! ! running running running stopping running ! ended"),
-  stopping: row("! ! ! ! ! stopping stopping stopping - stopping stopping ended"),
+  stopping: row("! ! ! ! ! stopping stopping stopping stopping stopping stopping ended"),
+  backoff: row("preparing ! ! ! ! ! - - ended preparing - -"),
   ended: row("! ! ! ! ! ! - - - - - -"),
 };
 
@@ -126,8 +145,14 @@ describe("starting", () => {
       kind: "gone",
       at: 105,
       ending: { ...ending, reason: "qemu-error", failed: true, exitCode: 1, message: "QEMU gave up: bad option" },
+      next: { kind: "stay", failed: true, reason: "Error was unrecoverable" },
     });
-    expect(gone.effects).toMatchObject([{ kind: "clean_up" }, { kind: "report", event: { type: "Driver Failure" } }]);
+    expect(gone.effects).toMatchObject([
+      { kind: "clean_up" },
+      { kind: "report", event: { type: "Driver Failure" } },
+      { kind: "report", event: { type: "Not Restarting", failsTask: true } },
+    ]);
+    expect(gone.state).toMatchObject({ kind: "ended", failed: true });
   });
 
   test("after a crash of the agent before the spawn the next start has a generation of its own", () => {
@@ -207,5 +232,53 @@ test("the first reason of a shutdown stays", () => {
   const first = step(states.running, events.shutdown_seen);
   expect(step(first.state, { ...events.shutdown_seen, reason: "host-signal" }).state).toMatchObject({
     shutdown: { reason: "guest-shutdown", at: 100 },
+  });
+});
+
+describe("starting again", () => {
+  const gone = step(states.running, { ...events.gone, next: again });
+
+  test("waits for its time, says when and why, and is a start of its own", () => {
+    expect(gone.state).toEqual({ kind: "backoff", generation: 1, ending, until: 15_200 });
+    expect(gone.effects).toMatchObject([
+      { kind: "clean_up" },
+      { kind: "report", event: { type: "Terminated" } },
+      { kind: "report", event: { type: "Restarting", message: "Task restarting in 15s: Restart within policy" } },
+      { kind: "wake", at: 15_200 },
+    ]);
+    expect(step(gone.state, { kind: "tick", at: 15_199 })).toEqual({
+      state: gone.state,
+      effects: [{ kind: "wake", at: 15_200 }],
+    });
+    expect(step(gone.state, { kind: "tick", at: 15_200 })).toEqual({
+      state: { kind: "preparing", generation: 2, cancelled: null },
+      effects: [{ kind: "prepare", generation: 2 }],
+    });
+  });
+
+  test("is given up when the job is stopped meanwhile, which is no failure", () => {
+    expect(step(gone.state, { ...events.stop_requested, at: 300 }).state).toEqual({
+      kind: "ended",
+      generation: 1,
+      ending,
+      failed: false,
+    });
+  });
+
+  test("does not happen to a machine that was told to stop, whatever its policy", () => {
+    expect(step(states.stopping, { ...events.gone, next: again }).state).toMatchObject({
+      kind: "ended",
+      failed: false,
+    });
+    const told = step(states.starting, events.stop_requested).state;
+    expect(step(told, { ...events.gone, next: again }).state).toMatchObject({ kind: "ended", failed: false });
+  });
+
+  test("happens to a guest that shut itself down under -no-shutdown, unless the job is stopped before QEMU is gone", () => {
+    const order = { ...states.stopping.order, cause: "guest shut down" as const };
+    const tidied = { ...states.stopping, order };
+    expect(step(tidied, { ...events.gone, next: again }).state.kind).toBe("backoff");
+    const told = step(tidied, events.stop_requested).state;
+    expect(step(told, { ...events.gone, next: again }).state).toMatchObject({ kind: "ended", failed: false });
   });
 });

@@ -63,6 +63,20 @@ test("presses that got the same answer are one line, with their number and the t
   );
 });
 
+test("presses that got different answers are lines of their own", () => {
+  const { stop } = GRACEFUL;
+  if (stop === null) throw new Error("the record has no stop");
+  const { requestedAt } = stop.order;
+  const tries = ["monitor not connected", "accepted"].map(
+    (answer, at) => ({ rung: "powerdown", at: requestedAt + at * 500, answer }) as const,
+  );
+  const lines = describe({ ...GRACEFUL, stop: { ...stop, tries } });
+  expect(lines.slice(-3, -1)).toEqual([
+    "  0ms     ACPI power button: monitor not connected",
+    "  500ms   ACPI power button: accepted",
+  ]);
+});
+
 test("a stop without graceful_shutdown says that the guest was not asked", () => {
   const { stop } = GRACEFUL;
   if (stop === null) throw new Error("the record has no stop");

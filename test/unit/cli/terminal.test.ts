@@ -55,3 +55,19 @@ test("a full disk is a failure", async () => {
     stderr: "Error: cannot write the output: ENOSPC\n",
   });
 });
+
+test("a line never goes on where a text without a line end stopped, on either side of one screen", async () => {
+  const tty = memoryTerminal({ columns: 40 });
+  tty.terminal.out.text("login: ");
+  tty.terminal.err.line("interrupted");
+  tty.terminal.out.text("a\nb");
+  tty.terminal.out.line("c");
+  tty.terminal.out.line("d");
+  await tty.terminal.drain();
+  expect(tty.stdout()).toBe("login: \na\nb\nc\nd\n");
+  const files = memoryTerminal();
+  files.terminal.out.text("login: ");
+  files.terminal.err.line("interrupted");
+  await files.terminal.drain();
+  expect(files.stdout()).toBe("login: ");
+});

@@ -211,8 +211,33 @@ test("a log whose reader has enough is closed at the other end, too", async () =
   await closed.promise;
 });
 
+test("a followed log ends with the reason of its signal", async () => {
+  await using dir = tempDir();
+  const abort = new AbortController();
+  const reason = new Error("somebody pressed Ctrl-C");
+  const start = (controller: ReadableStreamDefaultController): void =>
+    controller.enqueue(Buffer.from(frame("one\n", 4)));
+  await using server = serve(dir, () => new Response(new ReadableStream({ start })));
+  const options = { type: "stdout", follow: true, origin: "start", offset: 0, signal: abort.signal } as const;
+  const read = async (): Promise<void> => {
+    for await (const _ of server.client.readLog("a1", "vm", options)) abort.abort(reason);
+  };
+  expect(read()).rejects.toBe(reason);
+});
+
+test("a log that is cut in the middle is a failure", async () => {
+  await using dir = tempDir();
+  await using server = serve(dir, () => new Response('{"Data":'));
+  const options = { type: "stdout", follow: true, origin: "start", offset: 0 } as const;
+  expect(Array.fromAsync(server.client.readLog("a1", "vm", options))).rejects.toThrow("broke off in the middle");
+});
+
 test("an allocation as the agent writes it is read with all that is shown of it", () => {
-  const placed = { allocation: allocation({ tasks: { vm: taskRecord(ended(GRACEFUL)) } }), job: jobRecord().job, node: NODE };
+  const placed = {
+    allocation: allocation({ tasks: { vm: taskRecord(ended(GRACEFUL)) } }),
+    job: jobRecord().job,
+    node: NODE,
+  };
   const read = v.parse(AllocationSchema, JSON.parse(JSON.stringify(writeAllocationStub(placed, true))));
   expect(read).toMatchObject({ ID: placed.allocation.id, JobID: "web", TaskGroup: "vms", ClientStatus: "complete" });
   expect(read.AllocatedResources?.Shared.Ports).toEqual([{ Label: "http", Value: 25_001, To: 80, HostIP: "0.0.0.0" }]);

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { dirname } from "node:path";
-import { discoverAgent, explainSilence } from "../../../src/client/discover.ts";
+import { discoverAgent, explainSilence, refusedEntry } from "../../../src/client/discover.ts";
 import { type TempDir, tempDir } from "../../helpers/temp.ts";
 
 /** A server on a unix socket that accepts and says nothing. */
@@ -57,4 +57,20 @@ test("an address that was named and is silent says why", async () => {
     message: `no agent answers at unix://${path}: it hung up in the middle of a reply`,
     hint: "look at the agent's log",
   });
+});
+
+test("a socket that may not be used names its user and its group, and how to get in", async () => {
+  await using dir = tempDir();
+  const path = dir.file("api.sock");
+  writeFileSync(path, "");
+  const id = (what: string): string => Bun.spawnSync(["id", what]).stdout.toString().trim();
+  const user = id("-un");
+  const error = refusedEntry(path);
+  expect(error.message).toBe(`permission denied on the agent's socket ${path}`);
+  expect(error.hint).toStartWith(`it is open to user ${user} and group `);
+  expect(error.hint).toContain(`run the command as ${user}; `);
+  if (id("-g") === "0")
+    expect(error.hint).toEndWith("a group called paddock that is there when the agent starts may use it, too");
+  else expect(error.hint).toEndWith(" USER");
+  expect(refusedEntry(dir.file("gone.sock")).hint).toBeUndefined();
 });

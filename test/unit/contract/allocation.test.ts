@@ -30,6 +30,7 @@ const STATES: Readonly<Record<MachineState["kind"], MachineState>> = {
   starting: { kind: "starting", generation: 1, since: RECORD_TIME, stop: null },
   running: RUNNING,
   stopping: STOPPING,
+  backoff: { kind: "backoff", generation: 1, ending: CRASHED, until: RECORD_TIME + 15_000 },
   ended: ended(CRASHED),
 };
 
@@ -39,6 +40,7 @@ const NOMAD_STATES = {
   starting: "pending",
   running: "running",
   stopping: "running",
+  backoff: "pending",
   ended: "dead",
 } as const;
 

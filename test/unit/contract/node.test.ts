@@ -32,7 +32,7 @@ test("the driver is detected when there is an emulator and healthy when the fing
     Attributes: { "driver.qemu": "1", "driver.qemu.version": "7.2.22" },
     Detected: true,
     Healthy: true,
-    HealthDescription: "Healthy",
+    HealthDescription: "Healthy without KVM: a guest hung under /dev/kvm",
     UpdateTime: "2026-01-01T00:00:00.000Z",
   });
   const bare = { ...NODE, qemu: { ...NODE.qemu, healthy: false, description: "no emulator on PATH", emulators: [] } };

@@ -1,0 +1,86 @@
+import type { Allocation, TaskRecord } from "../allocation/allocation.ts";
+import type { Ending } from "../allocation/ending.ts";
+import type { MachineEvent, MachineState } from "../allocation/machine.ts";
+import { decideRestart, type RestartDecision, type RestartRule } from "../allocation/restart.ts";
+import { appendEvent, type TaskEvent } from "../allocation/task-event.ts";
+import type { Clock } from "../base/clock.ts";
+import type { Recorder } from "../state/recorder.ts";
+import type { Store } from "../state/store.ts";
+
+export interface LedgerContext {
+  readonly store: Store;
+  readonly recorder: Recorder;
+  readonly clock: Clock;
+  /** The restart policy of a task. */
+  readonly ruleOf: (allocation: Allocation, task: string) => RestartRule;
+}
+
+/** The record of one allocation: what it is now, and every change of it on disk before anybody acts on it. */
+export class Ledger {
+  #allocation: Allocation;
+  readonly #context: LedgerContext;
+
+  constructor(allocation: Allocation, context: LedgerContext) {
+    this.#allocation = allocation;
+    this.#context = context;
+  }
+
+  get allocation(): Allocation {
+    return this.#allocation;
+  }
+
+  /** What the task's restart policy says of an end; what it counts is kept when the event that carries it is saved. */
+  decide(task: string, ending: Ending, recoverable: boolean): RestartDecision {
+    return decideRestart(this.#context.ruleOf(this.#allocation, task), {
+      ending,
+      recoverable,
+      window: this.#allocation.tasks[task]?.window ?? null,
+      now: this.#context.clock.now(),
+      random: Math.random(),
+    });
+  }
+
+  /** Keeps what an event led to. */
+  saveStep(task: string, event: MachineEvent, machine: MachineState, reports: readonly TaskEvent[]): void {
+    const record = this.#allocation.tasks[task];
+    if (record !== undefined) this.#saveTask(task, countFor(record, event, machine), machine, reports);
+  }
+
+  /** Adds to a task's history without changing its state. */
+  report(task: string, event: TaskEvent): void {
+    const record = this.#allocation.tasks[task];
+    if (record !== undefined) this.#saveTask(task, record, record.machine, [event]);
+  }
+
+  /** Writes the record with what happened to it, in one transaction. */
+  save(allocation: Allocation, reports: readonly { readonly task: string; readonly event: TaskEvent }[]): void {
+    const { recorder, store, clock } = this.#context;
+    this.#allocation = recorder.record((modifyIndex) => {
+      const saved = { ...allocation, modifyIndex, modifyTime: clock.now() };
+      store.putAllocation(saved);
+      for (const { task, event } of reports) store.appendEvent(allocation.id, task, event);
+      return saved;
+    });
+  }
+
+  #saveTask(task: string, record: TaskRecord, machine: MachineState, reports: readonly TaskEvent[]): void {
+    const next: TaskRecord = {
+      ...record,
+      machine,
+      events: reports.reduce(appendEvent, record.events),
+      startedAt: machine.kind === "running" || machine.kind === "stopping" ? machine.startedAt : record.startedAt,
+      finishedAt: machine.kind === "ended" ? machine.ending.at : 0,
+    };
+    this.save(
+      { ...this.#allocation, tasks: { ...this.#allocation.tasks, [task]: next } },
+      reports.map((event) => ({ task, event })),
+    );
+  }
+}
+
+/** What a record remembers of an event beside the machine's state. */
+function countFor(record: TaskRecord, event: MachineEvent, state: MachineState): TaskRecord {
+  if (event.kind === "prepared") return { ...record, fetched: true };
+  if (state.kind !== "backoff" || !("next" in event) || event.next.kind !== "restart") return record;
+  return { ...record, window: event.next.window, restarts: record.restarts + 1, lastRestart: event.at };
+}

@@ -1,0 +1,52 @@
+import type { TestAgent } from "../helpers/agent.ts";
+import { startImageAgent } from "../helpers/jobs.ts";
+import type { Bench } from "./bench.ts";
+import { startMachines, waitUntilSettled } from "./machines.ts";
+import { readCpuMillis } from "./proc.ts";
+
+const MACHINES = 20;
+const SPAN = 15_000;
+/** What the budget speaks of; each machine costs the same, so it is reckoned from fewer. */
+const BUDGET_MACHINES = 200;
+
+/** What of a processor the agent takes while its machines idle and nobody asks it anything. */
+export const idle: Bench = {
+  name: "idle",
+  run: async () => {
+    await using agent = await startImageAgent();
+    await waitUntilSettled(agent);
+    const empty = await measure(agent);
+    await startMachines(agent, MACHINES);
+    const started = await measure(agent);
+    await agent.kill();
+    await agent.start();
+    await waitUntilSettled(agent);
+    const adopted = await measure(agent);
+    const reckon = (now: number): number => empty + ((now - empty) / MACHINES) * BUDGET_MACHINES;
+    return [
+      { what: "idle agent with 0 machines, of a processor", unit: "%", paddock: empty },
+      { what: `idle agent with ${MACHINES} machines that it started`, unit: "%", paddock: started },
+      { what: `idle agent with ${MACHINES} machines that it adopted`, unit: "%", paddock: adopted },
+      {
+        what: `reckoned for ${BUDGET_MACHINES} machines that it started`,
+        unit: "%",
+        paddock: reckon(started),
+        budget: { most: 0.2 },
+      },
+      {
+        what: `reckoned for ${BUDGET_MACHINES} machines that it adopted`,
+        unit: "%",
+        paddock: reckon(adopted),
+        budget: { most: 0.2 },
+      },
+    ];
+  },
+};
+
+async function measure(agent: TestAgent): Promise<number> {
+  // What was just done echoes for a while: garbage is collected, the monitors say hello.
+  await Bun.sleep(3_000);
+  const [begin, used] = [performance.now(), readCpuMillis(agent.pid)];
+  await Bun.sleep(SPAN);
+  return ((readCpuMillis(agent.pid) - used) / (performance.now() - begin)) * 100;
+}
