@@ -124,6 +124,11 @@ export function machineSockets(dirs: AgentDirs, allocId: string, task: string): 
   };
 }
 
+/** Whether an entry of the run directory is what `machineSockets` makes. */
+export function isMachineSocketsName(name: string): boolean {
+  return /^[0-9a-f]{8}-[0-9a-f]{4}$/.test(name);
+}
+
 /** Tells the tasks of one allocation apart in 4 hex digits, however long their names are. */
 function taskSuffix(task: string): string {
   let hash = 0x811c9dc5;

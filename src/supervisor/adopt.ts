@@ -1,12 +1,11 @@
-import { readdirSync, readFileSync } from "node:fs";
 import type { Ending } from "../allocation/ending.ts";
 import { judgeEnding } from "../allocation/judge.ts";
 import type { MachineEvent, MachineState, ProcessIdentity } from "../allocation/machine.ts";
 import type { RestartDecision } from "../allocation/restart.ts";
 import { type Clock, delay, monotonicMillis } from "../base/clock.ts";
-import { errnoOf } from "../base/errors.ts";
 import { readUntrusted } from "../base/files.ts";
 import type { Log } from "../base/log.ts";
+import { isNamed, readCommandLines } from "./command-lines.ts";
 import { gatherEvidence, readStatus } from "./evidence.ts";
 import { isAlive } from "./identity.ts";
 import type { MachinePlace } from "./machine-place.ts";
@@ -78,7 +77,7 @@ async function adoptStarting(place: MachinePlace, context: AdoptContext): Promis
 async function recordedIdentity(place: MachinePlace, context: AdoptContext): Promise<ProcessIdentity | null> {
   const deadline = monotonicMillis() + LATE_WRAPPER;
   for (;;) {
-    const mayCome = monotonicMillis() < deadline && processNaming(place.files.journalPrefix);
+    const mayCome = monotonicMillis() < deadline && isNamed(place.files.journalPrefix, readCommandLines());
     const status = readStatus(place, context.log);
     if (status?.pid != null && status.startTime !== null) {
       return { bootId: context.bootId, pid: status.pid, startTime: status.startTime };
@@ -97,20 +96,6 @@ function intentBootId(place: MachinePlace): string | null {
     return typeof intent.bootId === "string" ? intent.bootId : null;
   } catch (error) {
     if (error instanceof SyntaxError) return null;
-    throw error;
-  }
-}
-
-/** Whether any process has this start's journal on its command line: the wrapper or QEMU. */
-function processNaming(journalPrefix: string): boolean {
-  return readdirSync("/proc").some((name) => /^\d+$/.test(name) && commandLine(name).includes(journalPrefix));
-}
-
-function commandLine(pid: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, "utf8");
-  } catch (error) {
-    if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ESRCH" || errnoOf(error) === "EACCES") return "";
     throw error;
   }
 }

@@ -4,6 +4,7 @@ import type { MachineState } from "../allocation/machine.ts";
 import { type ActorContext, AllocationActor } from "./actor.ts";
 import { adoptionEvent } from "./adopt.ts";
 import { placeOf } from "./machine-place.ts";
+import { sweepSockets } from "./sweep.ts";
 
 /** Acts on machines: starts, watches, stops and adopts them. The one owner of every QEMU of this agent. */
 export interface Supervisor {
@@ -65,7 +66,9 @@ export function createSupervisor(context: Omit<ActorContext, "onTerminal">): Sup
 
   return {
     adoptAll: async () => {
-      for (const allocation of context.store.liveAllocations()) {
+      const live = context.store.liveAllocations();
+      sweepSockets(context.dirs, live, context.log);
+      for (const allocation of live) {
         actors.set(allocation.id, new AllocationActor(allocation, actorContext));
       }
       const found = [...actors.values()];

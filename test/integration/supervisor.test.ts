@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { type Allocation, clientStatus } from "../../src/allocation/allocation.ts";
 import { readBootId, readStat } from "../../src/supervisor/identity.ts";
@@ -231,6 +231,22 @@ describe("an agent that comes back", () => {
     expect(ending.stop?.order.cause).toBe("job stopped");
     expect(ending.failed).toBe(false);
   });
+});
+
+test("sockets that a killed agent left of a machine that has ended are removed at the next start, those in use are not", async () => {
+  running.close();
+  const [left, used] = ["0a0b0c0d-0e0f", "1a1b1c1d-1e1f"].map((name) => dir.file("run", name));
+  for (const path of [left, used]) mkdirSync(path ?? "");
+  mkdirSync(dir.file("run", "something-else"));
+  const stranger = Bun.spawn(["/bin/sh", "-c", "read line", "sh", `${used}/qmp.sock`], { stdin: "pipe" });
+  try {
+    running = await startInProcess(dir.path);
+    expect(readdirSync(dir.file("run")).toSorted()).toEqual(["1a1b1c1d-1e1f", "something-else"]);
+    expect(running.logLines.join("\n")).toContain(used ?? "");
+  } finally {
+    stranger.kill("SIGKILL");
+    await stranger.exited;
+  }
 });
 
 describe("a job that is submitted again", () => {
