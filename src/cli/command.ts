@@ -1,6 +1,6 @@
 import { type Client, createClient } from "../client/client.ts";
 import { discoverAgent } from "../client/discover.ts";
-import type { Flags } from "./flags.ts";
+import type { Flag, Flags } from "./flags.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** What a command has around it. */
@@ -13,16 +13,6 @@ export interface CliContext {
   readonly self: readonly [string, ...string[]];
   /** Becomes the daemon. @param args its flags, in the form `-name=value`. @returns the exit code. */
   readonly startAgent: (args: readonly string[]) => Promise<number>;
-}
-
-export interface Flag {
-  /** Without its dash. */
-  readonly name: string;
-  /** What its value is, in the usage text; a flag without one is true or false. */
-  readonly value?: string;
-  /** True for a value that is a whole number from 0 on. */
-  readonly count?: boolean;
-  readonly help: string;
 }
 
 /** A command as its user called it. */

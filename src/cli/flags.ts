@@ -1,6 +1,16 @@
 import { AppError } from "../base/errors.ts";
 import { nearestName } from "../base/text.ts";
-import type { Flag } from "./command.ts";
+
+/** One flag of a command, for parsing and for its help. */
+export interface Flag {
+  /** Without its dash. */
+  readonly name: string;
+  /** What its value is, in the usage text; a flag without one is true or false. */
+  readonly value?: string;
+  /** True for a value that is a whole number from 0 on. */
+  readonly count?: boolean;
+  readonly help: string;
+}
 
 /** The flags of an invocation, by name. */
 export interface Flags {

@@ -1,5 +1,6 @@
-import type { Command, Flag } from "./command.ts";
+import type { Command } from "./command.ts";
 import { EXIT } from "./exit.ts";
+import type { Flag } from "./flags.ts";
 import { textOf } from "./style.ts";
 import { alignRows, breakText } from "./table.ts";
 

@@ -2,10 +2,10 @@ import { Buffer } from "node:buffer";
 import type { Client } from "../client/client.ts";
 import { ask } from "../client/client.ts";
 import { readExplanation } from "./allocation-text.ts";
-import { ADDRESS_FLAG, type Command, connectAgent, type Flag, type Invocation } from "./command.ts";
+import { ADDRESS_FLAG, type Command, connectAgent, type Invocation } from "./command.ts";
 import { createConsoleText } from "./console-text.ts";
 import { EXIT } from "./exit.ts";
-import type { Flags } from "./flags.ts";
+import type { Flag, Flags } from "./flags.ts";
 import { chooseTask, requireAllocation, resolveTask, type TaskOf } from "./names.ts";
 import type { Terminal } from "./terminal.ts";
 

@@ -1,5 +1,6 @@
 import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
+import { withDeadline } from "../../src/base/exec.ts";
 import { type AgentDirs, apiSocket } from "../../src/paths.ts";
 import { paddockBinary } from "./binary.ts";
 import { processesAt } from "./processes.ts";
@@ -133,8 +134,7 @@ function createDaemon(dir: string, args: readonly string[], env: Record<string, 
       if (child === undefined) return null;
       const ending = child;
       if (ending.exitCode === null && ending.signalCode === null) ending.kill(signal);
-      const gone = await Promise.race([ending.exited.then(() => true), Bun.sleep(DEADLINE).then(() => false)]);
-      if (!gone) {
+      if ((await withDeadline(ending.exited, DEADLINE)) === null) {
         ending.kill("SIGKILL");
         throw new Error(`the agent did not end within ${DEADLINE} ms of ${signal}: ${output()}`);
       }

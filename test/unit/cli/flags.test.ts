@@ -1,6 +1,5 @@
 import { expect, test } from "bun:test";
-import type { Flag } from "../../../src/cli/command.ts";
-import { parseArguments } from "../../../src/cli/flags.ts";
+import { type Flag, parseArguments } from "../../../src/cli/flags.ts";
 
 const FLAGS: readonly Flag[] = [
   { name: "address", value: "ADDRESS", help: "" },
