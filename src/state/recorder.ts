@@ -1,12 +1,24 @@
+import { AppError, errnoOf, errorText } from "../base/errors.ts";
 import { type ChangeSignal, createChangeSignal } from "../events/bus.ts";
 import type { Store } from "./store.ts";
 
 const INDEX_FACT = "index";
 
+/** The store could not keep a change: nothing of it happened. */
+export class StoreError extends AppError {
+  constructor(cause: unknown) {
+    super("unavailable", `the store cannot be written: ${errorText(cause)}`, {
+      cause,
+      hint: "is there room on the disk of the agent's data_dir, and may it be written?",
+    });
+    this.name = "StoreError";
+  }
+}
+
 /** Writes records so that each change has an index of its own and wakes whoever waits for it, after it is on disk. */
 export interface Recorder {
   readonly changes: ChangeSignal;
-  /** Runs `work` as one transaction under the next index. */
+  /** Runs `work` as one transaction under the next index. @throws StoreError when it cannot be kept, whatever `work` throws otherwise. */
   record<T>(work: (index: number) => T): T;
 }
 
@@ -16,13 +28,25 @@ export function createRecorder(store: Store): Recorder {
     changes,
     record: (work) => {
       const index = changes.index + 1;
-      const result = store.transaction(() => {
-        const value = work(index);
-        store.setFact(INDEX_FACT, String(index));
-        return value;
-      });
+      const result = keep(() =>
+        store.transaction(() => {
+          const value = work(index);
+          store.setFact(INDEX_FACT, String(index));
+          return value;
+        }),
+      );
       changes.bump();
       return result;
     },
   };
+}
+
+/** SQLite's own failures, by the code that `node:sqlite` gives them; anything else is for the caller. */
+function keep<T>(write: () => T): T {
+  try {
+    return write();
+  } catch (error) {
+    if (errnoOf(error)?.includes("SQLITE")) throw new StoreError(error);
+    throw error;
+  }
 }

@@ -1,6 +1,7 @@
 import type { DatabaseSync, SQLInputValue } from "node:sqlite";
 import { type Allocation, isTerminal } from "../allocation/allocation.ts";
 import type { TaskEvent } from "../allocation/task-event.ts";
+import { errorText } from "../base/errors.ts";
 import type { LaunchPlan } from "../qemu/launch.ts";
 import { openDatabase } from "./database.ts";
 import type { Evaluation, JobRecord } from "./records.ts";
@@ -189,6 +190,15 @@ function evaluationTable(rows: Rows) {
   };
 }
 
+/** A full disk makes SQLite roll back by itself. */
+function rollBack(database: DatabaseSync): void {
+  try {
+    database.exec("ROLLBACK");
+  } catch (error) {
+    if (!/no transaction is active/.test(errorText(error))) throw error;
+  }
+}
+
 const depths = new WeakMap<DatabaseSync, number>();
 
 function inTransaction<T>(database: DatabaseSync, work: () => T): T {
@@ -201,7 +211,7 @@ function inTransaction<T>(database: DatabaseSync, work: () => T): T {
     database.exec("COMMIT");
     return result;
   } catch (error) {
-    database.exec("ROLLBACK");
+    rollBack(database);
     throw error;
   } finally {
     depths.set(database, 0);

@@ -16,6 +16,7 @@ import { emptyHands, type Hands, type Prepare, releaseImage } from "./hands.ts";
 import { launchMachine, removeSockets } from "./launch.ts";
 import { Ledger, type LedgerContext } from "./ledger.ts";
 import { type MachinePlace, placeOf } from "./machine-place.ts";
+import { Mailbox } from "./mailbox.ts";
 import { signalProcess } from "./signal.ts";
 import { Watch } from "./watch.ts";
 
@@ -33,13 +34,13 @@ export class AllocationActor {
   readonly #ledger: Ledger;
   readonly #context: ActorContext;
   readonly #hands = new Map<string, Hands>();
-  readonly #mailbox: { task: string; event: MachineEvent }[] = [];
-  #draining = false;
+  readonly #mailbox: Mailbox<{ readonly task: string; readonly event: MachineEvent }>;
   #closed = false;
 
   constructor(allocation: Allocation, context: ActorContext) {
     this.#ledger = new Ledger(allocation, context);
     this.#context = context;
+    this.#mailbox = new Mailbox(({ task, event }) => this.#handle(task, event), context);
     for (const task of Object.keys(allocation.tasks)) {
       this.#hands.set(task, emptyHands());
     }
@@ -60,17 +61,7 @@ export class AllocationActor {
 
   /** Puts an event into the mailbox; it is handled before this returns unless one is being handled. */
   send(task: string, event: MachineEvent): void {
-    if (this.#closed) return;
-    this.#mailbox.push({ task, event });
-    if (this.#draining) return;
-    this.#draining = true;
-    try {
-      for (let next = this.#mailbox.shift(); next !== undefined; next = this.#mailbox.shift()) {
-        this.#handle(next.task, next.event);
-      }
-    } finally {
-      this.#draining = false;
-    }
+    this.#mailbox.put({ task, event });
   }
 
   /** What the task's restart policy says of an end. */
@@ -86,6 +77,7 @@ export class AllocationActor {
   /** Lets go of every machine without touching it; the agent is about to end. */
   close(): void {
     this.#closed = true;
+    this.#mailbox.close();
     for (const hands of this.#hands.values()) {
       hands.cancelWake();
       hands.watch?.close();
@@ -109,7 +101,13 @@ export class AllocationActor {
   }
 
   #report(task: string, event: TaskEvent): void {
-    if (!this.#closed) this.#ledger.report(task, event);
+    if (this.#closed) return;
+    try {
+      this.#ledger.report(task, event);
+    } catch (error) {
+      // A line of the history that a full disk costs is not worth a machine.
+      this.#context.log.warn("an event was not kept", { task, event: event.message, error: errorText(error) });
+    }
   }
 
   #perform(task: string, state: MachineState, effect: MachineEffect): void {

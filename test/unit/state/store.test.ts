@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import type { Allocation } from "../../../src/allocation/allocation.ts";
 import { takeLock } from "../../../src/state/database.ts";
-import { createRecorder } from "../../../src/state/recorder.ts";
+import { createRecorder, StoreError } from "../../../src/state/recorder.ts";
 import type { JobRecord } from "../../../src/state/records.ts";
 import { openStore, type Store } from "../../../src/state/store.ts";
 
@@ -121,6 +121,18 @@ describe("recording", () => {
     ).toThrow("disk full");
     expect(recorder.changes.index).toBe(before);
   });
+});
+
+test("a change that SQLite cannot write is told as the store's failure, with what to look at", () => {
+  const full = Object.assign(new Error("database or disk is full"), { code: "ERR_SQLITE_ERROR" });
+  const recorder = createRecorder({
+    ...store,
+    transaction: () => {
+      throw full;
+    },
+  });
+  expect(() => recorder.record(() => undefined)).toThrow(StoreError);
+  expect(() => recorder.record(() => undefined)).toThrow("the store cannot be written: database or disk is full");
 });
 
 describe("the lock of a data directory", () => {
