@@ -77,6 +77,23 @@ export const stdoutLog = (dirs: TaskDirs, task: string, index = 0): string =>
 export const stderrLog = (dirs: TaskDirs, task: string, index = 0): string =>
   join(dirs.logs, `${task}.stderr.${index}`);
 
+/** The two logs of a task: the serial console, and QEMU's own words. */
+export type LogType = "stdout" | "stderr";
+
+/** One file of a log; the highest index is the newest. */
+export const taskLog = (dirs: TaskDirs, task: string, type: LogType, index: number): string =>
+  join(dirs.logs, `${task}.${type}.${index}`);
+
+/** Highest index of a log's files; names with a higher one are nobody's of ours. */
+export const MAX_LOG_INDEX = 999_999_999;
+
+/** The index in a name that `taskLog` makes; undefined for any other name. */
+export function readLogIndex(name: string, task: string, type: LogType): number | undefined {
+  const start = `${task}.${type}.`;
+  const digits = name.startsWith(start) ? name.slice(start.length) : "";
+  return /^(0|[1-9]\d{0,8})$/.test(digits) ? Number(digits) : undefined;
+}
+
 /** What the agent and the wrapper write about one start of a machine; `generation` counts its starts from 1. */
 export interface MachineFiles {
   /** Written and synced before the spawn. */
@@ -122,6 +139,18 @@ export function machineSockets(dirs: AgentDirs, allocId: string, task: string): 
     hmp: join(dir, "qm.sock"),
     guestAgent: join(dir, "qa.sock"),
   };
+}
+
+/**
+ * Where QEMU makes the serial port's next socket when its log goes on in the file `index`; it is renamed to `serial` at once, so
+ * that viewers have one path. Never the name that the socket before had: QEMU removes that one when it lets go of it.
+ */
+export const nextSerialSocket = (sockets: MachineSockets, index: number): string =>
+  join(sockets.dir, `serial.${index % 1000}`);
+
+/** Whether an entry of a machine's directory of sockets is what `nextSerialSocket` makes. */
+export function isNextSerialSocketName(name: string): boolean {
+  return /^serial\.\d{1,3}$/.test(name);
 }
 
 /** Whether an entry of the run directory is what `machineSockets` makes. */

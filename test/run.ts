@@ -12,10 +12,14 @@ import { type Counts, HOME, runBunTest, runTool, withScratch } from "./helpers/s
 
 const bin = (name: string): string => join(HOME, "node_modules", ".bin", name);
 
+/** Aborted by Ctrl-C and its like. The step that runs clears its machines away, for they would outlive it, and no other begins. */
+const stop = new AbortController();
+for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, () => stop.abort(name));
+
 const STEPS: Readonly<Record<string, () => Promise<Counts>>> = {
-  lint: () => runTool([bin("biome"), "check", "."]),
-  types: () => runTool([bin("tsc"), "--noEmit"]),
-  build: () => runTool([process.execPath, "build.ts", "--host"]),
+  lint: () => runTool([bin("biome"), "check", "."], stop.signal),
+  types: () => runTool([bin("tsc"), "--noEmit"], stop.signal),
+  build: () => runTool([process.execPath, "build.ts", "--host"], stop.signal),
   unit: () => testHere("unit", 20),
   integration: () => testHere("integration", 60),
   house: () => testHere("house", 60, guestFiles),
@@ -38,6 +42,7 @@ async function testHere(
       timeoutSeconds,
       tmp,
       env: { ...process.env, ...environment() },
+      stop: stop.signal,
     }),
   );
 }
@@ -55,7 +60,7 @@ async function testAsUser(): Promise<Counts> {
   }
   return await withScratch(async (scratch) => {
     const stage = makeStage(scratch, paddockBinary(), tinyGuest().dir);
-    return await runBunTest({ ...stage, folder: "e2e", timeoutSeconds: 120 });
+    return await runBunTest({ ...stage, folder: "e2e", timeoutSeconds: 120, stop: stop.signal });
   });
 }
 
@@ -83,15 +88,17 @@ async function main(wanted: readonly string[]): Promise<number> {
   let [passed, failed] = [0, 0];
   const broken: string[] = [];
   for (const [name, step] of Object.entries(STEPS)) {
+    if (stop.signal.aborted) break;
     if (wanted.length > 0 && !wanted.includes(name)) continue;
     const counts = await runStep(name, step);
     passed += counts.passed;
     failed += counts.failed;
     if (counts.failed > 0) broken.push(name);
   }
+  if (stop.signal.aborted) console.error(`stopped by ${stop.signal.reason}`);
   if (broken.length > 0) console.log(`\nfailed: ${broken.join(", ")}`);
   console.log(`\n${passed} passed, ${failed} failed`);
-  return failed === 0 ? 0 : 1;
+  return failed === 0 && !stop.signal.aborted ? 0 : 1;
 }
 
 process.exitCode = await main(process.argv.slice(2));

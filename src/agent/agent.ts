@@ -58,7 +58,8 @@ export interface Agent {
   launchPlan(allocationId: string, task: string): LaunchPlan;
   /**
    * A log of a task.
-   * @param origin offset counts from the start or back from the end, in bytes.
+   * @param origin offset counts from the start or back from the end of all its files together, in bytes; with `file`, as a
+   * chunk names it, from the start of that file.
    * @returns chunks as they come; ends at the end of the log unless `follow`, and then when the task is dead or `signal` aborts.
    */
   readLog(
@@ -69,6 +70,7 @@ export interface Agent {
       readonly follow: boolean;
       readonly origin: "start" | "end";
       readonly offset: number;
+      readonly file?: string | undefined;
       readonly signal: AbortSignal;
     },
   ): AsyncIterable<LogChunk>;

@@ -1,26 +1,31 @@
-import { closeSync, constants, fstatSync, openSync, readSync, watch } from "node:fs";
+import { watch } from "node:fs";
 import { relative } from "node:path";
-import { AppError, errnoOf } from "../base/errors.ts";
-import { stderrLog, stdoutLog, type TaskDirs } from "../paths.ts";
+import { AppError } from "../base/errors.ts";
+import { type LogType, readLogIndex, type TaskDirs, taskLog } from "../paths.ts";
+import { type LogFile, logIndexes, lstat, statLogs } from "../supervisor/log-files.ts";
 import type { LogChunk } from "./agent.ts";
+import { OpenLog } from "./open-log.ts";
 
-/** Largest piece handed on at once; Nomad's frames have this size. */
-const CHUNK = 64 << 10;
 /** Looked at again after this even when no change was noticed, in milliseconds: file watches are lost on some file systems. */
 const LOOK_AGAIN = 1_000;
+/** How often a log that is not there yet is looked for, in milliseconds. */
+const LOOK_FOR = 100;
 
 export interface LogQuery {
-  readonly type: "stdout" | "stderr";
+  readonly type: LogType;
   readonly follow: boolean;
+  /** What `offset` counts from: the start or the end of all files of the log together. */
   readonly origin: "start" | "end";
   readonly offset: number;
+  /** Begins in this file, as a `LogChunk` names it, and `offset` counts from its start; behind it when it is gone. */
+  readonly file?: string | undefined;
   readonly signal: AbortSignal;
 }
 
 /**
- * Reads a task's log as it is or as it grows.
+ * Reads a task's log as it is or as it grows, over all its files in order. A file that is removed before it was read is passed over.
  * @param isOver true once the task will write no more.
- * @throws AppError `not_found` while there is no log, `invalid` when the file is not a regular one.
+ * @throws AppError `not_found` while there is no log, `invalid` when what has its name is no regular file.
  */
 export async function* readTaskLog(
   dirs: TaskDirs,
@@ -28,59 +33,109 @@ export async function* readTaskLog(
   query: LogQuery,
   isOver: () => boolean,
 ): AsyncGenerator<LogChunk> {
-  const path = query.type === "stdout" ? stdoutLog(dirs, task) : stderrLog(dirs, task);
-  const file = relative(dirs.alloc, path);
-  const fd = await openLog(path, query, isOver);
-  if (fd === null) return;
-  const change = watchFile(path, query.signal);
+  const list = (): readonly LogFile[] => findFiles(dirs, task, query.type);
+  const files = await waitForFiles(list, query, isOver);
+  if (files === null) return;
+  // A log that is not followed ends where it ended when it was asked for, however fast it grows.
+  const end = query.follow ? null : (files.at(-1) ?? null);
+  const start = startOf(files, query, fileIndex(query, task));
+  const place = (index: number): string => taskLog(dirs, task, query.type, index);
+  let { index } = start;
+  let open = OpenLog.open(place(index), start.offset);
+  const change = watchDirectory(dirs.logs, query.signal);
   try {
-    let offset = startOffset(fd, query);
     for (;;) {
       const over = isOver();
-      const data = Buffer.alloc(CHUNK);
-      const count = readSync(fd, data, 0, CHUNK, offset);
-      if (count > 0) {
-        yield { file, offset, data: data.subarray(0, count) };
-        offset += count;
+      // Looked for before the file is read to its end: once the next one has grown, nothing is added to this one.
+      const next = nextIndex(dirs, task, query.type, index);
+      const limit = end?.index === index ? end.size : Number.POSITIVE_INFINITY;
+      if (open !== null) yield* drain(open, limit, relative(dirs.alloc, place(index)));
+      if (end !== null && index >= end.index) return;
+      if (next === undefined) {
+        if (!query.follow || over || query.signal.aborted) return;
+        await change.next();
         continue;
       }
-      // A log that was cut behind our back goes on from its new start.
-      if (fstatSync(fd).size < offset) offset = 0;
-      else if (!query.follow || over || query.signal.aborted) return;
-      else await change.next();
+      open?.close();
+      index = next;
+      open = OpenLog.open(place(index), 0);
     }
   } finally {
     change.close();
-    closeSync(fd);
+    open?.close();
   }
 }
 
+/** Reads one file to its end of now, or to `limit`. */
+function* drain(open: OpenLog, limit: number, file: string): Generator<LogChunk> {
+  for (let data = open.read(limit); data.length > 0; data = open.read(limit)) {
+    yield { file, offset: open.offset - data.length, data };
+  }
+}
+
+/** @throws AppError `invalid` when there are names of the log, and none of them is a regular file. */
+function findFiles(dirs: TaskDirs, task: string, type: LogType): readonly LogFile[] {
+  const indexes = logIndexes(dirs, task, type);
+  const files = statLogs(dirs, task, type, indexes);
+  const [first] = indexes;
+  if (files.length > 0 || first === undefined) return files;
+  const isLink = lstat(taskLog(dirs, task, type, first))?.isSymbolicLink();
+  throw new AppError("invalid", `the ${type} log is ${isLink ? "a symbolic link" : "not a regular file"}`);
+}
+
 /** Null when a followed log never came to be. */
-async function openLog(path: string, query: LogQuery, isOver: () => boolean): Promise<number | null> {
+async function waitForFiles(
+  list: () => readonly LogFile[],
+  query: LogQuery,
+  isOver: () => boolean,
+): Promise<readonly LogFile[] | null> {
   for (;;) {
     const over = isOver();
-    try {
-      const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-      if (fstatSync(fd).isFile()) return fd;
-      closeSync(fd);
-      throw new AppError("invalid", `the ${query.type} log is not a regular file`);
-    } catch (error) {
-      if (errnoOf(error) === "ELOOP")
-        throw new AppError("invalid", `the ${query.type} log is a symbolic link`, { cause: error });
-      if (errnoOf(error) !== "ENOENT") throw error;
-    }
+    const files = list();
+    if (files.length > 0) return files;
     if (!query.follow) throw new AppError("not_found", `there is no ${query.type} log yet: the task has not started`);
     if (over || query.signal.aborted) return null;
     await pause(query.signal);
   }
 }
 
-function startOffset(fd: number, query: LogQuery): number {
-  const size = fstatSync(fd).size;
-  return query.origin === "start" ? Math.min(query.offset, size) : Math.max(0, size - query.offset);
+/** The index in the name of the file that a query begins in. */
+function fileIndex({ file, type }: LogQuery, task: string): number | undefined {
+  if (file === undefined) return undefined;
+  const index = readLogIndex(file.slice(file.lastIndexOf("/") + 1), task, type);
+  if (index !== undefined) return index;
+  throw new AppError("invalid", `file: expected a file of the ${type} log such as alloc/logs/${task}.${type}.0`);
 }
 
-function watchFile(path: string, signal: AbortSignal): { next(): Promise<void>; close(): void } {
+interface Position {
+  readonly index: number;
+  readonly offset: number;
+}
+
+/** Where reading begins. @param files ascending, at least one. */
+function startOf(files: readonly LogFile[], { origin, offset }: LogQuery, wanted: number | undefined): Position {
+  if (wanted !== undefined) {
+    const found = files.find(({ index }) => index >= wanted) ?? { index: wanted, size: 0 };
+    return { index: found.index, offset: found.index === wanted ? Math.min(offset, found.size) : 0 };
+  }
+  const total = files.reduce((sum, { size }) => sum + size, 0);
+  let left = origin === "start" ? Math.min(offset, total) : Math.max(0, total - offset);
+  for (const { index, size } of files) {
+    if (left < size) return { index, offset: left };
+    left -= size;
+  }
+  const last = files.at(-1);
+  return { index: last?.index ?? 0, offset: last?.size ?? 0 };
+}
+
+/** The first file behind `index` that holds something; what is empty may be the rest of a rotation that failed. */
+function nextIndex(dirs: TaskDirs, task: string, type: LogType, index: number): number | undefined {
+  const later = logIndexes(dirs, task, type).filter((candidate) => candidate > index);
+  return statLogs(dirs, task, type, later).find(({ size }) => size > 0)?.index;
+}
+
+/** Notices changes of any file in a directory. */
+function watchDirectory(path: string, signal: AbortSignal): { next(): Promise<void>; close(): void } {
   let changed = false;
   let wake: () => void = () => undefined;
   const watcher = watch(path, () => {
@@ -107,7 +162,7 @@ function watchFile(path: string, signal: AbortSignal): { next(): Promise<void>; 
 
 function pause(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(done, 100);
+    const timer = setTimeout(done, LOOK_FOR);
     signal.addEventListener("abort", done, { once: true });
     function done(): void {
       clearTimeout(timer);

@@ -208,7 +208,7 @@ async function planMachine(
     dns: dnsOf(task.resources.networks, group.networks),
     sockets: place.sockets,
     journalPrefix: place.files.journalPrefix,
-    serialLog: place.stdout,
+    serialLog: task.logs.disabled ? null : place.stdout,
     cwd: place.dirs.task,
     tmp: place.dirs.tmp,
     args_allowlist: context.policy.argsAllowlist,

@@ -2,14 +2,14 @@ import type { Allocation } from "../allocation/allocation.ts";
 import type { RestartRule } from "../allocation/restart.ts";
 import { toMillis } from "../base/units.ts";
 import type { Store } from "../state/store.ts";
+import type { LogLimits } from "../supervisor/rotate.ts";
 
 /** A task of which nothing is known any more stays as it ended. */
 const NEVER: RestartRule = { attempts: 0, interval: 0, delay: 0, mode: "fail", onSuccess: false };
 
 /** The restart policy of a task, from the version of the job that its allocation was placed for. */
 export function restartRuleOf(store: Store, allocation: Allocation, taskName: string): RestartRule {
-  const job = store.jobVersion(allocation.jobId, allocation.jobVersion)?.job;
-  const task = job?.groups.find(({ name }) => name === allocation.group)?.tasks.find(({ name }) => name === taskName);
+  const { job, task } = findTask(store, allocation, taskName);
   if (job === undefined || task === undefined) return NEVER;
   const { attempts, interval, delay, mode } = task.restart;
   return {
@@ -19,4 +19,19 @@ export function restartRuleOf(store: Store, allocation: Allocation, taskName: st
     mode,
     onSuccess: job.type === "service" || job.type === "system",
   };
+}
+
+/** What the job's `logs` block allows a task, or Nomad's defaults when nothing is known of it any more. */
+export function logLimitsOf(store: Store, allocation: Allocation, taskName: string): LogLimits {
+  const logs = findTask(store, allocation, taskName).task?.logs;
+  return { maxFiles: logs?.max_files ?? 10, maxBytes: (logs?.max_file_size ?? 10) * MEBIBYTE };
+}
+
+/** Nomad's MB of `max_file_size`. */
+const MEBIBYTE = 1 << 20;
+
+function findTask(store: Store, allocation: Allocation, taskName: string) {
+  const job = store.jobVersion(allocation.jobId, allocation.jobVersion)?.job;
+  const group = job?.groups.find(({ name }) => name === allocation.group);
+  return { job, task: group?.tasks.find(({ name }) => name === taskName) };
 }

@@ -27,6 +27,9 @@ const CAUSES: Readonly<Record<string, EndReason>> = {
   "host-error": "qemu-error",
 };
 
+/** QEMU's words when the lock of a disk is held (block/file-posix.c); by descriptor it cannot name the file. */
+const IMAGE_LOCKED = /Failed to get .* lock|Is another process using the image/;
+
 const MESSAGES: Readonly<Record<EndReason, string>> = {
   "guest-shutdown": "the guest powered off",
   "guest-reset": "the guest reset and QEMU was told not to reboot it",
@@ -51,7 +54,7 @@ export function judgeEnding(evidence: Evidence, at: number): Ending {
     signal,
     at,
     message: describe(reason, evidence, signal),
-    hint: hintFor(reason, signal),
+    hint: hintFor(reason, signal, evidence),
     stop: null,
   };
 }
@@ -88,6 +91,12 @@ function isFailure(reason: EndReason, exitStatus: number | null): boolean {
 function describe(reason: EndReason, evidence: Evidence, signal: number): string {
   const base = MESSAGES[reason];
   if (reason === "killed") return `${base} by ${signalName(signal)}`;
+  if (reason === "qemu-error" && IMAGE_LOCKED.test(evidence.stderr)) {
+    return "QEMU gave up: the image is in use by another process, which holds its write lock";
+  }
+  if (reason === "qemu-error" && evidence.exitStatus === 0) {
+    return "QEMU ended at once without running a guest: something in args makes it print and end";
+  }
   if (reason === "qemu-error") {
     const words = lastLine(evidence.stderr);
     const status = evidence.exitStatus === null ? "" : ` with exit status ${evidence.exitStatus}`;
@@ -96,13 +105,17 @@ function describe(reason: EndReason, evidence: Evidence, signal: number): string
   return base;
 }
 
-function hintFor(reason: EndReason, signal: number): string | null {
+function hintFor(reason: EndReason, signal: number, evidence: Evidence): string | null {
   if (reason === "killed" && signal === constants.signals.SIGKILL) {
     return "if nobody sent SIGKILL, the kernel ran out of memory: see the kernel log";
   }
   if (reason === "killed" && signal === constants.signals.SIGSYS) {
     return "QEMU's sandbox forbids a system call that something in args led to: see what the job's args ask QEMU to start or open";
   }
+  if (reason === "qemu-error" && IMAGE_LOCKED.test(evidence.stderr)) {
+    return "two machines may not write to one image: paddock ps shows which runs, and qemu-img check tells whether another program has it open";
+  }
+  if (reason === "qemu-error" && evidence.exitStatus === 0) return "leave options such as -version and -h out of args";
   if (reason === "qemu-error") return "QEMU's own words are in the task's stderr log";
   if (reason === "lost") return "both QEMU and its wrapper were killed; the serial log may tell more";
   return null;

@@ -49,6 +49,8 @@ function logQuery(c: Context) {
     follow: flagParam(c, "follow"),
     origin: wordParam(c, "origin", ["start", "end"], "start"),
     offset: countParam(c, "offset", 0),
+    // Not Nomad's: a reader that knows where it was goes on there, whatever was rotated meanwhile.
+    file: c.req.query("file") || undefined,
     plain: flagParam(c, "plain"),
   };
 }

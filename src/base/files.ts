@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, fsyncSync, openSync, readSync, renameSync, writeSync } from "node:fs";
+import { closeSync, constants, fstatSync, fsyncSync, openSync, readSync, renameSync, rmSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import { AppError, errnoOf } from "./errors.ts";
 
@@ -35,10 +35,36 @@ export function readUntrusted(path: string, limit = DEFAULT_LIMIT, offset = 0): 
   }
 }
 
-/** Writes a file so that after a crash either the old or the new content is there, never a part of it. */
+/**
+ * Reads the beginning of a file of the user's, whatever its kind: a pipe is read to its end, an endless device is not.
+ * @returns at most `limit` + 1 bytes, so that what is longer can be told from what fits.
+ * @throws system errors.
+ */
+export function readBeginning(path: string, limit: number): Buffer {
+  const fd = openSync(path, "r");
+  try {
+    const chunks: Buffer[] = [];
+    for (let left = limit + 1; left > 0; ) {
+      const chunk = Buffer.alloc(Math.min(left, 64 << 10));
+      const count = readSync(fd, chunk, 0, chunk.length, null);
+      if (count === 0) break;
+      chunks.push(chunk.subarray(0, count));
+      left -= count;
+    }
+    return Buffer.concat(chunks);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/**
+ * Writes a file so that after a crash either the old or the new content is there, never a part of it. A link or FIFO that somebody
+ * put in the way is replaced, never written through.
+ */
 export function writeDurable(path: string, content: string | Uint8Array, mode = 0o600): void {
   const temporary = `${path}.new`;
-  const fd = openSync(temporary, "w", mode);
+  rmSync(temporary, { force: true });
+  const fd = openSync(temporary, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, mode);
   try {
     const bytes = typeof content === "string" ? Buffer.from(content) : content;
     for (let written = 0; written < bytes.length; ) written += writeSync(fd, bytes, written);

@@ -109,14 +109,14 @@ export async function printLog(client: Client, { allocation, task }: TaskOf, wis
   const finish = (): void => {
     if (!raw) terminal.out.text(toText());
   };
-  let offset = 0;
+  let from: { readonly file?: string | undefined; readonly offset: number } = { offset: 0 };
   if (lines !== undefined) {
     const tail = await readTail(client, { allocation, task }, { type, lines, signal });
-    offset = tail.end;
+    from = { file: tail.file, offset: tail.end };
     const done = await print(tail.data);
     if (done || !follow) return finish();
   }
-  for await (const piece of client.readLog(allocation.ID, task, { type, follow, origin: "start", offset, signal })) {
+  for await (const piece of client.readLog(allocation.ID, task, { type, follow, origin: "start", ...from, signal })) {
     if (await print(piece.data)) break;
   }
   finish();
@@ -125,23 +125,24 @@ export async function printLog(client: Client, { allocation, task }: TaskOf, wis
 /** What is read of a log's end at first; doubled until it has lines enough. */
 const FIRST_TAIL = 64 << 10;
 
-/** The last lines of a log, and where it ended when they were read. */
+/** The last lines of a log, and where it ended when they were read: rotation moves no byte within its file. */
 async function readTail(
   client: Client,
   { allocation, task }: TaskOf,
   { type, lines, signal }: { readonly type: "stdout" | "stderr"; readonly lines: number; readonly signal: AbortSignal },
-): Promise<{ readonly data: Uint8Array; readonly end: number }> {
+): Promise<{ readonly data: Uint8Array; readonly file: string | undefined; readonly end: number }> {
   for (let size = FIRST_TAIL; ; size *= 2) {
     const pieces: Uint8Array[] = [];
     let end = 0;
+    let file: string | undefined;
     const options = { type, follow: false, origin: "end", offset: size, signal } as const;
     for await (const piece of client.readLog(allocation.ID, task, options)) {
       pieces.push(piece.data);
-      end = piece.end;
+      ({ file, end } = piece);
     }
     const data = Buffer.concat(pieces);
     const start = startOfLastLines(data, lines);
-    if (start !== undefined || data.length < size) return { data: data.subarray(start ?? 0), end };
+    if (start !== undefined || data.length < size) return { data: data.subarray(start ?? 0), file, end };
   }
 }
 
@@ -158,11 +159,13 @@ function startOfLastLines(data: Uint8Array, count: number): number | undefined {
   return undefined;
 }
 
-/** A serial port that `args` bring writes where they say, not into the log. */
+/** A serial port that `args` bring writes where they say, not into the log; and a job may want no log. */
 async function sayWhoseSerial(client: Client, { allocation, task }: TaskOf, terminal: Terminal): Promise<void> {
-  const own = (await readExplanation(client, allocation, task))?.OwnSerial;
-  if (!own) return;
-  const what = `args bring a serial port of their own (${own}): this log has only what QEMU itself prints`;
+  const explanation = await readExplanation(client, allocation, task);
+  const own = explanation?.OwnSerial;
+  if (!own && !explanation?.LogDisabled) return;
+  const why = own ? `args bring a serial port of their own (${own})` : "the job has logs { disabled = true }";
+  const what = `${why}: this log has only what QEMU itself prints`;
   terminal.err.line({ text: "==> ", style: "bold" }, what);
 }
 

@@ -36,9 +36,9 @@ const DEADLINE = 15_000;
 /** How often a daemon that has just been started is asked whether it is there, in milliseconds. */
 const ASK_EVERY = 25;
 
-/** Makes the directory; nothing runs yet. */
+/** Makes the directory; nothing runs yet. @throws AppError `unavailable` when it cannot be made. */
 export function createPrivateAgent({ self, env }: CliContext): PrivateAgent {
-  const dir = makeDirectory();
+  const dir = inTemporary(makeDirectory);
   const dirs = dirsIn(dir);
   const socket = apiSocket(dirs);
   const config = join(dir, "agent.hcl");
@@ -77,6 +77,19 @@ function dirsIn(dir: string): AgentDirs {
 
 /** What stands in a job file for itself, without quoting and interpolation. */
 const PLAIN_PATH = /^[\w./-]+$/;
+
+/** @throws AppError `unavailable` for a temporary directory that is not there, not writable or full. */
+function inTemporary<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error;
+    throw new AppError("unavailable", `cannot use the temporary directory ${tmpdir()}: ${errnoOf(error)}`, {
+      cause: error,
+      hint: "name another one in TMPDIR: it must exist, be writable and have room for some 4 MiB",
+    });
+  }
+}
 
 /** In the temporary directory, or in `/tmp` when sockets below the other would get names that are too long, or it has an odd name. */
 function makeDirectory(): string {

@@ -20,12 +20,16 @@ export interface LogOptions {
   readonly origin: "start" | "end";
   /** Bytes. */
   readonly offset: number;
+  /** Begins in this file of the log, as a piece names it; `offset` counts from its start then. */
+  readonly file?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 export interface LogPiece {
   readonly data: Uint8Array;
-  /** Where the piece ends in the log, in bytes. */
+  /** The file of the log that it stands in, below the allocation directory. */
+  readonly file: string | undefined;
+  /** Where the piece ends in that file, in bytes. */
   readonly end: number;
 }
 
@@ -145,16 +149,17 @@ async function* readLog(
   address: Address,
   allocationId: string,
   task: string,
-  { type, follow, origin, offset, signal }: LogOptions,
+  { type, follow, origin, offset, file, signal }: LogOptions,
 ): AsyncGenerator<LogPiece> {
   const query = new URLSearchParams({ task, type, follow: String(follow), origin, offset: String(offset) });
+  if (file !== undefined) query.set("file", file);
   const target = `/v1/client/fs/logs/${encode(allocationId)}?${query}`;
   const response = await sendRequest(address, { target, signal, stream: true });
   if (response.body === null) return;
   try {
     for await (const text of splitFrames(response.body)) {
       const frame = v.parse(replies.LogFrameSchema, JSON.parse(text));
-      if (frame.Data) yield { data: Buffer.from(frame.Data, "base64"), end: frame.Offset ?? 0 };
+      if (frame.Data) yield { data: Buffer.from(frame.Data, "base64"), file: frame.File, end: frame.Offset ?? 0 };
     }
   } catch (error) {
     signal?.throwIfAborted();

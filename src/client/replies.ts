@@ -152,9 +152,14 @@ export const ExplainSchema = v.object({
   Forwards: list(v.object({ Label: text, Protocol: text, HostAddress: text, HostPort: count, GuestPort: count })),
   Warnings: list(v.string()),
   OwnSerial: v.nullish(v.string(), null),
+  LogDisabled: v.nullish(v.boolean(), false),
 });
 export type Explanation = v.InferOutput<typeof ExplainSchema>;
 export type Forward = Explanation["Forwards"][number];
 
 /** One frame of a followed log; `Offset` is where its data ends in the file. */
-export const LogFrameSchema = v.object({ Offset: v.nullish(v.number()), Data: v.nullish(v.string()) });
+export const LogFrameSchema = v.object({
+  File: v.optional(v.string()),
+  Offset: v.nullish(v.number()),
+  Data: v.nullish(v.string()),
+});

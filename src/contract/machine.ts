@@ -70,7 +70,9 @@ export interface ExplainedPlan {
     readonly guestPort: number;
   }[];
   readonly warnings: readonly string[];
-  readonly serial: { readonly ours: true } | { readonly ours: false; readonly because: string };
+  readonly serial:
+    | { readonly ours: true; readonly disabled?: true }
+    | { readonly ours: false; readonly because: string };
 }
 
 /** Where a word of the command line comes from. */
@@ -110,6 +112,8 @@ export const ExplainSchema = v.object({
   Warnings: v.array(v.string()),
   /** The word of `args` that brought a serial port of its own, so that the log is not ours; null while it is. */
   OwnSerial: v.nullable(v.string()),
+  /** True when the job wants no log of the serial port. */
+  LogDisabled: v.optional(v.boolean()),
 });
 export type WireExplain = v.InferOutput<typeof ExplainSchema>;
 
@@ -146,6 +150,7 @@ export function writeExplain(plan: ExplainedPlan): WireExplain {
     })),
     Warnings: [...plan.warnings],
     OwnSerial: plan.serial.ours ? null : plan.serial.because,
+    ...(plan.serial.ours && plan.serial.disabled ? { LogDisabled: true } : {}),
   };
 }
 

@@ -22,7 +22,7 @@ const HINT = `the agent takes ${Object.keys(OPTIONS)
   .map((name) => `-${name} VALUE`)
   .join(", ")}`;
 
-/** @throws AppError `invalid` for an unknown flag, a stray word or a level that is none. */
+/** @throws AppError `invalid` for an unknown flag, a stray word, an empty path or a level that is none. */
 export function readAgentArguments(args: readonly string[]): AgentArguments {
   try {
     // Flags have one dash in Nomad's CLI, and two are as good.
@@ -30,14 +30,20 @@ export function readAgentArguments(args: readonly string[]): AgentArguments {
     const { values } = parseArgs({ args: long, options: OPTIONS, strict: true, allowPositionals: false });
     return {
       config: values.config,
-      dataDir: values["data-dir"],
-      runDir: values["run-dir"],
+      dataDir: readPath("data-dir", values["data-dir"]),
+      runDir: readPath("run-dir", values["run-dir"]),
       logLevel: values["log-level"] === undefined ? undefined : readLevel(values["log-level"]),
     };
   } catch (error) {
     if (error instanceof AppError) throw error;
     throw new AppError("invalid", `paddock agent: ${errorText(error).split("\n")[0]}`, { hint: HINT, cause: error });
   }
+}
+
+/** An empty path, such as that of a variable which is not set, would be the current directory. */
+function readPath(flag: string, path: string | undefined): string | undefined {
+  if (path === "") throw new AppError("invalid", `-${flag}: expected a directory, found nothing`);
+  return path;
 }
 
 function readLevel(text: string): LogLevel {

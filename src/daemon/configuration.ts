@@ -1,10 +1,11 @@
-import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { resolve } from "node:path";
 import { AppError, errnoOf } from "../base/errors.ts";
+import { readBeginning } from "../base/files.ts";
 import { type AgentConfig, assertSocketsFit, completeConfig } from "../config/agent-config.ts";
 import { emptyConfig, loadAgentConfig } from "../config/load.ts";
 import type { ConfigFile } from "../config/schema.ts";
+import { MAX_SOURCE_BYTES } from "../hcl/limits.ts";
 import { renderDiagnostics } from "../hcl/render.ts";
 import { DEFAULT_CONFIG_FILE, defaultDirs } from "../paths.ts";
 import type { AgentArguments } from "./arguments.ts";
@@ -45,7 +46,7 @@ function readFile({ config: path }: AgentArguments, uid: number, warn: (text: st
 function readDefault(uid: number): Buffer | undefined {
   if (uid !== 0) return undefined;
   try {
-    return readFileSync(DEFAULT_CONFIG_FILE);
+    return readBeginning(DEFAULT_CONFIG_FILE, MAX_SOURCE_BYTES);
   } catch (error) {
     if (errnoOf(error) === "ENOENT") return undefined;
     throw unreadable(DEFAULT_CONFIG_FILE, error);
@@ -54,7 +55,7 @@ function readDefault(uid: number): Buffer | undefined {
 
 function readGiven(path: string): Buffer {
   try {
-    return readFileSync(path);
+    return readBeginning(path, MAX_SOURCE_BYTES);
   } catch (error) {
     throw unreadable(path, error);
   }

@@ -1,4 +1,4 @@
-import { chmodSync, chownSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, chownSync, lstatSync, readFileSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import { AppError, errnoOf } from "../base/errors.ts";
 import { type Handler, type Server, serveUnix } from "../runtime/serve.ts";
@@ -11,12 +11,18 @@ const API_GROUP = "paddock";
 /**
  * Serves the API on its unix socket, readable and writable for its owner and group only. A socket file that nobody answers at is
  * what a dead agent left, and is replaced.
- * @throws AppError `conflict` when another agent answers there.
+ * @throws AppError `conflict` when another agent answers there, or something else than a socket has the name.
  */
 export async function listen(path: string, handler: Handler): Promise<Server> {
   if (await answers(path)) {
     throw new AppError("conflict", `another agent answers at ${path}`, {
       hint: "stop it, or give this one another run_dir",
+    });
+  }
+  const there = lstatSync(path, { throwIfNoEntry: false });
+  if (there !== undefined && !there.isSocket()) {
+    throw new AppError("conflict", `${path}: expected a socket or nothing, found something else`, {
+      hint: "remove it, or give the agent another run_dir",
     });
   }
   rmSync(path, { force: true });

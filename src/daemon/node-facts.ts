@@ -4,7 +4,7 @@ import type { AgentConfig } from "../config/agent-config.ts";
 import { fingerprintNode, withKvm } from "../node/fingerprint.ts";
 import { KVM_PENDING, probeKvm } from "../node/kvm.ts";
 import type { Node } from "../node/node.ts";
-import type { Recorder } from "../state/recorder.ts";
+import { type Recorder, StoreError } from "../state/recorder.ts";
 import type { Store } from "../state/store.ts";
 
 const NODE_ID = "node_id";
@@ -47,9 +47,7 @@ export async function findNodeFacts(
     ({ facts, remember }) => {
       if (signal.aborted) return;
       node = withKvm(node, facts);
-      recorder.record(() => {
-        if (remember !== null) store.setFact(KVM_RESULT, remember);
-      });
+      keepProbe({ store, recorder, log }, remember);
       log.info("fingerprinted", {
         qemu: node.attributes["driver.qemu.version"] ?? node.qemu.description,
         kvm: facts.usable ? "usable" : facts.reason,
@@ -64,6 +62,21 @@ export async function findNodeFacts(
       return complete;
     },
   };
+}
+
+/** What cannot be remembered is found out again at the next start: a full disk is no reason to know less now. */
+function keepProbe(
+  { store, recorder, log }: { readonly store: Store; readonly recorder: Recorder; readonly log: Log },
+  remember: string | null,
+): void {
+  try {
+    recorder.record(() => {
+      if (remember !== null) store.setFact(KVM_RESULT, remember);
+    });
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    log.warn("what KVM can do is not remembered", { error: error.message });
+  }
 }
 
 function nodeId(store: Store, recorder: Recorder): string {

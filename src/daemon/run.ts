@@ -1,9 +1,10 @@
 import type { AgentContext } from "../agent/context.ts";
 import { createAgent } from "../agent/create.ts";
 import { createPrepare } from "../agent/prepare.ts";
-import { restartRuleOf } from "../agent/restart-rule.ts";
+import { logLimitsOf, restartRuleOf } from "../agent/restart-rule.ts";
 import { createApi } from "../api/app.ts";
 import { systemClock } from "../base/clock.ts";
+import { errorText } from "../base/errors.ts";
 import { createLog, type Log } from "../base/log.ts";
 import type { AgentConfig } from "../config/agent-config.ts";
 import { apiSocket, databaseFile } from "../paths.ts";
@@ -31,6 +32,7 @@ export async function runAgent(args: readonly string[]): Promise<number> {
   makePlace(config.dirs);
   const lock = lockPlace(config.dirs);
   try {
+    surviveFaults(log);
     await serve(config, log, waitForSignal(log));
     return 0;
   } finally {
@@ -62,6 +64,7 @@ async function serve(config: AgentConfig, log: Log, stopAsked: Promise<void>): P
       bootId,
       prepare: createPrepare({ ...base, log: log.named("prepare") }),
       ruleOf: (allocation, task) => restartRuleOf(store, allocation, task),
+      logLimitsOf: (allocation, task) => logLimitsOf(store, allocation, task),
     });
     await supervisor.adoptAll();
     const context: AgentContext = { ...base, supervisor, log: log.named("agent") };
@@ -84,6 +87,12 @@ async function serve(config: AgentConfig, log: Log, stopAsked: Promise<void>): P
   } finally {
     store.close();
   }
+}
+
+/** A fault in one place must not take the agent along: it is logged, and everything else goes on. */
+function surviveFaults(log: Log): void {
+  process.on("unhandledRejection", (error) => log.error("a fault of paddock", { error: errorText(error) }));
+  process.on("uncaughtException", (error) => log.error("a fault of paddock", { error: errorText(error) }));
 }
 
 /** SIGHUP is nobody's wish to end an agent: a terminal that closes must not take it along. */

@@ -1,6 +1,9 @@
 import { quoteFound } from "../hcl/content.ts";
 import type { Reporter } from "../hcl/places.ts";
 
+/** Longest name of anything else, in bytes: a job's id stands in the path of requests, percent-encoded, which servers bound. */
+const LONGEST_NAME = 1024;
+
 /** Longest name of a task, in bytes: `<name>.stdout.0` must fit into a file name of 255. */
 const LONGEST_TASK_NAME = 200;
 
@@ -12,12 +15,24 @@ export function hasUnsafeCharacter(text: string): boolean {
   return /[,\u0000-\u001f\u007f-\u009f\u2028\u2029]/.test(text);
 }
 
-/** Checks the name of a job, group or port: set, and without what is unsafe. */
+/** Checks the name of a job, group or port: set, not too long, and without what is unsafe. */
 export function checkName(report: Reporter, path: string, name: string): void {
   if (name === "") report.must(path, "be set");
   else if (hasUnsafeCharacter(name)) {
     report.must(path, `hold no comma and no control character, found ${quoteFound(name)}`);
-  }
+  } else checkLength(report, path, name, LONGEST_NAME);
+}
+
+/** Checks the id of a job, which is a part of the path of requests: `.` and `..` would be steps in it, however they are encoded. */
+export function checkJobId(report: Reporter, id: string): void {
+  checkName(report, "id", id);
+  if (/\s/.test(id)) report.must("id", "hold no space");
+  if (id === "." || id === "..") report.must("id", `not be ${quoteFound(id)}, which no request could name`);
+}
+
+function checkLength(report: Reporter, path: string, name: string, longest: number): void {
+  const found = Buffer.byteLength(name);
+  if (found > longest) report.must(path, `be at most ${longest} bytes long, found ${found}`);
 }
 
 /** Checks the name of a task, which becomes the name of a directory beside `alloc`. */
@@ -27,9 +42,7 @@ export function checkTaskName(report: Reporter, name: string): void {
   if (name === "alloc" || name === "." || name === "..") {
     report.must("name", `not be ${quoteFound(name)}, which is a directory of the allocation already`);
   }
-  if (Buffer.byteLength(name) > LONGEST_TASK_NAME) {
-    report.must("name", `be at most ${LONGEST_TASK_NAME} bytes long, found ${Buffer.byteLength(name)}`);
-  }
+  checkLength(report, "name", name, LONGEST_TASK_NAME);
 }
 
 /** Indexes of those that have the name of an earlier one. */

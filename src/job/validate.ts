@@ -2,7 +2,7 @@ import { formatDuration, SECOND } from "../base/units.ts";
 import type { Reporter } from "../hcl/places.ts";
 import type { Group, Job, RestartPolicy } from "./job.ts";
 import { checkConstraints } from "./validate-constraint.ts";
-import { checkName, repeatedNames } from "./validate-names.ts";
+import { checkJobId, checkName, repeatedNames } from "./validate-names.ts";
 import { checkNetworks } from "./validate-network.ts";
 import { checkTask } from "./validate-task.ts";
 
@@ -15,8 +15,7 @@ const SHORTEST_INTERVAL = 5 * SECOND;
  * @param report takes what is wrong, by paths that begin at the job.
  */
 export function validateJob(job: Job, report: Reporter): void {
-  checkName(report, "id", job.id);
-  if (/\s/.test(job.id)) report.must("id", "hold no space");
+  checkJobId(report, job.id);
   checkName(report, "name", job.name);
   job.datacenters.forEach((name, index) => {
     if (name === "") report.must(`datacenters[${index}]`, "be set", 'use "*" for any datacenter');

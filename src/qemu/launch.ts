@@ -33,8 +33,10 @@ export interface LaunchPlan {
   readonly forwards: readonly Forward[];
   /** Descriptor numbers, in QEMU, of the checked boot disk; null when the job gave none. */
   readonly disk: { readonly readWrite: number; readonly readOnly: number } | null;
-  /** False when `args` bring a `-serial` of their own, with the word that did. */
-  readonly serial: { readonly ours: true } | { readonly ours: false; readonly because: string };
+  /** False when `args` bring a `-serial` of their own, with the word that did; `disabled` when the job wants no log of it. */
+  readonly serial:
+    | { readonly ours: true; readonly disabled?: true }
+    | { readonly ours: false; readonly because: string };
   /** For people: what was changed or has no effect. */
   readonly warnings: readonly string[];
 }

@@ -27,8 +27,8 @@ export interface LaunchInput {
   readonly sockets: MachineSockets;
   /** Absolute: `journalPrefix` of src/paths.ts. */
   readonly journalPrefix: string;
-  /** Absolute: where QEMU appends what the guest writes to its serial port. */
-  readonly serialLog: string;
+  /** Absolute: where QEMU appends what the guest writes to its serial port; null when the job has `logs { disabled = true }`. */
+  readonly serialLog: string | null;
   /** Absolute: the task directory. */
   readonly cwd: string;
   /** Absolute: where QEMU keeps what a guest writes under `-snapshot`. */
@@ -73,7 +73,7 @@ export function planLaunch(input: LaunchInput): LaunchPlan {
     env: { PATH, LC_ALL: "C", TMPDIR: input.tmp },
     forwards: input.forwards,
     disk: DISK_FDS,
-    serial: own === undefined ? { ours: true } : { ours: false, because: own },
+    serial: own === undefined ? ourSerial(input) : { ours: false, because: own },
     warnings: user.warnings,
   };
 }
@@ -126,13 +126,18 @@ function memory(mebibytes: number): number {
 /** What `-nographic` does for Nomad's driver, but with the serial port in our hands and no prompt on stdout. */
 function consoleWords({ sockets, serialLog }: LaunchInput, serialIsOurs: boolean): readonly Word[] {
   const socket = socketOption("paddock-serial", sockets.serial);
-  const log = `logfile=${quote(serialLog, "data_dir")},logappend=on`;
+  const log = serialLog === null ? "" : `,logfile=${quote(serialLog, "data_dir")},logappend=on`;
+  const why = serialLog === null ? "the serial port; the job's logs are disabled" : "the serial port, and its log";
   return [
     ...ours("no window", "-display", "none"),
     ...ours("firmware and boot loader write to the serial port too, as under -nographic", "-machine", "graphics=off"),
-    ...(serialIsOurs ? ours("the serial port, and its log", "-chardev", `${socket},${log}`) : []),
-    ...(serialIsOurs ? ours("the serial port, and its log", "-serial", "chardev:paddock-serial") : []),
+    ...(serialIsOurs ? ours(why, "-chardev", `${socket}${log}`) : []),
+    ...(serialIsOurs ? ours(why, "-serial", "chardev:paddock-serial") : []),
   ];
+}
+
+function ourSerial({ serialLog }: LaunchInput): LaunchPlan["serial"] {
+  return serialLog === null ? { ours: true, disabled: true } : { ours: true };
 }
 
 /** Any `-mon` keeps QEMU from making a monitor by itself. */

@@ -35,6 +35,23 @@ export async function cont(client: QmpClient, deadlineMillis: number): Promise<v
   await client.execute("cont", undefined, { deadlineMillis });
 }
 
+/** The id of the serial port's chardev. */
+export const SERIAL_CHARDEV = "paddock-serial";
+
+/**
+ * Gives the serial port a new socket to listen on and a new log to append to. QEMU opens both before it lets go of the old ones,
+ * while the guest waits: no byte is lost, and a refusal leaves everything as it was. A viewer's connection is closed.
+ */
+export async function changeSerial(
+  client: QmpClient,
+  { socket, logfile }: { readonly socket: string; readonly logfile: string },
+  deadlineMillis: number,
+): Promise<void> {
+  const addr = { type: "unix", data: { path: socket } };
+  const backend = { type: "socket", data: { addr, server: true, wait: false, logfile, logappend: true } };
+  await client.execute("chardev-change", { id: SERIAL_CHARDEV, backend }, { deadlineMillis });
+}
+
 /** Ends QEMU after it has flushed its disks. The monitor may close before the answer arrives: that is what was asked for. */
 export async function quit(client: QmpClient, deadlineMillis: number): Promise<void> {
   try {

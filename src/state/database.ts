@@ -1,3 +1,4 @@
+import { chmodSync, closeSync, lstatSync, openSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { AppError, errorText } from "../base/errors.ts";
 import { MIGRATIONS } from "./migrations.ts";
@@ -12,6 +13,7 @@ const BUSY_TIMEOUT = 5_000;
 export function openDatabase(path: string): DatabaseSync {
   let database: DatabaseSync;
   try {
+    makePrivate(path);
     database = new DatabaseSync(path);
     // FULL, because an acknowledged write must survive a power cut.
     database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;`);
@@ -25,9 +27,29 @@ export function openDatabase(path: string): DatabaseSync {
     migrate(database, path);
   } catch (error) {
     database.close();
-    throw error;
+    throw error instanceof AppError ? error : damaged(path, error);
   }
   return database;
+}
+
+/** The error for a store that was opened and cannot be read or brought up to date. */
+export function damaged(path: string, error: unknown): AppError {
+  return new AppError("internal", `cannot use the store ${path}: ${errorText(error)}`, {
+    cause: error,
+    hint: "is the disk full? else put back a copy of the file, or move it away: the agent then knows of no machine that still runs",
+  });
+}
+
+/**
+ * Makes sure of a file that its owner alone may read: jobs hold credentials, and others may pass through the data directory. SQLite
+ * gives its other files the same mode.
+ */
+function makePrivate(path: string): void {
+  const there = lstatSync(path, { throwIfNoEntry: false });
+  if (there === undefined) closeSync(openSync(path, "wx", 0o600));
+  else if (!there.isFile()) throw new Error("not a regular file");
+  // By name: to close a descriptor of a file that SQLite has open would drop this process's locks on it.
+  else chmodSync(path, 0o600);
 }
 
 function migrate(database: DatabaseSync, path: string): void {
@@ -48,15 +70,22 @@ function migrate(database: DatabaseSync, path: string): void {
  * Takes the lock that makes an agent the only one of its data directory. The kernel lets it go when the process ends, however it
  * ends.
  * @returns null when another process holds it.
+ * @throws AppError `internal` when there is something else than a lock of ours.
  */
 export function takeLock(path: string): { release(): void } | null {
-  const database = new DatabaseSync(path);
+  let database: DatabaseSync | undefined;
   try {
+    makePrivate(path);
+    database = new DatabaseSync(path);
     database.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE;");
+    const held = database;
+    return { release: () => held.close() };
   } catch (error) {
-    database.close();
+    database?.close();
     if (/locked|busy/i.test(errorText(error))) return null;
-    throw new AppError("internal", `cannot lock ${path}: ${errorText(error)}`, { cause: error });
+    throw new AppError("internal", `cannot lock ${path}: ${errorText(error)}`, {
+      cause: error,
+      hint: "the file is an empty one of the agent's own: when no agent runs, remove what is there",
+    });
   }
-  return { release: () => database.close() };
 }

@@ -3,7 +3,7 @@ import { type Allocation, isTerminal } from "../allocation/allocation.ts";
 import type { TaskEvent } from "../allocation/task-event.ts";
 import { errorText } from "../base/errors.ts";
 import type { LaunchPlan } from "../qemu/launch.ts";
-import { openDatabase } from "./database.ts";
+import { damaged, openDatabase } from "./database.ts";
 import type { Evaluation, JobRecord } from "./records.ts";
 
 /** What the agent remembers. Every write is on disk when the call returns. */
@@ -49,7 +49,7 @@ export interface Store {
 /** @throws AppError `conflict` or `internal`, see `openDatabase`. */
 export function openStore(path: string): Store {
   const database = openDatabase(path);
-  const rows = createRows(database);
+  const rows = createRows(database, path);
   return {
     fact: (name) => rows.text("SELECT value AS record FROM facts WHERE name = ?", name),
     setFact: (name, value) => rows.run("INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)", name, value),
@@ -68,7 +68,7 @@ interface Rows {
   all<T>(sql: string, ...values: SQLInputValue[]): T[];
 }
 
-function createRows(database: DatabaseSync): Rows {
+function createRows(database: DatabaseSync, path: string): Rows {
   const statements = new Map<string, ReturnType<DatabaseSync["prepare"]>>();
   const prepare = (sql: string): ReturnType<DatabaseSync["prepare"]> => {
     const known = statements.get(sql);
@@ -77,17 +77,24 @@ function createRows(database: DatabaseSync): Rows {
     statements.set(sql, statement);
     return statement;
   };
+  const read = <T>(work: () => T): T => {
+    try {
+      return work();
+    } catch (error) {
+      throw damaged(path, error);
+    }
+  };
   const text = (sql: string, ...values: SQLInputValue[]): string | undefined =>
-    (prepare(sql).get(...values) as { record: string } | undefined)?.record;
+    read(() => (prepare(sql).get(...values) as { record: string } | undefined)?.record);
   return {
     run: (sql, ...values) => void prepare(sql).run(...values),
     text,
     one: <T>(sql: string, ...values: SQLInputValue[]) => {
       const found = text(sql, ...values);
-      return found === undefined ? undefined : (JSON.parse(found) as T);
+      return found === undefined ? undefined : read(() => JSON.parse(found) as T);
     },
     all: <T>(sql: string, ...values: SQLInputValue[]) =>
-      (prepare(sql).all(...values) as { record: string }[]).map((row) => JSON.parse(row.record) as T),
+      read(() => (prepare(sql).all(...values) as { record: string }[]).map((row) => JSON.parse(row.record) as T)),
   };
 }
 

@@ -15,6 +15,7 @@ import { gatherEvidence } from "./evidence.ts";
 import { emptyHands, type Hands, type Prepare, releaseImage } from "./hands.ts";
 import { launchMachine, removeSockets } from "./launch.ts";
 import { Ledger, type LedgerContext } from "./ledger.ts";
+import type { LoggingMachine } from "./log-keeper.ts";
 import { type MachinePlace, placeOf } from "./machine-place.ts";
 import { Mailbox } from "./mailbox.ts";
 import { signalProcess } from "./signal.ts";
@@ -67,6 +68,16 @@ export class AllocationActor {
   /** What the task's restart policy says of an end. */
   decide(task: string, ending: Ending, recoverable: boolean): RestartDecision {
     return this.#ledger.decide(task, ending, recoverable);
+  }
+
+  /** The machines that have a process now, for whoever bounds their logs. */
+  logging(): readonly LoggingMachine[] {
+    return Object.entries(this.allocation.tasks).flatMap(([task, { machine }]) => {
+      const watch = this.#hands.get(task)?.watch;
+      if ((machine.kind !== "running" && machine.kind !== "stopping") || !watch) return [];
+      const place = this.#place(task, machine.generation);
+      return [{ allocation: this.allocation, machine, place, watch, report: (event) => this.#report(task, event) }];
+    });
   }
 
   /** Changes what the allocation is meant to be. */

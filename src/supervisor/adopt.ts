@@ -5,9 +5,9 @@ import type { RestartDecision } from "../allocation/restart.ts";
 import { type Clock, delay, monotonicMillis } from "../base/clock.ts";
 import { readUntrusted } from "../base/files.ts";
 import type { Log } from "../base/log.ts";
-import { isNamed, readCommandLines } from "./command-lines.ts";
+import { findProgram, isNamed, readCommandLine, readCommandLines } from "./command-lines.ts";
 import { gatherEvidence, readStatus } from "./evidence.ts";
-import { isAlive } from "./identity.ts";
+import { isAlive, readStat } from "./identity.ts";
 import type { MachinePlace } from "./machine-place.ts";
 
 /** How long a wrapper that was just spawned may take to write QEMU's identity, in milliseconds. */
@@ -80,11 +80,23 @@ async function recordedIdentity(place: MachinePlace, context: AdoptContext): Pro
     const mayCome = monotonicMillis() < deadline && isNamed(place.files.journalPrefix, readCommandLines());
     const status = readStatus(place, context.log);
     if (status?.pid != null && status.startTime !== null) {
-      return { bootId: context.bootId, pid: status.pid, startTime: status.startTime };
+      const identity = { bootId: context.bootId, pid: status.pid, startTime: status.startTime };
+      // The file is in reach of QEMU: a living process of which it speaks is ours only if it was started with this journal.
+      const named = readCommandLine(String(status.pid)).includes(place.files.journalPrefix);
+      if (named || !isAlive(identity, context.bootId)) return identity;
+      context.log.warn("a status file names a process that is not this machine", { path: place.files.status });
+      return identityInProc(place, context);
     }
     if (!mayCome) return null;
     await delay(20);
   }
+}
+
+/** Who QEMU is by its command line alone, when the status file cannot be trusted. */
+function identityInProc(place: MachinePlace, context: AdoptContext): ProcessIdentity | null {
+  const pid = findProgram(place.files.journalPrefix);
+  const stat = pid === null ? null : readStat(pid);
+  return stat === null ? null : { bootId: context.bootId, pid: stat.pid, startTime: stat.startTime };
 }
 
 function intentBootId(place: MachinePlace): string | null {

@@ -8,12 +8,24 @@ export function readCommandLines(): readonly string[] {
     .map(readCommandLine);
 }
 
+/** The process that was started with this path, other than the shell that wrapped it; null when there is none. */
+export function findProgram(path: string): number | null {
+  const pid = readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .find((name) => {
+      const line = readCommandLine(name);
+      return line.includes(path) && !line.startsWith("/bin/sh\0");
+    });
+  return pid === undefined ? null : Number(pid);
+}
+
 /** Whether any of these processes has a path on its command line: the wrapper and QEMU name their journal and their sockets. */
 export function isNamed(path: string, commandLines: readonly string[]): boolean {
   return commandLines.some((line) => line.includes(path));
 }
 
-function readCommandLine(pid: string): string {
+/** The words of a process, each ended by a NUL; "" when it is gone or may not be looked at. */
+export function readCommandLine(pid: string): string {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, "utf8");
   } catch (error) {

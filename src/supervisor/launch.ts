@@ -1,4 +1,4 @@
-import { closeSync, constants, mkdirSync, openSync, rmSync, symlinkSync } from "node:fs";
+import { closeSync, constants, fstatSync, mkdirSync, openSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import type { ProcessIdentity } from "../allocation/machine.ts";
 import { delay, monotonicMillis } from "../base/clock.ts";
@@ -30,6 +30,8 @@ export async function launchMachine(
   bootId: string,
 ): Promise<Launched> {
   makeSocketDirectory(place);
+  // One that is there already was planted by a machine of before: nothing in it is about this start.
+  rmSync(place.files.status, { recursive: true, force: true });
   writeDurable(place.files.journalIn, '{"execute":"qmp_capabilities"}\n');
   writeDurable(place.files.journalOut, "");
   writeDurable(
@@ -41,12 +43,16 @@ export async function launchMachine(
   return { child, identity };
 }
 
+/** A machine of before may have put a FIFO or a link under a name of ours: neither is waited for nor followed. */
+const APPEND =
+  constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
 async function spawnWrapper(place: MachinePlace, plan: LaunchPlan, image: CheckedImage): Promise<Child> {
-  const append = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | constants.O_NOFOLLOW;
   const opened: number[] = [];
-  const open = (path: string, mode: number): number => {
-    const fd = openSync(path, append, mode);
+  const open = (path: string, mode: number, more = 0): number => {
+    const fd = openSync(path, APPEND | more, mode);
     opened.push(fd);
+    if (!fstatSync(fd).isFile()) throw new AppError("invalid", `${path} is not a regular file`);
     return fd;
   };
   try {
@@ -54,7 +60,7 @@ async function spawnWrapper(place: MachinePlace, plan: LaunchPlan, image: Checke
       "ignore",
       open(place.stdout, 0o644),
       open(place.stderr, 0o644),
-      open(place.files.status, 0o600),
+      open(place.files.status, 0o600, constants.O_EXCL),
     ];
     if (plan.disk !== null) {
       stdio[plan.disk.readWrite] = image.readWriteFd;
@@ -68,6 +74,7 @@ async function spawnWrapper(place: MachinePlace, plan: LaunchPlan, image: Checke
       detached: true,
     });
   } catch (error) {
+    if (error instanceof AppError) throw error;
     throw new AppError("internal", `cannot start the machine's wrapper: ${errnoOf(error) ?? String(error)}`, {
       cause: error,
     });

@@ -1,5 +1,6 @@
 import type { AgentDirs, MachineFiles, MachineSockets, TaskDirs } from "../paths.ts";
-import { machineFiles, machineSockets, stderrLog, stdoutLog, taskDirs } from "../paths.ts";
+import { machineFiles, machineSockets, taskDirs } from "../paths.ts";
+import { newestLog } from "./log-files.ts";
 
 /** Every place on disk that belongs to one start of one machine. */
 export interface MachinePlace {
@@ -9,9 +10,9 @@ export interface MachinePlace {
   readonly dirs: TaskDirs;
   readonly files: MachineFiles;
   readonly sockets: MachineSockets;
-  /** Serial console, written by QEMU. */
+  /** Serial console, written by QEMU: the file that is the newest now. */
   readonly stdout: string;
-  /** QEMU's own words. */
+  /** QEMU's own words: the file that is the newest now. */
   readonly stderr: string;
 }
 
@@ -24,7 +25,11 @@ export function placeOf(dirs: AgentDirs, allocationId: string, task: string, gen
     dirs: own,
     files: machineFiles(own, generation),
     sockets: machineSockets(dirs, allocationId, task),
-    stdout: stdoutLog(own, task),
-    stderr: stderrLog(own, task),
+    get stdout() {
+      return newestLog(own, task, "stdout");
+    },
+    get stderr() {
+      return newestLog(own, task, "stderr");
+    },
   };
 }

@@ -3,6 +3,7 @@ import type { StopOrder } from "../allocation/ladder.ts";
 import type { MachineState } from "../allocation/machine.ts";
 import { type ActorContext, AllocationActor } from "./actor.ts";
 import { adoptionEvent } from "./adopt.ts";
+import { LogKeeper, type LogKeeperContext } from "./log-keeper.ts";
 import { placeOf } from "./machine-place.ts";
 import { sweepSockets } from "./sweep.ts";
 
@@ -16,12 +17,15 @@ export interface Supervisor {
   stop(allocationId: string, orderFor: (task: string) => StopOrder, description: string): void;
   /** The live record, or undefined when the allocation has ended. */
   live(allocationId: string): Allocation | undefined;
+  /** Rotates every log that has grown too long; done by itself every few seconds. Resolves when each was looked at. */
+  lookAtLogs(): Promise<void>;
   /** Lets go of all machines; they run on. */
   close(): void;
 }
 
-export function createSupervisor(context: Omit<ActorContext, "onTerminal">): Supervisor {
+export function createSupervisor(context: Omit<ActorContext, "onTerminal"> & LogKeeperContext): Supervisor {
   const actors = new Map<string, AllocationActor>();
+  const logs = new LogKeeper(context, () => [...actors.values()].flatMap((actor) => actor.logging()));
   const actorContext: ActorContext = {
     ...context,
     onTerminal: (allocation) => {
@@ -74,6 +78,7 @@ export function createSupervisor(context: Omit<ActorContext, "onTerminal">): Sup
       const found = [...actors.values()];
       await Promise.all(found.map(adopt));
       for (const actor of found) if (actors.has(actor.allocation.id)) beginIfFree(actor);
+      logs.begin();
     },
     start: (allocation) => {
       const actor = new AllocationActor(allocation, actorContext);
@@ -89,7 +94,9 @@ export function createSupervisor(context: Omit<ActorContext, "onTerminal">): Sup
       }
     },
     live: (allocationId) => actors.get(allocationId)?.snapshot(),
+    lookAtLogs: () => logs.look(),
     close: () => {
+      logs.close();
       for (const actor of actors.values()) actor.close();
       actors.clear();
     },

@@ -1,9 +1,9 @@
 import type { ProcessIdentity } from "../allocation/machine.ts";
-import { type Clock, delay } from "../base/clock.ts";
-import { errorText } from "../base/errors.ts";
+import { type Clock, delay, monotonicMillis } from "../base/clock.ts";
+import { AppError, errorText } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { connectQmp, type QmpClient } from "../qmp/client.ts";
-import { cont, queryStatus, quit, systemPowerdown } from "../qmp/commands.ts";
+import { changeSerial, cont, queryStatus, quit, systemPowerdown } from "../qmp/commands.ts";
 import type { QmpEvent } from "../qmp/event.ts";
 import type { Child } from "../runtime/spawn.ts";
 import { isAlive } from "./identity.ts";
@@ -15,6 +15,7 @@ const CLOSE_LOOKS = [1, 2, 4, 8, 15, 30, 60, 120];
 const CONNECT_DEADLINE = 10_000;
 const RECONNECT_PAUSE = 1_000;
 const COMMAND_DEADLINE = 5_000;
+const CONNECTED_LOOK = 20;
 /** States in which the guest does not run and so cannot hear its power button, but can be made to. */
 const RESUMABLE = ["paused", "io-error", "watchdog", "debug"];
 /** Events after which `query-status` may answer otherwise. */
@@ -88,6 +89,26 @@ export class Watch {
       await quit(client, COMMAND_DEADLINE);
       return "accepted";
     });
+  }
+
+  /**
+   * Lets the serial port go on at a new socket and in a new log.
+   * @throws AppError `unavailable` when nothing was sent, otherwise QmpError: unless it is `refused` it may have happened.
+   */
+  async redirectSerial(socket: string, logfile: string): Promise<void> {
+    await changeSerial(await this.#awaitClient(), { socket, logfile }, COMMAND_DEADLINE);
+  }
+
+  /** A monitor that is being connected to, as just after an adoption, is waited for. */
+  async #awaitClient(): Promise<QmpClient> {
+    const deadline = monotonicMillis() + COMMAND_DEADLINE;
+    while (this.#client === null) {
+      if (this.#stop.signal.aborted || monotonicMillis() > deadline) {
+        throw new AppError("unavailable", "the monitor is not connected");
+      }
+      await delay(CONNECTED_LOOK, this.#options.clock);
+    }
+    return this.#client;
   }
 
   async #command(work: (client: QmpClient) => Promise<string>): Promise<string> {

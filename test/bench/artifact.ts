@@ -111,10 +111,10 @@ async function fetchByJob(agent: ImageAgent, nginx: Nginx, sha256: string, id: s
       if (vm.State === "pending") return undefined;
       return { allocId, events: vm.Events as readonly TimedEvent[], peak: readPeak(agent.pid) };
     },
-    { deadline: 120_000, every: 5 },
+    { deadline: 120_000, every: 20 },
   );
   await endJob(agent, id);
-  rmSync(allocDir(agent.dirs, machine.allocId), { recursive: true });
+  rmSync(allocDir(agent.dirs, machine.allocId), { recursive: true, force: true });
   return { seconds: fetchSeconds(machine.events), peak: machine.peak, lag: percentile(lags, 99) };
 }
 

@@ -20,7 +20,6 @@ export const idle: Bench = {
     const started = await measure(agent);
     await agent.kill();
     await agent.start();
-    await waitUntilSettled(agent);
     const adopted = await measure(agent);
     const reckon = (now: number): number => empty + ((now - empty) / MACHINES) * BUDGET_MACHINES;
     return [

@@ -4,6 +4,7 @@ import { copyFileSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from
 import { join } from "node:path";
 import { demoImage } from "../../src/guest/demo-image.ts";
 import { startAgent } from "../helpers/agent.ts";
+import { paddockBinary } from "../helpers/binary.ts";
 import { type ImageAgent, jobText, startImageAgent } from "../helpers/jobs.ts";
 import { expectNoLeaks } from "../helpers/leaks.ts";
 import { startNginx } from "../helpers/nginx.ts";
@@ -190,7 +191,7 @@ test("a command that the agent's user may not give says whose socket it is", asy
   if (process.getuid?.() !== 0) return;
   await using agent = await startAgent();
   const result = await runProgram(
-    ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", process.env["PADDOCK_BINARY"] ?? "", "ps"],
+    ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", paddockBinary(), "ps"],
     { env: { PADDOCK_ADDR: agent.address } },
   );
   expect(result.code).toBe(1);

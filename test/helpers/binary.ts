@@ -27,11 +27,14 @@ function copyOutside(built: string): string {
   const prefix = `pdk-binary-${process.getuid?.() ?? 0}-`;
   const home = join(tmpdir(), `${prefix}${stat.mtimeMs.toString(36).replace(".", "")}`);
   const copy = join(home, "paddock");
-  if (statSync(copy, { throwIfNoEntry: false })?.size === stat.size) return copy;
+  const found = statSync(copy, { throwIfNoEntry: false });
+  if (found?.size === stat.size && found.uid === process.getuid?.()) return copy;
   for (const name of readdirSync(tmpdir())) {
     if (name.startsWith(prefix)) rmSync(join(tmpdir(), name), { recursive: true, force: true });
   }
   mkdirSync(home, { recursive: true, mode: 0o755 });
+  // The name can be guessed: what another user put there is not run.
+  if (statSync(home).uid !== process.getuid?.()) throw new Error(`${home} is another user's; remove it`);
   const part = `${copy}.${process.pid}`;
   copyFileSync(built, part);
   chmodSync(part, 0o755);

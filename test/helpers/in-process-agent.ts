@@ -4,7 +4,7 @@ import type { Agent } from "../../src/agent/agent.ts";
 import type { AgentContext } from "../../src/agent/context.ts";
 import { createAgent } from "../../src/agent/create.ts";
 import { createPrepare } from "../../src/agent/prepare.ts";
-import { restartRuleOf } from "../../src/agent/restart-rule.ts";
+import { logLimitsOf, restartRuleOf } from "../../src/agent/restart-rule.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import { createLog } from "../../src/base/log.ts";
 import { DEMO_DISK_BYTES, demoImage } from "../../src/guest/demo-image.ts";
@@ -24,6 +24,8 @@ import { until } from "./until.ts";
 export interface InProcessAgent {
   readonly agent: Agent;
   readonly logLines: readonly string[];
+  /** Rotates what is too long, as the agent does every few seconds. */
+  lookAtLogs(): Promise<void>;
   /** Ends as an agent does that was told to: the machines run on. */
   close(): void;
 }
@@ -37,8 +39,17 @@ function findNode(dataDir: string): Promise<Node> {
   return node;
 }
 
-/** @param bootId another one stands for a host that was started anew. */
-export async function startInProcess(root: string, { bootId = readBootId() } = {}): Promise<InProcessAgent> {
+export interface InProcessOptions {
+  /** Another one stands for a host that was started anew. */
+  readonly bootId?: string;
+  /** Instead of what the job says, which is a MiB at the least. */
+  readonly maxLogBytes?: number;
+}
+
+export async function startInProcess(
+  root: string,
+  { bootId = readBootId(), maxLogBytes }: InProcessOptions = {},
+): Promise<InProcessAgent> {
   const dirs = { dataDir: join(root, "data"), runDir: join(root, "run") };
   for (const path of [dirs.dataDir, dirs.runDir, imagesDir(root)]) mkdirSync(path, { recursive: true });
   const known = await findNode(dirs.dataDir);
@@ -60,11 +71,16 @@ export async function startInProcess(root: string, { bootId = readBootId() } = {
     bootId,
     prepare: createPrepare(base),
     ruleOf: (allocation, task) => restartRuleOf(store, allocation, task),
+    logLimitsOf: (allocation, task) => {
+      const limits = logLimitsOf(store, allocation, task);
+      return { ...limits, maxBytes: maxLogBytes ?? limits.maxBytes };
+    },
   });
   await supervisor.adoptAll();
   const context: AgentContext = { ...base, supervisor };
   return {
     agent: createAgent(context),
+    lookAtLogs: () => supervisor.lookAtLogs(),
     logLines,
     close: () => {
       supervisor.close();

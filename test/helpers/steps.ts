@@ -14,9 +14,12 @@ export interface Counts {
 /** Milliseconds that a whole step may take before it is killed. */
 const STEP_DEADLINE = 30 * 60_000;
 
-/** Runs a program in the checkout with its output passed on; it counts as one, passed when it exits with 0. */
-export async function runTool(argv: readonly [string, ...string[]]): Promise<Counts> {
-  const code = await runVisibly(argv, HOME, process.env);
+/**
+ * Runs a program in the checkout with its output passed on; it counts as one, passed when it exits with 0.
+ * @param stop kills the program.
+ */
+export async function runTool(argv: readonly [string, ...string[]], stop: AbortSignal): Promise<Counts> {
+  const code = await runVisibly(argv, HOME, process.env, stop);
   return code === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
 }
 
@@ -24,12 +27,14 @@ async function runVisibly(
   argv: readonly string[],
   cwd: string,
   env: Readonly<Record<string, string | undefined>>,
+  stop: AbortSignal,
 ): Promise<number> {
   const child = Bun.spawn([...argv], {
     cwd,
     env: { ...env },
     stdio: ["ignore", "inherit", "inherit"],
     timeout: STEP_DEADLINE,
+    signal: stop,
     killSignal: "SIGKILL",
   });
   const code = await child.exited;
@@ -60,6 +65,8 @@ export interface BunTest {
   /** A temporary directory of this run alone: what the tests leave in it is theirs. */
   readonly tmp: string;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Kills bun; what its tests have started is cleared away as at any other end. */
+  readonly stop: AbortSignal;
 }
 
 /**
@@ -71,7 +78,7 @@ export async function runBunTest(run: BunTest): Promise<Counts> {
   const report = join(run.tmp, "junit.xml");
   const options = [`--timeout=${run.timeoutSeconds * 1000}`, "--reporter=junit", `--reporter-outfile=${report}`];
   const argv = [...run.bun, "test", `./test/${run.folder}/`, ...options];
-  const code = await runVisibly(argv, run.home, { ...run.env, TMPDIR: run.tmp });
+  const code = await runVisibly(argv, run.home, { ...run.env, TMPDIR: run.tmp }, run.stop);
   const counts = readReport(report);
   const idle = files.filter((file) => !counts.files.has(`test/${run.folder}/${file}`));
   const troubles = [

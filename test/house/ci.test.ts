@@ -124,11 +124,14 @@ test("setup tells an ordinary user what to install", async () => {
   const script = dir.file(".ci", "setup");
   writeFileSync(
     script,
-    readFileSync(script, "utf8").replace("need qemu-img qemu-utils", "need no-such-program qemu-utils"),
+    readFileSync(script, "utf8").replace(
+      "need qemu-system-x86_64 qemu-system-x86",
+      "need no-such-program qemu-system-x86",
+    ),
   );
   writeProgram(dir.file("bin", "id"), "echo 1000");
   const env = { PATH: `${dir.file("bin")}:${PATH}` };
   const { code, stderr } = await runProgram(["sh", script, "qemu"], { env });
   expect(code).toBe(1);
-  expect(stderr).toMatch(/^setup: missing.*: ?.* qemu-utils\n$/);
+  expect(stderr).toMatch(/^setup: missing.*: ?.* qemu-system-x86\n$/);
 });

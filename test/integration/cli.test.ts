@@ -472,6 +472,28 @@ test("logs -f -n goes on behind the last lines, and leaves none out and repeats 
   expect((await api.run(["logs", "-f", "-n", "2", "web"])).stdout).toBe(LINES.slice(-2).join(""));
 });
 
+test("logs -f -n goes on in the file and at the byte where the last lines ended, whatever is rotated meanwhile", async () => {
+  await using api = withRunningJob();
+  const asked: unknown[] = [];
+  Object.assign(api.agent, {
+    readLog: async function* (_id: string, _task: string, { signal: _signal, ...query }: { signal: AbortSignal }) {
+      asked.push(query);
+      if (asked.length > 1) return;
+      yield { file: "alloc/logs/vm.stdout.6", offset: 96, data: Buffer.from("one\n") };
+      yield { file: "alloc/logs/vm.stdout.7", offset: 0, data: Buffer.from("two\n") };
+    },
+  });
+  expect((await api.run(["logs", "-f", "-n", "1", "web"])).stdout).toBe("two\n");
+  expect(asked[1]).toMatchObject({ follow: true, origin: "start", file: "alloc/logs/vm.stdout.7", offset: 4 });
+});
+
+test("logs says so where the job has disabled them", async () => {
+  await using api = withRunningJob();
+  api.agent.put({ plan: { ...PLAN, serial: { ours: true, disabled: true } } });
+  const { stderr } = await api.run(["logs", "web"]);
+  expect(stderr).toBe("==> the job has logs { disabled = true }: this log has only what QEMU itself prints\n");
+});
+
 test("an empty line is a line, also the first of all", async () => {
   await using api = withRunningJob();
   withLog(api, Buffer.from("\n\none\n\n\n"));

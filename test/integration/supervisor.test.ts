@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { type Allocation, clientStatus } from "../../src/allocation/allocation.ts";
 import { readBootId, readStat } from "../../src/supervisor/identity.ts";
 import {
@@ -233,6 +235,79 @@ describe("an agent that comes back", () => {
   });
 });
 
+describe("files that a machine's QEMU has forged", () => {
+  const restart = 'attempts = 2\n interval = "1h"\n delay = "100ms"\n mode = "fail"';
+  const machineDir = () => dir.file("data", "alloc", running.agent.allocations({})[0]?.id ?? "", "vm", ".paddock");
+
+  test("do not make the next start take an innocent process for the machine", async () => {
+    const innocent = Bun.spawn(["/bin/sleep", "60"]);
+    try {
+      await submit({ restart });
+      const first = await machineOf(running.agent, "running");
+      await bannerOf();
+      writeFileSync(join(machineDir(), "status.2"), readFileSync(`/proc/${innocent.pid}/stat`));
+      process.kill(first.identity.pid, "SIGKILL");
+      const second = await until("the second start", () => {
+        const machine = running.agent.allocations({})[0]?.tasks["vm"]?.machine;
+        return machine?.kind === "running" && machine.generation === 2 && machine.guest === "running"
+          ? machine
+          : undefined;
+      });
+      expect(second.identity.pid).not.toBe(innocent.pid);
+      await running.agent.deregisterJob("demo", { purge: false });
+      expect((await machineOf(running.agent, "ended")).ending.stop?.rung).toBe("powerdown");
+      expect(innocent.exitCode).toBeNull();
+      expect(readStat(second.identity.pid)).toBeNull();
+    } finally {
+      innocent.kill("SIGKILL");
+      await innocent.exited;
+    }
+  });
+
+  test("do not make an agent that comes back adopt an innocent process, but the machine that its command line shows", async () => {
+    const innocent = Bun.spawn(["/bin/sleep", "60"]);
+    try {
+      await submit();
+      const { identity } = await machineOf(running.agent, "running");
+      const status = join(machineDir(), "status.1");
+      running.close();
+      rewriteState(dir.file("data", "paddock.db"), (machine) => ({
+        kind: "starting",
+        generation: 1,
+        since: machine.startedAt,
+        stop: null,
+      }));
+      writeFileSync(status, readFileSync(`/proc/${innocent.pid}/stat`));
+      running = await startInProcess(dir.path);
+      expect((await machineOf(running.agent, "running")).identity).toEqual(identity);
+    } finally {
+      innocent.kill("SIGKILL");
+      await innocent.exited;
+    }
+  });
+
+  test("do not stop the agent: a FIFO in place of a log fails the start", async () => {
+    await submit({ restart });
+    const { identity } = await machineOf(running.agent, "running");
+    const log = dir.file("data", "alloc", running.agent.allocations({})[0]?.id ?? "", "alloc", "logs", "vm.stderr.0");
+    rmSync(log);
+    expect(await Bun.spawn(["mkfifo", log]).exited).toBe(0);
+    process.kill(identity.pid, "SIGKILL");
+    const { ending } = await machineOf(running.agent, "ended");
+    expect(ending).toMatchObject({ reason: "not-started", failed: true });
+  });
+});
+
+/** Puts another state into the one machine's record, as an agent that died in that moment would have left it. */
+function rewriteState(file: string, change: (machine: { startedAt: number }) => object): void {
+  const database = new DatabaseSync(file);
+  const row = database.prepare("SELECT record FROM allocations").get() as { record: string };
+  const record = JSON.parse(row.record);
+  record.tasks.vm.machine = change(record.tasks.vm.machine);
+  database.prepare("UPDATE allocations SET record = ?").run(JSON.stringify(record));
+  database.close();
+}
+
 test("sockets that a killed agent left of a machine that has ended are removed at the next start, those in use are not", async () => {
   running.close();
   const [left, used] = ["0a0b0c0d-0e0f", "1a1b1c1d-1e1f"].map((name) => dir.file("run", name));
@@ -240,6 +315,9 @@ test("sockets that a killed agent left of a machine that has ended are removed a
   mkdirSync(dir.file("run", "something-else"));
   const stranger = Bun.spawn(["/bin/sh", "-c", "read line", "sh", `${used}/qmp.sock`], { stdin: "pipe" });
   try {
+    // A process that was just spawned has no command line for a moment.
+    const commandLine = () => readFileSync(`/proc/${stranger.pid}/cmdline`, "utf8");
+    await until("the stranger's command line", () => commandLine().includes(used ?? ""));
     running = await startInProcess(dir.path);
     expect(readdirSync(dir.file("run")).toSorted()).toEqual(["1a1b1c1d-1e1f", "something-else"]);
     expect(running.logLines.join("\n")).toContain(used ?? "");

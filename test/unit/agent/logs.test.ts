@@ -1,9 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { execFileSync } from "node:child_process";
 import { appendFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type LogQuery, readTaskLog } from "../../../src/agent/logs.ts";
 import { stdoutLog, type TaskDirs, taskDirs } from "../../../src/paths.ts";
+import { copyAndTruncate } from "../../../src/supervisor/rotate.ts";
 
 let root: string;
 let dirs: TaskDirs;
@@ -82,6 +84,108 @@ describe("reading a log", () => {
     const reading = readAll({ follow: true, signal: abort.signal }, () => false);
     abort.abort();
     expect(await reading).toBe("x");
+  });
+
+  test("goes over all files in order, each named as it is, and passes over what is no regular file", async () => {
+    const file = (index: number) => stdoutLog(dirs, "vm", index);
+    writeFileSync(file(2), "two ");
+    writeFileSync(file(10), "ten ");
+    writeFileSync(file(11), "");
+    symlinkSync("/etc/passwd", file(3));
+    mkdirSync(file(4));
+    execFileSync("mkfifo", [file(5)]);
+    writeFileSync(file(999_999_999), "last");
+    writeFileSync(`${file(0)}000000000`, "none of ours");
+    const chunks = [];
+    for await (const chunk of readTaskLog(dirs, "vm", query(), () => true)) chunks.push(chunk);
+    expect(chunks.map((chunk) => [chunk.file, chunk.offset, Buffer.from(chunk.data).toString()])).toEqual([
+      ["alloc/logs/vm.stdout.2", 0, "two "],
+      ["alloc/logs/vm.stdout.10", 0, "ten "],
+      ["alloc/logs/vm.stdout.999999999", 0, "last"],
+    ]);
+  });
+
+  test("counts an offset over all files, or from the start of the one that is named", async () => {
+    writeFileSync(stdoutLog(dirs, "vm", 3), "0123");
+    writeFileSync(stdoutLog(dirs, "vm", 4), "4567");
+    writeFileSync(stdoutLog(dirs, "vm", 5), "89");
+    expect(await readAll({ offset: 5 })).toBe("56789");
+    expect(await readAll({ offset: 4 })).toBe("456789");
+    expect(await readAll({ origin: "end", offset: 3 })).toBe("789");
+    expect(await readAll({ origin: "end", offset: 0 })).toBe("");
+    expect(await readAll({ file: "alloc/logs/vm.stdout.4", offset: 1 })).toBe("56789");
+    expect(await readAll({ file: "alloc/logs/vm.stdout.5", offset: 2 })).toBe("");
+    expect(await readAll({ file: "alloc/logs/vm.stdout.1", offset: 3 })).toBe("0123456789");
+    expect(await readAll({ file: "alloc/logs/vm.stdout.6", offset: 3 })).toBe("");
+    await expect(readAll({ file: "../../etc/passwd" })).rejects.toThrow("expected a file of the stdout log");
+  });
+
+  /** Follows, and does something after each piece; ends after the last. */
+  async function followWith(...steps: (() => void)[]): Promise<string> {
+    let text = "";
+    let over = false;
+    for await (const { data } of readTaskLog(dirs, "vm", query({ follow: true }), () => over)) {
+      text += Buffer.from(data).toString();
+      steps.shift()?.();
+      over = steps.length === 0;
+    }
+    return text;
+  }
+
+  test("follows over a rotation: what still came into the old file is read first, an empty next file changes nothing", async () => {
+    writeFileSync(log, "one ");
+    const text = followWith(
+      () => {
+        writeFileSync(stdoutLog(dirs, "vm", 1), "");
+        appendFileSync(log, "two ");
+      },
+      () => {
+        appendFileSync(log, "three ");
+        writeFileSync(stdoutLog(dirs, "vm", 1), "four ");
+      },
+      () => undefined,
+      () => appendFileSync(stdoutLog(dirs, "vm", 1), "five"),
+      () => undefined,
+    );
+    expect(await text).toBe("one two three four five");
+  });
+
+  test("stays with a file whose next one is empty, as after a rotation that failed", async () => {
+    writeFileSync(log, "one ");
+    writeFileSync(stdoutLog(dirs, "vm", 1), "");
+    const text = followWith(
+      () => void setImmediate(() => appendFileSync(log, "two")),
+      () => undefined,
+    );
+    expect(await text).toBe("one two");
+  });
+
+  test("reads an open file to its end although it was removed, and passes over one that was removed before", async () => {
+    writeFileSync(log, "one ");
+    const text = followWith(
+      () => {
+        appendFileSync(log, "two ");
+        rmSync(log);
+        writeFileSync(stdoutLog(dirs, "vm", 2), "later");
+      },
+      () => undefined,
+      () => undefined,
+    );
+    expect(await text).toBe("one two later");
+  });
+
+  test("follows a log that was copied and emptied without losing or repeating a byte", async () => {
+    writeFileSync(log, "one ");
+    const text = followWith(
+      () => {
+        appendFileSync(log, "two ");
+        copyAndTruncate({ dirs, task: "vm", type: "stdout", limits: { maxFiles: 9, maxBytes: 1 << 20 } }, 0);
+        appendFileSync(stdoutLog(dirs, "vm", 1), "three");
+      },
+      () => undefined,
+      () => undefined,
+    );
+    expect(await text).toBe("one two three");
   });
 
   test("refuses a link that a hostile machine put in its place", async () => {

@@ -64,6 +64,20 @@ describe("judging an end", () => {
     });
   }
 
+  test("an image that somebody else writes to is told in words, since QEMU knows only a descriptor", () => {
+    const stderr = 'qemu: Failed to get "write" lock\nIs another process using the image [/dev/fdset/1]?\n';
+    expect(judgeEnding({ ...nothing, exitStatus: 1, stderr }, 1)).toMatchObject({
+      reason: "qemu-error",
+      message: "QEMU gave up: the image is in use by another process, which holds its write lock",
+    });
+  });
+
+  test("an option that makes QEMU print and end is no riddle", () => {
+    const { message, hint } = judgeEnding({ ...nothing, exitStatus: 0 }, 1);
+    expect(message).toContain("without running a guest");
+    expect(hint).toContain("-version");
+  });
+
   test("a signal is named and numbered", () => {
     expect(judgeEnding({ ...nothing, exitStatus: 139 }, 1)).toMatchObject({
       signal: 11,

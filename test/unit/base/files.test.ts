@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execProgram } from "../../../src/base/exec.ts";
-import { readUntrusted, writeDurable } from "../../../src/base/files.ts";
+import { readBeginning, readUntrusted, writeDurable } from "../../../src/base/files.ts";
 
 let dir: string;
 beforeEach(() => {
@@ -35,4 +35,23 @@ test("a durable write replaces the whole file and leaves no other", () => {
   expect(readFileSync(join(dir, "f"), "utf8")).toBe("new");
   expect(statSync(join(dir, "f")).mode & 0o777).toBe(0o640);
   expect(readdirSync(dir)).toEqual(["f"]);
+});
+
+test("a durable write does not go through a link that was planted in its way", () => {
+  writeFileSync(join(dir, "victim"), "safe");
+  symlinkSync(join(dir, "victim"), join(dir, "f.new"));
+  symlinkSync(join(dir, "victim"), join(dir, "f"));
+  writeDurable(join(dir, "f"), "ours");
+  expect(readFileSync(join(dir, "victim"), "utf8")).toBe("safe");
+  expect(readUntrusted(join(dir, "f"))?.toString()).toBe("ours");
+});
+
+describe("reading the beginning of a file", () => {
+  test("gives all of one that fits", () => {
+    writeFileSync(join(dir, "f"), "0123456789");
+    expect(readBeginning(join(dir, "f"), 10).toString()).toBe("0123456789");
+  });
+  test("gives one byte more than fits of an endless one", () => {
+    expect(readBeginning("/dev/zero", 200_000).length).toBe(200_001);
+  });
 });

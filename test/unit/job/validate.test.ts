@@ -59,6 +59,9 @@ describe("names", () => {
   test.each([
     ["job id", { ...PLAIN, id: "a b" }, "id must hold no space"],
     ["job id", { ...PLAIN, id: "" }, "id must be set"],
+    ["job id", { ...PLAIN, id: "." }, 'id must not be "."'],
+    ["job id", { ...PLAIN, id: ".." }, 'id must not be ".."'],
+    ["job id", { ...PLAIN, id: "ä".repeat(513) }, "id must be at most 1024 bytes long, found 1026"],
     ["job id", { ...PLAIN, id: "a\nb" }, "id must hold no comma and no control character"],
     ["group", withGroup({ name: "a,b" }), "groups[0].name must hold no comma"],
     ["task", withTask({ name: "a\u0000" }), "name must hold no comma and no control character"],

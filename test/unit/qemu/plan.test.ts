@@ -148,6 +148,14 @@ describe("KVM that does not work on this node", () => {
 });
 
 describe("the serial port", () => {
+  test("has a socket and no log where the job's logs are disabled", () => {
+    const launch = planLaunch(launchInput({ serialLog: null }));
+    expect(launch.serial).toEqual({ ours: true, disabled: true });
+    const words = launch.argv.map(({ word }) => word);
+    expect(words.find((word) => word.startsWith("socket,id=paddock-serial"))).toEndWith("server=on,wait=off");
+    expect(words).toContain("chardev:paddock-serial");
+  });
+
   test.each([
     [["-serial", "mon:stdio"]],
     [["--serial", "none"]],

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import type { QmpClient } from "../../../src/qmp/client.ts";
-import { cont, queryStatus, quit, systemPowerdown } from "../../../src/qmp/commands.ts";
+import { changeSerial, cont, queryStatus, quit, systemPowerdown } from "../../../src/qmp/commands.ts";
 import { QmpError } from "../../../src/qmp/errors.ts";
 
 /** A client whose only answer is this one. */
@@ -40,6 +40,28 @@ test("each command goes out under QEMU's name", async () => {
   await cont(answering({}, sent), 10);
   await quit(answering({}, sent), 10);
   expect(sent).toEqual(["system_powerdown", "cont", "quit"]);
+});
+
+test("the serial port goes on at another socket, as a server that waits for nobody, and is appended to another log", async () => {
+  const sent: unknown[] = [];
+  const client: QmpClient = { ...answering({}), execute: async (command, args) => sent.push(command, args) };
+  await changeSerial(client, { socket: "/run/s", logfile: "/data/l" }, 10);
+  expect(sent).toEqual([
+    "chardev-change",
+    {
+      id: "paddock-serial",
+      backend: {
+        type: "socket",
+        data: {
+          addr: { type: "unix", data: { path: "/run/s" } },
+          server: true,
+          wait: false,
+          logfile: "/data/l",
+          logappend: true,
+        },
+      },
+    },
+  ]);
 });
 
 describe("quit", () => {

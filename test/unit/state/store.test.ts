@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
+import { closeSync, mkdirSync, mkdtempSync, openSync, readdirSync, rmSync, statSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -97,6 +97,28 @@ describe("the store", () => {
   });
 });
 
+test("what an agent remembers can be read by its user alone", () => {
+  store.putJob(jobRecord("web"));
+  takeLock(join(dir, "agent.lock"))?.release();
+  const modes = readdirSync(dir).map((name) => [name, (statSync(join(dir, name)).mode & 0o777).toString(8)]);
+  expect(modes).toContainEqual(["paddock.db", "600"]);
+  expect(modes).toContainEqual(["paddock.db-wal", "600"]);
+  expect(modes.filter(([, mode]) => mode !== "600")).toEqual([]);
+});
+
+test("a store whose pages are damaged is told as such, with its path", () => {
+  for (let count = 0; count < 100; count++) store.putAllocation(allocation(`a${count}`, "x".repeat(500), count));
+  store.close();
+  const path = file();
+  const fd = openSync(path, "r+");
+  for (let at = 4096; at < statSync(path).size; at += 4096) writeSync(fd, "junk".repeat(20), at);
+  closeSync(fd);
+  expect(() => {
+    store = openStore(path);
+    store.liveAllocations();
+  }).toThrow(`cannot use the store ${path}: `);
+});
+
 describe("recording", () => {
   test("numbers changes on over a restart and wakes who waits", async () => {
     const recorder = createRecorder(store);
@@ -136,6 +158,14 @@ test("a change that SQLite cannot write is told as the store's failure, with wha
 });
 
 describe("the lock of a data directory", () => {
+  test("is not taken for something that is no lock of ours", async () => {
+    mkdirSync(join(dir, "directory"));
+    expect(() => takeLock(join(dir, "directory"))).toThrow(`cannot lock ${join(dir, "directory")}: not a regular file`);
+    await Bun.write(join(dir, "junk"), "x".repeat(4096));
+    expect(() => takeLock(join(dir, "junk"))).toThrow(`cannot lock ${join(dir, "junk")}: `);
+    expect(() => takeLock(join(dir, "none", "lock"))).toThrow("cannot lock ");
+  });
+
   test("is held by one process and free once it is dead", async () => {
     const path = join(dir, "agent.lock");
     const database = join(import.meta.dir, "../../../src/state/database.ts");
