@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import { type Allocation, isTerminal } from "../allocation/allocation.ts";
+import type { Allocation } from "../allocation/allocation.ts";
 import type { TaskEvent } from "../allocation/task-event.ts";
 import { AppError } from "../base/errors.ts";
 import { newId, shortId } from "../base/ids.ts";
@@ -88,7 +88,7 @@ function isUnchanged(previous: JobRecord, job: Job): boolean {
 }
 
 export function liveAllocations(context: AgentContext, jobId: string): Allocation[] {
-  return context.store.allocations({ jobId }).filter((allocation) => !isTerminal(allocation));
+  return context.store.liveAllocations().filter((allocation) => allocation.jobId === jobId);
 }
 
 async function assignGroupPorts(context: AgentContext, job: Job, replaced: readonly Allocation[]) {

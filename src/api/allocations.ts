@@ -24,10 +24,25 @@ export function placedAllocation({ agent }: ApiContext, allocation: Allocation):
   return { allocation, job: jobOf(agent, allocation), node: agent.node };
 }
 
+/** As `placedAllocation`, for a list: each version of a job is looked up once. */
+function placedAllocations(context: ApiContext, allocations: readonly Allocation[]): PlacedAllocation[] {
+  const jobs = new Map<string, Job | null>();
+  return allocations.map((allocation) => {
+    const key = `${allocation.jobVersion} ${allocation.jobId}`;
+    const known = jobs.get(key);
+    const placed =
+      known === undefined
+        ? placedAllocation(context, allocation)
+        : { allocation, job: known, node: context.agent.node };
+    jobs.set(key, placed.job);
+    return placed;
+  });
+}
+
 function listAllocations(c: Context, context: ApiContext) {
   const allocations = context.agent.allocations({ prefix: idPrefixParam(c) });
   const resources = flagParam(c, "resources");
-  return allocations.map((allocation) => writeAllocationStub(placedAllocation(context, allocation), resources));
+  return placedAllocations(context, allocations).map((placed) => writeAllocationStub(placed, resources));
 }
 
 /** The whole allocation, as Nomad has it at `/v1/allocation/:id` and in the list of a node. */

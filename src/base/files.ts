@@ -63,17 +63,31 @@ export function readBeginning(path: string, limit: number): Buffer {
  */
 export function writeDurable(path: string, content: string | Uint8Array, mode = 0o600): void {
   const temporary = `${path}.new`;
-  rmSync(temporary, { force: true });
-  const fd = openSync(temporary, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, mode);
+  writeNew(temporary, content, mode, fsyncSync);
+  renameSync(temporary, path);
+  syncDirectory(dirname(path));
+}
+
+/**
+ * Writes a file that was not there before: what has its name is removed first, never written through. Not on disk before somebody
+ * syncs it.
+ * @param settle is given the open file once it is whole.
+ */
+export function writeNew(
+  path: string,
+  content: string | Uint8Array,
+  mode = 0o600,
+  settle: (fd: number) => void = () => undefined,
+): void {
+  rmSync(path, { force: true, recursive: true });
+  const fd = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, mode);
   try {
     const bytes = typeof content === "string" ? Buffer.from(content) : content;
     for (let written = 0; written < bytes.length; ) written += writeSync(fd, bytes, written);
-    fsyncSync(fd);
+    settle(fd);
   } finally {
     closeSync(fd);
   }
-  renameSync(temporary, path);
-  syncDirectory(dirname(path));
 }
 
 /** Makes a rename or a new name in a directory survive a power cut. */

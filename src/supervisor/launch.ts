@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { ProcessIdentity } from "../allocation/machine.ts";
 import { delay, monotonicMillis } from "../base/clock.ts";
 import { AppError, errnoOf } from "../base/errors.ts";
-import { readUntrusted, writeDurable } from "../base/files.ts";
+import { readUntrusted, writeDurable, writeNew } from "../base/files.ts";
 import type { CheckedImage } from "../image/checked.ts";
 import type { LaunchPlan } from "../qemu/launch.ts";
 import { type Child, type Stdio, spawn } from "../runtime/spawn.ts";
@@ -32,8 +32,8 @@ export async function launchMachine(
   makeSocketDirectory(place);
   // One that is there already was planted by a machine of before: nothing in it is about this start.
   rmSync(place.files.status, { recursive: true, force: true });
-  writeDurable(place.files.journalIn, '{"execute":"qmp_capabilities"}\n');
-  writeDurable(place.files.journalOut, "");
+  writeNew(place.files.journalIn, '{"execute":"qmp_capabilities"}\n');
+  writeNew(place.files.journalOut, "");
   writeDurable(
     place.files.intent,
     `${JSON.stringify({ bootId, generation: place.generation, argv: plan.argv.map((entry) => entry.word) }, null, 1)}\n`,
@@ -89,7 +89,7 @@ async function waitForIdentity(place: MachinePlace, child: Child, bootId: string
   void child.exited.then(() => {
     over = true;
   });
-  for (let pause = 1; ; pause = Math.min(pause * 2, 50)) {
+  for (let pause = 1; ; pause = Math.min(pause * 2, 10)) {
     // Read after the flag: what a wrapper that is gone had written is there.
     const ended = over;
     const bytes = readUntrusted(place.files.status, 4096);

@@ -10,6 +10,8 @@ import { isAlive } from "./identity.ts";
 
 /** How often a machine that we are not the parent of is looked at when nothing hints at its end, in milliseconds. */
 const SWEEP_EVERY = 1_000;
+/** While the monitor is connected its close tells at once; then this is only for an end that nothing told. */
+const CONNECTED_SWEEP = 30_000;
 /** QEMU closes its monitor some milliseconds before its process is gone; looked at again after these. */
 const CLOSE_LOOKS = [1, 2, 4, 8, 15, 30, 60, 120];
 const CONNECT_DEADLINE = 10_000;
@@ -188,7 +190,7 @@ export class Watch {
   }
 
   #sweep(): void {
-    this.#cancelSweep = this.#options.clock.after(SWEEP_EVERY, () => {
+    this.#cancelSweep = this.#options.clock.after(this.#client === null ? SWEEP_EVERY : CONNECTED_SWEEP, () => {
       if (!this.#look() && !this.#stop.signal.aborted) this.#sweep();
     });
   }
