@@ -1,5 +1,6 @@
 import { watch } from "node:fs";
 import { relative } from "node:path";
+import { setImmediate as takeTurns } from "node:timers/promises";
 import { AppError } from "../base/errors.ts";
 import { type LogType, readLogIndex, type TaskDirs, taskLog } from "../paths.ts";
 import { type LogFile, logIndexes, lstat, statLogs } from "../supervisor/log-files.ts";
@@ -66,10 +67,14 @@ export async function* readTaskLog(
   }
 }
 
-/** Reads one file to its end of now, or to `limit`. */
-function* drain(open: OpenLog, limit: number, file: string): Generator<LogChunk> {
+/**
+ * Reads one file to its end of now, or to `limit`. A guest may write as fast as this reads: without a turn for everything else after
+ * each piece, one reader of one such log would stop the whole agent.
+ */
+async function* drain(open: OpenLog, limit: number, file: string): AsyncGenerator<LogChunk> {
   for (let data = open.read(limit); data.length > 0; data = open.read(limit)) {
     yield { file, offset: open.offset - data.length, data };
+    await takeTurns();
   }
 }
 
