@@ -81,11 +81,12 @@ async function recordedIdentity(place: MachinePlace, context: AdoptContext): Pro
     const status = readStatus(place, context.log);
     if (status?.pid != null && status.startTime !== null) {
       const identity = { bootId: context.bootId, pid: status.pid, startTime: status.startTime };
-      // The file is in reach of QEMU: a living process of which it speaks is ours only if it was started with this journal.
-      const named = readCommandLine(String(status.pid)).includes(place.files.journalPrefix);
-      if (named || !isAlive(identity, context.bootId)) return identity;
+      // The file is in reach of QEMU: the process of which it speaks is ours only if it was started with this journal.
+      if (readCommandLine(String(status.pid)).includes(place.files.journalPrefix)) return identity;
+      const shown = identityInProc(place, context);
+      if (shown === null && !isAlive(identity, context.bootId)) return identity;
       context.log.warn("a status file names a process that is not this machine", { path: place.files.status });
-      return identityInProc(place, context);
+      return shown;
     }
     if (!mayCome) return null;
     await delay(20);

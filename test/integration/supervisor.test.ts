@@ -264,7 +264,13 @@ describe("files that a machine's QEMU has forged", () => {
     }
   });
 
-  test("do not make an agent that comes back adopt an innocent process, but the machine that its command line shows", async () => {
+  test.each([
+    ["an innocent process", (pid: number) => readFileSync(`/proc/${pid}/stat`, "utf8")],
+    [
+      "a process that is no more",
+      (pid: number) => readFileSync(`/proc/${pid}/stat`, "utf8").replace(String(pid), "4194303"),
+    ],
+  ])("do not make an agent that comes back adopt %s, but the machine that its command line shows", async (_, forge) => {
     const innocent = Bun.spawn(["/bin/sleep", "60"]);
     try {
       await submit();
@@ -277,7 +283,7 @@ describe("files that a machine's QEMU has forged", () => {
         since: machine.startedAt,
         stop: null,
       }));
-      writeFileSync(status, readFileSync(`/proc/${innocent.pid}/stat`));
+      writeFileSync(status, forge(innocent.pid));
       running = await startInProcess(dir.path);
       expect((await machineOf(running.agent, "running")).identity).toEqual(identity);
     } finally {
