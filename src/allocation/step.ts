@@ -1,9 +1,8 @@
-import { formatDuration, MILLISECOND } from "../base/units.ts";
-import { endByItself, endStopped, type Finish, type MachineEffect, report, type Step } from "./effect.ts";
-import { type LadderTry, LINGER, nextStep, type Rung, rungText, type StopOrder } from "./ladder.ts";
-import type { GuestStatus, Live, MachineEvent, MachineEventKind, MachineState, MachineStateKind } from "./machine.ts";
-import { neverStarted, stoppedEnding } from "./receipt.ts";
-import type { RestartDecision } from "./restart.ts";
+import { endByItself, report, type Step } from "./effect.ts";
+import { LINGER } from "./ladder.ts";
+import type { MachineEvent, MachineEventKind, MachineState, MachineStateKind } from "./machine.ts";
+import { cancel, endStarting, goLive, neverAnswered, startAgain, started } from "./step-start.ts";
+import { beginStop, climb, endStopping, lingering, withAnswer } from "./step-stop.ts";
 
 type StateOf<K extends MachineStateKind> = Extract<MachineState, { kind: K }>;
 type EventOf<K extends MachineEventKind> = Extract<MachineEvent, { kind: K }>;
@@ -15,9 +14,6 @@ type Cell<S extends MachineStateKind, E extends MachineEventKind> =
   | "bug";
 
 type Table = { readonly [S in MachineStateKind]: { readonly [E in MachineEventKind]: Cell<S, E> } };
-
-/** How often a process that not even SIGKILL ended is looked at, in milliseconds. */
-const UNKILLABLE_LOOK = 5_000;
 
 const notYet = { ignore: "no process exists yet" } as const;
 const over = { ignore: "the first end wins, later ones are consequences" } as const;
@@ -187,106 +183,4 @@ export function step(state: MachineState, event: MachineEvent): Step {
 export function ignoredBecause(state: MachineStateKind, event: MachineEventKind): string | undefined {
   const cell = table[state][event] as Cell<MachineStateKind, MachineEventKind>;
   return typeof cell === "object" ? cell.ignore : undefined;
-}
-
-function goLive(state: StateOf<"starting">, found: { identity: Live["identity"]; at: number; adopted: boolean }): Step {
-  const live: Live = {
-    generation: state.generation,
-    identity: found.identity,
-    startedAt: found.adopted ? state.since : found.at,
-    guest: "unknown",
-    shutdown: null,
-    adopted: found.adopted,
-  };
-  const effects: MachineEffect[] = [{ kind: "watch" }];
-  if (state.stop === null) return { state: { kind: "running", ...live }, effects };
-  const stopping = beginStop({ kind: "running", ...live }, state.stop, found.at);
-  return { state: stopping.state, effects: [...effects, ...stopping.effects] };
-}
-
-function neverAnswered(live: Live): boolean {
-  return live.guest === "unknown" && !live.adopted;
-}
-
-function startAgain(state: StateOf<"backoff">, at: number): Step {
-  if (at < state.until) return { state, effects: [{ kind: "wake", at: state.until }] };
-  const generation = state.generation + 1;
-  return { state: { kind: "preparing", generation, cancelled: null }, effects: [{ kind: "prepare", generation }] };
-}
-
-function cancel(generation: number, order: StopOrder, at: number): Step {
-  return endStopped({ generation, ending: neverStarted(at, order), at });
-}
-
-function endStarting({ stop }: StateOf<"starting">, finish: Finish, next: RestartDecision): Step {
-  if (stop === null) return endByItself(finish, next);
-  return endStopped({ ...finish, ending: stoppedEnding({ order: stop, tries: [] }, finish.ending, finish.at) });
-}
-
-/** Said when QEMU first answered: before that it may still refuse its command line. */
-function started(live: Live, at: number): MachineEffect {
-  return report("Started", at, "Task started by client", { pid: String(live.identity.pid) });
-}
-
-function lingering(at: number): StopOrder {
-  return { cause: "guest shut down", requestedAt: at, graceful: false, shutdownDelay: 0, killTimeout: 0 };
-}
-
-/** In these states of QEMU no guest runs that could hear the button. */
-const DEAF_STATUSES: readonly GuestStatus[] = ["prelaunch", "inmigrate", "shutdown", "guest-panicked"];
-
-function beginStop(state: StateOf<"running">, asked: StopOrder, at: number): Step {
-  const order = DEAF_STATUSES.includes(state.guest) ? { ...asked, graceful: false } : asked;
-  const patience = formatDuration((order.shutdownDelay + (order.graceful ? order.killTimeout : 0)) * MILLISECOND);
-  const how = order.graceful
-    ? `pressing the power button; force begins after ${patience}`
-    : asked.graceful
-      ? `no guest runs (${state.guest}); QEMU is told to quit`
-      : "without asking the guest; QEMU is told to quit";
-  return {
-    state: { ...state, kind: "stopping", order, tries: [] },
-    effects: [report("Killing", at, `Stopping (${order.cause}): ${how}`, { cause: order.cause }), { kind: "wake", at }],
-  };
-}
-
-function climb(state: StateOf<"stopping">, at: number): Step {
-  const next = nextStep(state.order, state.tries, at, state.shutdown?.at ?? null);
-  switch (next.kind) {
-    case "wait":
-      return { state, effects: [{ kind: "wake", at: next.until }] };
-    case "try": {
-      const tries = [...state.tries, { rung: next.rung, at, answer: null }];
-      return {
-        state: { ...state, tries },
-        effects: [
-          { kind: "climb", rung: next.rung },
-          { kind: "wake", at: at + 1 },
-        ],
-      };
-    }
-    case "exhausted": {
-      const first = state.guest !== "unkillable";
-      const message =
-        "SIGKILL did not end the process: it is in uninterruptible sleep in the kernel, often a dead disk or NFS server";
-      return {
-        state: { ...state, guest: "unkillable" },
-        effects: [...(first ? [report("Killing", at, message)] : []), { kind: "wake", at: at + UNKILLABLE_LOOK }],
-      };
-    }
-  }
-}
-
-function withAnswer(tries: readonly LadderTry[], rung: Rung, answer: string): readonly LadderTry[] {
-  const index = tries.findIndex((entry) => entry.rung === rung && entry.answer === null);
-  return tries.map((entry, at) => (at === index ? { ...entry, answer } : entry));
-}
-
-function endStopping(state: StateOf<"stopping">, finish: Finish, next: RestartDecision): Step {
-  const { generation, at } = finish;
-  const ending = stoppedEnding(state, finish.ending, at);
-  if (state.order.cause === "guest shut down") return endByItself({ generation, at, ending: finish.ending }, next);
-  const { rung, took } = ending.stop;
-  const by = rung === null ? "ended by itself" : `ended by ${rungText(rung)}`;
-  const message = `Task successfully killed: ${by} after ${formatDuration(Math.round(took) * MILLISECOND)}`;
-  return endStopped({ generation, at, ending }, [report("Killed", at, message)]);
 }

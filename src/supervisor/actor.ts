@@ -2,33 +2,22 @@ import type { Allocation } from "../allocation/allocation.ts";
 import type { MachineEffect } from "../allocation/effect.ts";
 import type { Ending } from "../allocation/ending.ts";
 import { judgeEnding } from "../allocation/judge.ts";
-import type { Rung } from "../allocation/ladder.ts";
 import type { MachineEvent, MachineState } from "../allocation/machine.ts";
-import { startFailure } from "../allocation/receipt.ts";
 import type { RestartDecision } from "../allocation/restart.ts";
 import { step } from "../allocation/step.ts";
 import type { TaskEvent } from "../allocation/task-event.ts";
-import { AppError, errorText } from "../base/errors.ts";
-import type { Log } from "../base/log.ts";
-import type { AgentDirs } from "../paths.ts";
+import { errorText } from "../base/errors.ts";
+import { climb } from "./climb.ts";
+import type { ActorContext, Desk } from "./desk.ts";
 import { gatherEvidence } from "./evidence.ts";
-import { emptyHands, type Hands, type Prepare, releaseImage } from "./hands.ts";
-import { launchMachine, removeSockets } from "./launch.ts";
-import { Ledger, type LedgerContext } from "./ledger.ts";
+import { emptyHands, type Hands, releaseImage } from "./hands.ts";
+import { removeSockets } from "./launch.ts";
+import { Ledger } from "./ledger.ts";
 import type { LoggingMachine } from "./log-keeper.ts";
 import { type MachinePlace, placeOf } from "./machine-place.ts";
 import { Mailbox } from "./mailbox.ts";
-import { signalProcess } from "./signal.ts";
+import { prepareMachine, startMachine } from "./start.ts";
 import { Watch } from "./watch.ts";
-
-export interface ActorContext extends LedgerContext {
-  readonly dirs: AgentDirs;
-  readonly log: Log;
-  readonly bootId: string;
-  readonly prepare: Prepare;
-  /** Called after an allocation has nothing running any more. */
-  readonly onTerminal: (allocation: Allocation) => void;
-}
 
 /** Owns the machines of one allocation: takes events one after the other, persists what they lead to, then acts. */
 export class AllocationActor {
@@ -128,19 +117,19 @@ export class AllocationActor {
       case "report":
         return;
       case "prepare":
-        void this.#prepare(task, hands, effect.generation);
+        void prepareMachine(this.#desk(task, hands), effect.generation);
         return;
       case "cancel_prepare":
         hands.preparing?.abort();
         return;
       case "launch":
-        void this.#launch(task, hands, effect.generation);
+        void startMachine(this.#desk(task, hands), effect.generation);
         return;
       case "watch":
         this.#watch(task, hands, state);
         return;
       case "climb":
-        hands.climbing = this.#climb(task, hands, state, effect.rung);
+        hands.climbing = climb(this.#desk(task, hands), state, effect.rung);
         return;
       case "wake":
         hands.cancelWake();
@@ -150,62 +139,6 @@ export class AllocationActor {
         return;
       case "clean_up":
         this.#cleanUp(task, hands, state);
-    }
-  }
-
-  async #prepare(task: string, hands: Hands, generation: number): Promise<void> {
-    const { clock } = this.#context;
-    const abort = new AbortController();
-    hands.preparing = abort;
-    try {
-      const prepared = await this.#context.prepare({
-        allocation: this.allocation,
-        task,
-        place: this.#place(task, generation),
-        fetched: this.allocation.tasks[task]?.fetched ?? false,
-        signal: abort.signal,
-        report: (event) => this.#report(task, event),
-        onProgress: (progress) => {
-          hands.progress = progress;
-          this.#context.recorder.changes.bump();
-        },
-      });
-      hands.prepared = prepared;
-      if (this.#closed) releaseImage(hands);
-      this.send(task, { kind: "prepared", at: clock.now() });
-    } catch (error) {
-      if (!abort.signal.aborted) this.#context.log.warn("not started", { task, error: errorText(error) });
-      const ending = startFailure(error, clock.now());
-      const recoverable = error instanceof AppError && error.code === "fetch";
-      this.send(task, {
-        kind: "prepare_failed",
-        at: clock.now(),
-        ending,
-        next: this.decide(task, ending, recoverable),
-      });
-    } finally {
-      hands.progress = undefined;
-      hands.preparing = null;
-    }
-  }
-
-  async #launch(task: string, hands: Hands, generation: number): Promise<void> {
-    const { clock, store, recorder, bootId } = this.#context;
-    const prepared = hands.prepared;
-    if (prepared === null) throw new Error("launch without preparation");
-    try {
-      recorder.record(() => store.putLaunch(this.allocation.id, task, generation, prepared.plan));
-      const place = this.#place(task, generation);
-      const { child, identity } = await launchMachine(place, prepared.plan, prepared.image, bootId);
-      hands.child = child;
-      this.send(task, { kind: "spawned", at: clock.now(), identity });
-    } catch (error) {
-      this.#context.log.warn("not started", { task, error: errorText(error) });
-      this.#report(task, driverFailure(clock.now(), error));
-      const ending = startFailure(error, clock.now());
-      this.send(task, { kind: "start_failed", at: clock.now(), ending, next: this.decide(task, ending, false) });
-    } finally {
-      releaseImage(hands);
     }
   }
 
@@ -246,32 +179,6 @@ export class AllocationActor {
     this.send(task, { kind: "gone", at, ending, next: this.decide(task, ending, !refused) });
   }
 
-  async #climb(task: string, hands: Hands, state: MachineState, rung: Rung): Promise<void> {
-    if (state.kind !== "stopping") return;
-    const answer = await this.#try(hands, state.identity, rung);
-    this.#context.log.info("stopping", { task, rung, answer });
-    const machine = this.allocation.tasks[task]?.machine;
-    if (machine?.kind === "stopping") {
-      this.send(task, { kind: "rung_answered", at: this.#context.clock.now(), rung, answer });
-    }
-  }
-
-  async #try(
-    hands: Hands,
-    identity: Extract<MachineState, { kind: "stopping" }>["identity"],
-    rung: Rung,
-  ): Promise<string> {
-    switch (rung) {
-      case "powerdown":
-        return (await hands.watch?.pressPowerButton()) ?? "monitor is not connected";
-      case "quit":
-        return (await hands.watch?.quit()) ?? "monitor is not connected";
-      case "SIGTERM":
-      case "SIGKILL":
-        return await signalProcess(identity, this.#context.bootId, rung);
-    }
-  }
-
   #cleanUp(task: string, hands: Hands, state: MachineState): void {
     hands.cancelWake();
     hands.watch?.close();
@@ -281,11 +188,21 @@ export class AllocationActor {
     if (state.kind === "ended" || state.kind === "backoff") removeSockets(this.#place(task, state.generation));
   }
 
+  #desk(task: string, hands: Hands): Desk {
+    return {
+      task,
+      hands,
+      context: this.#context,
+      allocation: () => this.allocation,
+      closed: () => this.#closed,
+      place: (generation) => this.#place(task, generation),
+      send: (event) => this.send(task, event),
+      report: (event) => this.#report(task, event),
+      decide: (ending, recoverable) => this.decide(task, ending, recoverable),
+    };
+  }
+
   #place(task: string, generation: number): MachinePlace {
     return placeOf(this.#context.dirs, this.allocation.id, task, generation);
   }
-}
-
-function driverFailure(time: number, error: unknown): TaskEvent {
-  return { type: "Driver Failure", time, message: errorText(error), details: {}, failsTask: true };
 }

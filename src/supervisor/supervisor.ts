@@ -1,8 +1,9 @@
 import { type Allocation, isTerminal } from "../allocation/allocation.ts";
 import type { StopOrder } from "../allocation/ladder.ts";
 import type { MachineState } from "../allocation/machine.ts";
-import { type ActorContext, AllocationActor } from "./actor.ts";
+import { AllocationActor } from "./actor.ts";
 import { adoptionEvent } from "./adopt.ts";
+import type { ActorContext } from "./desk.ts";
 import { LogKeeper, type LogKeeperContext } from "./log-keeper.ts";
 import { placeOf } from "./machine-place.ts";
 import { sweepSockets } from "./sweep.ts";

@@ -1,0 +1,79 @@
+import { formatDuration, MILLISECOND } from "../base/units.ts";
+import { endByItself, endStopped, type Finish, report, type Step } from "./effect.ts";
+import { type LadderTry, nextStep, type Rung, rungText, type StopOrder } from "./ladder.ts";
+import type { GuestStatus, MachineState, MachineStateKind } from "./machine.ts";
+import { stoppedEnding } from "./receipt.ts";
+import type { RestartDecision } from "./restart.ts";
+
+type StateOf<K extends MachineStateKind> = Extract<MachineState, { kind: K }>;
+
+/** How often a process that not even SIGKILL ended is looked at, in milliseconds. */
+const UNKILLABLE_LOOK = 5_000;
+
+/** The order for a QEMU that lives on after its guest shut down. @param at milliseconds since 1970. */
+export function lingering(at: number): StopOrder {
+  return { cause: "guest shut down", requestedAt: at, graceful: false, shutdownDelay: 0, killTimeout: 0 };
+}
+
+/** In these states of QEMU no guest runs that could hear the button. */
+const DEAF_STATUSES: readonly GuestStatus[] = ["prelaunch", "inmigrate", "shutdown", "guest-panicked"];
+
+/** Takes the order to stop; a guest that cannot hear its button is not asked. @param at milliseconds since 1970. */
+export function beginStop(state: StateOf<"running">, asked: StopOrder, at: number): Step {
+  const order = DEAF_STATUSES.includes(state.guest) ? { ...asked, graceful: false } : asked;
+  const patience = formatDuration((order.shutdownDelay + (order.graceful ? order.killTimeout : 0)) * MILLISECOND);
+  const how = order.graceful
+    ? `pressing the power button; force begins after ${patience}`
+    : asked.graceful
+      ? `no guest runs (${state.guest}); QEMU is told to quit`
+      : "without asking the guest; QEMU is told to quit";
+  return {
+    state: { ...state, kind: "stopping", order, tries: [] },
+    effects: [report("Killing", at, `Stopping (${order.cause}): ${how}`, { cause: order.cause }), { kind: "wake", at }],
+  };
+}
+
+/** The next rung, or when it is due. @param at milliseconds since 1970. */
+export function climb(state: StateOf<"stopping">, at: number): Step {
+  const next = nextStep(state.order, state.tries, at, state.shutdown?.at ?? null);
+  switch (next.kind) {
+    case "wait":
+      return { state, effects: [{ kind: "wake", at: next.until }] };
+    case "try": {
+      const tries = [...state.tries, { rung: next.rung, at, answer: null }];
+      return {
+        state: { ...state, tries },
+        effects: [
+          { kind: "climb", rung: next.rung },
+          { kind: "wake", at: at + 1 },
+        ],
+      };
+    }
+    case "exhausted": {
+      const first = state.guest !== "unkillable";
+      const message =
+        "SIGKILL did not end the process: it is in uninterruptible sleep in the kernel, often a dead disk or NFS server";
+      return {
+        state: { ...state, guest: "unkillable" },
+        effects: [...(first ? [report("Killing", at, message)] : []), { kind: "wake", at: at + UNKILLABLE_LOOK }],
+      };
+    }
+  }
+}
+
+/** The tries with what came of the oldest open one of this rung. */
+export function withAnswer(tries: readonly LadderTry[], rung: Rung, answer: string): readonly LadderTry[] {
+  const index = tries.findIndex((entry) => entry.rung === rung && entry.answer === null);
+  return tries.map((entry, at) => (at === index ? { ...entry, answer } : entry));
+}
+
+/** Ends a machine that was being stopped, with its receipt. */
+export function endStopping(state: StateOf<"stopping">, finish: Finish, next: RestartDecision): Step {
+  const { generation, at } = finish;
+  const ending = stoppedEnding(state, finish.ending, at);
+  if (state.order.cause === "guest shut down") return endByItself({ generation, at, ending: finish.ending }, next);
+  const { rung, took } = ending.stop;
+  const by = rung === null ? "ended by itself" : `ended by ${rungText(rung)}`;
+  const message = `Task successfully killed: ${by} after ${formatDuration(Math.round(took) * MILLISECOND)}`;
+  return endStopped({ generation, at, ending }, [report("Killed", at, message)]);
+}

@@ -1,0 +1,35 @@
+import type { Allocation } from "../allocation/allocation.ts";
+import type { Ending } from "../allocation/ending.ts";
+import type { MachineEvent } from "../allocation/machine.ts";
+import type { RestartDecision } from "../allocation/restart.ts";
+import type { TaskEvent } from "../allocation/task-event.ts";
+import type { Log } from "../base/log.ts";
+import type { AgentDirs } from "../paths.ts";
+import type { Hands, Prepare } from "./hands.ts";
+import type { LedgerContext } from "./ledger.ts";
+import type { MachinePlace } from "./machine-place.ts";
+
+export interface ActorContext extends LedgerContext {
+  readonly dirs: AgentDirs;
+  readonly log: Log;
+  readonly bootId: string;
+  readonly prepare: Prepare;
+  /** Called after an allocation has nothing running any more. */
+  readonly onTerminal: (allocation: Allocation) => void;
+}
+
+/** What an actor lends to work on one of its machines: what the machine is, and the way back into the mailbox. */
+export interface Desk {
+  readonly task: string;
+  readonly hands: Hands;
+  readonly context: ActorContext;
+  /** The record as it is now. */
+  readonly allocation: () => Allocation;
+  /** True once the agent is about to end. */
+  readonly closed: () => boolean;
+  readonly place: (generation: number) => MachinePlace;
+  readonly send: (event: MachineEvent) => void;
+  readonly report: (event: TaskEvent) => void;
+  /** What the task's restart policy says of an end. */
+  readonly decide: (ending: Ending, recoverable: boolean) => RestartDecision;
+}

@@ -1,0 +1,60 @@
+import { startFailure } from "../allocation/receipt.ts";
+import { AppError, errorText } from "../base/errors.ts";
+import type { Desk } from "./desk.ts";
+import { releaseImage } from "./hands.ts";
+import { launchMachine } from "./launch.ts";
+
+/** Makes a machine ready to be spawned and says so, or why not, to its actor; never rejects. */
+export async function prepareMachine(desk: Desk, generation: number): Promise<void> {
+  const { task, hands, context, send } = desk;
+  const { clock, log, recorder } = context;
+  const abort = new AbortController();
+  hands.preparing = abort;
+  try {
+    const prepared = await context.prepare({
+      allocation: desk.allocation(),
+      task,
+      place: desk.place(generation),
+      fetched: desk.allocation().tasks[task]?.fetched ?? false,
+      signal: abort.signal,
+      report: desk.report,
+      onProgress: (progress) => {
+        hands.progress = progress;
+        recorder.changes.bump();
+      },
+    });
+    hands.prepared = prepared;
+    if (desk.closed()) releaseImage(hands);
+    send({ kind: "prepared", at: clock.now() });
+  } catch (error) {
+    if (!abort.signal.aborted) log.warn("not started", { task, error: errorText(error) });
+    const ending = startFailure(error, clock.now());
+    const recoverable = error instanceof AppError && error.code === "fetch";
+    send({ kind: "prepare_failed", at: clock.now(), ending, next: desk.decide(ending, recoverable) });
+  } finally {
+    hands.progress = undefined;
+    hands.preparing = null;
+  }
+}
+
+/** Spawns a prepared machine and says who it is, or why there is none, to its actor; never rejects. */
+export async function startMachine(desk: Desk, generation: number): Promise<void> {
+  const { task, hands, context, send } = desk;
+  const { clock, log, store, recorder, bootId } = context;
+  const prepared = hands.prepared;
+  if (prepared === null) throw new Error("launch without preparation");
+  try {
+    recorder.record(() => store.putLaunch(desk.allocation().id, task, generation, prepared.plan));
+    const { child, identity } = await launchMachine(desk.place(generation), prepared.plan, prepared.image, bootId);
+    hands.child = child;
+    send({ kind: "spawned", at: clock.now(), identity });
+  } catch (error) {
+    log.warn("not started", { task, error: errorText(error) });
+    const at = clock.now();
+    desk.report({ type: "Driver Failure", time: at, message: errorText(error), details: {}, failsTask: true });
+    const ending = startFailure(error, at);
+    send({ kind: "start_failed", at, ending, next: desk.decide(ending, false) });
+  } finally {
+    releaseImage(hands);
+  }
+}
