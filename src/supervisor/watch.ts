@@ -1,3 +1,4 @@
+import { closeSync } from "node:fs";
 import type { ProcessIdentity } from "../allocation/machine.ts";
 import { type Clock, delay, monotonicMillis } from "../base/clock.ts";
 import { AppError, errorText } from "../base/errors.ts";
@@ -5,13 +6,14 @@ import type { Log } from "../base/log.ts";
 import { connectQmp, type QmpClient } from "../qmp/client.ts";
 import { changeSerial, cont, queryStatus, quit, systemPowerdown } from "../qmp/commands.ts";
 import type { QmpEvent } from "../qmp/event.ts";
+import { awaitExit, type ExitNotice, openPidfd } from "../runtime/pidfd.ts";
 import type { Child } from "../runtime/spawn.ts";
 import { isAlive } from "./identity.ts";
 
 /** How often a machine that we are not the parent of is looked at when nothing hints at its end, in milliseconds. */
 const SWEEP_EVERY = 1_000;
-/** While the monitor is connected its close tells at once; then this is only for an end that nothing told. */
-const CONNECTED_SWEEP = 30_000;
+/** While the kernel or the monitor's close tells at once; then this is only for an end that nothing told. */
+const TOLD_SWEEP = 30_000;
 /** QEMU closes its monitor some milliseconds before its process is gone; looked at again after these. */
 const CLOSE_LOOKS = [1, 2, 4, 8, 15, 30, 60, 120];
 const CONNECT_DEADLINE = 10_000;
@@ -58,10 +60,12 @@ export class Watch {
   #client: QmpClient | null = null;
   #gone = false;
   #cancelSweep: () => void = () => undefined;
+  #exitNotice: ExitNotice | null = null;
 
   constructor(options: WatchOptions) {
     this.#options = options;
     if (options.child !== null) void options.child.exited.then(() => this.#look());
+    void this.#awaitExit();
     this.#sweep();
     void this.#holdMonitor();
   }
@@ -70,6 +74,8 @@ export class Watch {
   close(): void {
     this.#stop.abort();
     this.#cancelSweep();
+    this.#exitNotice?.cancel();
+    this.#exitNotice = null;
     this.#client?.close();
     this.#client = null;
   }
@@ -189,8 +195,23 @@ export class Watch {
     }
   }
 
+  async #awaitExit(): Promise<void> {
+    const fd = await openPidfd(this.#options.identity.pid);
+    if (fd === null || this.#look() || this.#stop.signal.aborted) {
+      if (fd !== null) closeSync(fd);
+      return;
+    }
+    const notice = await awaitExit(fd, () => {
+      this.#exitNotice = null;
+      this.#look();
+    });
+    if (this.#stop.signal.aborted) notice?.cancel();
+    else this.#exitNotice = notice;
+  }
+
   #sweep(): void {
-    this.#cancelSweep = this.#options.clock.after(this.#client === null ? SWEEP_EVERY : CONNECTED_SWEEP, () => {
+    const told = this.#client !== null || this.#exitNotice !== null;
+    this.#cancelSweep = this.#options.clock.after(told ? TOLD_SWEEP : SWEEP_EVERY, () => {
       if (!this.#look() && !this.#stop.signal.aborted) this.#sweep();
     });
   }
