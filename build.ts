@@ -112,6 +112,7 @@ async function compile(
     target: "bun",
     format: "esm",
     minify: true,
+    splitting: true,
     bytecode: true,
     define: {
       PADDOCK_COMPILED: "true",

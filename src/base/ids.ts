@@ -1,8 +1,6 @@
-import { randomUUID } from "node:crypto";
-
 /** A new random id in Nomad's form, a version 4 UUID. */
 export function newId(): string {
-  return randomUUID();
+  return crypto.randomUUID();
 }
 
 /** The first eight characters of an id: what Nomad shows people. */

@@ -1,7 +1,16 @@
-import { styleText } from "node:util";
 import { escapeControls } from "../base/text.ts";
 
 export type Style = "bold" | "dim" | "red" | "green" | "yellow" | "cyan";
+
+/** Select Graphic Rendition (ECMA-48, 8.3.117): what begins a style and what ends it. */
+const SGR: Readonly<Record<Style, readonly [begin: number, end: number]>> = {
+  bold: [1, 22],
+  dim: [2, 22],
+  red: [31, 39],
+  green: [32, 39],
+  yellow: [33, 39],
+  cyan: [36, 39],
+};
 
 /** A piece of a line: plain text, or text in a style. Control characters in it are shown, never obeyed. */
 export type Piece = string | { readonly text: string; readonly style: Style };
@@ -14,7 +23,8 @@ export function paint(pieces: readonly Piece[], color: boolean): string {
 function paintPiece(piece: Piece, color: boolean): string {
   const text = escapeControls(textOf(piece));
   if (typeof piece === "string" || !color) return text;
-  return styleText(piece.style, text, { validateStream: false });
+  const [begin, end] = SGR[piece.style];
+  return `\u001b[${begin}m${text}\u001b[${end}m`;
 }
 
 export function textOf(piece: Piece): string {

@@ -57,20 +57,28 @@ export function createTerminal(streams: TerminalStreams, color: boolean): Termin
     if (shown) err.write(CLEAR_LINE);
     shown = false;
   };
-  const sameScreen = streams.stdout.isTTY === true && streams.stderr.isTTY === true;
+  const sameScreen = (): boolean => streams.stdout.isTTY === true && streams.stderr.isTTY === true;
   const begin = (isOut: boolean): void => {
     clear();
-    if (open && (isOut || sameScreen)) out.write("\n");
-    if (isOut || sameScreen) open = false;
+    if (!open) return;
+    if (!isOut && !sameScreen()) return;
+    out.write("\n");
+    open = false;
   };
   let failure: string | undefined;
-  const err = createWriter(streams.stderr, () => undefined);
-  const out = createWriter(streams.stdout, (code) => {
-    if (code !== "EPIPE") failure = code;
-    closed.abort(new Interrupted(null));
-  });
+  const err = createWriter(
+    () => streams.stderr,
+    () => undefined,
+  );
+  const out = createWriter(
+    () => streams.stdout,
+    (code) => {
+      if (code !== "EPIPE") failure = code;
+      closed.abort(new Interrupted(null));
+    },
+  );
   return {
-    out: createOutput(streams.stdout, color, {
+    out: createOutput(() => streams.stdout, color, {
       line: (text) => {
         begin(true);
         out.write(text);
@@ -81,7 +89,7 @@ export function createTerminal(streams: TerminalStreams, color: boolean): Termin
         open = typeof text === "string" && !text.endsWith("\n");
       },
     }),
-    err: createOutput(streams.stderr, color, {
+    err: createOutput(() => streams.stderr, color, {
       line: (text) => {
         begin(false);
         err.write(text);
@@ -113,14 +121,16 @@ interface Ways {
   readonly text: (text: string | Uint8Array) => void;
 }
 
-function createOutput(stream: NodeJS.WriteStream, color: boolean, ways: Ways): Output {
-  const isTerminal = stream.isTTY === true;
+function createOutput(stream: () => NodeJS.WriteStream, color: boolean, ways: Ways): Output {
+  const isTerminal = (): boolean => stream().isTTY === true;
   return {
-    isTerminal,
-    get columns() {
-      return isTerminal ? (stream as WriteStream).columns || 80 : Number.POSITIVE_INFINITY;
+    get isTerminal() {
+      return isTerminal();
     },
-    line: (...pieces) => ways.line(`${paint(pieces, color && isTerminal)}\n`),
+    get columns() {
+      return isTerminal() ? (stream() as WriteStream).columns || 80 : Number.POSITIVE_INFINITY;
+    },
+    line: (...pieces) => ways.line(`${paint(pieces, color && isTerminal())}\n`),
     text: (text) => {
       if (text !== "") ways.text(escapeControls(text, true));
     },
@@ -128,8 +138,12 @@ function createOutput(stream: NodeJS.WriteStream, color: boolean, ways: Ways): O
   };
 }
 
-/** Writes in order and remembers what is under way; after the first failure everything else is dropped. */
-function createWriter(stream: NodeJS.WriteStream, onGone: (code: string) => void) {
+/**
+ * Writes in order and remembers what is under way; after the first failure everything else is dropped.
+ * @param open gives the stream. It is asked at the first write: to make one takes the runtime some milliseconds.
+ */
+function createWriter(open: () => NodeJS.WriteStream, onGone: (code: string) => void) {
+  let stream: NodeJS.WriteStream | undefined;
   let gone = false;
   let last: Promise<void> = Promise.resolve();
   const leave = (error: Error): void => {
@@ -137,12 +151,15 @@ function createWriter(stream: NodeJS.WriteStream, onGone: (code: string) => void
     gone = true;
     onGone(errnoOf(error) ?? error.message);
   };
-  stream.on("error", leave);
+  const opened = (): NodeJS.WriteStream => {
+    stream ??= open().on("error", leave);
+    return stream;
+  };
   return {
     write: (data: string | Uint8Array): void => {
       if (gone) return;
       last = new Promise((resolve) => {
-        stream.write(data, (error) => {
+        opened().write(data, (error) => {
           if (error) leave(error);
           resolve();
         });

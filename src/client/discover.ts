@@ -1,5 +1,4 @@
 import { readFileSync, statSync } from "node:fs";
-import { connect } from "node:net";
 import { AppError, errnoOf } from "../base/errors.ts";
 import { type Address, defaultSockets, formatAddress, parseAddress } from "./address.ts";
 
@@ -60,8 +59,10 @@ export async function explainSilence(address: Address, cause: unknown): Promise<
   });
 }
 
-function trySocket(path: string): Promise<Answer> {
-  return new Promise((done) => {
+async function trySocket(path: string): Promise<Answer> {
+  // Loaded when it is needed: it costs every command some milliseconds.
+  const { connect } = await import("node:net");
+  return await new Promise((done) => {
     const socket = connect(path);
     socket.once("connect", () => {
       socket.destroy();

@@ -1,6 +1,4 @@
-import { request as httpRequest, type IncomingMessage } from "node:http";
-import { request as httpsRequest } from "node:https";
-import { Readable } from "node:stream";
+import type { IncomingMessage } from "node:http";
 import { runtimeKind } from "./kind.ts";
 
 export interface UnixRequest {
@@ -23,8 +21,9 @@ export async function fetchUnix(socketPath: string, target: string, init: UnixRe
   return await fetchNode(socketPath, target, init);
 }
 
-function fetchNode(socketPath: string, target: string, init: UnixRequest): Promise<Response> {
-  return new Promise((resolve, reject) => {
+async function fetchNode(socketPath: string, target: string, init: UnixRequest): Promise<Response> {
+  const { httpRequest, toResponse } = await loadNode();
+  return await new Promise((resolve, reject) => {
     const outgoing = httpRequest(
       {
         socketPath,
@@ -40,14 +39,26 @@ function fetchNode(socketPath: string, target: string, init: UnixRequest): Promi
   });
 }
 
-function toResponse(incoming: IncomingMessage): Response {
+/** Node's own HTTP, which Bun needs for none of this and which takes 3 ms to load. */
+async function loadNode() {
+  const [{ request: httpRequest }, { request: httpsRequest }, { Readable }] = await Promise.all([
+    import("node:http"),
+    import("node:https"),
+    import("node:stream"),
+  ]);
+  const toResponse = (incoming: IncomingMessage): Response =>
+    responseOf(incoming, () => Readable.toWeb(incoming) as unknown as ReadableStream);
+  return { httpRequest, httpsRequest, toResponse };
+}
+
+function responseOf(incoming: IncomingMessage, body: () => ReadableStream): Response {
   const headers = new Headers();
   for (const [name, value] of Object.entries(incoming.headers)) {
     if (value !== undefined) headers.set(name, Array.isArray(value) ? value.join(", ") : value);
   }
   const status = incoming.statusCode ?? 0;
   const empty = status === 204 || status === 304;
-  return new Response(empty ? null : (Readable.toWeb(incoming) as unknown as ReadableStream), { status, headers });
+  return new Response(empty ? null : body(), { status, headers });
 }
 
 export interface StreamRequest {
@@ -78,8 +89,9 @@ export async function fetchStream(url: string, init: StreamRequest): Promise<Res
 }
 
 // Deno's own fetch decompresses always and cannot leave a certificate unchecked.
-function fetchStreamNode(url: string, init: StreamRequest): Promise<Response> {
-  return new Promise((resolve, reject) => {
+async function fetchStreamNode(url: string, init: StreamRequest): Promise<Response> {
+  const { httpRequest, httpsRequest, toResponse } = await loadNode();
+  return await new Promise((resolve, reject) => {
     const options = { headers: { ...init.headers }, signal: init.signal, agent: false as const };
     const outgoing = url.startsWith("https:")
       ? httpsRequest(url, { ...options, rejectUnauthorized: !init.insecure })

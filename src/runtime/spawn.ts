@@ -1,5 +1,3 @@
-import { spawn as nodeSpawn } from "node:child_process";
-import { once } from "node:events";
 import { runtimeKind } from "./kind.ts";
 
 /** Where a standard stream or a passed descriptor goes: nowhere, or to an open file descriptor of this process. */
@@ -52,6 +50,8 @@ function spawnBun(options: SpawnOptions): Child {
 }
 
 async function spawnNode(options: SpawnOptions): Promise<Child> {
+  const { spawn: nodeSpawn } = await import("node:child_process");
+  const { once } = await import("node:events");
   const [program, ...rest] = options.argv;
   const child = nodeSpawn(program, rest, {
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
