@@ -8,6 +8,7 @@ import { adopt } from "./adopt.ts";
 import { artifact } from "./artifact.ts";
 import type { Bench, Figure } from "./bench.ts";
 import { idle } from "./idle.ts";
+import { libvirt } from "./libvirt.ts";
 import { list } from "./list.ts";
 import { memory } from "./memory.ts";
 import { start } from "./start.ts";
@@ -23,7 +24,7 @@ import { version } from "./version.ts";
  * measured, never because a figure is over its budget: hosts differ, and this is no gate.
  */
 
-const BENCHES: readonly Bench[] = [version, start, stop, list, adopt, memory, idle, artifact];
+const BENCHES: readonly Bench[] = [version, start, stop, libvirt, list, adopt, memory, idle, artifact];
 
 async function main(wanted: readonly string[]): Promise<number> {
   const unknown = wanted.filter((name) => !BENCHES.some((bench) => bench.name === name));

@@ -116,7 +116,10 @@ test("setup bun goes on with npm install when npm ci misses only other platforms
 
 test("setup refuses a word that it does not know", async () => {
   const { code, stderr } = await runProgram(["sh", join(HOME, ".ci", "setup"), "cow"]);
-  expect({ code, stderr }).toEqual({ code: 1, stderr: "setup: unknown word: cow (known: bun, qemu, guests)\n" });
+  expect({ code, stderr }).toEqual({
+    code: 1,
+    stderr: "setup: unknown word: cow (known: bun, qemu, libvirt, guests)\n",
+  });
 });
 
 test("setup tells an ordinary user what to install", async () => {
