@@ -3,7 +3,7 @@ import { newest, startImageAgent } from "../helpers/jobs.ts";
 import { type Bench, median } from "./bench.ts";
 import { startMachines, waitUntilSettled } from "./machines.ts";
 
-const MACHINES = 20;
+const MACHINES = 200;
 const ROUNDS = 7;
 
 /** From the start of an agent over running machines to its first answer, with every machine looked at. */
