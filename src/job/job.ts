@@ -1,4 +1,5 @@
 import type { Duration } from "../base/units.ts";
+import type { Service } from "./service.ts";
 
 /** A job as the rest of the program knows it: canonical, every default filled in, in the words of the HCL job file. */
 export interface Job {
@@ -32,6 +33,8 @@ export interface Group {
   readonly ephemeral_disk: { readonly size: number; readonly sticky: boolean; readonly migrate: boolean };
   readonly shutdown_delay: Duration;
   readonly tasks: readonly Task[];
+  /** Absent when there are none, as in records of before there were any. */
+  readonly services?: readonly Service[];
 }
 
 export interface RestartPolicy {
@@ -77,6 +80,8 @@ export interface Task {
   readonly shutdown_delay: Duration;
   readonly leader: boolean;
   readonly user: string;
+  /** Absent when there are none, as in records of before there were any. */
+  readonly services?: readonly Service[];
 }
 
 /** The `config` block of a task with `driver = "qemu"`, still with `${…}` in its strings. */

@@ -18,6 +18,7 @@ import type { Artifact, QemuConfig, Resources } from "./job.ts";
 import { constraintBlock } from "./schema-constraint.ts";
 import { networkBlock } from "./schema-network.ts";
 import { restartBlock } from "./schema-restart.ts";
+import { serviceBlock } from "./schema-service.ts";
 
 const LATER = "is not supported yet";
 const EMULATOR_PREFIX = "qemu-system-";
@@ -123,7 +124,7 @@ export const taskBlock = block({
   leader: attribute(flag(), { json: "Leader", default: false }),
   user: attribute(text(), { json: "User", default: "" }),
   affinity: ignored("has no effect: there is one host to choose", { json: "Affinities" }),
-  service: ignored("has no effect yet: nothing is registered and no check runs", { json: "Services" }),
+  services: blocks(serviceBlock, { name: "service", json: "Services" }),
   template: refused(LATER, { json: "Templates", hint: "fetch the finished file with an artifact block" }),
   lifecycle: refused(LATER, { json: "Lifecycle" }),
   dispatch_payload: refused(LATER, { json: "DispatchPayload" }),

@@ -18,7 +18,9 @@ import type { Group, Job, Task } from "./job.ts";
 import { constraintBlock } from "./schema-constraint.ts";
 import { networkBlock } from "./schema-network.ts";
 import { defaultRestart, mergeRestart, restartBlock } from "./schema-restart.ts";
+import { serviceBlock } from "./schema-service.ts";
 import { taskBlock } from "./schema-task.ts";
+import { nameService, type Service } from "./service.ts";
 
 /**
  * The one description of a job: every name of Nomad's job files (NOMAD.md chapter 1 has the sources), its name in Nomad's JSON, its
@@ -79,7 +81,7 @@ const groupBlock = block({
   update: ignored(NEW_START, { json: "Update", encoded: UPDATE }),
   migrate: ignored(ONE_HOST, { json: "Migrate", encoded: MIGRATE }),
   reschedule: ignored(ONE_HOST, { json: "ReschedulePolicy", encoded: RESCHEDULE, neutral: RESCHEDULE_BATCH }),
-  service: ignored("has no effect yet: nothing is registered and no check runs", { json: "Services" }),
+  services: blocks(serviceBlock, { name: "service", json: "Services" }),
   scaling: ignored("has no effect: nothing scales a group by itself", { json: "Scaling" }),
   disconnect: ignored(NOT_LOST, { json: "Disconnect" }),
   stop_after_client_disconnect: ignored(NOT_LOST, { json: "StopAfterClientDisconnect" }),
@@ -129,7 +131,7 @@ const writtenBlock = block({
 });
 
 /** A job as `Job` has it, from HCL and from Nomad's JSON, and to the latter. */
-export const jobBlock = converted(writtenBlock, { read: toJob, write: (job: Job) => job });
+export const jobBlock = converted(writtenBlock, { read: toJob, write: fromJob });
 
 /** A job file: one job. */
 export const fileBlock = block({
@@ -143,10 +145,28 @@ type Written = Infer<typeof writtenBlock>;
 
 /** Fills in the defaults that hang on other attributes. */
 function toJob(written: Written): Job {
-  const groups = written.groups.map((group): Group => {
+  const name = written.name || written.id;
+  const groups = written.groups.map(({ services, ...group }): Group => {
     const restart = mergeRestart(group.restart, defaultRestart(written.type));
-    const tasks = group.tasks.map((task): Task => ({ ...task, restart: mergeRestart(task.restart, restart) }));
-    return { ...group, restart, tasks };
+    const place = { job: name, group: group.name, task: undefined };
+    const tasks = group.tasks.map(({ services: ofTask, ...task }): Task => {
+      const named = withServices(ofTask.map((service) => nameService(service, { ...place, task: task.name })));
+      return { ...task, restart: mergeRestart(task.restart, restart), ...named };
+    });
+    return { ...group, restart, tasks, ...withServices(services.map((service) => nameService(service, place))) };
   });
-  return { ...written, name: written.name || written.id, namespace: written.namespace || "default", groups };
+  return { ...written, name, namespace: written.namespace || "default", groups };
+}
+
+function fromJob(job: Job): Written {
+  const groups = job.groups.map((group) => {
+    const tasks = group.tasks.map((task) => ({ ...task, services: task.services ?? [] }));
+    return { ...group, tasks, services: group.services ?? [] };
+  });
+  return { ...job, groups };
+}
+
+/** A job without services is equal to the record that a version of this program made of it which knew none. */
+function withServices(services: readonly Service[]): { readonly services?: readonly Service[] } {
+  return services.length === 0 ? {} : { services };
 }

@@ -4,6 +4,7 @@ import type { Group, Job, RestartPolicy } from "./job.ts";
 import { checkConstraints } from "./validate-constraint.ts";
 import { checkJobId, checkName, repeatedNames } from "./validate-names.ts";
 import { checkNetworks } from "./validate-network.ts";
+import { checkServices } from "./validate-service.ts";
 import { checkTask } from "./validate-task.ts";
 
 /** Nomad's `RestartPolicyMinInterval`. */
@@ -73,6 +74,7 @@ function checkGroup(group: Group, report: Reporter): void {
     report.warn("ephemeral_disk.migrate", "migrate has no effect: there is no other host to bring a disk from");
   }
   checkTasks(group, report);
+  checkServices(group, report);
 }
 
 function checkTasks(group: Group, report: Reporter): void {

@@ -56,6 +56,48 @@ job "every" {
       mode     = "delay"
     }
 
+    service {
+      name     = "${TASKGROUP}-web"
+      provider = "nomad"
+      port     = "http"
+      tags     = ["rack-${meta.rack}"]
+
+      check_restart {
+        limit = 3
+        grace = "90s"
+      }
+
+      check {
+        type          = "http"
+        path          = "/health?full=1"
+        method        = "HEAD"
+        protocol      = "https"
+        interval      = "10s"
+        timeout       = "2s"
+        body          = "ping"
+        on_update     = "require_healthy"
+        tls_skip_verify = true
+
+        header {
+          Authorization = ["Basic c2VjcmV0"]
+          X-Node        = ["${node.unique.name}"]
+        }
+      }
+
+      check {
+        name      = "alive"
+        type      = "TCP"
+        port      = "ssh"
+        task      = "vm"
+        interval  = "5s"
+        timeout   = 1000000000
+
+        check_restart {
+          limit = 1
+        }
+      }
+    }
+
     ephemeral_disk {
       size    = 500
       migrate = false
@@ -130,6 +172,21 @@ job "every" {
 
         network {
           port "console" {}
+        }
+      }
+
+      service {
+        name      = "${TASK}-${NOMAD_ALLOC_INDEX}"
+        provider  = "nomad"
+        on_update = "ignore"
+        port      = "8080"
+
+        check {
+          type           = "tcp"
+          address_mode   = "host"
+          initial_status = "passing"
+          interval       = "30s"
+          timeout        = "5s"
         }
       }
 

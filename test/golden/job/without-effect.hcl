@@ -28,16 +28,6 @@ job "quiet" {
       mbits = 100
     }
 
-    service {
-      name = "vm"
-      port = "http"
-      check {
-        type     = "tcp"
-        interval = "10s"
-        timeout  = "2s"
-      }
-    }
-
     ephemeral_disk {
       migrate = true
     }
