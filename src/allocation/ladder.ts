@@ -5,6 +5,8 @@ export type StopCause =
   | "job stopped"
   | "job updated"
   | "allocation stopped"
+  /** A check went on failing; it starts again when its restart policy says so. */
+  | "unhealthy"
   /** The guest shut itself down but QEMU lives on (`-no-shutdown`). */
   | "guest shut down";
 

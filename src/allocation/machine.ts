@@ -68,6 +68,15 @@ export type MachineEvent =
   | { readonly kind: "guest_status"; readonly at: number; readonly status: GuestStatus }
   | { readonly kind: "shutdown_seen"; readonly at: number; readonly reason: string }
   | { readonly kind: "stop_requested"; readonly at: number; readonly order: StopOrder }
+  /** A check went on failing; `reason` is for people. */
+  | {
+      readonly kind: "unhealthy";
+      readonly at: number;
+      /** The start that was found unhealthy. */
+      readonly generation: number;
+      readonly order: StopOrder;
+      readonly reason: string;
+    }
   /** The next rung of the ladder may be due. */
   | { readonly kind: "tick"; readonly at: number }
   /** What came of a rung that was tried. */
@@ -86,6 +95,7 @@ export const MACHINE_EVENTS = [
   "guest_status",
   "shutdown_seen",
   "stop_requested",
+  "unhealthy",
   "tick",
   "rung_answered",
   "gone",

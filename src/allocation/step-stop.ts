@@ -1,7 +1,7 @@
 import { formatDuration, MILLISECOND } from "../base/units.ts";
 import { endByItself, endStopped, type Finish, report, type Step } from "./effect.ts";
 import { type LadderTry, nextStep, type Rung, rungText, type StopOrder } from "./ladder.ts";
-import type { GuestStatus, MachineState, MachineStateKind } from "./machine.ts";
+import type { GuestStatus, MachineEvent, MachineState, MachineStateKind } from "./machine.ts";
 import { stoppedEnding } from "./receipt.ts";
 import type { RestartDecision } from "./restart.ts";
 
@@ -31,6 +31,29 @@ export function beginStop(state: StateOf<"running">, asked: StopOrder, at: numbe
     state: { ...state, kind: "stopping", order, tries: [] },
     effects: [report("Killing", at, `Stopping (${order.cause}): ${how}`, { cause: order.cause }), { kind: "wake", at }],
   };
+}
+
+/** Stops a machine that a check found unhealthy; one whose guest has shut down already ends by itself. */
+export function beginRestart(
+  state: StateOf<"running">,
+  { at, generation, order, reason }: Extract<MachineEvent, { kind: "unhealthy" }>,
+): Step {
+  if (generation !== state.generation || state.shutdown !== null) return { state, effects: [] };
+  const { state: next, effects } = beginStop(state, order, at);
+  return { state: next, effects: [report("Restart Signaled", at, reason, { restart_reason: reason }), ...effects] };
+}
+
+/** What somebody wants who tells a machine to stop that is being stopped already: what was to start again is to stay down. */
+export function overrule(state: StateOf<"stopping">, order: StopOrder): Step {
+  switch (state.order.cause) {
+    case "guest shut down":
+      return { state: { ...state, order }, effects: [] };
+    case "unhealthy":
+      // The ladder goes on from where it is: nobody waits longer because he asked twice.
+      return { state: { ...state, order: { ...state.order, cause: order.cause } }, effects: [] };
+    default:
+      return { state, effects: [] };
+  }
 }
 
 /** The next rung, or when it is due. @param at milliseconds since 1970. */
@@ -72,6 +95,10 @@ export function endStopping(state: StateOf<"stopping">, finish: Finish, next: Re
   const { generation, at } = finish;
   const ending = stoppedEnding(state, finish.ending, at);
   if (state.order.cause === "guest shut down") return endByItself({ generation, at, ending: finish.ending }, next);
+  // An end that a failing check has caused counts as the machine's own failure, as in Nomad.
+  if (state.order.cause === "unhealthy") {
+    return endByItself({ generation, at, ending: { ...ending, failed: true } }, next);
+  }
   const { rung, took } = ending.stop;
   const by = rung === null ? "ended by itself" : `ended by ${rungText(rung)}`;
   const message = `Task successfully killed: ${by} after ${formatDuration(Math.round(took) * MILLISECOND)}`;

@@ -2,7 +2,7 @@ import { endByItself, report, type Step } from "./effect.ts";
 import { LINGER } from "./ladder.ts";
 import type { MachineEvent, MachineEventKind, MachineState, MachineStateKind } from "./machine.ts";
 import { cancel, endStarting, goLive, neverAnswered, startAgain, started } from "./step-start.ts";
-import { beginStop, climb, endStopping, lingering, withAnswer } from "./step-stop.ts";
+import { beginRestart, beginStop, climb, endStopping, lingering, overrule, withAnswer } from "./step-stop.ts";
 
 type StateOf<K extends MachineStateKind> = Extract<MachineState, { kind: K }>;
 type EventOf<K extends MachineEventKind> = Extract<MachineEvent, { kind: K }>;
@@ -35,6 +35,7 @@ const table: Table = {
     shutdown_seen: "bug",
     rung_answered: "bug",
     gone: "bug",
+    unhealthy: notYet,
   },
   preparing: {
     // After an agent's restart: nothing was spawned, so what was under way is done again.
@@ -65,6 +66,7 @@ const table: Table = {
     shutdown_seen: "bug",
     rung_answered: "bug",
     gone: "bug",
+    unhealthy: notYet,
   },
   starting: {
     // After an agent's restart, when it is certain that the spawn never happened.
@@ -87,6 +89,7 @@ const table: Table = {
     guest_status: "bug",
     shutdown_seen: "bug",
     rung_answered: "bug",
+    unhealthy: notYet,
   },
   running: {
     guest_status: (state, { at, status }) => ({
@@ -108,6 +111,7 @@ const table: Table = {
     prepare_failed: "bug",
     spawned: "bug",
     start_failed: "bug",
+    unhealthy: (state, event) => beginRestart(state, event),
   },
   stopping: {
     tick: (state, { at }) => climb(state, at),
@@ -120,9 +124,7 @@ const table: Table = {
       state: { ...state, shutdown: state.shutdown ?? { reason, at } },
       effects: [{ kind: "wake", at }],
     }),
-    stop_requested: (state, { order }) =>
-      // What is only being tidied up after its guest shut down is now meant to stay down.
-      state.order.cause === "guest shut down" ? { state: { ...state, order }, effects: [] } : { state, effects: [] },
+    stop_requested: (state, { order }) => overrule(state, order),
     adopted: (state, { at, identity }) => ({
       state: { ...state, identity, adopted: true },
       effects: [{ kind: "watch" }, { kind: "wake", at }],
@@ -133,6 +135,7 @@ const table: Table = {
     prepare_failed: "bug",
     spawned: "bug",
     start_failed: "bug",
+    unhealthy: over,
   },
   backoff: {
     tick: (state, { at }) => startAgain(state, at),
@@ -151,6 +154,7 @@ const table: Table = {
     spawned: "bug",
     start_failed: "bug",
     adopted: "bug",
+    unhealthy: over,
   },
   ended: {
     tick: over,
@@ -165,6 +169,7 @@ const table: Table = {
     spawned: "bug",
     start_failed: "bug",
     adopted: "bug",
+    unhealthy: over,
   },
 };
 

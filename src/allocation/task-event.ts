@@ -12,6 +12,7 @@ export type TaskEventType =
   | "Terminated"
   | "Killing"
   | "Killed"
+  | "Restart Signaled"
   | "Restarting"
   | "Not Restarting";
 

@@ -22,6 +22,7 @@ const CAUSES = [
   "job stopped",
   "job updated",
   "allocation stopped",
+  "unhealthy",
   "guest shut down",
 ] as const satisfies readonly StopCause[];
 

@@ -31,8 +31,10 @@ export class Ledger {
 
   /** What the task's restart policy says of an end; what it counts is kept when the event that carries it is saved. */
   decide(task: string, ending: Ending, recoverable: boolean): RestartDecision {
+    const machine = this.#allocation.tasks[task]?.machine;
+    const unhealthy = machine?.kind === "stopping" && machine.order.cause === "unhealthy";
     return decideRestart(this.#context.ruleOf(this.#allocation, task), {
-      ending,
+      ending: unhealthy ? { ...ending, failed: true } : ending,
       recoverable,
       window: this.#allocation.tasks[task]?.window ?? null,
       now: this.#context.clock.now(),

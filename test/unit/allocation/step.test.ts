@@ -69,6 +69,13 @@ const events: { readonly [K in MachineEventKind]: Extract<MachineEvent, { kind: 
   guest_status: { kind: "guest_status", at: 100, status: "paused" },
   shutdown_seen: { kind: "shutdown_seen", at: 100, reason: "guest-shutdown" },
   stop_requested: { kind: "stop_requested", at: 100, order },
+  unhealthy: {
+    kind: "unhealthy",
+    at: 100,
+    generation: 1,
+    order: { ...order, cause: "unhealthy" },
+    reason: 'healthcheck: check "web" unhealthy',
+  },
   tick: { kind: "tick", at: 100 },
   rung_answered: { kind: "rung_answered", at: 100, rung: "powerdown", answer: "accepted" },
   gone: { kind: "gone", at: 200, ending, next: stay },
@@ -76,13 +83,13 @@ const events: { readonly [K in MachineEventKind]: Extract<MachineEvent, { kind: 
 
 /** Where each pair leads: a state's name, `-` for ignored with a reason, `!` for a fault of the program. */
 const TABLE: Record<MachineStateKind, Record<MachineEventKind, MachineStateKind | "-" | "!">> = {
-  pending: row("preparing ! ! ! ! ! ! ! ended - ! !"),
-  preparing: row("preparing starting ended ! ! ! ! ! preparing - ! !"),
-  starting: row("preparing ! ! running ended running ! ! starting - ! ended"),
-  running: row("! ! ! ! ! running running running stopping running ! ended"),
-  stopping: row("! ! ! ! ! stopping stopping stopping stopping stopping stopping ended"),
-  backoff: row("preparing ! ! ! ! ! - - ended preparing - -"),
-  ended: row("! ! ! ! ! ! - - - - - -"),
+  pending: row("preparing ! ! ! ! ! ! ! ended - - ! !"),
+  preparing: row("preparing starting ended ! ! ! ! ! preparing - - ! !"),
+  starting: row("preparing ! ! running ended running ! ! starting - - ! ended"),
+  running: row("! ! ! ! ! running running running stopping stopping running ! ended"),
+  stopping: row("! ! ! ! ! stopping stopping stopping stopping - stopping stopping ended"),
+  backoff: row("preparing ! ! ! ! ! - - ended - preparing - -"),
+  ended: row("! ! ! ! ! ! - - - - - - -"),
 };
 
 function row(cells: string): Record<MachineEventKind, MachineStateKind | "-" | "!"> {
@@ -280,5 +287,49 @@ describe("starting again", () => {
     expect(step(tidied, { ...events.gone, next: again }).state.kind).toBe("backoff");
     const told = step(tidied, events.stop_requested).state;
     expect(step(told, { ...events.gone, next: again }).state).toMatchObject({ kind: "ended", failed: false });
+  });
+});
+
+describe("a failing check", () => {
+  const stopping = step(states.running, events.unhealthy);
+
+  test("stops the machine as its job says and tells why first", () => {
+    expect(stopping.state).toMatchObject({ kind: "stopping", order: { cause: "unhealthy", killTimeout: 5000 } });
+    expect(stopping.effects).toMatchObject([
+      { kind: "report", event: { type: "Restart Signaled", message: 'healthcheck: check "web" unhealthy' } },
+      { kind: "report", event: { type: "Killing" } },
+      { kind: "wake", at: 100 },
+    ]);
+  });
+
+  test("starts it again when its policy says so, and the end counts as a failure with a receipt", () => {
+    const { state, effects } = step(stopping.state, { ...events.gone, next: again });
+    expect(state).toMatchObject({
+      kind: "backoff",
+      until: 15_200,
+      ending: { failed: true, reason: "guest-shutdown", stop: { order: { cause: "unhealthy" } } },
+    });
+    expect(effects.flatMap((effect) => (effect.kind === "report" ? [effect.event.type] : []))).toEqual([
+      "Terminated",
+      "Restarting",
+    ]);
+  });
+
+  test("leaves it failed when its policy allows no more restarts", () => {
+    const next = { kind: "stay", failed: true, reason: "Policy allows no restarts" } as const;
+    expect(step(stopping.state, { ...events.gone, next }).state).toMatchObject({ kind: "ended", failed: true });
+  });
+
+  test("yields to a user who stops the job meanwhile, on the ladder that was begun", () => {
+    const told = step(stopping.state, { ...events.stop_requested, at: 300, order: { ...order, requestedAt: 300 } });
+    expect(told.state).toMatchObject({ order: { cause: "job stopped", requestedAt: 100 } });
+    expect(step(told.state, { ...events.gone, next: again }).state).toMatchObject({ kind: "ended", failed: false });
+  });
+
+  test("says nothing of another start, nor of a guest that is shutting down by itself", () => {
+    const later = { ...states.running, generation: 2 };
+    expect(step(later, events.unhealthy)).toEqual({ state: later, effects: [] });
+    const leaving = { ...states.running, shutdown: { reason: "guest-shutdown", at: 90 } };
+    expect(step(leaving, events.unhealthy)).toEqual({ state: leaving, effects: [] });
   });
 });
