@@ -1,10 +1,12 @@
 import type { Allocation } from "../allocation/allocation.ts";
+import type { CheckReport } from "../allocation/check.ts";
 import type { Verdict } from "../constraint/check.ts";
 import type { ChangeSignal } from "../events/bus.ts";
 import type { Job } from "../job/job.ts";
 import type { Node } from "../node/node.ts";
 import type { LaunchPlan } from "../qemu/launch.ts";
 import type { Evaluation, JobRecord } from "../state/records.ts";
+import type { PlacedService } from "./services.ts";
 
 /** A job as it was handed in. */
 export interface Submission {
@@ -50,6 +52,15 @@ export interface Agent {
   /** The job as it was when this allocation was placed. */
   allocationJob(allocation: Allocation): Job;
   stopAllocation(id: string): Promise<Evaluation>;
+
+  /** What is known of each check of an allocation that has not ended; pending while its machine does not run. */
+  checks(allocationId: string): readonly CheckReport[];
+  /** The services of provider nomad whose machines run. */
+  services(filter: {
+    readonly jobId?: string;
+    readonly allocationId?: string;
+    readonly name?: string;
+  }): readonly PlacedService[];
 
   evaluations(filter: { readonly jobId?: string }): readonly Evaluation[];
   evaluation(id: string): Evaluation;

@@ -1,4 +1,5 @@
-import { type Allocation, isTerminal } from "../allocation/allocation.ts";
+import { type Allocation, clientStatus, isTerminal } from "../allocation/allocation.ts";
+import { newCheck } from "../allocation/check.ts";
 import { AppError } from "../base/errors.ts";
 import { shortId } from "../base/ids.ts";
 import { checkConstraints } from "../constraint/check.ts";
@@ -8,6 +9,7 @@ import type { Evaluation, JobRecord } from "../state/records.ts";
 import type { Agent } from "./agent.ts";
 import type { AgentContext } from "./context.ts";
 import { readTaskLog } from "./logs.ts";
+import { checkSpecsOf, servicesOf } from "./services.ts";
 import { stopMachines } from "./stop.ts";
 import { liveAllocations, newEvaluation, notesOf, submitJob } from "./submit.ts";
 
@@ -40,6 +42,19 @@ export function createAgent(context: AgentContext): Agent {
     allocationJob,
     stopAllocation: (id) =>
       oneByOne(async () => stopAllocation(context, allocation(id), allocationJob(allocation(id)))),
+    checks: (id) => {
+      const found = allocation(id);
+      if (found.checks !== undefined || isTerminal(found)) return found.checks ?? [];
+      const specs = Object.keys(found.tasks).flatMap((task) => checkSpecsOf(context, found, task));
+      return specs.map((spec) => ({ spec, state: newCheck(spec, found.modifyTime) }));
+    },
+    services: ({ jobId, allocationId, name }) =>
+      store
+        .liveAllocations()
+        .filter((stored) => (jobId ?? stored.jobId) === stored.jobId && (allocationId ?? stored.id) === stored.id)
+        .filter((stored) => clientStatus(supervisor.live(stored.id) ?? stored) === "running")
+        .flatMap((stored) => servicesOf(context, stored))
+        .filter((service) => service.provider === "nomad" && (name ?? service.name) === service.name),
     evaluations: (filter) => store.evaluations(filter),
     evaluation: (id) => found(store.evaluation(id), "eval not found"),
     launchPlan: (allocationId, task) => {

@@ -22,8 +22,13 @@ import { makeTaskDirectories } from "./task-directory.ts";
 
 type PrepareContext = Pick<AgentContext, "dirs" | "policy" | "store" | "node" | "nodeComplete" | "clock" | "log">;
 
+/** A task of an allocation, and where its directories are. */
+export interface SubjectRequest extends Pick<PrepareRequest, "allocation" | "task"> {
+  readonly place: Pick<PrepareRequest["place"], "dirs">;
+}
+
 /** What the job file says of the task that is prepared, and the words of its environment. */
-interface Subject {
+export interface Subject {
   readonly job: Job;
   readonly group: Group;
   readonly task: Task;
@@ -94,13 +99,14 @@ function report(
   request.report({ type, time: context.clock.now(), message, details, failsTask: FAILURES.has(type) });
 }
 
-function jobOf(context: PrepareContext, { allocation }: PrepareRequest): Job {
+function jobOf(context: Pick<AgentContext, "store">, { allocation }: Pick<PrepareRequest, "allocation">): Job {
   const record = context.store.jobVersion(allocation.jobId, allocation.jobVersion);
   if (record !== undefined) return record.job;
   throw new AppError("internal", `the store has no version ${allocation.jobVersion} of job "${allocation.jobId}"`);
 }
 
-function readSubject(context: PrepareContext, request: PrepareRequest): Subject {
+/** What a request is about. @throws AppError `internal` when the store does not know it. */
+export function readSubject(context: Pick<AgentContext, "store" | "node">, request: SubjectRequest): Subject {
   const { allocation, task: name, place } = request;
   const job = jobOf(context, request);
   const group = job.groups.find((candidate) => candidate.name === allocation.group);

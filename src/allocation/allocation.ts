@@ -1,3 +1,4 @@
+import type { CheckReport } from "./check.ts";
 import type { MachineState } from "./machine.ts";
 import type { RestartWindow } from "./restart.ts";
 import type { TaskEvent } from "./task-event.ts";
@@ -35,6 +36,8 @@ export interface Allocation {
   readonly modifyTime: number;
   readonly createIndex: number;
   readonly modifyIndex: number;
+  /** What is known of the checks of its machines; only while they run, not kept over an agent's restart. */
+  readonly checks?: readonly CheckReport[] | undefined;
 }
 
 /** One task of an allocation: a virtual machine and what happened to it. */
@@ -87,7 +90,7 @@ export function taskState(machine: MachineState): TaskState {
 }
 
 /** A machine runs once QEMU has answered: before that it may still refuse its command line. */
-function hasAnswered(machine: Extract<MachineState, { kind: "running" }>): boolean {
+export function hasAnswered(machine: Extract<MachineState, { kind: "running" }>): boolean {
   return machine.guest !== "unknown" || machine.adopted;
 }
 

@@ -15,6 +15,7 @@ import { addMachineRoutes } from "./machines.ts";
 import { addNodeRoutes } from "./node.ts";
 import { refuseForeignPages } from "./origin.ts";
 import { addSearchRoutes } from "./search.ts";
+import { addServiceRoutes } from "./services.ts";
 import { addUnsupported } from "./unsupported.ts";
 import { MAX_REQUEST_BYTES } from "./validate.ts";
 
@@ -53,6 +54,7 @@ export function createApi(agent: Agent, options: ApiOptions): Api {
   addLogRoutes(app, context);
   addSearchRoutes(app, context);
   addMachineRoutes(app, context);
+  addServiceRoutes(app, context);
   const routes = app.routes.slice(guards).map(({ method, path }) => ({ method, path }));
   addUnsupported(app);
   return { fetch: async (request) => await app.fetch(request), routes };

@@ -5,7 +5,7 @@ import { ask } from "../client/client.ts";
 import type { Allocation, Explanation, Forward, TaskState } from "../client/replies.ts";
 import { eventText } from "./events.ts";
 import { describeForwards, listPorts } from "./ports.ts";
-import { machineStatus } from "./ps.ts";
+import { healthText, machineStatus } from "./ps.ts";
 import { describeEnding } from "./receipt.ts";
 import { type Piece, statusPiece } from "./style.ts";
 import { alignFacts, alignTable } from "./table.ts";
@@ -31,6 +31,8 @@ export async function printAllocation(
     ["Created", formatTime(allocation.CreateTime)],
     ["Changed", formatTime(allocation.ModifyTime)],
   ];
+  const health = healthText(allocation);
+  if (health !== null) facts.push(["Health", statusPiece(health)]);
   for (const line of alignFacts(facts, out.columns)) out.line(...line);
   for (const [name, task] of Object.entries(allocation.TaskStates)) {
     out.line();

@@ -1,4 +1,5 @@
 import { AGENT } from "./agent.ts";
+import { ALLOC_CHECKS } from "./alloc-checks.ts";
 import type { Command } from "./command.ts";
 import { DEMO } from "./demo.ts";
 import { EXPLAIN } from "./explain.ts";
@@ -25,6 +26,7 @@ export const COMMANDS: readonly Command[] = [
   EXPLAIN,
   ALLOC_STATUS,
   ALLOC_LOGS,
+  ALLOC_CHECKS,
   NODE_STATUS,
   VERSION,
 ];

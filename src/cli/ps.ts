@@ -37,24 +37,34 @@ async function runPs(invocation: Invocation): Promise<number> {
     printJson(out, Array.isArray(raw) ? raw.filter((entry: { ID: string }) => ids.has(entry.ID)) : raw);
     return EXIT.ok;
   }
+  // Nobody has to look at a column in which nothing stands.
+  const health = shown.some(({ DeploymentStatus }) => DeploymentStatus !== null);
   const rows = shown
     .toSorted((a, b) => a.JobID.localeCompare(b.JobID) || a.CreateTime - b.CreateTime)
     .flatMap((allocation) =>
       Object.entries(allocation.TaskStates).map(([name, task]) =>
-        describeMachine(allocation, name, task, flags.has("verbose")),
+        describeMachine(allocation, name, task, { verbose: flags.has("verbose"), health }),
       ),
     );
   if (rows.length === 0) {
     err.line(flags.has("all") ? "no machines" : "no machine runs; paddock ps -all lists those that have ended");
     return EXIT.ok;
   }
-  for (const line of alignTable(HEADER, rows, out.columns)) out.line(...line);
+  for (const line of alignTable(headerOf(health), rows, out.columns)) out.line(...line);
   return EXIT.ok;
 }
 
-const HEADER = ["Job", "Task", "Allocation", "Status", "Guest", "PID", "Up", "Ports"];
+function headerOf(health: boolean): readonly string[] {
+  return ["Job", "Task", "Allocation", "Status", ...(health ? ["Health"] : []), "Guest", "PID", "Up", "Ports"];
+}
 
-function describeMachine(allocation: Allocation, name: string, task: TaskState, verbose: boolean): Piece[] {
+interface Shown {
+  readonly verbose: boolean;
+  /** With the column of it. */
+  readonly health: boolean;
+}
+
+function describeMachine(allocation: Allocation, name: string, task: TaskState, { verbose, health }: Shown): Piece[] {
   const id = verbose ? allocation.ID : shortId(allocation.ID);
   const machine = task.Paddock;
   const live = task.State === "running";
@@ -64,6 +74,7 @@ function describeMachine(allocation: Allocation, name: string, task: TaskState, 
     name,
     id,
     statusPiece(machineStatus(task)),
+    ...(health ? [statusPiece(healthText(allocation) ?? "-")] : []),
     statusPiece(machine?.Guest ?? "-"),
     machine?.Pid === undefined || machine.Pid === null ? "-" : String(machine.Pid),
     up === undefined ? "-" : formatSpan(up),
@@ -84,4 +95,10 @@ export function machineStatus({ State, Failed, Paddock: machine }: TaskState): s
 /** Whether nothing of an allocation runs or will run. */
 export function isOver({ ClientStatus }: Allocation): boolean {
   return ClientStatus === "complete" || ClientStatus === "failed" || ClientStatus === "lost";
+}
+
+/** What the checks of an allocation make of it; null without any. */
+export function healthText({ DeploymentStatus: status }: Pick<Allocation, "DeploymentStatus">): string | null {
+  if (status === null) return null;
+  return status.Healthy === null ? "pending" : status.Healthy ? "healthy" : "unhealthy";
 }

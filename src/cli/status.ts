@@ -1,5 +1,6 @@
 import { ask, type Client } from "../client/client.ts";
 import type { Allocation, JobEntry, JobInfo } from "../client/replies.ts";
+import { printChecks } from "./alloc-checks.ts";
 import { idText, printAllocation } from "./allocation-text.ts";
 import { ADDRESS_FLAG, type Command, connectAgent, type Invocation, VERBOSE_FLAG } from "./command.ts";
 import { EXIT } from "./exit.ts";
@@ -108,6 +109,7 @@ async function printJob(client: Client, job: JobInfo, { context, flags }: Invoca
   for (const allocation of shown) {
     out.line();
     await printAllocation(client, allocation, out, verbose);
+    if (!isOver(allocation)) await printChecks(client, allocation, out);
   }
   printEarlier(
     allocations.filter((allocation) => !shown.includes(allocation)),
@@ -139,7 +141,11 @@ async function showAllocation(client: Client, found: Allocation, { context, flag
   const { out } = context.terminal;
   const question = ask.allocation(found.ID);
   if (flags.has("json")) printJson(out, await client.readJson(question.target));
-  else await printAllocation(client, await client.read(question), out, flags.has("verbose"));
+  else {
+    const allocation = await client.read(question);
+    await printAllocation(client, allocation, out, flags.has("verbose"));
+    if (!isOver(allocation)) await printChecks(client, allocation, out);
+  }
   return EXIT.ok;
 }
 

@@ -44,6 +44,10 @@ const STATUS_STYLES: Readonly<Record<string, Style>> = {
   "io-error": "red",
   unkillable: "red",
   failed: "red",
+  success: "green",
+  healthy: "green",
+  failure: "red",
+  unhealthy: "red",
   lost: "red",
 };
 

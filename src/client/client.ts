@@ -68,6 +68,7 @@ export const ask = {
     schema: v.array(replies.AllocationSchema),
   }),
   allocation: (id: string) => ({ target: `/v1/allocation/${encode(id)}`, schema: replies.AllocationSchema }),
+  checks: (id: string) => ({ target: `/v1/client/allocation/${encode(id)}/checks`, schema: replies.ChecksSchema }),
   nodes: (prefix = "") => ({ target: `/v1/nodes?prefix=${encode(prefix)}`, schema: v.array(replies.NodeEntrySchema) }),
   node: (id: string) => ({ target: `/v1/node/${encode(id)}`, schema: replies.NodeInfoSchema }),
   self: () => ({ target: "/v1/agent/self", schema: replies.SelfSchema }),

@@ -108,6 +108,8 @@ export const AllocationSchema = v.object({
   ClientStatus: text,
   ClientDescription: text,
   TaskStates: map(TaskStateSchema),
+  /** Health by the checks of its services; null without any. */
+  DeploymentStatus: v.nullish(v.object({ Healthy: v.nullish(v.boolean(), null) }), null),
   AllocatedResources: v.nullish(
     v.object({ Shared: v.nullish(v.object({ Ports: list(PortSchema) }), { Ports: [] }) }),
     null,
@@ -116,6 +118,25 @@ export const AllocationSchema = v.object({
   ModifyTime: count,
 });
 export type Allocation = v.InferOutput<typeof AllocationSchema>;
+
+const CheckSchema = v.object({
+  ID: v.string(),
+  Check: text,
+  Service: text,
+  Group: text,
+  Task: text,
+  Mode: text,
+  Status: text,
+  StatusCode: count,
+  Output: text,
+  /** Seconds since 1970. */
+  Timestamp: count,
+  /** Absent in the replies of a real Nomad. */
+  Paddock: v.nullish(v.object({ Type: text, Address: text, Unhealthy: count, Limit: count }), null),
+});
+export type Check = v.InferOutput<typeof CheckSchema>;
+/** Of `GET /v1/client/allocation/:id/checks`. */
+export const ChecksSchema = map(CheckSchema);
 
 export const NodeEntrySchema = v.object({ ID: v.string(), Name: text });
 export type NodeEntry = v.InferOutput<typeof NodeEntrySchema>;

@@ -4,6 +4,7 @@ import type { Job } from "../job/job.ts";
 import type { Node } from "../node/node.ts";
 import { JobSchema, type WireJob } from "./job-record.ts";
 import { CountSchema, DEFAULT_NAMESPACE, IdSchema, NanosSchema, writeTime } from "./scalars.ts";
+import { HealthSchema, writeHealth } from "./service.ts";
 import { TaskStateSchema, type WireTaskState, writeTaskState } from "./task-state.ts";
 
 /** An allocation with what it refers to. */
@@ -62,7 +63,7 @@ const common = {
   ClientStatus: v.picklist(["pending", "running", "complete", "failed", "lost"] as const satisfies ClientStatus[]),
   ClientDescription: v.string(),
   TaskStates: v.record(v.string(), TaskStateSchema),
-  DeploymentStatus: v.null(),
+  DeploymentStatus: HealthSchema,
   FollowupEvalID: v.string(),
   NextAllocation: v.string(),
   RescheduleTracker: v.null(),
@@ -153,7 +154,7 @@ function writeCommon({ allocation, job, node }: PlacedAllocation) {
     ClientStatus: status,
     ClientDescription: CLIENT_DESCRIPTIONS[status],
     TaskStates: writeTaskStates(allocation),
-    DeploymentStatus: null,
+    DeploymentStatus: writeHealth(allocation),
     FollowupEvalID: "",
     NextAllocation: "",
     RescheduleTracker: null,

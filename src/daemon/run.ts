@@ -1,7 +1,7 @@
 import type { AgentContext } from "../agent/context.ts";
 import { createAgent } from "../agent/create.ts";
+import { jobRules } from "../agent/job-rules.ts";
 import { createPrepare } from "../agent/prepare.ts";
-import { logLimitsOf, restartRuleOf } from "../agent/restart-rule.ts";
 import { createApi } from "../api/app.ts";
 import { systemClock } from "../base/clock.ts";
 import { errorText } from "../base/errors.ts";
@@ -63,8 +63,7 @@ async function serve(config: AgentConfig, log: Log, stopAsked: Promise<void>): P
       log: log.named("supervisor"),
       bootId,
       prepare: createPrepare({ ...base, log: log.named("prepare") }),
-      ruleOf: (allocation, task) => restartRuleOf(store, allocation, task),
-      logLimitsOf: (allocation, task) => logLimitsOf(store, allocation, task),
+      ...jobRules(base),
     });
     await supervisor.adoptAll();
     const context: AgentContext = { ...base, supervisor, log: log.named("agent") };

@@ -35,6 +35,17 @@ export async function cont(client: QmpClient, deadlineMillis: number): Promise<v
   await client.execute("cont", undefined, { deadlineMillis });
 }
 
+/**
+ * What QEMU's user network does (`info usernet`); QMP itself has no word for it.
+ * @returns text for `parseUserNetwork`; something else in words where this QEMU has no user network.
+ */
+export async function infoUserNetwork(client: QmpClient, deadlineMillis: number): Promise<string> {
+  const args = { "command-line": "info usernet" };
+  const answer = await client.execute("human-monitor-command", args, { deadlineMillis });
+  if (typeof answer === "string") return answer;
+  throw new QmpError("refused", "human-monitor-command: QEMU's answer is not of the form it should have");
+}
+
 /** The id of the serial port's chardev. */
 export const SERIAL_CHARDEV = "paddock-serial";
 

@@ -6,7 +6,7 @@ import type { MachineEvent, MachineState } from "../allocation/machine.ts";
 import type { RestartDecision } from "../allocation/restart.ts";
 import { step } from "../allocation/step.ts";
 import type { TaskEvent } from "../allocation/task-event.ts";
-import { errorText } from "../base/errors.ts";
+import { AppError, errorText } from "../base/errors.ts";
 import { climb } from "./climb.ts";
 import type { ActorContext, Desk } from "./desk.ts";
 import { gatherEvidence } from "./evidence.ts";
@@ -69,6 +69,13 @@ export class AllocationActor {
     });
   }
 
+  /** What QEMU says of a machine's user network. @throws AppError `unavailable`, or QmpError. */
+  async userNetwork(task: string): Promise<string> {
+    const watch = this.#hands.get(task)?.watch;
+    if (watch) return await watch.userNetwork();
+    throw new AppError("unavailable", "the monitor is not connected");
+  }
+
   /** Changes what the allocation is meant to be. */
   setDesired(desired: Allocation["desired"], desiredDescription: string): void {
     this.#ledger.save({ ...this.allocation, desired, desiredDescription }, []);
@@ -94,6 +101,7 @@ export class AllocationActor {
     const reports = effects.flatMap((effect) => (effect.kind === "report" ? [effect.event] : []));
     if (state !== record.machine || reports.length > 0) this.#ledger.saveStep(task, event, state, reports);
     for (const effect of effects) this.#perform(task, state, effect);
+    if (state !== record.machine) this.#context.onChange(this.allocation.id, task);
     if (state.kind === "ended" && record.machine.kind !== "ended") {
       this.#context.log.info("machine ended", { task, reason: state.ending.reason, message: state.ending.message });
       this.#context.onTerminal(this.allocation);

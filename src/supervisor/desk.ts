@@ -14,6 +14,8 @@ export interface ActorContext extends LedgerContext {
   readonly log: Log;
   readonly bootId: string;
   readonly prepare: Prepare;
+  /** Called after a machine's state has changed. */
+  readonly onChange: (allocationId: string, task: string) => void;
   /** Called after an allocation has nothing running any more. */
   readonly onTerminal: (allocation: Allocation) => void;
 }

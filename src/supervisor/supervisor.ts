@@ -3,6 +3,7 @@ import type { StopOrder } from "../allocation/ladder.ts";
 import type { MachineState } from "../allocation/machine.ts";
 import { AllocationActor } from "./actor.ts";
 import { adoptionEvent } from "./adopt.ts";
+import { CheckKeeper, type CheckKeeperContext } from "./check-keeper.ts";
 import type { ActorContext } from "./desk.ts";
 import { LogKeeper, type LogKeeperContext } from "./log-keeper.ts";
 import { placeOf } from "./machine-place.ts";
@@ -24,11 +25,18 @@ export interface Supervisor {
   close(): void;
 }
 
-export function createSupervisor(context: Omit<ActorContext, "onTerminal"> & LogKeeperContext): Supervisor {
+export type SupervisorContext = Omit<ActorContext, "onTerminal" | "onChange"> & LogKeeperContext & CheckKeeperContext;
+
+export function createSupervisor(context: SupervisorContext): Supervisor {
   const actors = new Map<string, AllocationActor>();
+  const checks = new CheckKeeper(context);
   const logs = new LogKeeper(context, () => [...actors.values()].flatMap((actor) => actor.logging()));
   const actorContext: ActorContext = {
     ...context,
+    onChange: (id, task) => {
+      const actor = actors.get(id);
+      if (actor !== undefined) checks.see(actor, task);
+    },
     onTerminal: (allocation) => {
       if (!isTerminal(allocation)) return;
       actors.delete(allocation.id);
@@ -49,26 +57,6 @@ export function createSupervisor(context: Omit<ActorContext, "onTerminal"> & Log
     }
   };
 
-  const adopt = async (actor: AllocationActor): Promise<void> => {
-    const { id, tasks } = actor.allocation;
-    for (const [task, record] of Object.entries(tasks)) {
-      if (record.machine.kind === "pending") continue;
-      const place = placeOf(context.dirs, id, task, generationOf(record.machine));
-      const event = await adoptionEvent(record.machine, place, {
-        ...context,
-        decide: (ending) => actor.decide(task, ending, true),
-      });
-      if (event === null) continue;
-      context.log.info("looked at a machine of before", {
-        alloc: id,
-        task,
-        was: record.machine.kind,
-        found: event.kind,
-      });
-      actor.send(task, event);
-    }
-  };
-
   return {
     adoptAll: async () => {
       const live = context.store.liveAllocations();
@@ -77,7 +65,7 @@ export function createSupervisor(context: Omit<ActorContext, "onTerminal"> & Log
         actors.set(allocation.id, new AllocationActor(allocation, actorContext));
       }
       const found = [...actors.values()];
-      await Promise.all(found.map(adopt));
+      await Promise.all(found.map((actor) => adopt(actor, context)));
       for (const actor of found) if (actors.has(actor.allocation.id)) beginIfFree(actor);
       logs.begin();
     },
@@ -94,14 +82,34 @@ export function createSupervisor(context: Omit<ActorContext, "onTerminal"> & Log
         actor.send(task, { kind: "stop_requested", at: context.clock.now(), order: orderFor(task) });
       }
     },
-    live: (allocationId) => actors.get(allocationId)?.snapshot(),
+    live: (allocationId) => {
+      const allocation = actors.get(allocationId)?.snapshot();
+      const reports = allocation === undefined ? undefined : checks.reports(allocation);
+      return allocation === undefined || reports === undefined ? allocation : { ...allocation, checks: reports };
+    },
     lookAtLogs: () => logs.look(),
     close: () => {
       logs.close();
+      checks.close();
       for (const actor of actors.values()) actor.close();
       actors.clear();
     },
   };
+}
+
+async function adopt(actor: AllocationActor, context: SupervisorContext): Promise<void> {
+  const { id, tasks } = actor.allocation;
+  for (const [task, record] of Object.entries(tasks)) {
+    if (record.machine.kind === "pending") continue;
+    const place = placeOf(context.dirs, id, task, generationOf(record.machine));
+    const event = await adoptionEvent(record.machine, place, {
+      ...context,
+      decide: (ending) => actor.decide(task, ending, true),
+    });
+    if (event === null) continue;
+    context.log.info("looked at a machine of before", { alloc: id, task, was: record.machine.kind, found: event.kind });
+    actor.send(task, event);
+  }
 }
 
 function generationOf(state: MachineState): number {

@@ -4,7 +4,7 @@ import { type Clock, delay, monotonicMillis } from "../base/clock.ts";
 import { AppError, errorText } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { connectQmp, type QmpClient } from "../qmp/client.ts";
-import { changeSerial, cont, queryStatus, quit, systemPowerdown } from "../qmp/commands.ts";
+import { changeSerial, cont, infoUserNetwork, queryStatus, quit, systemPowerdown } from "../qmp/commands.ts";
 import type { QmpEvent } from "../qmp/event.ts";
 import { awaitExit, type ExitNotice, openPidfd } from "../runtime/pidfd.ts";
 import type { Child } from "../runtime/spawn.ts";
@@ -105,6 +105,11 @@ export class Watch {
    */
   async redirectSerial(socket: string, logfile: string): Promise<void> {
     await changeSerial(await this.#awaitClient(), { socket, logfile }, COMMAND_DEADLINE);
+  }
+
+  /** What QEMU's user network does, for `parseUserNetwork`. @throws AppError `unavailable`, or QmpError. */
+  async userNetwork(): Promise<string> {
+    return await infoUserNetwork(await this.#awaitClient(), COMMAND_DEADLINE);
   }
 
   /** A monitor that is being connected to, as just after an adoption, is waited for. */

@@ -111,6 +111,16 @@ export function createFakeAgent(): FakeAgent {
   return agent;
 }
 
+/** The one service of every allocation. */
+const SERVICE = {
+  id: "_nomad-task-web",
+  name: "web",
+  provider: "nomad",
+  tags: ["b", "a"],
+  address: "192.0.2.7",
+  port: 25_001,
+} as const;
+
 function readings(shelf: Shelf) {
   return {
     jobs: (prefix: string) => [...shelf.jobs.values()].filter(({ job }) => job.id.startsWith(prefix)),
@@ -125,6 +135,11 @@ function readings(shelf: Shelf) {
     evaluations: ({ jobId }: { readonly jobId?: string }) =>
       [...shelf.evaluations.values()].filter((entry) => jobId === undefined || entry.jobId === jobId),
     evaluation: (id: string) => found(shelf.evaluations.get(id), "eval not found"),
+    checks: (id: string) => found(shelf.allocations.get(id), `alloc not found: ${id}`).checks ?? [],
+    services: ({ name }: { readonly name?: string }) =>
+      [...shelf.allocations.values()]
+        .map((placed) => ({ ...SERVICE, allocation: placed }))
+        .filter((service) => (name ?? service.name) === service.name),
     launchPlan: () => found(shelf.plan, "the task was not started yet"),
   };
 }

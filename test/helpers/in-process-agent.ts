@@ -3,8 +3,8 @@ import { join } from "node:path";
 import type { Agent } from "../../src/agent/agent.ts";
 import type { AgentContext } from "../../src/agent/context.ts";
 import { createAgent } from "../../src/agent/create.ts";
+import { jobRules } from "../../src/agent/job-rules.ts";
 import { createPrepare } from "../../src/agent/prepare.ts";
-import { logLimitsOf, restartRuleOf } from "../../src/agent/restart-rule.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import { createLog } from "../../src/base/log.ts";
 import { DEMO_DISK_BYTES, demoImage } from "../../src/guest/demo-image.ts";
@@ -66,13 +66,14 @@ export async function startInProcess(
     clock: systemClock,
     log,
   };
+  const rules = jobRules(base);
   const supervisor = createSupervisor({
     ...base,
     bootId,
     prepare: createPrepare(base),
-    ruleOf: (allocation, task) => restartRuleOf(store, allocation, task),
+    ...rules,
     logLimitsOf: (allocation, task) => {
-      const limits = logLimitsOf(store, allocation, task);
+      const limits = rules.logLimitsOf(allocation, task);
       return { ...limits, maxBytes: maxLogBytes ?? limits.maxBytes };
     },
   });

@@ -1,4 +1,5 @@
 import type { Allocation, TaskRecord } from "../../src/allocation/allocation.ts";
+import type { CheckReport, CheckSpec, CheckState } from "../../src/allocation/check.ts";
 import type { Ending } from "../../src/allocation/ending.ts";
 import type { Live, MachineState } from "../../src/allocation/machine.ts";
 import type { Job } from "../../src/job/job.ts";
@@ -201,3 +202,36 @@ export const PLAN: LaunchPlan = {
   serial: { ours: true },
   warnings: ["-nodefconfig was dropped"],
 };
+
+/** A check that has succeeded. */
+export function checkReport(spec: Partial<CheckSpec> = {}, state: Partial<CheckState> = {}): CheckReport {
+  return {
+    spec: {
+      id: "c1",
+      name: "web",
+      service: "front",
+      task: "",
+      restarts: ["vm"],
+      probe: { type: "tcp", host: "127.0.0.1", port: 25_001 },
+      interval: 10_000,
+      timeout: 1000,
+      mode: "healthiness",
+      initial: "pending",
+      successes: 1,
+      failures: 1,
+      limit: 3,
+      grace: 1000,
+      ...spec,
+    },
+    state: {
+      status: "success",
+      output: "http ok: 200",
+      statusCode: 0,
+      at: RECORD_TIME,
+      streak: 1,
+      lastSucceeded: true,
+      unhealthy: 0,
+      ...state,
+    },
+  };
+}

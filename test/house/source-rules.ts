@@ -9,7 +9,7 @@ export const RANKS: readonly (readonly string[])[] = [
   ["paths.ts", "hcl", "qmp", "guest"],
   ["config", "job", "node"],
   ["allocation", "constraint", "artifact", "image"],
-  ["qemu", "events", "contract"],
+  ["qemu", "events", "contract", "check"],
   ["state", "client"],
   ["supervisor"],
   ["agent"],

@@ -1,0 +1,19 @@
+import type { SupervisorContext } from "../supervisor/supervisor.ts";
+import type { AgentContext } from "./context.ts";
+import { logLimitsOf, restartRuleOf } from "./restart-rule.ts";
+import { checkSpecsOf } from "./services.ts";
+import { stopOrder } from "./stop.ts";
+
+/** What the supervisor asks of a machine's job: each answer is that of the version which its allocation was placed for. */
+export function jobRules(
+  context: Pick<AgentContext, "store" | "node" | "dirs" | "clock">,
+): Pick<SupervisorContext, "ruleOf" | "logLimitsOf" | "checksOf" | "stopOrderOf"> {
+  const { store, clock } = context;
+  return {
+    ruleOf: (allocation, task) => restartRuleOf(store, allocation, task),
+    logLimitsOf: (allocation, task) => logLimitsOf(store, allocation, task),
+    checksOf: (allocation, task) => checkSpecsOf(context, allocation, task),
+    stopOrderOf: ({ jobId, jobVersion, group }, task, cause) =>
+      stopOrder(store.jobVersion(jobId, jobVersion)?.job, { group, task }, cause, clock),
+  };
+}

@@ -1,0 +1,141 @@
+import { createHash } from "node:crypto";
+import type { Allocation, AssignedPort } from "../allocation/allocation.ts";
+import type { CheckSpec, CheckStatus, Probe } from "../allocation/check.ts";
+import { toMillis } from "../base/units.ts";
+import { interpolateText } from "../job/interpolate.ts";
+import type { Check, Service } from "../job/service.ts";
+import { taskDirs } from "../paths.ts";
+import type { AgentContext } from "./context.ts";
+import { readSubject, type Subject } from "./prepare.ts";
+
+type ServiceContext = Pick<AgentContext, "store" | "node" | "dirs">;
+
+/** A service of an allocation as it is found: names without `${…}`, the port of the host. */
+export interface PlacedService {
+  /** Nomad's form of it. */
+  readonly id: string;
+  readonly name: string;
+  readonly provider: Service["provider"];
+  readonly allocation: Allocation;
+  readonly tags: readonly string[];
+  readonly address: string;
+  /** 0 for a service without a port. */
+  readonly port: number;
+}
+
+/** The services of an allocation, those of its group first. @throws AppError `internal` when the store does not know its job. */
+export function servicesOf(context: ServiceContext, allocation: Allocation): readonly PlacedService[] {
+  return Object.keys(allocation.tasks).flatMap((task) => {
+    const { services, text } = lookUp(context, allocation, task);
+    return services.map((service): PlacedService => {
+      const { address, port } = findPort(allocation.ports, text(service.port));
+      const name = text(service.name);
+      const owner = service.task === "" ? `group-${allocation.group}` : service.task;
+      return {
+        id: `_nomad-task-${allocation.id}-${owner}-${name}-${text(service.port)}`,
+        name,
+        provider: service.provider,
+        allocation,
+        tags: service.tags.map(text),
+        address: isEvery(address) ? (context.node().attributes["unique.network.ip-address"] ?? LOOPBACK) : address,
+        port,
+      };
+    });
+  });
+}
+
+/** The checks that begin and end with a task's machine. @throws AppError `internal` when the store does not know its job. */
+export function checkSpecsOf(context: ServiceContext, allocation: Allocation, task: string): readonly CheckSpec[] {
+  const { services, text } = lookUp(context, allocation, task);
+  return services.flatMap((service) => service.checks.map((check) => specOf({ allocation, service, check, text })));
+}
+
+const LOOPBACK = "127.0.0.1";
+
+interface LookedUp {
+  readonly services: readonly Service[];
+  /** Puts values into a text of the job. */
+  readonly text: (template: string) => string;
+}
+
+function lookUp(context: ServiceContext, allocation: Allocation, task: string): LookedUp {
+  const dirs = taskDirs(context.dirs, allocation.id, task);
+  const subject = readSubject(context, { allocation, task, place: { dirs } });
+  const node = context.node();
+  return { services: ownServices(subject), text: (template) => interpolateText(template, subject.env, node) };
+}
+
+/** A service of the group that names no task goes with the first one. */
+function ownServices({ group, task }: Subject): readonly Service[] {
+  const [first] = group.tasks;
+  const ofGroup = (group.services ?? []).filter((service) =>
+    service.task === "" ? task.name === first?.name : service.task === task.name,
+  );
+  return [...ofGroup, ...(task.services ?? [])];
+}
+
+interface Checked {
+  readonly allocation: Allocation;
+  readonly service: Service;
+  readonly check: Check;
+  readonly text: LookedUp["text"];
+}
+
+function specOf(checked: Checked): CheckSpec {
+  const { allocation, service, check, text } = checked;
+  const restart = check.check_restart;
+  const name = text(check.name);
+  return {
+    id: createHash("sha256")
+      .update(JSON.stringify([allocation.id, service.task, service.name, service.port, check]))
+      .digest("hex"),
+    name,
+    service: text(service.name),
+    task: service.task,
+    restarts: check.task === "" ? Object.keys(allocation.tasks) : [check.task],
+    probe: probeOf(checked),
+    interval: toMillis(check.interval),
+    timeout: toMillis(check.timeout),
+    mode: check.on_update === "ignore" ? "readiness" : "healthiness",
+    initial: INITIAL[check.initial_status] ?? "pending",
+    successes: Math.max(1, check.success_before_passing),
+    failures: Math.max(1, check.failures_before_critical),
+    limit: restart?.limit ?? 0,
+    grace: toMillis(restart?.grace ?? 0),
+  };
+}
+
+const INITIAL: Readonly<Record<string, CheckStatus>> = { passing: "success", warning: "failure", critical: "failure" };
+
+function probeOf({ allocation, service, check, text }: Checked): Probe {
+  const { address, port } = findPort(allocation.ports, text(check.port || service.port));
+  const host = isEvery(address) ? LOOPBACK : address;
+  if (check.type === "tcp") return { type: "tcp", host, port };
+  const path = text(check.path);
+  return {
+    type: "http",
+    host,
+    port,
+    secure: text(check.protocol).toLowerCase() === "https",
+    method: text(check.method).toUpperCase() || "GET",
+    path: path.startsWith("/") ? path : `/${path}`,
+    headers: Object.fromEntries(Object.entries(check.header).map(([name, values]) => [name, values.map(text)])),
+    body: text(check.body),
+    skipVerify: check.tls_skip_verify,
+    serverName: text(check.tls_server_name),
+    ignoreWarnings: check.on_update === "ignore_warnings" || check.check_restart?.ignore_warnings === true,
+  };
+}
+
+/** The port behind a label, or a number of the host's own. */
+function findPort(ports: readonly AssignedPort[], label: string): { readonly address: string; readonly port: number } {
+  const found = ports.find((port) => port.label === label);
+  if (found !== undefined) return { address: found.hostAddress, port: found.hostPort };
+  const port = /^\d{1,5}$/.test(label) ? Number(label) : 0;
+  return { address: "", port: port <= 65_535 ? port : 0 };
+}
+
+/** A port that is bound to every address is reached at the loopback one. */
+function isEvery(address: string): boolean {
+  return address === "" || address === "0.0.0.0" || address === "::";
+}

@@ -1,0 +1,147 @@
+import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
+import { copyFileSync } from "node:fs";
+import { join } from "node:path";
+import type { CheckReport } from "../../src/allocation/check.ts";
+import { readStat } from "../../src/supervisor/identity.ts";
+import { tinyGuest } from "../guests/tiny.ts";
+import {
+  demoJob,
+  type InProcessAgent,
+  imagesDir,
+  jobFrom,
+  machineOf,
+  startInProcess,
+  writeDemoDisk,
+} from "../helpers/in-process-agent.ts";
+import { type TempDir, tempDir } from "../helpers/temp.ts";
+import { until } from "../helpers/until.ts";
+
+setDefaultTimeout(120_000);
+
+let dir: TempDir;
+let running: InProcessAgent;
+
+beforeEach(async () => {
+  dir = tempDir();
+  running = await startInProcess(dir.path);
+});
+
+afterEach(async () => {
+  for (const { id } of running.agent.allocations({})) {
+    const machine = running.agent.allocation(id).tasks["vm"]?.machine;
+    const pid = machine?.kind === "running" || machine?.kind === "stopping" ? machine.identity.pid : undefined;
+    if (pid !== undefined && readStat(pid) !== null) process.kill(pid, "SIGKILL");
+  }
+  running.close();
+  await dir[Symbol.asyncDispose]();
+});
+
+const allocationId = (jobId: string) => running.agent.allocations({ jobId }).at(-1)?.id ?? "";
+const eventsOf = (jobId: string) =>
+  running.agent
+    .allocations({ jobId })
+    .at(-1)
+    ?.tasks["vm"]?.events.map(({ type }) => type) ?? [];
+
+function reportOf(jobId: string, check: string): CheckReport | undefined {
+  return running.agent.checks(allocationId(jobId)).find(({ spec }) => spec.name === check);
+}
+
+async function untilStatus(jobId: string, check: string, status: string): Promise<CheckReport["state"]> {
+  return await until(
+    `check ${check} to be ${status}`,
+    () => {
+      const state = reportOf(jobId, check)?.state;
+      if (state?.status !== status) throw new Error(JSON.stringify(state));
+      return state;
+    },
+    { deadline: 60_000 },
+  );
+}
+
+const checkText = (name: string, type: string, more = ""): string =>
+  `check {\n name = "${name}"\n type = "${type}"\n interval = "1s"\n timeout = "1s"\n ${more}\n}`;
+
+test("a Linux that listens passes, one that does not is told from it by port, and both are told again after an adoption", async () => {
+  const image = join(imagesDir(dir.path), "tiny.qcow2");
+  copyFileSync(tinyGuest().qcow2, image);
+  const job = jobFrom(`
+job "web" {
+  group "g" {
+    network {
+      port "http" { to = 80 }
+      port "shut" { to = 81 }
+    }
+    service {
+      name     = "web-\${NOMAD_ALLOC_INDEX}"
+      provider = "nomad"
+      port     = "http"
+      tags     = ["on-\${node.unique.name}"]
+      ${checkText("listens", "tcp")}
+      ${checkText("answers", "http", 'path = "/cgi-bin/info"')}
+      ${checkText("has-page", "http", 'path = "/no-such-page"\n on_update = "ignore"')}
+      ${checkText("refuses", "tcp", 'port = "shut"\n on_update = "ignore"')}
+    }
+    task "vm" {
+      driver = "qemu"
+      config {
+        image_path      = "${image}"
+        drive_interface = "virtio"
+      }
+      resources { memory = 256 }
+    }
+  }
+}`);
+  await running.agent.registerJob(job, null, {});
+  // While the guest boots nobody answers, although QEMU takes every connection.
+  expect((await untilStatus("web", "listens", "failure")).output).toBe("the guest did not answer within 1s");
+  expect(running.agent.allocation(allocationId("web")).checks).toHaveLength(4);
+  expect((await untilStatus("web", "listens", "success")).output).toBe("tcp ok");
+  expect(await untilStatus("web", "answers", "success")).toMatchObject({ statusCode: 200, output: "http ok: 200" });
+  const missing = await until("the status of a page that is not there", () => {
+    const state = reportOf("web", "has-page")?.state;
+    return state?.statusCode === 404 ? state : undefined;
+  });
+  expect(missing).toMatchObject({ status: "failure", output: expect.stringContaining("404") });
+  await until("a refusal", () => reportOf("web", "refuses")?.state.output === "the guest refused the connection");
+  expect(reportOf("web", "refuses")?.state.status).toBe("failure");
+  expect(running.agent.services({ name: "web-0" })).toMatchObject([{ provider: "nomad", tags: ["on-test"] }]);
+  expect(eventsOf("web")).toEqual(["Received", "Started"]);
+
+  running.close();
+  running = await startInProcess(dir.path);
+  await untilStatus("web", "listens", "success");
+  expect((await machineOf(running.agent, "running", "web")).adopted).toBe(true);
+  await running.agent.deregisterJob("web", { purge: false });
+  await machineOf(running.agent, "ended", "web");
+  expect(running.agent.checks(allocationId("web"))).toEqual([]);
+  expect(running.agent.services({})).toEqual([]);
+});
+
+test("a machine whose check goes on failing is stopped by its power button and started again, as often as its policy allows", async () => {
+  const image = writeDemoDisk(dir.path);
+  const group = `network {\n port "web" { to = 80 }\n}
+    service {\n name = "web"\n port = "web"\n ${checkText("alive", "tcp", "check_restart {\n limit = 2\n grace = 0\n}")}\n}`;
+  const restart = 'attempts = 1\n delay = "0s"\n interval = "5m"\n mode = "fail"';
+  await running.agent.registerJob(demoJob(image, { group, restart }), null, {});
+  const { ending, failed, generation } = await machineOf(running.agent, "ended");
+  expect({ failed, generation }).toEqual({ failed: true, generation: 2 });
+  expect(ending).toMatchObject({
+    reason: "guest-shutdown",
+    failed: true,
+    stop: { rung: "powerdown", order: { cause: "unhealthy" } },
+  });
+  // The first of eleven has made room.
+  expect(eventsOf("demo")).toEqual([
+    "Started",
+    "Restart Signaled",
+    "Killing",
+    "Terminated",
+    "Restarting",
+    "Started",
+    "Restart Signaled",
+    "Killing",
+    "Terminated",
+    "Not Restarting",
+  ]);
+});

@@ -1,0 +1,90 @@
+import { describe, expect, test } from "bun:test";
+import { checkSpecsOf, servicesOf } from "../../../src/agent/services.ts";
+import type { CheckSpec } from "../../../src/allocation/check.ts";
+import type { JobRecord } from "../../../src/state/records.ts";
+import { allocation, jobOf, jobRecord, jobText, NODE } from "../../helpers/records.ts";
+
+const CHECK = 'type = "http"\n path = "health"\n interval = "10s"\n timeout = "2s"';
+
+/** A store that holds one job, whose group has more lines. */
+function contextOf(group: string) {
+  const record: JobRecord = jobRecord({ job: jobOf(jobText("web", group)) });
+  const store = { jobVersion: () => record } as never;
+  return { store, node: () => NODE, dirs: { dataDir: "/data", runDir: "/run" } };
+}
+
+function specOf(check: string, service = ""): CheckSpec | undefined {
+  const text = `service {\n name = "front"\n port = "http"\n ${service}\n check {\n ${check}\n }\n }`;
+  return checkSpecsOf(contextOf(text), allocation(), "vm")[0];
+}
+
+describe("a check", () => {
+  test("asks the forwarded port of the host, with Nomad's defaults", () => {
+    expect(specOf(CHECK)).toMatchObject({
+      name: 'service: "front" check',
+      service: "front",
+      task: "",
+      restarts: ["vm"],
+      probe: { type: "http", host: "127.0.0.1", port: 25_001, path: "/health", method: "GET", secure: false },
+      interval: 10_000,
+      timeout: 2000,
+      mode: "healthiness",
+      initial: "pending",
+      successes: 1,
+      failures: 1,
+      limit: 0,
+    });
+  });
+
+  test("has the values of the run time in its texts", () => {
+    const more = `name = "\${NOMAD_JOB_ID}"\n method = "head"\n protocol = "HTTPS"\n header {\n Host = ["\${NOMAD_TASK_NAME}.example.org"]\n }`;
+    expect(specOf(`${CHECK}\n ${more}`)).toMatchObject({
+      name: "web",
+      probe: { method: "HEAD", secure: true, headers: { Host: ["vm.example.org"] } },
+    });
+  });
+
+  test("restarts as it says, or as its service says", () => {
+    expect(specOf(CHECK, "check_restart {\n limit = 3\n }")).toMatchObject({ limit: 3, grace: 1000 });
+    const own = `${CHECK}\n check_restart {\n limit = 1\n grace = "90s"\n }`;
+    expect(specOf(own, "check_restart {\n limit = 3\n }")).toMatchObject({ limit: 1, grace: 90_000 });
+  });
+
+  test("may name a port of the host by its number, and begin with a status", () => {
+    expect(specOf(`${CHECK}\n port = "8080"\n initial_status = "passing"`)).toMatchObject({
+      probe: { port: 8080 },
+      initial: "success",
+    });
+  });
+
+  test("has an id that stays, and differs from every other's", () => {
+    expect(specOf(CHECK)?.id).toBe(specOf(CHECK)?.id as string);
+    expect(specOf(CHECK)?.id).not.toBe(specOf(`${CHECK}\n method = "PUT"`)?.id as string);
+    expect(specOf(CHECK)?.id).toMatch(/^[0-9a-f]{64}$/);
+  });
+
+  test("of a host address that is one goes there", () => {
+    const text = `service {\n name = "front"\n port = "http"\n check {\n ${CHECK}\n }\n }`;
+    const [port] = allocation().ports;
+    if (port === undefined) throw new Error("the allocation has no port");
+    const placed = allocation({ ports: [{ ...port, hostAddress: "192.0.2.9" }] });
+    expect(checkSpecsOf(contextOf(text), placed, "vm")[0]?.probe.host).toBe("192.0.2.9");
+  });
+});
+
+test("a service is found at the host's address, with its tags and Nomad's id", () => {
+  const text = 'service {\n name = "front"\n provider = "nomad"\n port = "http"\n tags = ["${node.datacenter}"]\n }';
+  const [service] = servicesOf(contextOf(text), allocation());
+  expect(service).toMatchObject({
+    id: `_nomad-task-${allocation().id}-group-vms-front-http`,
+    name: "front",
+    tags: [NODE.datacenter],
+    port: 25_001,
+  });
+});
+
+test("a record of before there were services has none", () => {
+  expect(checkSpecsOf(contextOf(""), allocation(), "vm")).toEqual([]);
+  expect(jobOf(jobText("web"))).not.toHaveProperty("groups[0].services");
+  expect(jobOf(jobText("web")).groups[0]?.tasks[0]).not.toHaveProperty("services");
+});
