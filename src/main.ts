@@ -18,5 +18,6 @@ const exitCode = await runCli(process.argv.slice(2), {
   self: ownWords(),
   // Everything that the daemon is made of stays unloaded for the other commands.
   startAgent: async (args) => (await import("./daemon/run.ts")).runAgent(args),
+  examine: async (args) => (await import("./doctor/examine.ts")).examine(args),
 });
 process.exit(exitCode);

@@ -1,5 +1,6 @@
 import { type Client, createClient } from "../client/client.ts";
 import { discoverAgent } from "../client/discover.ts";
+import type { Finding } from "./doctor.ts";
 import type { Flag, Flags } from "./flags.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -13,6 +14,8 @@ export interface CliContext {
   readonly self: readonly [string, ...string[]];
   /** Becomes the daemon. @param args its flags, in the form `-name=value`. @returns the exit code. */
   readonly startAgent: (args: readonly string[]) => Promise<number>;
+  /** Looks at this host. @param args the agent's flags, in the form `-name=value`. */
+  readonly examine: (args: readonly string[]) => Promise<readonly Finding[]>;
 }
 
 /** A command as its user called it. */

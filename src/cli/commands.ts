@@ -2,6 +2,7 @@ import { AGENT } from "./agent.ts";
 import { ALLOC_CHECKS } from "./alloc-checks.ts";
 import type { Command } from "./command.ts";
 import { DEMO } from "./demo.ts";
+import { DOCTOR } from "./doctor.ts";
 import { EXPLAIN } from "./explain.ts";
 import { JOB_RUN } from "./job-run.ts";
 import { JOB_STOP } from "./job-stop.ts";
@@ -28,5 +29,6 @@ export const COMMANDS: readonly Command[] = [
   ALLOC_LOGS,
   ALLOC_CHECKS,
   NODE_STATUS,
+  DOCTOR,
   VERSION,
 ];

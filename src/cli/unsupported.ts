@@ -38,7 +38,6 @@ export const UNSUPPORTED: Readonly<Record<string, string | null>> = {
   monitor: LATER,
   console: LATER,
   why: "paddock status NAME shows how a machine ended",
-  doctor: LATER,
   image: LATER,
   systemd: LATER,
   completion: LATER,

@@ -49,6 +49,7 @@ export interface CliResult {
 export interface CliOptions extends MemoryTerminalOptions {
   readonly env?: CliContext["env"];
   readonly startAgent?: CliContext["startAgent"];
+  readonly examine?: CliContext["examine"];
 }
 
 /** Runs a command of the CLI in this process, for the user of the tests and with no environment but what is given. */
@@ -60,6 +61,7 @@ export async function runInProcess(args: readonly string[], options: CliOptions 
     uid: process.getuid?.() ?? 0,
     self: ["/nonexistent/paddock"],
     startAgent: options.startAgent ?? (() => Promise.reject(new Error("no agent was to be started"))),
+    examine: options.examine ?? (() => Promise.reject(new Error("nothing was to be examined"))),
   });
   const decode = (text: string): string => Buffer.from(text, "latin1").toString("utf8");
   return { code, stdout: decode(stdout()), stderr: decode(stderr()) };

@@ -15,6 +15,7 @@ export const RANKS: readonly (readonly string[])[] = [
   ["agent"],
   ["api", "cli", "plugin"],
   ["daemon"],
+  ["doctor"],
   ["main.ts"],
 ];
 

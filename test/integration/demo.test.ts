@@ -97,7 +97,14 @@ for (const name of ["x".repeat(80), "a b${c}"]) {
     try {
       const { terminal } = memoryTerminal();
       const startAgent = () => Promise.reject(new Error("not here"));
-      const agent = createPrivateAgent({ terminal, env: {}, uid: 0, self: ["/nonexistent"], startAgent });
+      const agent = createPrivateAgent({
+        terminal,
+        env: {},
+        uid: 0,
+        self: ["/nonexistent"],
+        startAgent,
+        examine: async () => [],
+      });
       expect(agent.dir).toStartWith("/tmp/paddock-demo-");
       expect(await agent.remove()).toBe(0);
     } finally {
