@@ -3,6 +3,7 @@ import { copyFileSync } from "node:fs";
 import { join } from "node:path";
 import type { CheckReport } from "../../src/allocation/check.ts";
 import { readStat } from "../../src/supervisor/identity.ts";
+import { makeCounterDisk } from "../guests/counter.ts";
 import { tinyGuest } from "../guests/tiny.ts";
 import {
   demoJob,
@@ -144,4 +145,42 @@ test("a machine whose check goes on failing is stopped by its power button and s
     "Terminated",
     "Not Restarting",
   ]);
+});
+
+test("a machine that was being stopped for its health when the agent went away starts again, a batch job too", async () => {
+  const image = join(imagesDir(dir.path), "counter.img");
+  makeCounterDisk(image);
+  const group = `network {\n port "web" { to = 80 }\n}
+    service {\n name = "web"\n port = "web"\n ${checkText("alive", "tcp", "check_restart {\n limit = 1\n grace = 0\n}")}\n}`;
+  const restart = 'attempts = 1\n delay = "0s"\n interval = "5m"\n mode = "fail"';
+  // This guest does not hear its button, so that the ladder stands when the agent goes.
+  const task = 'kill_timeout = "30s"';
+  await running.agent.registerJob(demoJob(image, { type: "batch", group, restart, task }), null, {});
+  const { identity } = await machineOf(running.agent, "stopping");
+  running.close();
+  process.kill(identity.pid, "SIGTERM");
+  await until("QEMU to be gone", () => readStat(identity.pid) === null);
+  running = await startInProcess(dir.path);
+  await until("a second start", () => {
+    const task = running.agent.allocations({ jobId: "demo" }).at(-1)?.tasks["vm"];
+    return task?.restarts === 1 && task.machine.kind !== "pending" && task.machine.kind !== "ended";
+  });
+  expect((await machineOf(running.agent, "running")).generation).toBe(2);
+});
+
+test("a machine that somebody paused is not called sick", async () => {
+  const image = writeDemoDisk(dir.path);
+  const group = `network {\n port "web" { to = 80 }\n}
+    service {\n name = "web"\n port = "web"\n ${checkText("alive", "tcp")}\n}`;
+  const config = 'args = ["-S"]';
+  await running.agent.registerJob(demoJob(image, { group, config }), null, {});
+  await until("QEMU to wait for somebody to start its guest", async () => {
+    return (await machineOf(running.agent, "running")).guest === "prelaunch";
+  });
+  // A job that is checked in the same way and runs tells that the time of the first check is over.
+  const other = writeDemoDisk(dir.path, "other.img");
+  await running.agent.registerJob(demoJob(other, { id: "other", group }), null, {});
+  await untilStatus("other", "alive", "failure");
+  expect(reportOf("demo", "alive")?.state.status).toBe("pending");
+  expect(eventsOf("demo")).toEqual(["Received", "Started"]);
 });
