@@ -50,6 +50,9 @@ export function checkSpecsOf(context: ServiceContext, allocation: Allocation, ta
   return services.flatMap((service) => service.checks.map((check) => specOf({ allocation, service, check, text })));
 }
 
+/** Nomad's bound, in milliseconds: what is waited for holds a connection. */
+const LONGEST_TIMEOUT = 10 * 60_000;
+
 const LOOPBACK = "127.0.0.1";
 
 interface LookedUp {
@@ -95,7 +98,7 @@ function specOf(checked: Checked): CheckSpec {
     restarts: check.task === "" ? Object.keys(allocation.tasks) : [check.task],
     probe: probeOf(checked),
     interval: toMillis(check.interval),
-    timeout: toMillis(check.timeout),
+    timeout: Math.min(LONGEST_TIMEOUT, toMillis(check.timeout)),
     mode: check.on_update === "ignore" ? "readiness" : "healthiness",
     initial: INITIAL[check.initial_status] ?? "pending",
     successes: Math.max(1, check.success_before_passing),

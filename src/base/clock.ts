@@ -6,10 +6,20 @@ export interface Clock {
   after(millis: number, callback: () => void): () => void;
 }
 
+/** A timer of the runtime that is to wait longer, 25 days, ends at once; a job may say `delay = "1000h"`. */
+const LONGEST_TIMER = 2 ** 31 - 1;
+
 export const systemClock: Clock = {
   now: () => Date.now(),
   after: (millis, callback) => {
-    const timer = setTimeout(callback, millis);
+    let timer: ReturnType<typeof setTimeout>;
+    const wait = (left: number): void => {
+      timer = setTimeout(
+        () => (left > LONGEST_TIMER ? wait(left - LONGEST_TIMER) : callback()),
+        Math.min(left, LONGEST_TIMER),
+      );
+    };
+    wait(millis);
     return () => clearTimeout(timer);
   },
 };

@@ -22,7 +22,9 @@ export interface StoreLook {
 export function lookIntoStore(path: string): StoreLook | undefined {
   let database: DatabaseSync | undefined;
   try {
-    if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return undefined;
+    const there = lstatSync(path, { throwIfNoEntry: false });
+    if (there === undefined) return undefined;
+    if (!there.isFile()) throw new Error("not a regular file");
     database = new DatabaseSync(path, { readOnly: true });
     const { user_version: version } = database.prepare("PRAGMA user_version").get() as { user_version: number };
     const known = MIGRATIONS.length;
