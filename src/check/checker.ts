@@ -54,12 +54,14 @@ interface Watched {
   readonly machine: CheckedMachine;
   readonly entries: readonly Entry[];
   readonly stop: AbortController;
+  /** Checks that are being asked. */
+  asking: number;
 }
 
 /** Checks that are due within so many milliseconds of one another share one wake-up. */
 const SLOT = 50;
-/** How many are asked at once; the others wait for their turn. */
-const AT_ONCE = 64;
+/** How many checks of one machine are asked at once: one that is slow to answer keeps its own waiting, and nobody else's. */
+const AT_ONCE = 4;
 /** Longest wait before the first check of a machine that has run for long, in milliseconds. */
 const PROMPT = 1_000;
 
@@ -70,7 +72,6 @@ const PROMPT = 1_000;
 export class Checker {
   readonly #options: CheckerOptions;
   readonly #watched = new Map<string, Watched>();
-  #asking = 0;
   #cancel: () => void = () => undefined;
   #closed = false;
 
@@ -87,7 +88,7 @@ export class Checker {
       const wait = machine.adopted ? Math.min(PROMPT, half) * random() : half * (1 - random() / 2);
       return { spec, state: newCheck(spec, clock.now()), due: elapsed() + wait };
     });
-    this.#watched.set(key, { machine, entries, stop: new AbortController() });
+    this.#watched.set(key, { machine, entries, stop: new AbortController(), asking: 0 });
     this.#schedule();
   }
 
@@ -112,9 +113,10 @@ export class Checker {
   #schedule(): void {
     this.#cancel();
     this.#cancel = () => undefined;
-    if (this.#asking >= AT_ONCE) return;
     let due = Number.POSITIVE_INFINITY;
-    for (const { entries } of this.#watched.values()) for (const entry of entries) due = Math.min(due, entry.due);
+    for (const { entries, asking } of this.#watched.values()) {
+      if (asking < AT_ONCE) for (const entry of entries) due = Math.min(due, entry.due);
+    }
     if (due === Number.POSITIVE_INFINITY) return;
     const wait = Math.max(SLOT, due - this.#options.elapsed());
     this.#cancel = this.#options.clock.after(wait, () => this.#askDue());
@@ -122,14 +124,13 @@ export class Checker {
 
   #askDue(): void {
     const now = this.#options.elapsed();
-    const due = [...this.#watched].flatMap(([key, watched]) =>
-      watched.entries.filter((entry) => entry.due <= now + SLOT).map((entry) => ({ key, watched, entry })),
-    );
-    // Those that have waited longest come first, so that a crowd starves nobody.
-    due.sort((a, b) => a.entry.due - b.entry.due);
-    for (const { key, watched, entry } of due.slice(0, AT_ONCE - this.#asking)) {
-      if (watched.machine.mayAsk()) void this.#ask(key, watched, entry);
-      else entry.due = now + entry.spec.interval;
+    for (const [key, watched] of this.#watched) {
+      // Those that have waited longest come first, so that a crowd starves none of its own.
+      const due = watched.entries.filter((entry) => entry.due <= now + SLOT).toSorted((a, b) => a.due - b.due);
+      for (const entry of due.slice(0, AT_ONCE - watched.asking)) {
+        if (watched.machine.mayAsk()) void this.#ask(key, watched, entry);
+        else entry.due = now + entry.spec.interval;
+      }
     }
     this.#schedule();
   }
@@ -138,9 +139,9 @@ export class Checker {
     const { probe, clock, elapsed, log } = this.#options;
     const { machine, stop } = watched;
     entry.due = Number.POSITIVE_INFINITY;
-    this.#asking++;
+    watched.asking++;
     const result = await probe(entry.spec, { signal: stop.signal, userNetwork: machine.userNetwork });
-    this.#asking--;
+    watched.asking--;
     if (!stop.signal.aborted) entry.due = elapsed() + entry.spec.interval;
     // A machine that was stopped or paused while it was asked owed no answer.
     if (!stop.signal.aborted && machine.mayAsk()) {
