@@ -20,6 +20,13 @@ export interface ExecFile {
   readonly size: number;
 }
 
+/** How a program is started when it is not as this process would be. */
+export interface ExecAs {
+  /** For root only. */
+  readonly user?: { readonly uid: number; readonly gid: number } | undefined;
+  readonly cwd?: string | undefined;
+}
+
 export interface ExecUntilOptions {
   readonly deadlineMillis: number;
   /** Looked at whenever there may be more output: true when the program has done what it was started for. */
@@ -47,11 +54,15 @@ const BOUNDED_LIFE = '(sleep "$1"; kill -9 -$$) & shift; exec "$@"';
 
 /**
  * Runs a short program of the host and collects what it prints. A program that hangs costs `deadlineMillis`, then SIGKILL.
- * @throws when the program cannot be started (code `ENOENT`, `EACCES`).
+ * @throws when the program cannot be started (code `ENOENT`, `EACCES`, `EPERM`).
  */
-export async function execProgram(argv: readonly [string, ...string[]], deadlineMillis: number): Promise<ExecResult> {
+export async function execProgram(
+  argv: readonly [string, ...string[]],
+  deadlineMillis: number,
+  as: ExecAs = {},
+): Promise<ExecResult> {
   return await withScratch([], async ([out, err]) => {
-    const child = await start(argv, ["ignore", out, err]);
+    const child = await start(argv, ["ignore", out, err], as);
     const exit = await withDeadline(child.exited, deadlineMillis);
     if (exit === null) await killGroup(child);
     return { exit, stdout: readBounded(out), stderr: readBounded(err) };
@@ -101,9 +112,14 @@ export async function startBackground(
   return await spawn({ argv, env, cwd, stdio: ["ignore", output, output], detached: true });
 }
 
-async function start(argv: readonly [string, ...string[]], stdio: readonly Stdio[]): Promise<Child> {
+async function start(
+  argv: readonly [string, ...string[]],
+  stdio: readonly Stdio[],
+  { user, cwd }: ExecAs = {},
+): Promise<Child> {
   const path = process.env["PATH"] ?? "/usr/sbin:/usr/bin:/sbin:/bin";
-  return await spawn({ argv, env: { PATH: path, LC_ALL: "C" }, stdio, detached: true });
+  const env = { PATH: path, LC_ALL: "C" };
+  return await spawn({ argv, env, stdio, detached: true, user, ...(cwd === undefined ? {} : { cwd }) });
 }
 
 /** Ends a program with all that it started and that stayed in its process group. */

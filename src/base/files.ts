@@ -2,6 +2,12 @@ import { closeSync, constants, fstatSync, fsyncSync, openSync, readSync, renameS
 import { dirname } from "node:path";
 import { AppError, errnoOf } from "./errors.ts";
 
+/** Opens a name without touching what it stands for: a device's driver is not told (`open(2)`, the same number on x86_64 and aarch64). */
+export const O_PATH = 0o10000000;
+
+/** The name of an open file or directory, which stays the same whatever happens to its path; the kernel resolves it to the file itself. */
+export const procPath = (fd: number): string => `/proc/self/fd/${fd}`;
+
 /** Largest file that `readUntrusted` returns whole unless the caller says otherwise. */
 const DEFAULT_LIMIT = 1 << 20;
 

@@ -22,6 +22,13 @@ export interface AgentConfig {
     readonly argsAllowlist: readonly string[];
     readonly emulatorsAllowlist: readonly string[];
   };
+  readonly users: {
+    /** True: the agent must give every machine a user of its own; false: it never does; undefined: where it can. */
+    readonly wanted: boolean | undefined;
+    /** Both included. */
+    readonly min: number;
+    readonly max: number;
+  };
 }
 
 /**
@@ -45,6 +52,11 @@ export function completeConfig(file: ConfigFile, defaults: AgentDirs, hostname: 
       imagePaths: qemu?.image_paths ?? [],
       argsAllowlist: qemu?.args_allowlist ?? [],
       emulatorsAllowlist: qemu?.emulators_allowlist ?? [],
+    },
+    users: {
+      wanted: qemu?.dynamic_workload_users,
+      min: file.client.users.dynamic_user_min,
+      max: file.client.users.dynamic_user_max,
     },
   };
 }

@@ -57,6 +57,10 @@ function checkConfig(config: ConfigFile, report: Reporter): void {
   if (!config.client.enabled) {
     report.must("client.enabled", "be true: an agent that runs no machines does nothing", "leave it out");
   }
+  const { dynamic_user_min: min, dynamic_user_max: max } = config.client.users;
+  if (min > max) {
+    report.must("client.users.dynamic_user_max", `be at least dynamic_user_min, ${min}, found ${max}`);
+  }
   config.plugins.forEach(({ name }, index) => {
     const path = `plugins[${index}]`;
     if (name !== "qemu")

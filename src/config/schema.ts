@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { LOG_LEVELS } from "../base/log.ts";
 import { attribute, block, blocks, type Infer, label, sameNames, single } from "../hcl/describe.ts";
-import { choice, flag, list, mapOf, text } from "../hcl/leaf.ts";
+import { choice, flag, integer, list, mapOf, text } from "../hcl/leaf.ts";
 
 const ABSOLUTE = "an absolute path";
 const absolutePath = text(v.pipe(v.string(ABSOLUTE), v.regex(/^\/[^\u0000-\u001f\u007f]*$/, ABSOLUTE)));
@@ -14,16 +14,28 @@ const pluginConfigBlock = block(
     image_paths: attribute(list(absolutePath), { default: [] }),
     args_allowlist: attribute(list(text()), { default: [] }),
     emulators_allowlist: attribute(list(text()), { default: [] }),
+    dynamic_workload_users: attribute(flag()),
   }),
 );
 
 const pluginBlock = block(sameNames({ name: label(), config: single(pluginConfigBlock) }));
+
+/** Root is nobody's own user; higher numbers are not taken by every program, and -1 means "leave it as it is" to the kernel. */
+const uid = integer({ min: 1, max: 2_147_483_647 });
+
+const usersBlock = block(
+  sameNames({
+    dynamic_user_min: attribute(uid, { default: 80_000 }),
+    dynamic_user_max: attribute(uid, { default: 89_999 }),
+  }),
+);
 
 const clientBlock = block(
   sameNames({
     enabled: attribute(flag(), { default: true }),
     node_class: attribute(word),
     meta: attribute(mapOf(text()), { default: {}, form: "map" }),
+    users: single(usersBlock),
   }),
 );
 

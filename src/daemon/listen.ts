@@ -1,12 +1,12 @@
-import { chmodSync, chownSync, lstatSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, chownSync, lstatSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import { AppError, errnoOf } from "../base/errors.ts";
+import { API_GROUP } from "../node/user-pool.ts";
+import { groupId } from "../node/users.ts";
 import { type Handler, type Server, serveUnix } from "../runtime/serve.ts";
 
 /** Largest request body; a job file of a megabyte is already absurd. */
 export const MAX_BODY_BYTES = 8 << 20;
-/** Members of this group may use the socket of an agent that root runs, when the host has it. */
-const API_GROUP = "paddock";
 
 /**
  * Serves the API on its unix socket, readable and writable for its owner and group only. A socket file that nobody answers at is
@@ -57,12 +57,4 @@ function answers(path: string): Promise<boolean> {
         );
     });
   });
-}
-
-function groupId(name: string): number | undefined {
-  const line = readFileSync("/etc/group", "utf8")
-    .split("\n")
-    .find((entry) => entry.startsWith(`${name}:`));
-  const id = Number(line?.split(":")[2] ?? "");
-  return line !== undefined && Number.isInteger(id) ? id : undefined;
 }

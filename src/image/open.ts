@@ -1,6 +1,7 @@
 import { closeSync, constants, fstatSync, openSync, readlinkSync, realpathSync, type Stats } from "node:fs";
 import { basename, isAbsolute, join, normalize, relative } from "node:path";
 import { AppError, errnoOf } from "../base/errors.ts";
+import { O_PATH, procPath } from "../base/files.ts";
 import { escapeControls } from "../base/text.ts";
 import { taskDirs } from "../paths.ts";
 import type { CheckedImage } from "./checked.ts";
@@ -15,10 +16,12 @@ export interface ImageRequest {
   readonly allocDir: string;
   /** `image_paths` of the agent's configuration; all absolute. */
   readonly imagePaths: readonly string[];
+  /**
+   * True where the machine can write its allocation's directory and the agent can more than the machine: no link in it may lead out,
+   * not even to what a job may name, which another machine's disk may be.
+   */
+  readonly closed?: boolean;
 }
-
-/** Opens a name without touching what it stands for: a device's driver is not told (`open(2)`, the same number on x86_64 and aarch64). */
-const O_PATH = 0o10000000;
 
 /** The agent's own directory below each task directory. */
 const MACHINE_DIR = basename(taskDirs({ dataDir: "/", runDir: "/" }, "", "").machine);
@@ -119,6 +122,10 @@ function checkPlace(request: ImageRequest, path: string, realPath: string, stats
     if (!isUnder(request.allocDir, normalize(path))) throw outside(request, realPath);
     throw refuse(request, `a symbolic link to the outside (${escapeControls(realPath)})`, OUTSIDE_HINT);
   }
+  const namedInAlloc = [request.allocDir, allowed.alloc].some((root) => isUnder(root, normalize(path)));
+  if (!inAlloc && request.closed === true && namedInAlloc) {
+    throw refuse(request, `a symbolic link out of the allocation (${escapeControls(realPath)})`, LINK_HINT);
+  }
   if (!stats.isFile()) throw refuse(request, `expected a regular file, found a ${kindOf(stats)}`, kindHint(stats));
   if (!inAlloc) return;
   if (relative(allowed.alloc, realPath).split("/")[1] === MACHINE_DIR) {
@@ -132,6 +139,8 @@ function checkPlace(request: ImageRequest, path: string, realPath: string, stats
 
 const OUTSIDE_HINT =
   "let an artifact put the image into local/, or add its directory to image_paths in the agent's configuration";
+
+const LINK_HINT = "the machine could have made it: name the file itself in image_path";
 
 function outside(request: ImageRequest, path: string): AppError {
   const list = request.imagePaths.length === 0 ? "is empty" : `has ${request.imagePaths.map(quote).join(", ")}`;
@@ -158,7 +167,7 @@ function openDescriptors(request: ImageRequest, handle: number, realPath: string
   }
 }
 
-/** Opens the same inode again: the kernel resolves the magic link to the file itself, whatever its name means by now. */
+/** Opens the same inode again, whatever its name means by now. */
 function reopen(request: ImageRequest, handle: number, flags: number): number {
   try {
     return openSync(procPath(handle), flags);
@@ -167,10 +176,6 @@ function reopen(request: ImageRequest, handle: number, flags: number): number {
     const hint = `the agent must be able to read and write it; a read-only file needs a copy of its own`;
     throw refuse(request, `the file is not ${wanted} for the agent: ${errnoOf(error) ?? "unknown error"}`, hint, error);
   }
-}
-
-function procPath(fd: number): string {
-  return `/proc/self/fd/${fd}`;
 }
 
 /** Component by component: `/tmpfile` is not under `/tmp`. */

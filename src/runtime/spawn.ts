@@ -13,6 +13,8 @@ export interface SpawnOptions {
   readonly stdio: readonly Stdio[];
   /** True puts the child into a session of its own, so that no signal of our terminal reaches it. */
   readonly detached?: boolean;
+  /** Runs the program as this user, in this group and no other; for root only. The working directory is entered before that. */
+  readonly user?: { readonly uid: number; readonly gid: number } | undefined;
 }
 
 export interface Exit {
@@ -32,7 +34,7 @@ export interface Child {
 
 /**
  * Starts a process with the runtime's native spawn. The descriptors in `stdio` stay open here and are the caller's to close.
- * @throws when the program does not exist or may not be executed (code `ENOENT`, `EACCES`).
+ * @throws when the program does not exist or may not be executed (code `ENOENT`, `EACCES`), or `user` may not be taken (`EPERM`).
  */
 export async function spawn(options: SpawnOptions): Promise<Child> {
   return runtimeKind === "bun" ? spawnBun(options) : await spawnNode(options);
@@ -44,6 +46,7 @@ function spawnBun(options: SpawnOptions): Child {
     env: { ...options.env },
     stdio: [...options.stdio] as ["ignore", "ignore", "ignore"],
     detached: options.detached ?? false,
+    ...(options.user === undefined ? {} : { uid: options.user.uid, gid: options.user.gid }),
   });
   const exited = child.exited.then(() => ({ code: child.exitCode, signal: child.signalCode as string | null }));
   return { pid: child.pid, exited, unref: () => child.unref() };
@@ -58,6 +61,7 @@ async function spawnNode(options: SpawnOptions): Promise<Child> {
     env: { ...options.env },
     stdio: [...options.stdio],
     detached: options.detached ?? false,
+    ...(options.user === undefined ? {} : { uid: options.user.uid, gid: options.user.gid }),
   });
   const exited = new Promise<Exit>((resolve) => {
     child.once("exit", (code, signal) => resolve({ code, signal }));

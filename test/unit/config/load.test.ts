@@ -25,6 +25,7 @@ const WHOLE = {
   nodeClass: "big",
   meta: { rack: "7", ssd: "true" },
   policy: { imagePaths: ["/mnt/image/paths"], argsAllowlist: ["-drive"], emulatorsAllowlist: ["x86_64"] },
+  users: { wanted: true, min: 70000, max: 70009 },
 } as const;
 
 describe("the agent's configuration", () => {
@@ -37,6 +38,7 @@ describe("the agent's configuration", () => {
       nodeClass: "",
       meta: {},
       policy: { imagePaths: [], argsAllowlist: [], emulatorsAllowlist: [] },
+      users: { wanted: undefined, min: 80000, max: 89999 },
     } as const;
     expect(complete("")).toEqual(expected);
     expect(complete("{}")).toEqual(expected);
@@ -70,6 +72,8 @@ describe("the agent's configuration", () => {
           image_paths         = ["/mnt/image/paths"]
           args_allowlist      = ["-drive"]
           emulators_allowlist = ["x86_64"]
+
+          dynamic_workload_users = true
         }
       }
 
@@ -80,13 +84,22 @@ describe("the agent's configuration", () => {
           rack = 7
           ssd  = true
         }
+        users {
+          dynamic_user_min = 70000
+          dynamic_user_max = 70009
+        }
       }`;
     expect(complete(text)).toEqual(WHOLE);
   });
 
   test.each([["object"], ["list"]])("is read whole from JSON with its plugin in an %s", (form) => {
     const qemu = {
-      config: { image_paths: ["/mnt/image/paths"], args_allowlist: ["-drive"], emulators_allowlist: ["x86_64"] },
+      config: {
+        image_paths: ["/mnt/image/paths"],
+        args_allowlist: ["-drive"],
+        emulators_allowlist: ["x86_64"],
+        dynamic_workload_users: true,
+      },
     };
     const json = {
       data_dir: "/srv/paddock",
@@ -95,7 +108,12 @@ describe("the agent's configuration", () => {
       datacenter: "lab",
       name: "box-1",
       plugin: form === "list" ? [{ qemu: [qemu] }] : { qemu },
-      client: { enabled: true, node_class: "big", meta: { rack: 7, ssd: true } },
+      client: {
+        enabled: true,
+        node_class: "big",
+        meta: { rack: 7, ssd: true },
+        users: { dynamic_user_min: 70000, dynamic_user_max: 70009 },
+      },
     };
     expect(complete(JSON.stringify(json))).toEqual(WHOLE);
   });
@@ -122,6 +140,14 @@ describe("what is wrong in a configuration is told with a suggestion", () => {
     [
       "client {\n  enabled = false\n}",
       ["client | enabled must be true: an agent that runs no machines does nothing | leave it out"],
+    ],
+    [
+      "client {\n  users {\n    dynamic_user_min = 90000\n  }\n}",
+      ["client, users | dynamic_user_max must be at least dynamic_user_min, 90000, found 89999"],
+    ],
+    [
+      "client {\n  users {\n    dynamic_user_min = 0\n  }\n}",
+      ["client, users | dynamic_user_min must be a whole number from 1 to 2147483647, found 0"],
     ],
   ])("%s", (text, messages) => {
     expect(loadAgentConfig("paddock.hcl", text).config).toBeUndefined();

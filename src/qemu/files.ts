@@ -1,0 +1,156 @@
+import { type Argument, jsonOf, type OptionArgument, optionsNamed, typeOf } from "./arguments.ts";
+import { type OptionPart, optionValue, splitOption } from "./quote.ts";
+
+/** Something of the host's that `config.args` name and QEMU will open. */
+export interface NamedFile {
+  /** Of the option's word in `args`. */
+  readonly index: number;
+  /** As it is written, or what QEMU makes of it. */
+  readonly path: string;
+  /** `create` is to write, after making the file where there is none. */
+  readonly access: "read" | "write" | "create";
+}
+
+/** Options whose whole value is a file. */
+const WHOLE: Readonly<Record<string, NamedFile["access"]>> = {
+  ...{ hda: "write", hdb: "write", hdc: "write", hdd: "write", fda: "write", fdb: "write", sd: "write" },
+  ...{ mtdblock: "write", pflash: "write", "mem-path": "write" },
+  ...{ cdrom: "read", kernel: "read", initrd: "read", dtb: "read", bios: "read", "option-rom": "read", L: "read" },
+  ...{ readconfig: "read", writeconfig: "create", D: "create", pidfile: "create" },
+};
+
+/** Options whose value is a character device in the old spelling: `file:PATH`, `unix:PATH,server=on`, `/dev/ttyS0`. */
+const CHARDEVS = new Set(["serial", "parallel", "monitor", "qmp", "qmp-pretty", "debugcon", "virtioconsole", "gdb"]);
+
+/**
+ * The files, devices and sockets that `args` name, as far as they can be told from the words; what is missed, QEMU says in its own
+ * words. Names that QEMU looks up elsewhere too (`-bios`) may be no file at all.
+ */
+export function namedFiles(args: readonly Argument[]): readonly NamedFile[] {
+  // Every disk is only read then, and what the guest writes goes to a file that is deleted.
+  const snapshot = optionsNamed(args, "snapshot").length > 0;
+  return args.flatMap((argument): NamedFile[] => {
+    const found = argument.kind === "image" ? diskName(argument.word, "write") : ofOption(argument);
+    return found.flatMap(({ path, access }) => {
+      if (path === "" || path.startsWith("/dev/fdset/")) return [];
+      return [{ index: argument.index, path, access: snapshot && access === "write" ? "read" : access }];
+    });
+  });
+}
+
+type Found = Omit<NamedFile, "index">;
+
+function ofOption({ name, value }: OptionArgument): readonly Found[] {
+  if (value === null) return [];
+  const whole = WHOLE[name];
+  if (whole !== undefined) return whole === "create" ? [{ path: value, access: whole }] : diskName(value, whole);
+  if (CHARDEVS.has(name)) return oldChardev(value);
+  const parts = partsOf(value);
+  switch (name) {
+    case "drive":
+    case "blockdev":
+      return diskFiles(parts);
+    case "chardev":
+      return chardevFiles(typeOf(value, "backend"), parts);
+    case "device":
+      return [...deviceFiles(typeOf(value, "driver"), parts), ...absolute(parts, "read")];
+    case "object":
+      return absolute(parts, OBJECTS[typeOf(value, "qom-type")] ?? "read");
+    // Texts for others than QEMU: a kernel's command line, a device tree, a firmware's variable.
+    case "append":
+    case "prom-env":
+    case "name":
+    case "uuid":
+      return [];
+    default:
+      return absolute(parts, "read");
+  }
+}
+
+const OBJECTS: Readonly<Record<string, NamedFile["access"]>> = {
+  "memory-backend-file": "write",
+  "input-linux": "write",
+  "filter-dump": "create",
+};
+
+/** Key and value of an option in either of QEMU's spellings; those of a JSON object inside another have its key before theirs. */
+function partsOf(value: string): readonly OptionPart[] {
+  const json = jsonOf(value);
+  return json === undefined ? splitOption(value) : leaves(json, "");
+}
+
+function leaves(value: unknown, key: string): OptionPart[] {
+  if (typeof value !== "object" || value === null) return [{ key, value: value === true ? "on" : String(value) }];
+  return Object.entries(value).flatMap(([name, inner]) => leaves(inner, key === "" ? name : `${key}.${name}`));
+}
+
+function absolute(parts: readonly OptionPart[], access: NamedFile["access"]): Found[] {
+  return parts.filter(({ value }) => value.startsWith("/")).map(({ value }) => ({ path: value, access }));
+}
+
+function diskFiles(parts: readonly OptionPart[]): Found[] {
+  const is = (key: string, value: string): boolean => optionValue(parts, key) === value;
+  const readOnly = is("readonly", "on") || is("read-only", "on") || is("media", "cdrom") || is("snapshot", "on");
+  return parts
+    .filter(({ key }) => key === "file" || /(^|\.)filename$/.test(key))
+    .flatMap(({ value }) => diskName(value, readOnly ? "read" : "write"));
+}
+
+/** A disk's name may begin with a protocol; of these only `file:` and `json:` lead to a file that is known here. */
+function diskName(name: string, access: NamedFile["access"]): Found[] {
+  if (name.startsWith("json:")) {
+    const names = partsOf(name.slice("json:".length)).filter(({ key }) => /(^|\.)filename$/.test(key));
+    return names.map(({ value }) => ({ path: value, access }));
+  }
+  const path = name.replace(/^file:(\/\/(?=\/))?/, "");
+  return /^[a-z][a-z0-9+-]*:/.test(path) ? [] : [{ path, access }];
+}
+
+function chardevFiles(backend: string, parts: readonly OptionPart[]): Found[] {
+  const path = optionValue(parts, "path") ?? optionValue(parts, "backend.data.addr.data.path") ?? "";
+  const log = optionValue(parts, "logfile");
+  const logs: Found[] = log === undefined ? [] : [{ path: log, access: "create" }];
+  return [...backendFiles(backend, path, optionValue(parts, "server") !== undefined), ...logs];
+}
+
+function backendFiles(backend: string, path: string, server: boolean): Found[] {
+  switch (backend) {
+    case "file":
+      return [{ path, access: "create" }];
+    case "socket":
+      return [{ path, access: server ? "create" : "write" }];
+    case "serial":
+    case "tty":
+    case "parallel":
+    case "parport":
+      return [{ path, access: "write" }];
+    case "pipe":
+      // One of the two spellings is there.
+      return ["", ".in", ".out"].map((end) => ({ path: `${path}${end}`, access: "write" }));
+    default:
+      return [];
+  }
+}
+
+function oldChardev(text: string): Found[] {
+  const value = text.replace(/^mon:/, "");
+  const [, kind = "", rest = ""] = /^(file|unix|pipe):(.*)$/s.exec(value) ?? [];
+  const [path = "", ...options] = rest.split(",");
+  if (kind === "unix")
+    return backendFiles(
+      "socket",
+      path,
+      options.some((word) => /^server(=on)?$/.test(word)),
+    );
+  if (kind !== "") return backendFiles(kind, rest, false);
+  return value.startsWith("/") ? backendFiles("serial", value, false) : [];
+}
+
+/** The files in `/dev` of devices of the host's that are passed on. */
+function deviceFiles(driver: string, parts: readonly OptionPart[]): Found[] {
+  if (driver !== "usb-host") return [];
+  const [bus, address] = ["hostbus", "hostaddr"].map((key) => optionValue(parts, key)?.padStart(3, "0"));
+  return bus === undefined || address === undefined
+    ? []
+    : [{ path: `/dev/bus/usb/${bus}/${address}`, access: "write" }];
+}
