@@ -5,6 +5,7 @@ import type { AgentDirs } from "../paths.ts";
 import type { Recorder } from "../state/recorder.ts";
 import type { Store } from "../state/store.ts";
 import type { Supervisor } from "../supervisor/supervisor.ts";
+import type { MachineUsers } from "./machine-users.ts";
 
 /** What the operator allows jobs to use. */
 export interface QemuPolicy {
@@ -21,6 +22,8 @@ export interface AgentContext {
   readonly policy: QemuPolicy;
   readonly store: Store;
   readonly recorder: Recorder;
+  /** Null where machines run as the agent's own user. */
+  readonly users: MachineUsers | null;
   readonly supervisor: Supervisor;
   /** The node as it is known now; facts that take long to find are added later. */
   readonly node: () => Node;

@@ -4,11 +4,13 @@ import { acquire } from "../artifact/acquire.ts";
 import { planArtifact } from "../artifact/plan.ts";
 import { AppError, errorText } from "../base/errors.ts";
 import { formatBytes } from "../base/units.ts";
+import type { CheckedImage } from "../image/checked.ts";
 import { closeImage, openImage } from "../image/open.ts";
 import { buildTaskEnvironment } from "../job/environment.ts";
 import { interpolateConfig, interpolateText } from "../job/interpolate.ts";
 import type { Artifact, Group, Job, QemuConfig, Task } from "../job/job.ts";
 import { findPortHolder } from "../node/port-holder.ts";
+import type { MachineUser } from "../node/users.ts";
 import { chooseEmulator } from "../qemu/emulator.ts";
 import { forwardsOf } from "../qemu/forward.ts";
 import type { Forward, LaunchPlan } from "../qemu/launch.ts";
@@ -16,11 +18,16 @@ import { dnsOf } from "../qemu/network.ts";
 import { planLaunch } from "../qemu/plan.ts";
 import type { Prepare, PrepareRequest } from "../supervisor/hands.ts";
 import type { AgentContext } from "./context.ts";
+import { letIn, settleUser } from "./machine-users.ts";
 import { isFree } from "./ports.ts";
+import { assertPortOpen, assertReachable } from "./reach.ts";
 import { knowWhatMatters } from "./submit.ts";
 import { makeTaskDirectories } from "./task-directory.ts";
 
-type PrepareContext = Pick<AgentContext, "dirs" | "policy" | "store" | "node" | "nodeComplete" | "clock" | "log">;
+type PrepareContext = Pick<
+  AgentContext,
+  "dirs" | "policy" | "store" | "users" | "node" | "nodeComplete" | "clock" | "log"
+>;
 
 /** A task of an allocation, and where its directories are. */
 export interface SubjectRequest extends Pick<PrepareRequest, "allocation" | "task"> {
@@ -40,7 +47,10 @@ export function createPrepare(context: PrepareContext): Prepare {
   return async (request) => {
     await knowWhatMatters(context, jobOf(context, request));
     const subject = readSubject(context, request);
-    await stage(context, request, "Setup Failure", () => makeTaskDirectories(request.place.dirs));
+    const user = await stage(context, request, "Setup Failure", () => {
+      makeTaskDirectories(request.place.dirs);
+      return settleUser(context.users, request);
+    });
     const config = await stage(context, request, "Failed Validation", () => interpolateTaskConfig(context, subject));
     if (subject.task.artifacts.length > 0 && !request.fetched) {
       await stage(context, request, "Failed Artifact Download", () => fetchArtifacts(context, request, subject));
@@ -51,9 +61,11 @@ export function createPrepare(context: PrepareContext): Prepare {
         taskDir: request.place.dirs.task,
         allocDir: request.place.dirs.alloc,
         imagePaths: context.policy.imagePaths,
+        closed: user !== null,
       });
       try {
-        const plan = await planMachine(context, request, subject, { config, image });
+        letIn(context.store, request, user);
+        const plan = await planMachine(context, request, subject, { config, image, user });
         return { plan, image };
       } catch (error) {
         closeImage(image);
@@ -194,15 +206,23 @@ function interpolateArtifact(artifact: Artifact, env: Subject["env"], context: P
   };
 }
 
+/** What is certain before the command line is made. */
+interface Settled {
+  readonly config: QemuConfig;
+  readonly image: CheckedImage;
+  readonly user: MachineUser | null;
+}
+
 async function planMachine(
   context: PrepareContext,
   request: PrepareRequest,
   { group, task }: Subject,
-  { config, image }: { readonly config: QemuConfig; readonly image: ReturnType<typeof openImage> },
+  { config, image, user }: Settled,
 ): Promise<LaunchPlan> {
   const { qemu } = context.node();
   const { place, allocation } = request;
-  const { forwards, busy } = await freeForwards(forwardsOf(config.port_map, allocation.ports));
+  if (user !== null) await assertReachable(user, config.args, place.dirs.task);
+  const { forwards, busy } = await freeForwards(forwardsOf(config.port_map, allocation.ports), user);
   for (const warning of busy) report(context, request, "Driver", warning);
   const plan = planLaunch({
     config,
@@ -217,6 +237,7 @@ async function planMachine(
     serialLog: task.logs.disabled ? null : place.stdout,
     cwd: place.dirs.task,
     tmp: place.dirs.tmp,
+    user,
     args_allowlist: context.policy.argsAllowlist,
   });
   for (const warning of plan.warnings) report(context, request, "Driver", warning);
@@ -228,11 +249,15 @@ async function planMachine(
  * word: the job asked for the label, Nomad adds udp to it.
  * @throws AppError `conflict` for a busy tcp port.
  */
-async function freeForwards(wanted: readonly Forward[]): Promise<{ forwards: Forward[]; busy: string[] }> {
+async function freeForwards(
+  wanted: readonly Forward[],
+  user: MachineUser | null,
+): Promise<{ forwards: Forward[]; busy: string[] }> {
   const forwards: Forward[] = [];
   const busy: string[] = [];
   for (const forward of wanted) {
     const { protocol, hostAddress, hostPort, label } = forward;
+    if (user !== null) assertPortOpen(hostPort, label);
     if (await isFree(protocol, hostAddress, hostPort)) {
       forwards.push(forward);
       continue;

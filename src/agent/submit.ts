@@ -9,8 +9,10 @@ import { taskDirs } from "../paths.ts";
 import type { Evaluation, JobRecord } from "../state/records.ts";
 import type { Registered, Submission } from "./agent.ts";
 import type { AgentContext } from "./context.ts";
+import { chooseUsers } from "./machine-users.ts";
 import { assertPlaceable } from "./placement.ts";
-import { assignPorts } from "./ports.ts";
+import { assignPorts, portsOf } from "./ports.ts";
+import { assertPortOpen } from "./reach.ts";
 import { stopMachines } from "./stop.ts";
 
 /**
@@ -100,7 +102,11 @@ async function assignGroupPorts(context: AgentContext, job: Job, replaced: reado
       taken.set(port.hostPort, `allocation ${shortId(allocation.id)} of job "${allocation.jobId}"`);
     }
   }
-  return await Promise.all(job.groups.filter(({ count }) => count > 0).map((group) => assignPorts(group, taken)));
+  const groups = job.groups.filter(({ count }) => count > 0);
+  if (context.users !== null) {
+    for (const port of groups.flatMap(portsOf)) if (port.static > 0) assertPortOpen(port.static, port.label);
+  }
+  return await Promise.all(groups.map((group) => assignPorts(group, taken)));
 }
 
 type GroupPorts = Awaited<ReturnType<typeof assignGroupPorts>>;
@@ -128,12 +134,14 @@ function recordJob(context: AgentContext, { job, previous, submission, ports }: 
     };
     const evaluation = newEvaluation(job, "job-register", index, now);
     const groups = job.groups.filter(({ count }) => count > 0);
-    const allocations = groups.map((group, at) =>
-      newAllocation(context, { record, group, evaluation, ports: ports[at] ?? [], index, now }),
-    );
     store.putJob(record);
     store.putEvaluation(evaluation);
-    for (const allocation of allocations) store.putAllocation(allocation);
+    // One after the other: what one has taken, the next one must see.
+    const allocations = groups.map((group, at) => {
+      const made = newAllocation(context, { record, group, evaluation, ports: ports[at] ?? [], index, now });
+      store.putAllocation(made);
+      return made;
+    });
     return { record, evaluation, allocations };
   });
 }
@@ -158,6 +166,7 @@ export function newAllocation(
     details: {},
     failsTask: false,
   };
+  const users = chooseUsers(context.users, group.tasks);
   return {
     id: newId(),
     name: `${record.job.id}.${group.name}[0]`,
@@ -179,6 +188,7 @@ export function newAllocation(
           restarts: 0,
           window: null,
           fetched: false,
+          user: users.get(task.name) ?? null,
           lastRestart: 0,
           startedAt: 0,
           finishedAt: 0,

@@ -15,7 +15,7 @@ export function makeTaskDirectories(dirs: TaskDirs): void {
     mkdirSync(path, { recursive: true, mode: 0o755 });
   }
   for (const path of [dirs.secrets, dirs.machine]) {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
-    chmodSync(path, 0o700);
+    // One that was there may be a link that a machine has planted, and is left alone.
+    if (mkdirSync(path, { recursive: true, mode: 0o700 }) !== undefined) chmodSync(path, 0o700);
   }
 }

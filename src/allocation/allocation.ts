@@ -1,3 +1,4 @@
+import type { MachineUser } from "../node/users.ts";
 import type { CheckReport } from "./check.ts";
 import type { MachineState } from "./machine.ts";
 import type { RestartWindow } from "./restart.ts";
@@ -50,6 +51,11 @@ export interface TaskRecord {
   readonly window: RestartWindow | null;
   /** True once its artifacts are there: a disk that a guest wrote to is never fetched over. */
   readonly fetched: boolean;
+  /**
+   * What its machine runs as or will: nobody else's while the allocation lives. null is the agent's own user, and so is its absence
+   * in records of agents that knew no other.
+   */
+  readonly user?: MachineUser | null;
   /** Milliseconds since 1970; 0 before. */
   readonly lastRestart: number;
   readonly startedAt: number;

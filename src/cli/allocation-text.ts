@@ -2,7 +2,7 @@ import { AppError } from "../base/errors.ts";
 import { shortId } from "../base/ids.ts";
 import type { Client } from "../client/client.ts";
 import { ask } from "../client/client.ts";
-import type { Allocation, Explanation, Forward, TaskState } from "../client/replies.ts";
+import type { Allocation, Explanation, Forward, Machine, TaskState } from "../client/replies.ts";
 import { eventText } from "./events.ts";
 import { describeForwards, listPorts } from "./ports.ts";
 import { healthText, machineStatus } from "./ps.ts";
@@ -40,6 +40,11 @@ export async function printAllocation(
   }
 }
 
+/** What QEMU runs as. */
+export function userText(user: Machine["User"]): string {
+  return user === null ? "the agent's own" : `${user.Uid}, group ${user.Gid}`;
+}
+
 interface TaskView {
   readonly allocation: Allocation;
   readonly name: string;
@@ -54,6 +59,7 @@ async function printTask(client: Client, { allocation, name, task }: TaskView, o
   if (machine?.Guest) facts.push(["Guest", statusPiece(machine.Guest)]);
   if (machine?.Pid)
     facts.push(["PID", `${machine.Pid}${machine.Adopted ? " (adopted: an earlier agent started it)" : ""}`]);
+  if (machine?.Pid) facts.push(["User", userText(machine.User)]);
   if (up !== undefined) facts.push(["Up", formatSpan(up)]);
   for (const line of alignFacts(facts, out.columns)) out.line(...line);
   await printPorts(client, { allocation, name, task }, out);

@@ -1,5 +1,6 @@
 import { ask } from "../client/client.ts";
 import type { Explanation } from "../client/replies.ts";
+import { userText } from "./allocation-text.ts";
 import { ADDRESS_FLAG, type Command, connectAgent, type Invocation } from "./command.ts";
 import { EXIT } from "./exit.ts";
 import { printJson } from "./json.ts";
@@ -32,11 +33,12 @@ async function runExplain(invocation: Invocation): Promise<number> {
   return EXIT.ok;
 }
 
-function printExplanation({ Argv, Cwd, Forwards, Warnings }: Explanation, { context }: Invocation): void {
+function printExplanation({ Argv, Cwd, User, Forwards, Warnings }: Explanation, { context }: Invocation): void {
   const { out, err } = context.terminal;
   printWords(Argv, out);
   out.line();
   out.line("Working directory: ", Cwd);
+  out.line("User: ", userText(User));
   if (Forwards.length > 0) {
     out.line("Forwarded ports:");
     for (const line of describeForwards(Forwards, "  ")) out.line(...line);

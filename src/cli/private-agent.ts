@@ -1,4 +1,5 @@
 import {
+  chmodSync,
   closeSync,
   mkdtempSync,
   openSync,
@@ -19,7 +20,7 @@ import type { CliContext } from "./command.ts";
 
 /** An agent of this process alone, with everything that it has in one directory. */
 export interface PrivateAgent {
-  /** The directory: absolute, 0700. Images in it may be run. */
+  /** The directory: absolute, closed to others but for root's, which machines' users pass through. Images in it may be run. */
   readonly dir: string;
   readonly socket: string;
   /** Starts the daemon and waits until it answers. @throws AppError `unavailable` with what it said when it does not. */
@@ -97,7 +98,9 @@ function makeDirectory(): string {
   const form = join(temporary, "paddock-demo-XXXXXX");
   const longest = machineSockets(dirsIn(form), "00000000", "").serial.length;
   const fits = longest < MAX_SOCKET_PATH && PLAIN_PATH.test(temporary);
-  return mkdtempSync(join(fits ? temporary : "/tmp", "paddock-demo-"));
+  const made = mkdtempSync(join(fits ? temporary : "/tmp", "paddock-demo-"));
+  if (process.getuid?.() === 0) chmodSync(made, 0o711);
+  return made;
 }
 
 function agentConfig(dir: string, { dataDir, runDir }: AgentDirs): string {

@@ -61,11 +61,14 @@ export type Ending = v.InferOutput<typeof EndingSchema>;
 const ProgressSchema = v.object({ Source: text, Bytes: count, Total: v.nullish(v.number(), null), Rate: count });
 export type Progress = v.InferOutput<typeof ProgressSchema>;
 
+const UserSchema = v.nullish(v.object({ Uid: v.number(), Gid: v.number() }), null);
+
 const MachineSchema = v.object({
   Machine: text,
   Guest: v.nullish(v.string(), null),
   Adopted: flag,
   Pid: v.nullish(v.number(), null),
+  User: UserSchema,
   Progress: v.nullish(ProgressSchema, null),
   Ending: v.nullish(EndingSchema, null),
 });
@@ -170,6 +173,7 @@ export const ExplainSchema = v.object({
     }),
   ),
   Cwd: text,
+  User: UserSchema,
   Forwards: list(v.object({ Label: text, Protocol: text, HostAddress: text, HostPort: count, GuestPort: count })),
   Warnings: list(v.string()),
   OwnSerial: v.nullish(v.string(), null),

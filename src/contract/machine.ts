@@ -59,10 +59,24 @@ export type WireEnding = v.InferOutput<typeof EndingSchema>;
 export const ReceiptSchema = v.object({ AllocID: v.string(), Task: v.string(), ...EndingSchema.entries });
 export type WireReceipt = v.InferOutput<typeof ReceiptSchema>;
 
+/** The user that a machine's QEMU runs as; null is the agent's own. */
+export const UserSchema = v.nullable(v.object({ Uid: CountSchema, Gid: CountSchema }));
+type WireUser = v.InferOutput<typeof UserSchema>;
+
+interface WireUserSource {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+export function writeUser(user: WireUserSource | null | undefined): WireUser {
+  return user ? { Uid: user.uid, Gid: user.gid } : null;
+}
+
 /** What the wire tells of a launch plan: the command line, and what is forwarded. Environment and descriptors are the agent's own. */
 export interface ExplainedPlan {
   readonly argv: readonly { readonly word: string; readonly origin: ExplainedOrigin }[];
   readonly cwd: string;
+  readonly user?: WireUserSource | null;
   readonly forwards: readonly {
     readonly label: string;
     readonly protocol: "tcp" | "udp";
@@ -100,6 +114,7 @@ type WireOrigin = v.InferOutput<typeof OriginSchema>;
 export const ExplainSchema = v.object({
   Argv: v.array(v.object({ Word: v.string(), Origin: OriginSchema })),
   Cwd: v.string(),
+  User: UserSchema,
   Forwards: v.array(
     v.object({
       Label: v.string(),
@@ -142,6 +157,7 @@ export function writeExplain(plan: ExplainedPlan): WireExplain {
   return {
     Argv: plan.argv.map(({ word, origin }) => ({ Word: word, Origin: writeOrigin(origin) })),
     Cwd: plan.cwd,
+    User: writeUser(plan.user),
     Forwards: plan.forwards.map((forward) => ({
       Label: forward.label,
       Protocol: forward.protocol,

@@ -2,7 +2,7 @@ import * as v from "valibot";
 import { type FetchProgress, type TaskRecord, taskFailed, taskState } from "../allocation/allocation.ts";
 import { MACHINE_STATES } from "../allocation/machine.ts";
 import type { TaskEvent } from "../allocation/task-event.ts";
-import { EndingSchema, writeEnding } from "./machine.ts";
+import { EndingSchema, UserSchema, writeEnding, writeUser } from "./machine.ts";
 import { CountSchema, NanosSchema, TextMapSchema, TimestampSchema, writeTime, writeTimestamp } from "./scalars.ts";
 
 const TaskEventSchema = v.object({
@@ -31,6 +31,8 @@ const MachineSchema = v.object({
   /** True when a former agent had started it. */
   Adopted: v.boolean(),
   Pid: v.nullable(CountSchema),
+  /** What it runs as; null is the agent's own user, or not known yet. */
+  User: UserSchema,
   /** Why it ended; null before. */
   Reason: v.nullable(EndingSchema.entries.Reason),
   /** What is being fetched. */
@@ -77,7 +79,7 @@ function writeTaskEvent(event: TaskEvent): v.InferOutput<typeof TaskEventSchema>
   };
 }
 
-function writeMachine({ machine, progress }: TaskRecord): WireMachine {
+function writeMachine({ machine, progress, user }: TaskRecord): WireMachine {
   const live = machine.kind === "running" || machine.kind === "stopping" ? machine : null;
   const ending = machine.kind === "ended" || machine.kind === "backoff" ? machine.ending : null;
   return {
@@ -85,6 +87,7 @@ function writeMachine({ machine, progress }: TaskRecord): WireMachine {
     Guest: live?.guest ?? null,
     Adopted: live?.adopted ?? false,
     Pid: live?.identity.pid ?? null,
+    User: live === null ? null : writeUser(user),
     Reason: ending?.reason ?? null,
     Progress: progress === undefined ? null : writeProgress(progress),
     Ending: ending === null ? null : writeEnding(ending),

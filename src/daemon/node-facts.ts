@@ -1,9 +1,12 @@
+import { errorText } from "../base/errors.ts";
 import { newId } from "../base/ids.ts";
 import type { Log } from "../base/log.ts";
 import type { AgentConfig } from "../config/agent-config.ts";
+import { findDenied } from "../node/access.ts";
 import { fingerprintNode, withKvm } from "../node/fingerprint.ts";
-import { KVM_PENDING, probeKvm } from "../node/kvm.ts";
-import type { Node } from "../node/node.ts";
+import { KVM_DEVICE, KVM_PENDING, probeKvm } from "../node/kvm.ts";
+import type { KvmFacts, Node } from "../node/node.ts";
+import type { UserPool } from "../node/users.ts";
 import { type Recorder, StoreError } from "../state/recorder.ts";
 import type { Store } from "../state/store.ts";
 
@@ -19,15 +22,19 @@ export interface NodeFacts {
   close(): Promise<void>;
 }
 
+export interface FactSources {
+  readonly store: Store;
+  readonly recorder: Recorder;
+  readonly log: Log;
+  readonly bootId: string;
+  /** Whom machines run as; null for the agent's user. */
+  readonly pool: UserPool | null;
+}
+
 /** Finds the node's attributes; what takes long is found in the background and remembered until the next boot. */
 export async function findNodeFacts(
   config: AgentConfig,
-  {
-    store,
-    recorder,
-    log,
-    bootId,
-  }: { readonly store: Store; readonly recorder: Recorder; readonly log: Log; readonly bootId: string },
+  { store, recorder, log, bootId, pool }: FactSources,
 ): Promise<NodeFacts> {
   let node = await fingerprintNode(
     {
@@ -37,6 +44,7 @@ export async function findNodeFacts(
       meta: config.meta,
       emulatorsAllowlist: config.policy.emulatorsAllowlist,
       dataDir: config.dirs.dataDir,
+      dynamicUsers: pool !== null,
     },
     nodeId(store, recorder),
     { log, kvm: KVM_PENDING },
@@ -44,7 +52,8 @@ export async function findNodeFacts(
   const ending = new AbortController();
   const { signal } = ending;
   const complete = probeKvm(node.qemu.emulators, { bootId, remembered: store.fact(KVM_RESULT), signal }).then(
-    ({ facts, remember }) => {
+    async ({ facts: found, remember }) => {
+      const facts = found.usable && pool !== null ? await kvmForUsers(pool) : found;
       if (signal.aborted) return;
       node = withKvm(node, facts);
       keepProbe({ store, recorder, log }, remember);
@@ -62,6 +71,19 @@ export async function findNodeFacts(
       return complete;
     },
   };
+}
+
+/** KVM that root can use is of no use to machines that may not open its device. */
+async function kvmForUsers({ min, kvmGroup }: UserPool): Promise<KvmFacts> {
+  try {
+    const user = { uid: min, gid: kvmGroup ?? min };
+    const denied = await findDenied(user, "/", [{ path: KVM_DEVICE, access: "write" }]);
+    if (denied.length === 0) return { usable: true, reason: "" };
+    const fix = `groupadd --system kvm; chgrp kvm ${KVM_DEVICE}; chmod 660 ${KVM_DEVICE}; then start the agent again`;
+    return { usable: false, reason: `the users of machines may not open ${KVM_DEVICE}: ${fix}` };
+  } catch (error) {
+    return { usable: false, reason: errorText(error) };
+  }
 }
 
 /** What cannot be remembered is found out again at the next start: a full disk is no reason to know less now. */

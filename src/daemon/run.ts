@@ -16,6 +16,7 @@ import { createSupervisor } from "../supervisor/supervisor.ts";
 import { readAgentArguments } from "./arguments.ts";
 import { readConfiguration } from "./configuration.ts";
 import { listen } from "./listen.ts";
+import { findMachineUsers } from "./machine-users.ts";
 import { findNodeFacts } from "./node-facts.ts";
 import { lockPlace, makePlace } from "./place.ts";
 
@@ -45,12 +46,14 @@ async function serve(config: AgentConfig, log: Log, stopAsked: Promise<void>): P
   try {
     const recorder = createRecorder(store);
     const bootId = readBootId();
-    const facts = await findNodeFacts(config, { store, recorder, log, bootId });
+    const users = await findMachineUsers(config, { store, log });
+    const facts = await findNodeFacts(config, { store, recorder, log, bootId, pool: users?.pool ?? null });
     const base = {
       dirs: config.dirs,
       policy: config.policy,
       store,
       recorder,
+      users,
       node: facts.current,
       nodeComplete: facts.complete,
       clock: systemClock,

@@ -15,6 +15,8 @@ export interface NodeConfig {
   /** Emulators that tasks may use; empty allows all. */
   readonly emulatorsAllowlist: readonly string[];
   readonly dataDir: string;
+  /** True where every machine runs as a user of its own. */
+  readonly dynamicUsers: boolean;
 }
 
 export interface FingerprintOptions {
@@ -71,6 +73,7 @@ function describeDriver(emulators: readonly Emulator[], config: NodeConfig): Rec
     "driver.qemu": "1",
     "driver.qemu.version": main.version,
     "driver.qemu.emulators": emulators.map(({ name }) => name).join(","),
+    ...(config.dynamicUsers ? { "driver.qemu.dynamic_workload_users": "1" } : {}),
   };
 }
 

@@ -5,7 +5,7 @@ import { DEMO_BANNER, DEMO_DISK_BYTES, demoImage } from "../guest/demo-image.ts"
 import { quoteFirstLine } from "./emulators.ts";
 import type { Emulator, KvmFacts } from "./node.ts";
 
-const DEVICE = "/dev/kvm";
+export const KVM_DEVICE = "/dev/kvm";
 
 /** The small guest prints after 0.1 s; a host on which it takes this long runs nothing in a useful time. */
 const BANNER_MILLIS = 2_000;
@@ -49,7 +49,7 @@ export async function probeKvm(emulators: readonly Emulator[], options: KvmOptio
   if (arch !== "x64") return refuse(`KVM on ${arch} cannot be tried out yet, the probe guest is for x86_64 only`);
   const emulator = PROBE_EMULATORS.flatMap((name) => emulators.find((one) => one.name === name) ?? [])[0];
   if (emulator === undefined) return refuse("there is no qemu-system-x86_64 to try KVM with");
-  const problem = findDeviceProblem(options.device ?? DEVICE);
+  const problem = findDeviceProblem(options.device ?? KVM_DEVICE);
   if (problem !== undefined) return refuse(problem);
 
   const subject = { bootId: options.bootId, path: emulator.path, version: emulator.version };

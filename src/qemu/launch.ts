@@ -1,3 +1,5 @@
+import type { MachineUser } from "../node/users.ts";
+
 /** Where a word of QEMU's command line comes from, for `explain` and for messages. */
 export type WordOrigin =
   | { readonly kind: "emulator" }
@@ -30,6 +32,8 @@ export interface LaunchPlan {
   readonly cwd: string;
   /** QEMU's whole environment; nothing of the agent's. */
   readonly env: Readonly<Record<string, string>>;
+  /** What QEMU runs as; null is the agent's own user, and so is its absence in plans of agents that knew no other. */
+  readonly user?: MachineUser | null;
   readonly forwards: readonly Forward[];
   /** Descriptor numbers, in QEMU, of the checked boot disk; null when the job gave none. */
   readonly disk: { readonly readWrite: number; readonly readOnly: number } | null;

@@ -3,6 +3,7 @@ import { AppError } from "../base/errors.ts";
 import type { CheckedImage } from "../image/checked.ts";
 import type { QemuConfig, Resources } from "../job/job.ts";
 import type { Emulator, KvmFacts } from "../node/node.ts";
+import type { MachineUser } from "../node/users.ts";
 import { MAX_SOCKET_PATH, type MachineSockets } from "../paths.ts";
 import { assertAccelerator } from "./accelerator.ts";
 import { optionsNamed, ownSerial, readArguments } from "./arguments.ts";
@@ -33,6 +34,8 @@ export interface LaunchInput {
   readonly cwd: string;
   /** Absolute: where QEMU keeps what a guest writes under `-snapshot`. */
   readonly tmp: string;
+  /** What QEMU is to run as; null for the agent's own user. */
+  readonly user: MachineUser | null;
   /** The agent's lists; empty allows everything. */
   readonly args_allowlist: readonly string[];
 }
@@ -71,6 +74,7 @@ export function planLaunch(input: LaunchInput): LaunchPlan {
     ],
     cwd: input.cwd,
     env: { PATH, LC_ALL: "C", TMPDIR: input.tmp },
+    user: input.user,
     forwards: input.forwards,
     disk: DISK_FDS,
     serial: own === undefined ? ourSerial(input) : { ours: false, because: own },

@@ -1,8 +1,9 @@
 import { createConnection, type Socket } from "node:net";
 import * as v from "valibot";
 import { delay, monotonicMillis, systemClock } from "../base/clock.ts";
-import { errnoOf, errorText } from "../base/errors.ts";
+import { AppError, errnoOf, errorText } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
+import { pinSocket } from "../base/pinned-socket.ts";
 import { QmpError } from "./errors.ts";
 import { type QmpEvent, readEvent } from "./event.ts";
 import { createLineSplitter, parseLine } from "./lines.ts";
@@ -17,6 +18,8 @@ export interface ConnectOptions {
   readonly onClose: (reason: string) => void;
   /** Gives up waiting for the monitor. */
   readonly signal?: AbortSignal | undefined;
+  /** The uid that must have made the socket; no link in its place is followed then. */
+  readonly owner?: number | undefined;
 }
 
 /** A connection to a machine's monitor, held for the machine's life: QEMU serves one client per monitor. */
@@ -61,7 +64,7 @@ const TRANSCRIPT_LIMIT = 300;
  */
 export async function connectQmp(path: string, options: ConnectOptions): Promise<QmpClient> {
   const end = monotonicMillis() + options.deadlineMillis;
-  const socket = await openSocket(path, end, options.signal);
+  const socket = await openSocket(path, end, options);
   const connection = new Connection(socket, options);
   try {
     await connection.negotiate(Math.max(0, end - monotonicMillis()), options.signal);
@@ -72,10 +75,12 @@ export async function connectQmp(path: string, options: ConnectOptions): Promise
   return connection;
 }
 
-async function openSocket(path: string, end: number, signal: AbortSignal | undefined): Promise<Socket> {
+async function openSocket(path: string, end: number, { signal, owner }: ConnectOptions): Promise<Socket> {
   for (;;) {
     if (signal?.aborted) throw aborted();
-    const outcome = await tryConnect(path, Math.max(1, end - monotonicMillis()), signal);
+    const outcome = await tryPinned(path, owner, (pinned) =>
+      tryConnect(pinned, Math.max(1, end - monotonicMillis()), signal),
+    );
     if (typeof outcome !== "string") return outcome;
     if (signal?.aborted) throw aborted();
     if (outcome !== "ETIMEDOUT" && !RETRIED.has(outcome)) {
@@ -85,6 +90,21 @@ async function openSocket(path: string, end: number, signal: AbortSignal | undef
       throw new QmpError("timed_out", `the monitor at ${path} did not open in time: ${outcome}`);
     }
     await delay(RETRY_MILLIS);
+  }
+}
+
+/** One attempt at the very socket that its owner made. */
+async function tryPinned(
+  path: string,
+  owner: number | undefined,
+  attempt: (path: string) => Promise<Socket | string>,
+): Promise<Socket | string> {
+  if (owner === undefined) return await attempt(path);
+  try {
+    const pinned = pinSocket(path, owner);
+    return await attempt(pinned.path).finally(() => pinned.release());
+  } catch (error) {
+    return error instanceof AppError ? error.message : (errnoOf(error) ?? errorText(error));
   }
 }
 

@@ -10,6 +10,7 @@ import { AppError, errorText } from "../base/errors.ts";
 import { climb } from "./climb.ts";
 import type { ActorContext, Desk } from "./desk.ts";
 import { gatherEvidence } from "./evidence.ts";
+import { closeGate } from "./hand-over.ts";
 import { emptyHands, type Hands, releaseImage } from "./hands.ts";
 import { removeSockets } from "./launch.ts";
 import { Ledger } from "./ledger.ts";
@@ -98,6 +99,7 @@ export class AllocationActor {
     const record = this.allocation.tasks[task];
     if (record === undefined) throw new Error(`allocation ${this.allocation.id} has no task ${task}`);
     const { state, effects } = step(record.machine, event);
+    if (state.kind === "ended" && record.machine.kind !== "ended") this.#shut(task, state.generation);
     const reports = effects.flatMap((effect) => (effect.kind === "report" ? [effect.event] : []));
     if (state !== record.machine || reports.length > 0) this.#ledger.saveStep(task, event, state, reports);
     for (const effect of effects) this.#perform(task, state, effect);
@@ -105,6 +107,17 @@ export class AllocationActor {
     if (state.kind === "ended" && record.machine.kind !== "ended") {
       this.#context.log.info("machine ended", { task, reason: state.ending.reason, message: state.ending.message });
       this.#context.onTerminal(this.allocation);
+    }
+  }
+
+  /** What a machine's user has is closed before the record says that it may be another machine's user. */
+  #shut(task: string, generation: number): void {
+    const { user, dirs } = this.#place(task, generation);
+    if (user === null) return;
+    try {
+      closeGate(dirs);
+    } catch (error) {
+      this.#context.log.error("an allocation cannot be closed", { path: dirs.alloc, error: errorText(error) });
     }
   }
 
@@ -159,6 +172,7 @@ export class AllocationActor {
       identity: state.identity,
       bootId,
       qmpSocket: place.sockets.qmp,
+      owner: place.user?.uid ?? process.getuid?.(),
       child: hands.child,
       clock,
       log: this.#context.log,
@@ -193,7 +207,16 @@ export class AllocationActor {
     hands.watch = null;
     hands.child = null;
     releaseImage(hands);
-    if (state.kind === "ended" || state.kind === "backoff") removeSockets(this.#place(task, state.generation));
+    if (state.kind === "ended" || state.kind === "backoff") this.#removeSockets(this.#place(task, state.generation));
+  }
+
+  #removeSockets(place: MachinePlace): void {
+    try {
+      removeSockets(place);
+    } catch (error) {
+      // A hostile machine can fill its directory with what is hard to remove; its next start says so.
+      this.#context.log.warn("a machine's sockets cannot be removed", { error: errorText(error) });
+    }
   }
 
   #desk(task: string, hands: Hands): Desk {
@@ -206,11 +229,12 @@ export class AllocationActor {
       place: (generation) => this.#place(task, generation),
       send: (event) => this.send(task, event),
       report: (event) => this.#report(task, event),
+      keepUser: (user) => this.#ledger.saveUser(task, user),
       decide: (ending, recoverable) => this.decide(task, ending, recoverable),
     };
   }
 
   #place(task: string, generation: number): MachinePlace {
-    return placeOf(this.#context.dirs, this.allocation.id, task, generation);
+    return placeOf(this.#context.dirs, this.allocation, task, generation);
   }
 }

@@ -3,10 +3,10 @@ import { judgeEnding } from "../allocation/judge.ts";
 import type { MachineEvent, MachineState, ProcessIdentity } from "../allocation/machine.ts";
 import type { RestartDecision } from "../allocation/restart.ts";
 import { type Clock, delay, monotonicMillis } from "../base/clock.ts";
-import { readUntrusted } from "../base/files.ts";
 import type { Log } from "../base/log.ts";
+import { processUids } from "../node/users.ts";
 import { findProgram, isNamed, readCommandLine, readCommandLines } from "./command-lines.ts";
-import { gatherEvidence, readStatus } from "./evidence.ts";
+import { gatherEvidence, readMachineFile, readStatus } from "./evidence.ts";
 import { isAlive, readStat } from "./identity.ts";
 import type { MachinePlace } from "./machine-place.ts";
 
@@ -64,7 +64,7 @@ async function goneEvent(place: MachinePlace, rebooted: boolean, context: AdoptC
 
 /** The former agent died between its intent and the record of the process: only the intent and the status file know. */
 async function adoptStarting(place: MachinePlace, context: AdoptContext): Promise<MachineEvent> {
-  const bootId = intentBootId(place);
+  const bootId = await intentBootId(place, context.log);
   if (bootId !== null && bootId !== context.bootId) {
     return await goneEvent(place, true, context);
   }
@@ -78,11 +78,14 @@ async function recordedIdentity(place: MachinePlace, context: AdoptContext): Pro
   const deadline = monotonicMillis() + LATE_WRAPPER;
   for (;;) {
     const mayCome = monotonicMillis() < deadline && isNamed(place.files.journalPrefix, readCommandLines());
-    const status = readStatus(place, context.log);
+    const status = await readStatus(place, context.log);
     if (status?.pid != null && status.startTime !== null) {
       const identity = { bootId: context.bootId, pid: status.pid, startTime: status.startTime };
-      // The file is in reach of QEMU: the process of which it speaks is ours only if it was started with this journal.
-      if (readCommandLine(String(status.pid)).includes(place.files.journalPrefix)) return identity;
+      // The file may be in reach of QEMU: the process of which it speaks is ours only if it was started with this journal, and runs
+      // as the machine's user, for a command line can be forged too.
+      if (isOfUser(status.pid, place) && readCommandLine(String(status.pid)).includes(place.files.journalPrefix)) {
+        return identity;
+      }
       const shown = identityInProc(place, context);
       if (shown === null && !isAlive(identity, context.bootId)) return identity;
       context.log.warn("a status file names a process that is not this machine", { path: place.files.status });
@@ -95,14 +98,19 @@ async function recordedIdentity(place: MachinePlace, context: AdoptContext): Pro
 
 /** Who QEMU is by its command line alone, when the status file cannot be trusted. */
 function identityInProc(place: MachinePlace, context: AdoptContext): ProcessIdentity | null {
-  const pid = findProgram(place.files.journalPrefix);
+  const pid = findProgram(place.files.journalPrefix, (candidate) => isOfUser(candidate, place));
   const stat = pid === null ? null : readStat(pid);
   return stat === null ? null : { bootId: context.bootId, pid: stat.pid, startTime: stat.startTime };
 }
 
-function intentBootId(place: MachinePlace): string | null {
-  const bytes = readUntrusted(place.files.intent);
-  if (bytes === undefined) return null;
+/** Every process is, of a machine that has no user of its own. */
+function isOfUser(pid: number, { user }: MachinePlace): boolean {
+  return user === null || (processUids(pid)?.every((uid) => uid === user.uid) ?? false);
+}
+
+async function intentBootId(place: MachinePlace, log: Log): Promise<string | null> {
+  const bytes = await readMachineFile(place, "intent", 1 << 20, log);
+  if (bytes.length === 0) return null;
   try {
     const intent: unknown = JSON.parse(bytes.toString("utf8"));
     if (typeof intent !== "object" || intent === null || !("bootId" in intent)) return null;

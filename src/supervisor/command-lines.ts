@@ -8,13 +8,16 @@ export function readCommandLines(): readonly string[] {
     .map(readCommandLine);
 }
 
-/** The process that was started with this path, other than the shell that wrapped it; null when there is none. */
-export function findProgram(path: string): number | null {
+/**
+ * The process that was started with this path, other than the shell that wrapped it; null when there is none.
+ * @param counts says which processes may be it.
+ */
+export function findProgram(path: string, counts: (pid: number) => boolean): number | null {
   const pid = readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
     .find((name) => {
       const line = readCommandLine(name);
-      return line.includes(path) && !line.startsWith("/bin/sh\0");
+      return line.includes(path) && !line.startsWith("/bin/sh\0") && counts(Number(name));
     });
   return pid === undefined ? null : Number(pid);
 }

@@ -4,6 +4,7 @@ import type { MachineEvent } from "../allocation/machine.ts";
 import type { RestartDecision } from "../allocation/restart.ts";
 import type { TaskEvent } from "../allocation/task-event.ts";
 import type { Log } from "../base/log.ts";
+import type { MachineUser } from "../node/users.ts";
 import type { AgentDirs } from "../paths.ts";
 import type { Hands, Prepare } from "./hands.ts";
 import type { LedgerContext } from "./ledger.ts";
@@ -32,6 +33,8 @@ export interface Desk {
   readonly place: (generation: number) => MachinePlace;
   readonly send: (event: MachineEvent) => void;
   readonly report: (event: TaskEvent) => void;
+  /** Keeps what the machine will run as. */
+  readonly keepUser: (user: MachineUser | null) => void;
   /** What the task's restart policy says of an end. */
   readonly decide: (ending: Ending, recoverable: boolean) => RestartDecision;
 }

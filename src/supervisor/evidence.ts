@@ -1,11 +1,13 @@
 import { lstatSync } from "node:fs";
 import type { Evidence } from "../allocation/judge.ts";
 import { delay, monotonicMillis } from "../base/clock.ts";
-import { errnoOf } from "../base/errors.ts";
+import { errnoOf, errorText } from "../base/errors.ts";
 import { readUntrusted } from "../base/files.ts";
 import type { Log } from "../base/log.ts";
+import type { MachineFiles } from "../paths.ts";
 import { parseJournal } from "../qmp/event.ts";
 import type { MachinePlace } from "./machine-place.ts";
+import { withMachineFiles } from "./own-files.ts";
 import { parseStatus, type WrapperStatus } from "./wrapper.ts";
 
 /** How much of a journal's end is read; a guest that resets in a loop makes it grow. */
@@ -16,8 +18,8 @@ const EXIT_LINE_PATIENCE = 1_000;
 
 /** Reads what a machine whose process is gone left behind; what cannot be read counts as absent and is logged. */
 export async function gatherEvidence(place: MachinePlace, rebooted: boolean, log: Log): Promise<Evidence> {
-  const status = rebooted ? readStatus(place, log) : await waitForExitLine(place, log);
-  const journal = tail(place.files.journalOut, JOURNAL_TAIL, log);
+  const status = rebooted ? await readStatus(place, log) : await waitForExitLine(place, log);
+  const journal = await readMachineFile(place, "journalOut", JOURNAL_TAIL, log);
   return {
     journal: parseJournal(journal).events,
     exitStatus: status?.exit ?? null,
@@ -27,17 +29,32 @@ export async function gatherEvidence(place: MachinePlace, rebooted: boolean, log
 }
 
 /** What the wrapper wrote; null when there is nothing to read. */
-export function readStatus(place: MachinePlace, log: Log): WrapperStatus | null {
-  const bytes = tail(place.files.status, 4096, log);
+export async function readStatus(place: MachinePlace, log: Log): Promise<WrapperStatus | null> {
+  const bytes = await readMachineFile(place, "status", 4096, log);
   return bytes.length === 0 ? null : parseStatus(bytes);
 }
 
 async function waitForExitLine(place: MachinePlace, log: Log): Promise<WrapperStatus | null> {
   const deadline = monotonicMillis() + EXIT_LINE_PATIENCE;
   for (let pause = 1; ; pause = Math.min(pause * 2, 50)) {
-    const status = readStatus(place, log);
+    const status = await readStatus(place, log);
     if (status?.exit != null || monotonicMillis() > deadline) return status;
     await delay(pause);
+  }
+}
+
+/** The end of one of the files that the agent's own directory has about a start; empty when it cannot be read, which is logged. */
+export async function readMachineFile(
+  place: MachinePlace,
+  file: keyof MachineFiles,
+  limit: number,
+  log: Log,
+): Promise<Buffer> {
+  try {
+    return await withMachineFiles(place, (files) => tail(files[file], limit, log));
+  } catch (error) {
+    if (errnoOf(error) !== "ENOENT") log.warn("evidence of a machine cannot be read", { error: errorText(error) });
+    return Buffer.alloc(0);
   }
 }
 

@@ -2,6 +2,7 @@ import type { Allocation, FetchProgress } from "../allocation/allocation.ts";
 import type { TaskEvent } from "../allocation/task-event.ts";
 import type { CheckedImage } from "../image/checked.ts";
 import { closeImage } from "../image/open.ts";
+import type { MachineUser } from "../node/users.ts";
 import type { LaunchPlan } from "../qemu/launch.ts";
 import type { Child } from "../runtime/spawn.ts";
 import type { MachinePlace } from "./machine-place.ts";
@@ -22,6 +23,8 @@ export interface PrepareRequest {
   /** Aborts when the machine is to be stopped before it started. */
   readonly signal: AbortSignal;
   readonly report: (event: TaskEvent) => void;
+  /** Keeps what the machine will run as, before anything belongs to that user. */
+  readonly keepUser: (user: MachineUser | null) => void;
   readonly onProgress: (progress: FetchProgress | undefined) => void;
 }
 

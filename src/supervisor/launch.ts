@@ -1,13 +1,17 @@
-import { closeSync, constants, fstatSync, mkdirSync, openSync, rmSync, symlinkSync } from "node:fs";
+import { closeSync, constants, mkdirSync, openSync, rmSync, symlinkSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
 import type { ProcessIdentity } from "../allocation/machine.ts";
 import { delay, monotonicMillis } from "../base/clock.ts";
 import { AppError, errnoOf } from "../base/errors.ts";
 import { readUntrusted, writeDurable, writeNew } from "../base/files.ts";
 import type { CheckedImage } from "../image/checked.ts";
+import { processUids } from "../node/users.ts";
+import type { MachineFiles } from "../paths.ts";
 import type { LaunchPlan } from "../qemu/launch.ts";
 import { type Child, type Stdio, spawn } from "../runtime/spawn.ts";
+import { limitsFor } from "./limits.ts";
 import type { MachinePlace } from "./machine-place.ts";
+import { giveDirectory, giveFile, openLogFile, withMachineFiles } from "./own-files.ts";
 import { parseStatus, WRAPPER } from "./wrapper.ts";
 
 /** How long the wrapper may take to write QEMU's identity, in milliseconds; it takes 2 on an idle host. */
@@ -30,48 +34,55 @@ export async function launchMachine(
   bootId: string,
 ): Promise<Launched> {
   makeSocketDirectory(place);
-  // One that is there already was planted by a machine of before: nothing in it is about this start.
-  rmSync(place.files.status, { recursive: true, force: true });
-  writeNew(place.files.journalIn, '{"execute":"qmp_capabilities"}\n');
-  writeNew(place.files.journalOut, "");
-  writeDurable(
-    place.files.intent,
-    `${JSON.stringify({ bootId, generation: place.generation, argv: plan.argv.map((entry) => entry.word) }, null, 1)}\n`,
-  );
-  const child = await spawnWrapper(place, plan, image);
-  const identity = await waitForIdentity(place, child, bootId);
-  return { child, identity };
+  return await withMachineFiles(place, async (files) => {
+    // One that is there already was planted by a machine of before: nothing in it is about this start.
+    rmSync(files.status, { recursive: true, force: true });
+    const giveJournal = (fd: number): void => giveFile(fd, place.user);
+    writeNew(files.journalIn, '{"execute":"qmp_capabilities"}\n', 0o600, giveJournal);
+    writeNew(files.journalOut, "", 0o600, giveJournal);
+    writeDurable(
+      files.intent,
+      `${JSON.stringify({ bootId, generation: place.generation, argv: plan.argv.map((entry) => entry.word) }, null, 1)}\n`,
+    );
+    const child = await spawnWrapper(place, files, plan, image);
+    const identity = await waitForIdentity(place, files, { child, bootId });
+    return { child, identity };
+  });
 }
 
-/** A machine of before may have put a FIFO or a link under a name of ours: neither is waited for nor followed. */
-const APPEND =
-  constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+const STATUS = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | constants.O_EXCL;
 
-async function spawnWrapper(place: MachinePlace, plan: LaunchPlan, image: CheckedImage): Promise<Child> {
+/** What QEMU writes by descriptor is opened here; what it opens itself belongs to its user. */
+async function spawnWrapper(
+  place: MachinePlace,
+  files: MachineFiles,
+  plan: LaunchPlan,
+  image: CheckedImage,
+): Promise<Child> {
   const opened: number[] = [];
-  const open = (path: string, mode: number, more = 0): number => {
-    const fd = openSync(path, APPEND | more, mode);
+  const keep = (fd: number): number => {
     opened.push(fd);
-    if (!fstatSync(fd).isFile()) throw new AppError("invalid", `${path} is not a regular file`);
     return fd;
   };
   try {
     const stdio: Stdio[] = [
       "ignore",
-      open(place.stdout, 0o644),
-      open(place.stderr, 0o644),
-      open(place.files.status, 0o600, constants.O_EXCL),
+      keep(openLogFile(place.stdout, place.user)),
+      keep(openLogFile(place.stderr, place.user)),
+      keep(openSync(files.status, STATUS, 0o600)),
     ];
     if (plan.disk !== null) {
       stdio[plan.disk.readWrite] = image.readWriteFd;
       stdio[plan.disk.readOnly] = image.readOnlyFd;
     }
+    const script = `${limitsFor(place.user)}${WRAPPER}`;
     return await spawn({
-      argv: ["/bin/sh", "-c", WRAPPER, "paddock-machine", ...plan.argv.map((entry) => entry.word)],
+      argv: ["/bin/sh", "-c", script, "paddock-machine", ...plan.argv.map((entry) => entry.word)],
       cwd: plan.cwd,
       env: plan.env,
       stdio,
       detached: true,
+      user: place.user ?? undefined,
     });
   } catch (error) {
     if (error instanceof AppError) throw error;
@@ -83,7 +94,11 @@ async function spawnWrapper(place: MachinePlace, plan: LaunchPlan, image: Checke
   }
 }
 
-async function waitForIdentity(place: MachinePlace, child: Child, bootId: string): Promise<ProcessIdentity> {
+async function waitForIdentity(
+  { user }: MachinePlace,
+  files: MachineFiles,
+  { child, bootId }: { readonly child: Child; readonly bootId: string },
+): Promise<ProcessIdentity> {
   const deadline = monotonicMillis() + IDENTITY_DEADLINE;
   let over = false;
   void child.exited.then(() => {
@@ -92,9 +107,9 @@ async function waitForIdentity(place: MachinePlace, child: Child, bootId: string
   for (let pause = 1; ; pause = Math.min(pause * 2, 10)) {
     // Read after the flag: what a wrapper that is gone had written is there.
     const ended = over;
-    const bytes = readUntrusted(place.files.status, 4096);
+    const bytes = readUntrusted(files.status, 4096);
     const status = bytes === undefined ? null : parseStatus(bytes);
-    if (status?.pid != null && status.startTime !== null) {
+    if (status?.pid != null && status.startTime !== null && mayBe(status.pid, user)) {
       return { bootId, pid: status.pid, startTime: status.startTime };
     }
     if (ended || monotonicMillis() > deadline) {
@@ -106,15 +121,30 @@ async function waitForIdentity(place: MachinePlace, child: Child, bootId: string
   }
 }
 
+/** A process of another user is not the machine, whatever a file says; one that is gone may have been. */
+function mayBe(pid: number, user: MachinePlace["user"]): boolean {
+  return user === null || (processUids(pid)?.every((uid) => uid === user.uid) ?? true);
+}
+
 /** The sockets' directory, private to QEMU's user; one that a crash left is emptied. */
 function makeSocketDirectory(place: MachinePlace): void {
   removeSockets(place);
   mkdirSync(place.sockets.dir, { recursive: true, mode: 0o700 });
+  giveDirectory(place.sockets.dir, place.user);
   symlinkSync(place.sockets.hmp, join(place.dirs.task, "qm.sock"));
 }
 
 /** Removes what a machine leaves in the run directory and its link to it. */
 export function removeSockets(place: MachinePlace): void {
   rmSync(place.sockets.dir, { recursive: true, force: true });
-  rmSync(join(place.dirs.task, "qm.sock"), { force: true });
+  removeName(join(place.dirs.task, "qm.sock"));
+}
+
+/** Removes a link of ours, or whatever but a directory the machine has put in its place. */
+function removeName(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if (!["ENOENT", "EISDIR", "EPERM"].includes(errnoOf(error) ?? "")) throw error;
+  }
 }

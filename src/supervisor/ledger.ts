@@ -4,6 +4,7 @@ import type { MachineEvent, MachineState } from "../allocation/machine.ts";
 import { decideRestart, type RestartDecision, type RestartRule } from "../allocation/restart.ts";
 import { appendEvent, type TaskEvent } from "../allocation/task-event.ts";
 import type { Clock } from "../base/clock.ts";
+import type { MachineUser } from "../node/users.ts";
 import type { Recorder } from "../state/recorder.ts";
 import type { Store } from "../state/store.ts";
 
@@ -52,6 +53,13 @@ export class Ledger {
   report(task: string, event: TaskEvent): void {
     const record = this.#allocation.tasks[task];
     if (record !== undefined) this.#saveTask(task, record, record.machine, [event]);
+  }
+
+  /** Says what a task's machine will run as. */
+  saveUser(task: string, user: MachineUser | null): void {
+    const record = this.#allocation.tasks[task];
+    if (record === undefined) return;
+    this.save({ ...this.#allocation, tasks: { ...this.#allocation.tasks, [task]: { ...record, user } } }, []);
   }
 
   /** Writes the record with what happened to it, in one transaction. */

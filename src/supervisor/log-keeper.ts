@@ -89,11 +89,11 @@ export class LogKeeper {
 
   #meet({ allocation, machine, place }: LoggingMachine): KeptMachine {
     const { store, logLimitsOf } = this.#context;
-    const { dirs, task } = place;
+    const { dirs, task, user } = place;
     const serial = store.lastLaunch(allocation.id, task)?.serial;
     const limits = logLimitsOf(allocation, task);
     const keep = (type: LogType, by: Kept["by"]): Kept => {
-      return { dirs, task, type, limits, by, active: null, unseen: machine.adopted, failed: false };
+      return { dirs, task, type, limits, user, by, active: null, unseen: machine.adopted, failed: false };
     };
     const ours = serial?.ours === true && serial.disabled !== true;
     return { logs: [keep("stdout", ours ? "chardev" : "descriptor"), keep("stderr", "descriptor")], busy: false };

@@ -1,3 +1,5 @@
+import type { Allocation } from "../allocation/allocation.ts";
+import type { MachineUser } from "../node/users.ts";
 import type { AgentDirs, MachineFiles, MachineSockets, TaskDirs } from "../paths.ts";
 import { machineFiles, machineSockets, taskDirs } from "../paths.ts";
 import { newestLog } from "./log-files.ts";
@@ -7,6 +9,8 @@ export interface MachinePlace {
   readonly allocationId: string;
   readonly task: string;
   readonly generation: number;
+  /** Whom the machine's files belong to; null for the agent's own user. */
+  readonly user: MachineUser | null;
   readonly dirs: TaskDirs;
   readonly files: MachineFiles;
   readonly sockets: MachineSockets;
@@ -16,12 +20,19 @@ export interface MachinePlace {
   readonly stderr: string;
 }
 
-export function placeOf(dirs: AgentDirs, allocationId: string, task: string, generation: number): MachinePlace {
+export function placeOf(
+  dirs: AgentDirs,
+  allocation: Pick<Allocation, "id" | "tasks">,
+  task: string,
+  generation: number,
+): MachinePlace {
+  const allocationId = allocation.id;
   const own = taskDirs(dirs, allocationId, task);
   return {
     allocationId,
     task,
     generation,
+    user: allocation.tasks[task]?.user ?? null,
     dirs: own,
     files: machineFiles(own, generation),
     sockets: machineSockets(dirs, allocationId, task),

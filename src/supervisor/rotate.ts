@@ -12,6 +12,7 @@ import {
 import { join } from "node:path";
 import { AppError, errnoOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
+import type { MachineUser } from "../node/users.ts";
 import {
   isNextSerialSocketName,
   type LogType,
@@ -21,6 +22,7 @@ import {
   taskLog,
 } from "../paths.ts";
 import { type LogFile, listUntrusted, logIndexes, statLogs } from "./log-files.ts";
+import { assertOwnFile, giveFile } from "./own-files.ts";
 
 /** What a job's `logs` block allows each log of a task. */
 export interface LogLimits {
@@ -35,6 +37,8 @@ export interface LogOf {
   readonly task: string;
   readonly type: LogType;
   readonly limits: LogLimits;
+  /** Whom its files belong to; null for the agent's own user. */
+  readonly user: MachineUser | null;
 }
 
 /** What is to become of the files that are written no more. */
@@ -71,18 +75,24 @@ const NAMES_TRIED = 16;
  * attempt, or a hostile machine's.
  * @returns its index. @throws AppError `conflict` when there is no free index.
  */
-export function makeNextLog({ dirs, task, type }: LogOf, active: number): number {
+export function makeNextLog({ dirs, task, type, user }: LogOf, active: number): number {
   const above = logIndexes(dirs, task, type).filter((index) => index > active);
   for (const index of above.slice(0, REMOVED_AT_ONCE)) removeLog(taskLog(dirs, task, type, index));
   for (let index = active + 1; index <= Math.min(active + NAMES_TRIED, MAX_LOG_INDEX); index++) {
     try {
-      closeSync(openSync(taskLog(dirs, task, type, index), CREATE, 0o644));
+      closeSync(createLog(taskLog(dirs, task, type, index), user));
       return index;
     } catch (error) {
       if (errnoOf(error) !== "EEXIST") throw error;
     }
   }
   throw new AppError("conflict", `no file behind ${task}.${type}.${active} can be made: the names are taken`);
+}
+
+function createLog(path: string, user: MachineUser | null): number {
+  const fd = openSync(path, CREATE, 0o644);
+  giveFile(fd, user);
+  return fd;
 }
 
 const CREATE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
@@ -112,15 +122,16 @@ export function tidyLog(log: LogOf, active: number, mayCut: boolean): number {
   // Links and FIFOs with a log's name are a hostile machine's.
   const strange = older.filter((index) => !ours.has(index));
   for (const index of [...strange, ...remove].slice(0, REMOVED_AT_ONCE)) removeLog(taskLog(dirs, task, type, index));
-  return cut !== null && mayCut ? cutToEnd(taskLog(dirs, task, type, cut), limits.maxBytes) : 0;
+  return cut !== null && mayCut ? cutToEnd(log, taskLog(dirs, task, type, cut)) : 0;
 }
 
-/** Leaves the last `keep` bytes of a file that nobody writes. @returns how many went. */
-function cutToEnd(path: string, keep: number): number {
+/** Leaves the end of a file that nobody writes. @returns how many bytes went. */
+function cutToEnd({ limits, user }: LogOf, path: string): number {
   const source = openSync(path, READ_WRITE);
   try {
-    const from = Math.max(0, fstatSync(source).size - keep);
-    copyFrom(source, from, `${path}.new`);
+    assertOwnFile(source, path, user);
+    const from = Math.max(0, fstatSync(source).size - limits.maxBytes);
+    copyFrom({ source, from, user }, `${path}.new`);
     renameSync(`${path}.new`, path);
     return from;
   } finally {
@@ -134,15 +145,15 @@ function cutToEnd(path: string, keep: number): number {
  * @returns the index of the emptied file, and how many bytes of a file that was far too long were not copied.
  */
 export function copyAndTruncate(log: LogOf, active: number): { readonly active: number; readonly cut: number } {
-  const { dirs, task, type, limits } = log;
+  const { dirs, task, type, limits, user } = log;
   const path = taskLog(dirs, task, type, active);
   const fd = openSync(path, READ_WRITE);
   try {
-    const stat = fstatSync(fd);
-    if (!stat.isFile()) throw new AppError("invalid", `${task}.${type}.${active} is not a regular file`);
+    assertOwnFile(fd, path, user);
+    const { size } = fstatSync(fd);
     const next = makeNextLog(log, active);
-    const cut = stat.size > limits.maxFiles * limits.maxBytes ? stat.size - limits.maxBytes : 0;
-    copyFrom(fd, cut, `${path}.new`, () => {
+    const cut = size > limits.maxFiles * limits.maxBytes ? size - limits.maxBytes : 0;
+    copyFrom({ source: fd, from: cut, user }, `${path}.new`, () => {
       renameSync(path, taskLog(dirs, task, type, next));
       renameSync(`${path}.new`, path);
     });
@@ -155,10 +166,17 @@ export function copyAndTruncate(log: LogOf, active: number): { readonly active: 
 
 const COPIED_AT_ONCE = 1 << 20;
 
+interface Copying {
+  readonly source: number;
+  /** In bytes. */
+  readonly from: number;
+  readonly user: MachineUser | null;
+}
+
 /** @param last done when everything was copied, just before what came meanwhile is. */
-function copyFrom(source: number, from: number, path: string, last?: () => void): void {
+function copyFrom({ source, from, user }: Copying, path: string, last?: () => void): void {
   removeLog(path);
-  const target = openSync(path, CREATE, 0o644);
+  const target = createLog(path, user);
   const buffer = Buffer.alloc(COPIED_AT_ONCE);
   try {
     let offset = from;

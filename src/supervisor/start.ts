@@ -18,6 +18,7 @@ export async function prepareMachine(desk: Desk, generation: number): Promise<vo
       fetched: desk.allocation().tasks[task]?.fetched ?? false,
       signal: abort.signal,
       report: desk.report,
+      keepUser: desk.keepUser,
       onProgress: (progress) => {
         hands.progress = progress;
         recorder.changes.bump();

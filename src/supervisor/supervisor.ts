@@ -101,7 +101,7 @@ async function adopt(actor: AllocationActor, context: SupervisorContext): Promis
   const { id, tasks } = actor.allocation;
   for (const [task, record] of Object.entries(tasks)) {
     if (record.machine.kind === "pending") continue;
-    const place = placeOf(context.dirs, id, task, generationOf(record.machine));
+    const place = placeOf(context.dirs, actor.allocation, task, generationOf(record.machine));
     const event = await adoptionEvent(record.machine, place, {
       ...context,
       decide: (ending) => actor.decide(task, ending, true),

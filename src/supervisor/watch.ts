@@ -46,6 +46,8 @@ export interface WatchOptions {
   readonly identity: ProcessIdentity;
   readonly bootId: string;
   readonly qmpSocket: string;
+  /** The uid that the machine runs as. */
+  readonly owner: number | undefined;
   /** The wrapper, when this agent started it. */
   readonly child: Child | null;
   readonly listener: WatchListener;
@@ -151,7 +153,7 @@ export class Watch {
 
   /** Resolves when the connection has ended. @throws when it cannot be made. */
   async #connectOnce(): Promise<void> {
-    const { qmpSocket, log } = this.#options;
+    const { qmpSocket, owner, log } = this.#options;
     let closed: () => void = () => undefined;
     const ended = new Promise<void>((resolve) => {
       closed = resolve;
@@ -159,6 +161,7 @@ export class Watch {
     const client = await connectQmp(qmpSocket, {
       deadlineMillis: CONNECT_DEADLINE,
       signal: this.#stop.signal,
+      owner,
       log,
       onEvent: (event) => this.#onEvent(event),
       onClose: () => closed(),

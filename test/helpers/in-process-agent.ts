@@ -7,6 +7,9 @@ import { jobRules } from "../../src/agent/job-rules.ts";
 import { createPrepare } from "../../src/agent/prepare.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import { createLog } from "../../src/base/log.ts";
+import type { AgentConfig } from "../../src/config/agent-config.ts";
+import { findMachineUsers } from "../../src/daemon/machine-users.ts";
+import { makePlace } from "../../src/daemon/place.ts";
 import { DEMO_DISK_BYTES, demoImage } from "../../src/guest/demo-image.ts";
 import { renderDiagnostics } from "../../src/hcl/render.ts";
 import type { Job } from "../../src/job/job.ts";
@@ -34,24 +37,37 @@ let node: Promise<Node> | undefined;
 
 /** One fingerprint serves every test of a run. */
 function findNode(dataDir: string): Promise<Node> {
-  const config = { name: "test", datacenter: "dc1", nodeClass: "", meta: {}, emulatorsAllowlist: [], dataDir };
+  const config = {
+    name: "test",
+    datacenter: "dc1",
+    nodeClass: "",
+    meta: {},
+    emulatorsAllowlist: [],
+    dataDir,
+    dynamicUsers: false,
+  };
   node ??= fingerprintNode(config, "6d1a2b3c-0000-4000-8000-000000000000");
   return node;
 }
+
+const USERS: AgentConfig["users"] = { wanted: process.getuid?.() === 0, min: 80_000, max: 89_999 };
 
 export interface InProcessOptions {
   /** Another one stands for a host that was started anew. */
   readonly bootId?: string;
   /** Instead of what the job says, which is a MiB at the least. */
   readonly maxLogBytes?: number;
+  /** Whom machines run as; with root's agent a user of its own each, unless told. */
+  readonly users?: AgentConfig["users"];
 }
 
 export async function startInProcess(
   root: string,
-  { bootId = readBootId(), maxLogBytes }: InProcessOptions = {},
+  { bootId = readBootId(), maxLogBytes, users = USERS }: InProcessOptions = {},
 ): Promise<InProcessAgent> {
   const dirs = { dataDir: join(root, "data"), runDir: join(root, "run") };
-  for (const path of [dirs.dataDir, dirs.runDir, imagesDir(root)]) mkdirSync(path, { recursive: true });
+  makePlace(dirs);
+  mkdirSync(imagesDir(root), { recursive: true });
   const known = await findNode(dirs.dataDir);
   const store = openStore(databaseFile(dirs));
   const logLines: string[] = [];
@@ -61,6 +77,7 @@ export async function startInProcess(
     policy: { imagePaths: [imagesDir(root)], argsAllowlist: [], emulatorsAllowlist: [] },
     store,
     recorder: createRecorder(store),
+    users: await findMachineUsers({ dirs, users }, { store, log }),
     node: () => known,
     nodeComplete: Promise.resolve(),
     clock: systemClock,

@@ -29,6 +29,7 @@ export function launchInput(change: LaunchChange = {}): LaunchInput {
     serialLog: "/var/lib/paddock/alloc/0a1b2c3d/alloc/logs/vm.stdout.0",
     cwd: task,
     tmp: `${task}/tmp`,
+    user: null,
     args_allowlist: [],
     ...change,
     config: {

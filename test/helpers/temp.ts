@@ -1,4 +1,4 @@
-import { mkdtempSync, realpathSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -15,6 +15,8 @@ export const TEMP_PREFIX = "paddock-test-";
 /** Makes a directory that goes with everything in it at the end of the `await using` block. */
 export function tempDir(): TempDir {
   const path = realpathSync(mkdtempSync(join(tmpdir(), TEMP_PREFIX)));
+  // The users of machines pass through to what is theirs, as they do in a real data directory.
+  chmodSync(path, 0o711);
   return {
     path,
     file: (...names) => join(path, ...names),

@@ -42,7 +42,7 @@ const printVersion = (version: string): string => `echo "QEMU emulator version $
 
 function config(change: Partial<NodeConfig> = {}): NodeConfig {
   const plain = { name: "barn", datacenter: "dc1", nodeClass: "c", meta: { rack: "r1" }, emulatorsAllowlist: [] };
-  return { ...plain, dataDir: root, ...change };
+  return { ...plain, dataDir: root, dynamicUsers: false, ...change };
 }
 
 async function waitUntilGone(pid: number): Promise<void> {

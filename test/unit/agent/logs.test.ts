@@ -193,7 +193,10 @@ describe("reading a log", () => {
     const text = followWith(
       () => {
         appendFileSync(log, "two ");
-        copyAndTruncate({ dirs, task: "vm", type: "stdout", limits: { maxFiles: 9, maxBytes: 1 << 20 } }, 0);
+        copyAndTruncate(
+          { dirs, task: "vm", type: "stdout", limits: { maxFiles: 9, maxBytes: 1 << 20 }, user: null },
+          0,
+        );
         appendFileSync(stdoutLog(dirs, "vm", 1), "three");
       },
       () => undefined,

@@ -62,6 +62,16 @@ for (const kind of MACHINE_STATES) {
   });
 }
 
+test("what a machine runs as is told while it runs; null is the agent's own user", () => {
+  const user = { uid: 80_001, gid: 36 };
+  const userIn = (kind: (typeof MACHINE_STATES)[number], change = {}) =>
+    writeTaskState(taskRecord(STATES[kind], change)).Paddock.User;
+  expect(userIn("running", { user })).toEqual({ Uid: 80_001, Gid: 36 });
+  expect(userIn("ended", { user })).toBeNull();
+  expect(userIn("running", { user: null })).toBeNull();
+  expect(userIn("running")).toBeNull();
+});
+
 test("a task's times are RFC 3339, null before they have come, and its events in nanoseconds", () => {
   const event = { type: "Started", time: RECORD_TIME, message: "Task started", details: { pid: "4711" } } as const;
   const state = writeTaskState(

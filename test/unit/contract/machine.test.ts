@@ -62,3 +62,10 @@ test("an explained command line says of every word where it comes from, and noth
   expect(explained.Warnings).toEqual(["-nodefconfig was dropped"]);
   expect(JSON.stringify(explained)).not.toContain("secret-home");
 });
+
+test("what a machine was started as is its user, null for the agent's own, as in plans of agents that knew no other", () => {
+  expect(writeExplain({ ...PLAN, user: { uid: 80_001, gid: 36 } }).User).toEqual({ Uid: 80_001, Gid: 36 });
+  expect(writeExplain({ ...PLAN, user: null }).User).toBeNull();
+  const { user: _, ...former } = { ...PLAN, user: null };
+  expect(writeExplain(former).User).toBeNull();
+});

@@ -36,7 +36,7 @@ beforeEach(() => {
   root = tempDir();
   const dirs = taskDirs({ dataDir: root.path, runDir: root.path }, "a1", "vm");
   mkdirSync(dirs.logs, { recursive: true });
-  log = { dirs, task: "vm", type: "stdout", limits: { maxFiles: 3, maxBytes: 10 } };
+  log = { dirs, task: "vm", type: "stdout", limits: { maxFiles: 3, maxBytes: 10 }, user: null };
 });
 afterEach(() => root[Symbol.asyncDispose]());
 
