@@ -1,7 +1,7 @@
-import { existsSync, readFileSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { AppError, errnoOf } from "../base/errors.ts";
-import { findDenied, type Wanted } from "../node/access.ts";
+import { findDenied } from "../node/access.ts";
 import type { MachineUser } from "../node/users.ts";
 import { type Argument, jsonOf, optionsNamed, readArguments, typeOf } from "../qemu/arguments.ts";
 import { type NamedFile, namedFiles } from "../qemu/files.ts";
@@ -25,16 +25,29 @@ interface Fault {
  */
 export async function assertReachable(user: MachineUser, args: readonly string[], cwd: string): Promise<void> {
   const read = readArguments(args);
-  const asked = namedFiles(read).flatMap((file) => question(file, cwd, user));
-  const denied = await findDenied(
-    user,
-    cwd,
-    asked.map(({ wanted }) => wanted),
-  );
-  const faults: Fault[] = [...asked.filter(({ wanted }) => denied.includes(wanted)), ...tapFaults(read, user)];
+  const files = namedFiles(read).map((file) => ({ ...file, path: resolve(cwd, file.path) }));
+  const denied = new Set(await findDenied(user, files));
+  const faults = [
+    ...files.filter((file) => denied.has(file)).map((file) => fileFault(file, user)),
+    ...tapFaults(read, user),
+  ];
   if (faults.length === 0) return;
-  const text = faults.map(({ index, text }) => `config.args[${index}]: ${text}`).join("; ");
-  throw new AppError("invalid", text, { hint: [...new Set(faults.map(({ hint }) => hint))].join("; ") });
+  const text = faults
+    .toSorted((a, b) => a.index - b.index)
+    .map((fault) => `config.args[${fault.index}]: ${fault.text}`)
+    .join("; ");
+  const hints = [...new Set(faults.map(({ hint }) => hint)), RUN_AS_AGENT];
+  throw new AppError("invalid", text, { hint: hints.join("; or ") });
+}
+
+const DONE = { read: "read", write: "read and written", create: "written" } as const;
+
+function fileFault({ index, path, access }: NamedFile, { uid }: MachineUser): Fault {
+  return {
+    index,
+    text: `${path} cannot be ${DONE[access]} by user ${uid}, which this machine runs as`,
+    hint: "open it, and the directories above it, to that user, or let an artifact bring it into local/",
+  };
 }
 
 /** Makes sure that a machine's user may open a port. @throws AppError `conflict`. */
@@ -46,7 +59,7 @@ export function assertPortOpen(port: number, label: string): void {
     "conflict",
     `port ${port} (label "${label}") is root's alone, and machines do not run as root: ${limit}`,
     {
-      hint: `sysctl -w net.ipv4.ip_unprivileged_port_start=${port}, or ${RUN_AS_AGENT}`,
+      hint: `sysctl -w net.ipv4.ip_unprivileged_port_start=${port}; or ${RUN_AS_AGENT}`,
     },
   );
 }
@@ -55,26 +68,6 @@ export function assertPortOpen(port: number, label: string): void {
 function firstOpenPort(): number {
   const text = readOrUndefined("/proc/sys/net/ipv4/ip_unprivileged_port_start");
   return text === undefined ? 1024 : Number(text);
-}
-
-interface Question extends Fault {
-  readonly wanted: Wanted;
-}
-
-const DONE = { read: "read", write: "read and written", make: "written to", pass: "entered" } as const;
-
-function question({ index, path, access }: NamedFile, cwd: string, { uid }: MachineUser): Question[] {
-  const whole = resolve(cwd, path);
-  const ask = (what: string, wanted: Wanted): Question => ({
-    index,
-    wanted,
-    text: `${what} cannot be ${DONE[wanted.access]} by user ${uid}, which this machine runs as`,
-    hint: `chmod it or a directory above it, let an artifact bring it into local/, or ${RUN_AS_AGENT}`,
-  });
-  if (existsSync(whole)) return [ask(whole, { path: whole, access: access === "read" ? "read" : "write" })];
-  const parent = dirname(whole);
-  if (access !== "create" || !existsSync(parent)) return [];
-  return [ask(`directory ${parent}`, { path: parent, access: "make" })];
 }
 
 /** Making a tap device is root's, and so is using one that was made for somebody else. */
@@ -92,7 +85,7 @@ function tapFaults(args: readonly Argument[], user: MachineUser): Fault[] {
 }
 
 function tapFault(name: string | undefined, { uid, gid }: MachineUser): Omit<Fault, "index"> | undefined {
-  const hint = `ip tuntap add dev ${name ?? "NAME"} mode tap group ${gid === uid ? "GROUP" : gid}, or ${RUN_AS_AGENT}`;
+  const hint = `ip tuntap add dev ${name ?? "NAME"} mode tap group ${gid === uid ? "GROUP" : gid}`;
   if (name === undefined) {
     return { text: `user ${uid}, which this machine runs as, cannot make a tap device, and ifname names none`, hint };
   }

@@ -1,7 +1,7 @@
 import { closeSync, fstatSync, ftruncateSync, openSync, readSync, unlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Child, type Exit, type Stdio, spawn } from "../runtime/spawn.ts";
+import { type Child, type Exit, type SpawnOptions, type Stdio, spawn } from "../runtime/spawn.ts";
 import { monotonicMillis, systemClock } from "./clock.ts";
 import { errnoOf } from "./errors.ts";
 import { newId } from "./ids.ts";
@@ -18,13 +18,6 @@ export interface ExecFile {
   readonly content: Uint8Array;
   /** Length in bytes, at least that of the content; what is missing reads as zeros. */
   readonly size: number;
-}
-
-/** How a program is started when it is not as this process would be. */
-export interface ExecAs {
-  /** For root only. */
-  readonly user?: { readonly uid: number; readonly gid: number } | undefined;
-  readonly cwd?: string | undefined;
 }
 
 export interface ExecUntilOptions {
@@ -54,15 +47,16 @@ const BOUNDED_LIFE = '(sleep "$1"; kill -9 -$$) & shift; exec "$@"';
 
 /**
  * Runs a short program of the host and collects what it prints. A program that hangs costs `deadlineMillis`, then SIGKILL.
+ * @param user runs it as this user; for root only.
  * @throws when the program cannot be started (code `ENOENT`, `EACCES`, `EPERM`).
  */
 export async function execProgram(
   argv: readonly [string, ...string[]],
   deadlineMillis: number,
-  as: ExecAs = {},
+  user?: SpawnOptions["user"],
 ): Promise<ExecResult> {
   return await withScratch([], async ([out, err]) => {
-    const child = await start(argv, ["ignore", out, err], as);
+    const child = await start(argv, ["ignore", out, err], user);
     const exit = await withDeadline(child.exited, deadlineMillis);
     if (exit === null) await killGroup(child);
     return { exit, stdout: readBounded(out), stderr: readBounded(err) };
@@ -115,11 +109,10 @@ export async function startBackground(
 async function start(
   argv: readonly [string, ...string[]],
   stdio: readonly Stdio[],
-  { user, cwd }: ExecAs = {},
+  user?: SpawnOptions["user"],
 ): Promise<Child> {
   const path = process.env["PATH"] ?? "/usr/sbin:/usr/bin:/sbin:/bin";
-  const env = { PATH: path, LC_ALL: "C" };
-  return await spawn({ argv, env, stdio, detached: true, user, ...(cwd === undefined ? {} : { cwd }) });
+  return await spawn({ argv, env: { PATH: path, LC_ALL: "C" }, stdio, detached: true, user });
 }
 
 /** Ends a program with all that it started and that stayed in its process group. */

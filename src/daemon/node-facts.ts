@@ -77,7 +77,7 @@ export async function findNodeFacts(
 async function kvmForUsers({ min, kvmGroup }: UserPool): Promise<KvmFacts> {
   try {
     const user = { uid: min, gid: kvmGroup ?? min };
-    const denied = await findDenied(user, "/", [{ path: KVM_DEVICE, access: "write" }]);
+    const denied = await findDenied(user, [{ path: KVM_DEVICE, access: "write" }]);
     if (denied.length === 0) return { usable: true, reason: "" };
     const fix = `groupadd --system kvm; chgrp kvm ${KVM_DEVICE}; chmod 660 ${KVM_DEVICE}; then start the agent again`;
     return { usable: false, reason: `the users of machines may not open ${KVM_DEVICE}: ${fix}` };

@@ -32,7 +32,7 @@ export async function findUserPool({ min, max, dirs }: PoolRequest): Promise<Fou
   if (process.getuid?.() !== 0) return none("the agent does not run as root", "run it as root");
   const lacking = lackingCapabilities(readFileSync("/proc/self/status", "utf8"));
   if (lacking.length > 0) {
-    return none(`the agent has not ${lacking.join(", ")}`, "give the agent's unit or container these capabilities");
+    return none(`the agent lacks ${lacking.join(", ")}`, "give the agent's unit or container these capabilities");
   }
   for (const map of ["uid_map", "gid_map"]) {
     if (isMapped(readMap(map), min, max)) continue;
@@ -56,7 +56,7 @@ async function tryOut(pool: UserPool, dirs: readonly string[]): Promise<FoundPoo
     for (const uid of new Set([pool.min, pool.max])) {
       const user = { uid, gid: pool.kvmGroup ?? uid };
       const wanted = ways.map((path) => ({ path, access: "pass" as const }));
-      const [closed] = await findDenied(user, "/", wanted);
+      const [closed] = await findDenied(user, wanted);
       if (closed === undefined) continue;
       const hint = `chmod o+x ${closed.path}, or set data_dir and run_dir to other directories`;
       return none(`the users of machines may not pass through ${closed.path}`, hint);

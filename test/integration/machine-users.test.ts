@@ -278,7 +278,17 @@ asRoot("what root could and a machine's user cannot is told before QEMU starts:"
   test("a directory that it may not write to", async () => {
     await start();
     const said = await refuse({ config: `args = ["-chardev", "file,id=f,path=${dir.path}/out.txt"]` });
-    expect(said).toContain(`directory ${dir.path} cannot be written to`);
+    expect(said).toContain(`${dir.path}/out.txt cannot be written by user ${userOf().uid}`);
+  });
+
+  test("nothing about what lies where it may not look: a file that is not there is told like one that is", async () => {
+    await start();
+    mkdirSync(dir.file("closed"), { mode: 0o700 });
+    writeFileSync(dir.file("closed", "there.iso"), "x");
+    const said = await refuse({
+      config: `args = ["-cdrom", "${dir.path}/closed/there.iso", "-kernel", "${dir.path}/closed/none"]`,
+    });
+    for (const name of ["there.iso", "none"]) expect(said).toContain(`closed/${name} cannot be read by user`);
   });
 
   test("a tap device that it cannot make", async () => {
