@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { cpus, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { binaryFile, buildTargets, describeCommit, hostTarget } from "../../build.ts";
@@ -33,6 +33,8 @@ async function main(wanted: readonly string[]): Promise<number> {
     return 2;
   }
   const scratch = mkdtempSync(join(tmpdir(), "pdk-bench-"));
+  // The users of machines pass through it.
+  chmodSync(scratch, 0o711);
   // Everything that is made from here on lies below it.
   process.env["TMPDIR"] = scratch;
   const clear = (): void => clearAway(scratch);
