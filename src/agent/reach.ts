@@ -64,8 +64,8 @@ export function assertPortOpen(port: number, label: string): void {
   );
 }
 
-/** The kernel's own default where it does not say: before 4.11 the lower ports are root's. */
-function firstOpenPort(): number {
+/** The first port that everybody may open. Before Linux 4.11 nothing tells, and the ports below 1024 are root's. */
+export function firstOpenPort(): number {
   const text = readOrUndefined("/proc/sys/net/ipv4/ip_unprivileged_port_start");
   return text === undefined ? 1024 : Number(text);
 }

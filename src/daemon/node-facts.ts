@@ -2,10 +2,10 @@ import { errorText } from "../base/errors.ts";
 import { newId } from "../base/ids.ts";
 import type { Log } from "../base/log.ts";
 import type { AgentConfig } from "../config/agent-config.ts";
-import { findDenied } from "../node/access.ts";
 import { fingerprintNode, withKvm } from "../node/fingerprint.ts";
-import { KVM_DEVICE, KVM_PENDING, probeKvm } from "../node/kvm.ts";
+import { KVM_PENDING, probeKvm } from "../node/kvm.ts";
 import type { KvmFacts, Node } from "../node/node.ts";
+import { denyKvm } from "../node/user-pool.ts";
 import type { UserPool } from "../node/users.ts";
 import { type Recorder, StoreError } from "../state/recorder.ts";
 import type { Store } from "../state/store.ts";
@@ -74,13 +74,12 @@ export async function findNodeFacts(
 }
 
 /** KVM that root can use is of no use to machines that may not open its device. */
-async function kvmForUsers({ min, kvmGroup }: UserPool): Promise<KvmFacts> {
+async function kvmForUsers(pool: UserPool): Promise<KvmFacts> {
   try {
-    const user = { uid: min, gid: kvmGroup ?? min };
-    const denied = await findDenied(user, [{ path: KVM_DEVICE, access: "write" }]);
-    if (denied.length === 0) return { usable: true, reason: "" };
-    const fix = `groupadd --system kvm; chgrp kvm ${KVM_DEVICE}; chmod 660 ${KVM_DEVICE}; then start the agent again`;
-    return { usable: false, reason: `the users of machines may not open ${KVM_DEVICE}: ${fix}` };
+    const denied = await denyKvm(pool);
+    return denied === undefined
+      ? { usable: true, reason: "" }
+      : { usable: false, reason: `${denied.message}: ${denied.remedy}` };
   } catch (error) {
     return { usable: false, reason: errorText(error) };
   }

@@ -1,12 +1,13 @@
 import { AppError } from "../base/errors.ts";
 import type { Finding } from "../cli/doctor.ts";
+import type { AgentConfig } from "../config/agent-config.ts";
 import { type AgentArguments, readAgentArguments } from "../daemon/arguments.ts";
 import { readConfiguration } from "../daemon/configuration.ts";
-import type { AgentDirs } from "../paths.ts";
 import { examineDirectories } from "./directories.ts";
 import { examineHost } from "./host.ts";
 import { examineRecords } from "./records.ts";
 import { examineStrangers, findNamers } from "./strangers.ts";
+import { examineUsers } from "./users.ts";
 
 /**
  * Looks at everything that an agent with these flags needs, and at what it may have lost. Changes nothing.
@@ -15,33 +16,37 @@ import { examineStrangers, findNamers } from "./strangers.ts";
  */
 export async function examine(args: readonly string[]): Promise<readonly Finding[]> {
   const uid = process.getuid?.() ?? 0;
-  const { dirs, finding } = examineConfiguration(readAgentArguments(args));
+  const { config, finding } = examineConfiguration(readAgentArguments(args));
   const host = await examineHost(uid);
-  if (dirs === undefined) return [...host, finding];
+  if (config === undefined) return [...host, finding];
+  const { dirs } = config;
   const namers = findNamers(dirs);
   const { records, findings } = await examineRecords(dirs);
-  const own = [finding, ...examineDirectories(dirs, uid), ...findings];
+  const own = [finding, ...examineDirectories(dirs, uid), ...(await examineUsers(config, uid)), ...findings];
   return [...host, ...own, ...examineStrangers(dirs, records, namers)];
 }
 
 /** What the agent would refuse to start with. */
 function examineConfiguration(args: AgentArguments): {
-  readonly dirs: AgentDirs | undefined;
+  readonly config: AgentConfig | undefined;
   readonly finding: Finding;
 } {
   const check = "config";
   const warnings: string[] = [];
   try {
-    const { dirs } = readConfiguration(args, (text) => warnings.push(text));
+    const config = readConfiguration(args, (text) => warnings.push(text));
     if (warnings.length === 0) {
-      return { dirs, finding: { check, level: "ok", message: "the agent's configuration is valid", remedy: null } };
+      return { config, finding: { check, level: "ok", message: "the agent's configuration is valid", remedy: null } };
     }
     const message = warnings.join("; ").trimEnd().split("\n")[0] ?? "";
-    return { dirs, finding: { check, level: "warning", message, remedy: "see all of it: paddock agent -config FILE" } };
+    return {
+      config,
+      finding: { check, level: "warning", message, remedy: "see all of it: paddock agent -config FILE" },
+    };
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
     const [message = "", ...more] = error.message.split("\n");
     const remedy = error.hint ?? more[0] ?? null;
-    return { dirs: undefined, finding: { check, level: "problem", message, remedy } };
+    return { config: undefined, finding: { check, level: "problem", message, remedy } };
   }
 }

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { errnoOf, errorText } from "../base/errors.ts";
 import { findDenied } from "./access.ts";
+import { KVM_DEVICE } from "./kvm.ts";
 import { groupId, type UserPool } from "./users.ts";
 
 /** Members of this group may use the API's socket of an agent that root runs, when the host has it. */
@@ -65,6 +66,20 @@ async function tryOut(pool: UserPool, dirs: readonly string[]): Promise<FoundPoo
     return none(errorText(error), "see what keeps root from changing its user here");
   }
   return { pool };
+}
+
+/** Why machines with users of this pool may not open the device of KVM, and what to do; undefined when they may. */
+export async function denyKvm({
+  min,
+  kvmGroup,
+}: UserPool): Promise<{ readonly message: string; readonly remedy: string } | undefined> {
+  const denied = await findDenied({ uid: min, gid: kvmGroup ?? min }, [{ path: KVM_DEVICE, access: "write" }]);
+  if (denied.length === 0) return undefined;
+  const group = kvmGroup === null ? `groupadd --system ${KVM_GROUP} && ` : "";
+  return {
+    message: `the users of machines may not open ${KVM_DEVICE}`,
+    remedy: `${group}chgrp ${KVM_GROUP} ${KVM_DEVICE} && chmod 660 ${KVM_DEVICE}, then start the agent again`,
+  };
 }
 
 const none = (reason: string, hint: string): FoundPool => ({ pool: null, reason, hint });

@@ -7,6 +7,8 @@ import { examineDirectories } from "../../src/doctor/directories.ts";
 import { parentOf } from "../../src/doctor/processes.ts";
 import { examineRecords } from "../../src/doctor/records.ts";
 import { examineStrangers, findNamers } from "../../src/doctor/strangers.ts";
+import { examineUsers } from "../../src/doctor/users.ts";
+import { processUids } from "../../src/node/users.ts";
 import { type AgentDirs, allocDir, allocsDir, databaseFile } from "../../src/paths.ts";
 import { openStore } from "../../src/state/store.ts";
 import { readStat } from "../../src/supervisor/identity.ts";
@@ -95,7 +97,7 @@ describe("strangers", () => {
         }),
     );
     expect(found.find(({ message }) => message.includes(`process ${pid} `))?.message).toBe(
-      `process ${pid} (qemu-system-x86_64, user ${process.getuid?.()}) says that it is the machine of task "vm" of allocation ${id.slice(0, 8)}, and no record owns it`,
+      `process ${pid} (qemu-system-x86_64, user ${processUids(pid)?.[0]}) says that it is the machine of task "vm" of allocation ${id.slice(0, 8)}, and no record owns it`,
     );
     expect(found).toContainEqual({
       check: "strangers",
@@ -213,4 +215,36 @@ describe("directories", () => {
     expect(others).toMatchObject({ level: "problem", message: expect.stringContaining(`belongs to user ${uid}`) });
     renameSync(dirs.dataDir, dir.file("gone"));
   });
+});
+
+describe("what machines run as", () => {
+  const users = { wanted: undefined, min: 71_000, max: 71_009 };
+  const root = process.getuid?.() === 0;
+
+  test("is the agent's own user where that is not root", async () => {
+    expect(await examineUsers({ users, dirs }, 1000)).toMatchObject([
+      { level: "ok", message: "machines run as this user, 1000" },
+    ]);
+  });
+
+  test("is root where it is told to be, with a warning", async () => {
+    expect(await examineUsers({ users: { ...users, wanted: false }, dirs }, 0)).toMatchObject([{ level: "warning" }]);
+  });
+
+  test.skipIf(!root)(
+    "are users of their own, or root where those cannot reach the data directory, with what to do",
+    async () => {
+      mkdirSync(dirs.dataDir);
+      const [found] = await examineUsers({ users, dirs }, 0);
+      expect(found).toMatchObject({ level: "ok", message: expect.stringContaining("of 71000 to 71009") });
+      chmodSync(dirs.dataDir, 0o700);
+      const [closed] = await examineUsers({ users, dirs }, 0);
+      expect(closed).toMatchObject({ level: "warning", remedy: expect.stringContaining(`chmod o+x ${dirs.dataDir}`) });
+      const [must] = await examineUsers({ users: { ...users, wanted: true }, dirs }, 0);
+      expect(must).toMatchObject({
+        level: "problem",
+        message: expect.stringContaining("dynamic_workload_users is set"),
+      });
+    },
+  );
 });
