@@ -1,7 +1,7 @@
 import { AppError } from "../base/errors.ts";
 import type { Finding } from "../cli/doctor.ts";
-import { type AgentArguments, readAgentArguments } from "../daemon/arguments.ts";
-import { readConfiguration } from "../daemon/configuration.ts";
+import { type ConfigurationFlags, readConfiguration } from "../config/effective.ts";
+import { readAgentArguments } from "../daemon/arguments.ts";
 import type { AgentDirs } from "../paths.ts";
 import { examineDirectories } from "./directories.ts";
 import { examineHost } from "./host.ts";
@@ -15,7 +15,7 @@ import { examineStrangers, findNamers } from "./strangers.ts";
  */
 export async function examine(args: readonly string[]): Promise<readonly Finding[]> {
   const uid = process.getuid?.() ?? 0;
-  const { dirs, finding } = examineConfiguration(readAgentArguments(args));
+  const { dirs, finding } = examineConfiguration(readAgentArguments(args), uid);
   const host = await examineHost(uid);
   if (dirs === undefined) return [...host, finding];
   const namers = findNamers(dirs);
@@ -25,14 +25,17 @@ export async function examine(args: readonly string[]): Promise<readonly Finding
 }
 
 /** What the agent would refuse to start with. */
-function examineConfiguration(args: AgentArguments): {
+function examineConfiguration(
+  args: ConfigurationFlags,
+  uid: number,
+): {
   readonly dirs: AgentDirs | undefined;
   readonly finding: Finding;
 } {
   const check = "config";
   const warnings: string[] = [];
   try {
-    const { dirs } = readConfiguration(args, (text) => warnings.push(text));
+    const { dirs } = readConfiguration(args, { uid, env: process.env }, (text) => warnings.push(text));
     if (warnings.length === 0) {
       return { dirs, finding: { check, level: "ok", message: "the agent's configuration is valid", remedy: null } };
     }
