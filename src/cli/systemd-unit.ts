@@ -1,6 +1,5 @@
 import { resolve } from "node:path";
 import { AppError } from "../base/errors.ts";
-import { readConfiguration } from "../config/effective.ts";
 import { DEFAULT_CONFIG_FILE } from "../paths.ts";
 import type { Command, Invocation } from "./command.ts";
 import { EXIT } from "./exit.ts";
@@ -38,6 +37,8 @@ async function printUnit({ context, flags }: Invocation): Promise<number> {
   const scope: UnitScope = uid === 0 || flags.has("system") ? "system" : "user";
   const [config, dataDir, runDir] = PATH_FLAGS.map((name) => absolute(name, flags.text(name)));
   const user = scope === "system" ? { uid: 0, env: {} } : { uid, env };
+  // What reads a configuration is needed by no other command of the CLI, and they shall start as fast as before.
+  const { readConfiguration } = await import("../config/effective.ts");
   const { dirs } = readConfiguration({ config, dataDir, runDir, logLevel: undefined }, user, (text) =>
     terminal.err.text(text),
   );
