@@ -19,8 +19,8 @@ import { linePrinter } from "./journal.ts";
 import { listen } from "./listen.ts";
 import { countMachines, tellCounts } from "./machine-count.ts";
 import { findNodeFacts } from "./node-facts.ts";
+import { findServiceManager, type ServiceManager } from "./notify.ts";
 import { lockPlace, makePlace } from "./place.ts";
-import { findServiceManager, type ServiceManager } from "./service-manager.ts";
 
 /**
  * `paddock agent`: runs until SIGTERM or SIGINT and leaves the machines running.

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { createLog } from "../../../src/base/log.ts";
-import { findServiceManager } from "../../../src/daemon/service-manager.ts";
+import { findServiceManager } from "../../../src/daemon/notify.ts";
 import { manualClock } from "../../helpers/manual-clock.ts";
 
 const PID = 4711;
