@@ -21,15 +21,15 @@ copy() { # copy FILE...: each to where it lies here, links as links; what is not
     mkdir -p "$R$(dirname "$f")"; cp -Pp "$f" "$R$f"
   done; }
 package() { # the files of an installed package that a machine runs by
-  dpkg -L "$1" | grep -vE '^/usr/share/(doc|man|locale|lintian|bug|zsh|bash-completion)|/systemd/boot/|^/etc/(X11|init.d|pam.d)' |
+  dpkg -L "$1" | grep -vE '^/usr/share/(doc|man|locale|lintian|bug|zsh|bash-completion)|/systemd/boot/|/gconv/|^/etc/(X11|init.d|pam.d)' |
     while read -r f; do [ -d "$f" ] && [ ! -L "$f" ] || echo "$f"; done | while read -r f; do copy "$f"; done; }
-for p in systemd libsystemd-shared dash; do package "$p"; done
+for p in systemd libsystemd-shared dash libc6; do package "$p"; done
 [ -e "$R/lib/systemd/systemd" ] || { echo "systemd's files are not here; run: sh .ci/setup guests" >&2; exit 1; }
 copy /usr/bin/qemu-system-x86_64 "/$LIBS"/qemu/accel-tcg-x86_64.so
 for d in /usr/share/qemu /usr/share/seabios /usr/lib/ipxe/qemu; do
   for f in bios-256k.bin kvmvapic.bin linuxboot_dma.bin pvh.bin vgabios-stdvga.bin keymaps/en-us efi-{virtio,e1000,e1000e}.rom; do
     copy "$d/$f"; done; done
-copy "/$LIBS"/libnss_files.so.2 "/$LIBS"/libgcc_s.so.1
+copy "/$LIBS"/libgcc_s.so.1
 # Libraries, of all that was copied: their names as the loader asks for them.
 { find "$R" -type f \( -perm -u+x -o -name '*.so*' \) -print0 | xargs -0 -n 50 ldd 2>/dev/null || true; } | grep -oE '/[^ :]+\.so[^ :]*' | sort -u |
   while read -r l; do mkdir -p "$R$(dirname "$l")"; [ -e "$R$l" ] || cp -L "$l" "$R$l"; done
