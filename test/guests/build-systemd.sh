@@ -81,12 +81,24 @@ After=basic.target systemd-user-sessions.service
 [Service]
 Type=oneshot
 ExecStart=/test/run
+# Also after a script that has killed itself.
+ExecStopPost=/test/off
 StandardOutput=tty
 StandardError=tty
 TTYPath=/dev/ttyS1
 TimeoutStartSec=infinity
 # What systemd does to other services is what is tested; this one is its own master.
 OOMScoreAdjust=-900
+X
+# A manager for the user 1000 (systemctl start user@1000), without logind, PAM and D-Bus.
+mkdir -p "$S/user@.service.d" "$R/etc/systemd/user.conf.d"
+cp "$R/etc/systemd/system.conf.d/test.conf" "$R/etc/systemd/user.conf.d/"
+printf '[Service]\nPAMName=\nEnvironment=XDG_RUNTIME_DIR=/run/user/%%i\n' > "$S/user@.service.d/test.conf"
+cat > "$S/user-runtime-dir@.service" <<'X'
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/sh -c 'mkdir -p -m 755 /run/user && mkdir -m 700 /run/user/%i && chown %i:%i /run/user/%i && chown -R %i:%i /home/user'
 X
 ln -s ../test-script.service "$S/multi-user.target.wants/test-script.service"
 cat > "$R/test/run" <<'X'
@@ -95,8 +107,11 @@ ip link set lo up 2>/dev/null || ifconfig lo 127.0.0.1
 export HOME=/root SYSTEMD_COLORS=0 SYSTEMD_PAGER=cat SYSTEMD_URLIFY=0 TERM=dumb LC_ALL=C
 cd /root && sh /test/script </dev/null
 echo "TEST-EXIT $?"
-# Not by systemd, which would end what the script left running first: off at once, when the line is out.
-busybox sync; sleep 0.2; echo o > /proc/sysrq-trigger; sleep 60
 X
-chmod 755 "$R/test/run"
+cat > "$R/test/off" <<'X'
+#!/bin/sh
+# Not by systemd, which would first end what the script left running: off at once, when the last line is out.
+sleep 0.2; echo o > /proc/sysrq-trigger; sleep 60
+X
+chmod 755 "$R/test/run" "$R/test/off"
 ( cd "$R" && find . -print0 | sort -z | cpio -0 -o -H newc -R 0:0 --quiet ) > "$OUT"
