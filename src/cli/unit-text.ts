@@ -46,6 +46,8 @@ export function unitText({ scope, words, dirs, userRuntimeDir }: UnitOptions): s
     "Restart=on-failure",
     "RestartSec=2s",
     "WatchdogSec=60s",
+    "# Nothing is to be learnt from the memory of a hung agent.",
+    "WatchdogSignal=SIGKILL",
     "TimeoutStopSec=30s",
     "",
     ...directoryLines(scope, dirs, userRuntimeDir),

@@ -37,6 +37,7 @@ test("the system's unit keeps machines and their sockets through a stop, and bri
     "Restart=on-failure",
     "RestartSec=2s",
     "WatchdogSec=60s",
+    "WatchdogSignal=SIGKILL",
     "TimeoutStopSec=30s",
     "StateDirectory=paddock",
     "StateDirectoryMode=0711",
