@@ -45,7 +45,7 @@ async function printUnit({ context, flags }: Invocation): Promise<number> {
   const given = [config, dataDir, runDir].flatMap((value, index) =>
     value === undefined ? [] : [`-${PATH_FLAGS[index]}=${value}`],
   );
-  const words = [...self, "agent", ...given];
+  const words: readonly [string, ...string[]] = [...self, "agent", ...given];
   terminal.out.text(unitText({ scope, words, dirs, userRuntimeDir: user.env["XDG_RUNTIME_DIR"] }));
   return EXIT.ok;
 }

@@ -1,4 +1,5 @@
 import { relative } from "node:path";
+import { AppError } from "../base/errors.ts";
 import type { AgentDirs } from "../paths.ts";
 
 /** Whose manager runs the unit: the system's, or the one of an ordinary user (`systemctl --user`). */
@@ -6,8 +7,8 @@ export type UnitScope = "system" | "user";
 
 export interface UnitOptions {
   readonly scope: UnitScope;
-  /** The agent's command line. */
-  readonly words: readonly string[];
+  /** The agent's command line; the program is an absolute path. */
+  readonly words: readonly [string, ...string[]];
   /** Where that agent will keep its files. */
   readonly dirs: AgentDirs;
   /** `$XDG_RUNTIME_DIR`, for the unit of a user. */
@@ -20,20 +21,21 @@ const DIRECTORY_MODE = "0711";
 /**
  * The unit under which an agent may be stopped, restarted and killed while its machines run on. Why each line stands there is said in
  * the unit itself where it is not plain.
+ * @throws AppError `invalid` for a program whose path systemd does not take.
  */
-export function unitText({ scope, words, dirs, userRuntimeDir }: UnitOptions): string {
+export function unitText({ scope, words: [program, ...rest], dirs, userRuntimeDir }: UnitOptions): string {
   const system = scope === "system";
   return `${[
     "[Unit]",
     "Description=paddock: QEMU virtual machines from Nomad job files",
-    ...(system ? ["Wants=network-online.target", "After=network-online.target"] : []),
+    ...(system ? ["# Not wanted: a host without a network boots as fast.", "After=network-online.target"] : []),
     ...(system ? mountLines(dirs) : []),
     "# An agent that cannot start is tried again for ever: machines may wait for it.",
     "StartLimitIntervalSec=0",
     "",
     "[Service]",
     "Type=notify",
-    `ExecStart=${words.map(quoteWord).join(" ")}`,
+    `ExecStart=${[quoteProgram(program), ...rest.map(quoteWord)].join(" ")}`,
     "# A variable that makes another program of the binary is no matter of the agent's.",
     "UnsetEnvironment=BUN_BE_BUN BUN_OPTIONS",
     "",
@@ -86,6 +88,20 @@ function nameBelow(root: string | undefined, path: string): string | null {
   const name = relative(root, path);
   // systemd reads a colon as the beginning of a link's name.
   return name === "" || name === ".." || name.startsWith("../") || name.includes(":") ? null : name;
+}
+
+/** In a program's path nothing is a variable, and some characters are refused however they are written. */
+function quoteProgram(path: string): string {
+  if (/["'\\\u0000-\u001f\u007f]/.test(path)) {
+    throw new AppError(
+      "invalid",
+      `systemd starts no program with quotes, backslashes or control characters in its path: ${path}`,
+      {
+        hint: "copy paddock to another place, such as /usr/local/bin, and run it from there",
+      },
+    );
+  }
+  return quotePath(path);
 }
 
 /** A word of a command line: as `quotePath`, and `$` would begin a variable. */

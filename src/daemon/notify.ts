@@ -45,13 +45,14 @@ export function findServiceManager(
   }
   let cancel: () => void = () => undefined;
   let closed = false;
-  const tell = async (...assignments: readonly string[]): Promise<void> => {
-    for (let tries = 1; ; tries++) {
-      if (await send(address, assignments.join("\n"))) return;
-      if (tries === TRIES) break;
+  const tell = async (assignments: readonly string[], most = TRIES): Promise<void> => {
+    for (let tries = 1; !(await send(address, assignments.join("\n"))); tries++) {
+      if (tries === most) {
+        log.warn("the service manager does not take messages", { address, message: assignments.join(" ") });
+        return;
+      }
       await delay(PAUSE, clock);
     }
-    log.warn("the service manager does not take messages", { address, message: assignments.join(" ") });
   };
   const pause = watchdogPause({ micros, guarded, pid });
   const showLife = (): void => {
@@ -61,12 +62,13 @@ export function findServiceManager(
     cancel = clock.after(pause, showLife);
   };
   return {
-    status: (text) => tell(`STATUS=${text}`),
+    status: (text) => tell([`STATUS=${text}`]),
     ready: async (text) => {
-      await tell("READY=1", `STATUS=${text}`);
+      await tell(["READY=1", `STATUS=${text}`]);
       showLife();
     },
-    stopping: (text) => tell("STOPPING=1", `STATUS=${text}`),
+    // An end is not put off for a manager that does not listen.
+    stopping: (text) => tell(["STOPPING=1", `STATUS=${text}`], 1),
     close: () => {
       closed = true;
       cancel();

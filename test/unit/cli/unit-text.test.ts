@@ -23,7 +23,6 @@ test("the system's unit keeps machines and their sockets through a stop, and bri
   expect(lines()).toEqual([
     "[Unit]",
     "Description=paddock: QEMU virtual machines from Nomad job files",
-    "Wants=network-online.target",
     "After=network-online.target",
     "StartLimitIntervalSec=0",
     "[Service]",
@@ -86,10 +85,21 @@ test("a user's unit belongs to the user's manager", () => {
 });
 
 test("words of the command line that mean something to systemd are quoted", () => {
-  const words = ["/opt/my vms/paddock", "agent", '-config=/a "b" $HOME 100% \\ c\u0007', "-data-dir=/plain"];
+  const words: [string, ...string[]] = [
+    "/opt/my $vms 1%/paddock",
+    "agent",
+    '-config=/a "b" $HOME 100% \\ c\u0007',
+    "-data-dir=/plain",
+  ];
   expect(keys(lines({ words }), "ExecStart")).toEqual([
-    'ExecStart="/opt/my vms/paddock" agent "-config=/a \\"b\\" $$HOME 100%% \\\\ c\\x07" -data-dir=/plain',
+    'ExecStart="/opt/my $vms 1%%/paddock" agent "-config=/a \\"b\\" $$HOME 100%% \\\\ c\\x07" -data-dir=/plain',
   ]);
+});
+
+test("a program that systemd would refuse is refused", () => {
+  for (const name of ['a"b', "a'b", "a\\b", "a\nb"]) {
+    expect(() => lines({ words: [`/opt/${name}`, "agent"] })).toThrow("systemd starts no program");
+  }
 });
 
 describe("paddock systemd unit", () => {
