@@ -26,8 +26,6 @@ const VARIABLES = ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"] as const;
 /** How often a message is tried when the manager's queue is full, and the pause between, in milliseconds. */
 const TRIES = 20;
 const PAUSE = 50;
-/** Largest pause of a timer: 2^31 - 1 ms. */
-const MAX_PAUSE = 2_147_483_647;
 
 /**
  * @param env where the manager's variables stand. They are removed from it: no program that the agent starts may speak in its name.
@@ -97,5 +95,5 @@ function watchdogPause({
   readonly pid: number;
 }): number | null {
   const wanted = /^[1-9]\d*$/.test(micros) && (guarded === "" || guarded === String(pid));
-  return wanted ? Math.min(Number(micros) / 2000, MAX_PAUSE) : null;
+  return wanted ? Number(micros) / 2000 : null;
 }
