@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { systemdGuest } from "./guests/systemd.ts";
 import { tinyGuest } from "./guests/tiny.ts";
 import { paddockBinary } from "./helpers/binary.ts";
 import { makeStage } from "./helpers/stage.ts";
@@ -47,8 +48,9 @@ async function testHere(
   );
 }
 
-/** Builds the Linux guest before tests with deadlines want it. */
+/** Builds the Linux guests before tests with deadlines want them. */
 function guestFiles(): Record<string, string> {
+  systemdGuest();
   return { PADDOCK_TINY_DIR: tinyGuest().dir };
 }
 

@@ -16,8 +16,8 @@ export interface Log {
   named(name: string): Log;
 }
 
-/** @param write takes one finished line without its newline. */
-export function createLog(level: LogLevel, write: (line: string) => void, name = "paddock"): Log {
+/** @param write takes one finished line without its newline, and its level. */
+export function createLog(level: LogLevel, write: (line: string, level: LogLevel) => void, name = "paddock"): Log {
   const least = LOG_LEVELS.indexOf(level);
   const line = (at: LogLevel, message: string, fields: LogFields = {}): void => {
     if (LOG_LEVELS.indexOf(at) < least) return;
@@ -27,6 +27,7 @@ export function createLog(level: LogLevel, write: (line: string) => void, name =
       .join("");
     write(
       `${new Date().toISOString()} [${at.toUpperCase()}] ${name}: ${escapeControls(message)}${tail ? `:${tail}` : ""}`,
+      at,
     );
   };
   return {

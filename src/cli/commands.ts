@@ -11,6 +11,7 @@ import { ALLOC_LOGS, LOGS } from "./logs.ts";
 import { NODE_STATUS } from "./node-status.ts";
 import { PS } from "./ps.ts";
 import { ALLOC_STATUS, JOB_INSPECT, JOB_STATUS } from "./status.ts";
+import { SYSTEMD_UNIT } from "./systemd-unit.ts";
 import { VERSION } from "./version.ts";
 
 /** The one table of commands, in the order of the help. */
@@ -30,5 +31,6 @@ export const COMMANDS: readonly Command[] = [
   ALLOC_CHECKS,
   NODE_STATUS,
   DOCTOR,
+  SYSTEMD_UNIT,
   VERSION,
 ];

@@ -39,7 +39,7 @@ export const UNSUPPORTED: Readonly<Record<string, string | null>> = {
   console: LATER,
   why: "paddock status NAME shows how a machine ended",
   image: LATER,
-  systemd: LATER,
+  "systemd install": "paddock systemd unit prints the unit",
   completion: LATER,
   eval: LATER,
   event: LATER,

@@ -2,14 +2,7 @@ import { parseArgs } from "node:util";
 import { AppError, errorText } from "../base/errors.ts";
 import { LOG_LEVELS, type LogLevel } from "../base/log.ts";
 import { orList } from "../base/text.ts";
-
-/** What the command line of `paddock agent` says; it wins over the configuration file. */
-export interface AgentArguments {
-  readonly config: string | undefined;
-  readonly dataDir: string | undefined;
-  readonly runDir: string | undefined;
-  readonly logLevel: LogLevel | undefined;
-}
+import type { ConfigurationFlags } from "../config/effective.ts";
 
 const OPTIONS = {
   config: { type: "string" },
@@ -23,7 +16,7 @@ const HINT = `the agent takes ${Object.keys(OPTIONS)
   .join(", ")}`;
 
 /** @throws AppError `invalid` for an unknown flag, a stray word, an empty path or a level that is none. */
-export function readAgentArguments(args: readonly string[]): AgentArguments {
+export function readAgentArguments(args: readonly string[]): ConfigurationFlags {
   try {
     // Flags have one dash in Nomad's CLI, and two are as good.
     const long = args.map((word) => (/^-[a-z]/.test(word) ? `-${word}` : word));

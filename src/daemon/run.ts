@@ -7,6 +7,7 @@ import { systemClock } from "../base/clock.ts";
 import { errorText } from "../base/errors.ts";
 import { createLog, type Log } from "../base/log.ts";
 import type { AgentConfig } from "../config/agent-config.ts";
+import { readConfiguration } from "../config/effective.ts";
 import { apiSocket, databaseFile } from "../paths.ts";
 import { build } from "../runtime/build.ts";
 import { createRecorder } from "../state/recorder.ts";
@@ -14,10 +15,12 @@ import { openStore } from "../state/store.ts";
 import { readBootId } from "../supervisor/identity.ts";
 import { createSupervisor } from "../supervisor/supervisor.ts";
 import { readAgentArguments } from "./arguments.ts";
-import { readConfiguration } from "./configuration.ts";
+import { linePrinter } from "./journal.ts";
 import { listen } from "./listen.ts";
+import { countMachines, tellCounts } from "./machine-count.ts";
 import { findMachineUsers } from "./machine-users.ts";
 import { findNodeFacts } from "./node-facts.ts";
+import { findServiceManager, type ServiceManager } from "./notify.ts";
 import { lockPlace, makePlace } from "./place.ts";
 
 /**
@@ -27,21 +30,33 @@ import { lockPlace, makePlace } from "./place.ts";
  * @throws AppError when it cannot start.
  */
 export async function runAgent(args: readonly string[]): Promise<number> {
-  const print = (line: string): void => void process.stderr.write(`${line}\n`);
-  const config = readConfiguration(readAgentArguments(args), print);
+  const print = linePrinter(process.stderr, process.env);
+  const config = readConfiguration(
+    readAgentArguments(args),
+    { uid: process.getuid?.() ?? 0, env: process.env },
+    (text) => print(text, "warn"),
+  );
   const log = createLog(config.logLevel, print);
+  const manager = findServiceManager(process.env, { clock: systemClock, log, pid: process.pid });
   makePlace(config.dirs);
   const lock = lockPlace(config.dirs);
   try {
     surviveFaults(log);
-    await serve(config, log, waitForSignal(log));
+    await serve(config, { log, manager, stopAsked: waitForSignal(log) });
     return 0;
   } finally {
+    manager.close();
     lock.release();
   }
 }
 
-async function serve(config: AgentConfig, log: Log, stopAsked: Promise<void>): Promise<void> {
+interface Surroundings {
+  readonly log: Log;
+  readonly manager: ServiceManager;
+  readonly stopAsked: Promise<void>;
+}
+
+async function serve(config: AgentConfig, { log, manager, stopAsked }: Surroundings): Promise<void> {
   const store = openStore(databaseFile(config.dirs));
   try {
     const recorder = createRecorder(store);
@@ -80,8 +95,10 @@ async function serve(config: AgentConfig, log: Log, stopAsked: Promise<void>): P
     });
     const server = await listen(socket, (request) => api.fetch(request));
     log.info("agent started", { version: build.version, socket, data_dir: config.dirs.dataDir });
+    await tellManager(manager, { store, recorder, supervisor, signal: stopping.signal });
     await stopAsked;
     stopping.abort();
+    await manager.stopping("stopping; the machines run on");
     await server.stop();
     supervisor.close();
     await facts.close();
@@ -89,6 +106,22 @@ async function serve(config: AgentConfig, log: Log, stopAsked: Promise<void>): P
   } finally {
     store.close();
   }
+}
+
+/** Says that the agent serves, and from then on how many machines there are. */
+async function tellManager(
+  manager: ServiceManager,
+  {
+    store,
+    recorder,
+    supervisor,
+    signal,
+  }: Pick<AgentContext, "store" | "recorder" | "supervisor"> & { readonly signal: AbortSignal },
+): Promise<void> {
+  const live = () => store.liveAllocations().map((stored) => supervisor.live(stored.id) ?? stored);
+  const told = countMachines(live());
+  await manager.ready(told);
+  void tellCounts(told, { changes: recorder.changes, live, tell: manager.status, clock: systemClock, signal });
 }
 
 /** A fault in one place must not take the agent along: it is logged, and everything else goes on. */

@@ -1,8 +1,8 @@
 import { AppError } from "../base/errors.ts";
 import type { Finding } from "../cli/doctor.ts";
 import type { AgentConfig } from "../config/agent-config.ts";
-import { type AgentArguments, readAgentArguments } from "../daemon/arguments.ts";
-import { readConfiguration } from "../daemon/configuration.ts";
+import { type ConfigurationFlags, readConfiguration } from "../config/effective.ts";
+import { readAgentArguments } from "../daemon/arguments.ts";
 import { examineDirectories } from "./directories.ts";
 import { examineHost } from "./host.ts";
 import { examineRecords } from "./records.ts";
@@ -16,7 +16,7 @@ import { examineUsers } from "./users.ts";
  */
 export async function examine(args: readonly string[]): Promise<readonly Finding[]> {
   const uid = process.getuid?.() ?? 0;
-  const { config, finding } = examineConfiguration(readAgentArguments(args));
+  const { config, finding } = examineConfiguration(readAgentArguments(args), uid);
   const host = await examineHost(uid);
   if (config === undefined) return [...host, finding];
   const { dirs } = config;
@@ -27,14 +27,17 @@ export async function examine(args: readonly string[]): Promise<readonly Finding
 }
 
 /** What the agent would refuse to start with. */
-function examineConfiguration(args: AgentArguments): {
+function examineConfiguration(
+  args: ConfigurationFlags,
+  uid: number,
+): {
   readonly config: AgentConfig | undefined;
   readonly finding: Finding;
 } {
   const check = "config";
   const warnings: string[] = [];
   try {
-    const config = readConfiguration(args, (text) => warnings.push(text));
+    const config = readConfiguration(args, { uid, env: process.env }, (text) => warnings.push(text));
     if (warnings.length === 0) {
       return { config, finding: { check, level: "ok", message: "the agent's configuration is valid", remedy: null } };
     }

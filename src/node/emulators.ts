@@ -10,8 +10,11 @@ const PREFIX = "qemu-system-";
 /** The emulator of a task that names none. */
 export const DEFAULT_EMULATOR = "x86_64";
 
-/** How long `--version` may take: QEMU needs 0.05 s, more on a busy host. */
-const VERSION_MILLIS = 2_000;
+/**
+ * How long `--version` may take: QEMU needs 0.05 s, and some seconds while a host boots or is overloaded. One that is left out for
+ * its slowness is missing until the agent starts again.
+ */
+const VERSION_MILLIS = 20_000;
 
 /** How many are asked at once; a distribution ships about thirty. */
 const AT_ONCE = 4;

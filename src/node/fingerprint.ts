@@ -25,7 +25,7 @@ export interface FingerprintOptions {
   readonly log?: Log;
   /** What is known of KVM; `withKvm` adds it later. */
   readonly kvm?: KvmFacts;
-  /** For each emulator's `--version`; 2 s by default. */
+  /** For each emulator's `--version`; 20 s by default. */
   readonly deadlineMillis?: number;
 }
 

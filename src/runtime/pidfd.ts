@@ -1,8 +1,6 @@
 import { closeSync } from "node:fs";
 import { runtimeKind } from "./kind.ts";
-
-/** Names under which the C library is found: glibc, then musl for both architectures. */
-const LIBC_NAMES = ["libc.so.6", "libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1"];
+import { loadLibc } from "./libc.ts";
 
 /** Linux system call numbers, the same on x86_64 and aarch64 (include/uapi/asm-generic/unistd.h). */
 const SYS_PIDFD_SEND_SIGNAL = 424n;
@@ -14,20 +12,9 @@ let syscall: Syscall | null | undefined;
 
 async function loadSyscall(): Promise<Syscall | null> {
   if (syscall !== undefined) return syscall;
-  syscall = null;
-  if (runtimeKind !== "bun" || process.platform !== "linux") return null;
-  const { dlopen, FFIType } = await import("bun:ffi");
-  const word = FFIType.i64;
-  for (const name of LIBC_NAMES) {
-    try {
-      const library = dlopen(name, { syscall: { args: [word, word, word, word, word], returns: word } });
-      syscall = library.symbols.syscall as unknown as Syscall;
-      return syscall;
-    } catch (error) {
-      if (name === LIBC_NAMES.at(-1) && process.env["PADDOCK_DEBUG_FFI"]) console.error(error);
-    }
-  }
-  return null;
+  const libc = await loadLibc(({ i64 }) => ({ syscall: { args: [i64, i64, i64, i64, i64], returns: i64 } }));
+  syscall = (libc?.syscall as unknown as Syscall | undefined) ?? null;
+  return syscall;
 }
 
 /**

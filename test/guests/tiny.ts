@@ -1,21 +1,12 @@
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-} from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { buildOnce, CACHE } from "./cache.ts";
 
 /** A real Linux appliance made from Debian's kernel and busybox; what it does and prints is said in build-tiny.sh. */
 export interface TinyGuest {
-  /** Holds the files below. */
+  /** Holds the files below, and the kernel as `vmlinuz`. */
   readonly dir: string;
   /** Raw disk with a partition table, boots by BIOS. */
   readonly raw: string;
@@ -25,7 +16,6 @@ export interface TinyGuest {
 }
 
 const SCRIPT = join(import.meta.dirname, "build-tiny.sh");
-const CACHE = join(import.meta.dirname, "..", "..", ".cache");
 
 /**
  * The tiny guest's files, built on the first call (a few seconds) into `.cache/`, or taken from the directory that `PADDOCK_TINY_DIR`
@@ -34,41 +24,23 @@ const CACHE = join(import.meta.dirname, "..", "..", ".cache");
  */
 export function tinyGuest(): TinyGuest {
   const given = process.env["PADDOCK_TINY_DIR"];
-  const dir = given === undefined || given === "" ? buildOnce() : given;
+  const dir = given === undefined || given === "" ? buildTiny() : given;
   return { dir, raw: join(dir, "tiny.img"), qcow2: join(dir, "tiny.qcow2"), iso: join(dir, "tiny.iso") };
 }
 
 /** The directory of the guest's files, named after everything that goes into them. */
-function buildOnce(): string {
+function buildTiny(): string {
   const kernel = findKernel();
   const image = statSync(join(kernel.dir, "boot", `vmlinuz-${kernel.version}`));
   const key = createHash("sha256").update(readFileSync(SCRIPT)).update(`${kernel.version} ${image.size}`).digest("hex");
-  const home = join(CACHE, `tiny-${key.slice(0, 16)}`);
-  if (existsSync(home)) return home;
-  mkdirSync(CACHE, { recursive: true });
-  const part = mkdtempSync(join(CACHE, "tiny-part-"));
-  try {
+  return buildOnce(`tiny-${key.slice(0, 16)}`, (part) => {
     const result = spawnSync("bash", [SCRIPT, part], {
       encoding: "utf8",
       env: { ...process.env, KDIR: kernel.dir === "/" ? "" : kernel.dir, KVER: kernel.version, QGA: "0" },
     });
     if (result.status !== 0)
       throw new Error(`build-tiny.sh failed (${result.status}):\n${result.stdout}${result.stderr}`);
-    chmodSync(part, 0o755); // tests that run as another user read it too
-    publish(part, home);
-  } finally {
-    rmSync(part, { recursive: true, force: true });
-  }
-  return home;
-}
-
-/** Moves a finished directory to its name; when another builder was first, its work stays and ours goes. */
-function publish(part: string, home: string): void {
-  try {
-    renameSync(part, home);
-  } catch (error) {
-    if (!existsSync(home)) throw error;
-  }
+  });
 }
 
 interface Kernel {

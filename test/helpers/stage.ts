@@ -59,5 +59,6 @@ function userEnvironment(scratch: string) {
     XDG_STATE_HOME: join(scratch, "state"),
     PADDOCK_BINARY: join(scratch, "bin", "paddock"),
     PADDOCK_TINY_DIR: join(scratch, "tiny"),
+    PADDOCK_E2E_STAGE: "user",
   };
 }

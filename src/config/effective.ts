@@ -2,22 +2,40 @@ import { hostname } from "node:os";
 import { resolve } from "node:path";
 import { AppError, errnoOf } from "../base/errors.ts";
 import { readBeginning } from "../base/files.ts";
-import { type AgentConfig, assertSocketsFit, completeConfig } from "../config/agent-config.ts";
-import { emptyConfig, loadAgentConfig } from "../config/load.ts";
-import type { ConfigFile } from "../config/schema.ts";
+import type { LogLevel } from "../base/log.ts";
 import { MAX_SOURCE_BYTES } from "../hcl/limits.ts";
 import { renderDiagnostics } from "../hcl/render.ts";
 import { DEFAULT_CONFIG_FILE, defaultDirs } from "../paths.ts";
-import type { AgentArguments } from "./arguments.ts";
+import { type AgentConfig, assertSocketsFit, completeConfig } from "./agent-config.ts";
+import { emptyConfig, loadAgentConfig } from "./load.ts";
+import type { ConfigFile } from "./schema.ts";
+
+/** What the agent's command line says of its configuration; it wins over the file. */
+export interface ConfigurationFlags {
+  /** The file to read instead of the default one. */
+  readonly config: string | undefined;
+  readonly dataDir: string | undefined;
+  readonly runDir: string | undefined;
+  readonly logLevel: LogLevel | undefined;
+}
+
+/** For whom the agent runs: files and directories of the system are root's, others have their own. */
+export interface AgentUser {
+  readonly uid: number;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
 
 /**
- * What the agent runs by: its flags, then its file, then the defaults of its user.
+ * What an agent runs by: its flags, then its file, then the defaults of its user.
  * @param warn takes the file's warnings.
  * @throws AppError `invalid` with every error of the file, `not_found` when the file is not there.
  */
-export function readConfiguration(args: AgentArguments, warn: (text: string) => void): AgentConfig {
-  const uid = process.getuid?.() ?? 0;
-  const config = completeConfig(readFile(args, uid, warn), defaultDirs(uid, process.env), hostname());
+export function readConfiguration(
+  args: ConfigurationFlags,
+  { uid, env }: AgentUser,
+  warn: (text: string) => void,
+): AgentConfig {
+  const config = completeConfig(readFile(args, uid, warn), defaultDirs(uid, env), hostname());
   const dirs = {
     dataDir: args.dataDir === undefined ? config.dirs.dataDir : resolve(args.dataDir),
     runDir: args.runDir === undefined ? config.dirs.runDir : resolve(args.runDir),
@@ -30,7 +48,7 @@ export function readConfiguration(args: AgentArguments, warn: (text: string) => 
   };
 }
 
-function readFile({ config: path }: AgentArguments, uid: number, warn: (text: string) => void): ConfigFile {
+function readFile({ config: path }: ConfigurationFlags, uid: number, warn: (text: string) => void): ConfigFile {
   const text = path === undefined ? readDefault(uid) : readGiven(path);
   if (text === undefined) return emptyConfig();
   const name = path ?? DEFAULT_CONFIG_FILE;
