@@ -1,4 +1,4 @@
-import { createConnection, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import * as v from "valibot";
 import { delay, monotonicMillis, systemClock } from "../base/clock.ts";
 import { errnoOf, errorText } from "../base/errors.ts";
@@ -6,6 +6,7 @@ import type { Log } from "../base/log.ts";
 import { QmpError } from "./errors.ts";
 import { type QmpEvent, readEvent } from "./event.ts";
 import { createLineSplitter, parseLine } from "./lines.ts";
+import { tryConnect } from "./socket.ts";
 
 export interface ConnectOptions {
   /** Milliseconds for everything up to the monitor being ready: socket, greeting and negotiation. */
@@ -86,29 +87,6 @@ async function openSocket(path: string, end: number, signal: AbortSignal | undef
     }
     await delay(RETRY_MILLIS);
   }
-}
-
-/** One attempt: the socket, or the code of the error. */
-function tryConnect(path: string, millis: number, signal: AbortSignal | undefined): Promise<Socket | string> {
-  return new Promise((resolve) => {
-    const socket = createConnection({ path });
-    const finish = (outcome: Socket | string): void => {
-      cancel();
-      signal?.removeEventListener("abort", giveUp);
-      socket.removeListener("connect", connected);
-      if (typeof outcome === "string") socket.destroy();
-      else socket.removeListener("error", failed);
-      resolve(outcome);
-    };
-    const connected = (): void => finish(socket);
-    const failed = (error: Error): void => finish(errnoOf(error) ?? "unknown error");
-    const giveUp = (): void => finish("ECANCELED");
-    const cancel = systemClock.after(millis, () => finish("ETIMEDOUT"));
-    socket.once("connect", connected);
-    // Stays after a failure: a socket without an error listener throws into the process.
-    socket.on("error", failed);
-    signal?.addEventListener("abort", giveUp, { once: true });
-  });
 }
 
 const aborted = (): QmpError => new QmpError("aborted", "waiting for the monitor was given up");
