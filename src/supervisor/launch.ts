@@ -111,10 +111,11 @@ function makeSocketDirectory(place: MachinePlace): void {
   removeSockets(place);
   mkdirSync(place.sockets.dir, { recursive: true, mode: 0o700 });
   symlinkSync(place.sockets.hmp, join(place.dirs.task, "qm.sock"));
+  symlinkSync(place.sockets.guestAgent, join(place.dirs.task, "qa.sock"));
 }
 
-/** Removes what a machine leaves in the run directory and its link to it. */
+/** Removes what a machine leaves in the run directory and the links to it. */
 export function removeSockets(place: MachinePlace): void {
   rmSync(place.sockets.dir, { recursive: true, force: true });
-  rmSync(join(place.dirs.task, "qm.sock"), { force: true });
+  for (const name of ["qm.sock", "qa.sock"]) rmSync(join(place.dirs.task, name), { force: true });
 }

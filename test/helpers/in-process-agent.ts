@@ -7,6 +7,7 @@ import { jobRules } from "../../src/agent/job-rules.ts";
 import { createPrepare } from "../../src/agent/prepare.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import { createLog } from "../../src/base/log.ts";
+import { SECOND } from "../../src/base/units.ts";
 import { DEMO_DISK_BYTES, demoImage } from "../../src/guest/demo-image.ts";
 import { renderDiagnostics } from "../../src/hcl/render.ts";
 import type { Job } from "../../src/job/job.ts";
@@ -58,7 +59,7 @@ export async function startInProcess(
   const log = createLog("debug", (line) => logLines.push(line));
   const base = {
     dirs,
-    policy: { imagePaths: [imagesDir(root)], argsAllowlist: [], emulatorsAllowlist: [] },
+    policy: { imagePaths: [imagesDir(root)], argsAllowlist: [], emulatorsAllowlist: [], maxKillTimeout: 30 * SECOND },
     store,
     recorder: createRecorder(store),
     node: () => known,

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { AppError } from "../../../src/base/errors.ts";
+import { SECOND } from "../../../src/base/units.ts";
 import { completeConfig } from "../../../src/config/agent-config.ts";
 import { emptyConfig, loadAgentConfig } from "../../../src/config/load.ts";
 import { MAX_SOCKET_PATH, machineSockets } from "../../../src/paths.ts";
@@ -24,7 +25,12 @@ const WHOLE = {
   name: "box-1",
   nodeClass: "big",
   meta: { rack: "7", ssd: "true" },
-  policy: { imagePaths: ["/mnt/image/paths"], argsAllowlist: ["-drive"], emulatorsAllowlist: ["x86_64"] },
+  policy: {
+    imagePaths: ["/mnt/image/paths"],
+    argsAllowlist: ["-drive"],
+    emulatorsAllowlist: ["x86_64"],
+    maxKillTimeout: 300 * SECOND,
+  },
 } as const;
 
 describe("the agent's configuration", () => {
@@ -36,7 +42,7 @@ describe("the agent's configuration", () => {
       name: "host1",
       nodeClass: "",
       meta: {},
-      policy: { imagePaths: [], argsAllowlist: [], emulatorsAllowlist: [] },
+      policy: { imagePaths: [], argsAllowlist: [], emulatorsAllowlist: [], maxKillTimeout: 30 * SECOND },
     } as const;
     expect(complete("")).toEqual(expected);
     expect(complete("{}")).toEqual(expected);
@@ -54,6 +60,7 @@ describe("the agent's configuration", () => {
       imagePaths: ["/mnt/image/paths"],
       argsAllowlist: ["-drive", "-usbdevice"],
       emulatorsAllowlist: [],
+      maxKillTimeout: 30 * SECOND,
     });
   });
 
@@ -76,6 +83,7 @@ describe("the agent's configuration", () => {
       client {
         enabled    = true
         node_class = "big"
+        max_kill_timeout = "5m"
         meta {
           rack = 7
           ssd  = true
@@ -95,7 +103,7 @@ describe("the agent's configuration", () => {
       datacenter: "lab",
       name: "box-1",
       plugin: form === "list" ? [{ qemu: [qemu] }] : { qemu },
-      client: { enabled: true, node_class: "big", meta: { rack: 7, ssd: true } },
+      client: { enabled: true, node_class: "big", max_kill_timeout: "5m", meta: { rack: 7, ssd: true } },
     };
     expect(complete(JSON.stringify(json))).toEqual(WHOLE);
   });
