@@ -47,7 +47,7 @@ export interface Stopping {
 /** Shows what happens until every machine is gone, and prints its receipts. @throws the signal's reason. */
 export async function waitForEnd(client: Client, { question, live, terminal, signal }: Stopping): Promise<void> {
   if (live.length === 0) {
-    terminal.err.line("no machine was running");
+    terminal.err.line("no machine of it was running");
     return;
   }
   const follow = createFollower(terminal, live);

@@ -6,18 +6,18 @@ import type { QmpClient } from "../qmp/client.ts";
 import { cont, GUEST_AGENT_CHARDEV, isFrontendOpen, queryStatus, quit, systemPowerdown } from "../qmp/commands.ts";
 import { shutdownByGuestAgent } from "../qmp/guest-agent.ts";
 import type { Desk } from "./desk.ts";
-import { isStopped, SENT, signalProcess } from "./signal.ts";
+import { SENT, signalProcess } from "./signal.ts";
+import { wakeProcess } from "./wake.ts";
 
 type Stopping = Extract<MachineState, { kind: "stopping" }>;
 
 /** Tries one rung of the stop ladder and puts its answer into the mailbox; never rejects. */
 export async function climb(desk: Desk, state: MachineState, rung: Rung): Promise<void> {
   if (state.kind !== "stopping") return;
-  const { task, context, hands } = desk;
-  const first = !hands.unanswered.has(rung);
-  hands.unanswered.add(rung);
-  const answer = first ? await tryRung(desk, state, rung) : UNANSWERED;
-  if (first) hands.unanswered.delete(rung);
+  const { task, context } = desk;
+  const woken = await wakeProcess(desk.place(state.generation), state.identity, context.bootId);
+  const said = await tryRung(desk, state, rung);
+  const answer = { ...said, words: `${said.words}${woken}` };
   context.log.info("stopping", { task, rung, answer: answer.words });
   const machine = desk.allocation().tasks[task]?.machine;
   if (machine?.kind === "stopping") desk.send({ kind: "rung_answered", at: context.clock.now(), rung, answer });
@@ -27,11 +27,14 @@ export async function climb(desk: Desk, state: MachineState, rung: Rung): Promis
 const UNANSWERED: RungAnswer = { words: "not sent: the one before it has no answer yet", accepted: false };
 
 async function tryRung(desk: Desk, state: Stopping, rung: Rung): Promise<RungAnswer> {
-  const { context } = desk;
-  const woken = rung === "SIGKILL" ? "" : await wakeProcess(desk, state);
-  const patience = answerPatience(state.order, rung, context.clock.now());
-  const answer = await askRung(desk, state, rung, patience);
-  return { ...answer, words: `${answer.words}${woken}` };
+  const { unanswered } = desk.hands;
+  if (unanswered.has(rung)) return UNANSWERED;
+  unanswered.add(rung);
+  try {
+    return await askRung(desk, state, rung, answerPatience(state.order, rung, desk.context.clock.now()));
+  } finally {
+    unanswered.delete(rung);
+  }
 }
 
 async function askRung(desk: Desk, state: Stopping, rung: Rung, patience: number): Promise<RungAnswer> {
@@ -55,15 +58,6 @@ async function askRung(desk: Desk, state: Stopping, rung: Rung, patience: number
       return { words, accepted: words === SENT };
     }
   }
-}
-
-/** A QEMU that somebody has stopped by a signal hears nothing of all this; whoever stops its job wants it to. */
-async function wakeProcess({ context }: Desk, { identity }: Stopping): Promise<string> {
-  if (!isStopped(identity, context.bootId)) return "";
-  const sent = await signalProcess(identity, context.bootId, "SIGCONT");
-  return sent === SENT
-    ? " (QEMU was stopped by a signal and was continued)"
-    : ` (QEMU is stopped by a signal; SIGCONT: ${sent})`;
 }
 
 async function askMonitor(

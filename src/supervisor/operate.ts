@@ -30,22 +30,40 @@ const PATIENCE = 5_000;
  */
 export async function operatePower(desk: Desk, action: PowerAction): Promise<PowerOutcome> {
   const machine = runningMachine(desk);
-  if (isStopped(machine.identity, desk.context.bootId)) {
-    throw new AppError("conflict", `QEMU (pid ${machine.identity.pid}) was stopped by a signal and hears nothing`, {
-      hint: "let it run on with: paddock alloc signal -s SIGCONT ALLOCATION",
-    });
-  }
-  const client = desk.hands.watch?.monitor ?? null;
-  if (client === null) throw new AppError("unavailable", "the machine's monitor is not connected", { hint: AGAIN });
+  assertAwake(desk, machine);
+  const client = await desk.hands.watch?.awaitMonitor();
+  if (client === undefined) throw new AppError("unavailable", "the monitor is not connected", { hint: AGAIN });
   desk.report(report("Driver", desk.context.clock.now(), EVENTS[action], { power: action }).event);
   try {
     const before = (await queryStatus(client, PATIENCE)).status;
-    await COMMANDS[action](client, PATIENCE);
-    const after = (await queryStatus(client, PATIENCE)).status;
-    return { guest: after, message: describe(action, before, after) };
+    const after = await perform(client, action);
+    return { guest: after ?? "unknown", message: describe(action, before, after) };
   } catch (error) {
+    assertAwake(desk, machine);
     throw explain(error);
   }
+}
+
+/**
+ * A guest that powers off at once takes its QEMU along, monitor and answer: that is what it was told, and no failure.
+ * @returns the state afterwards; null when the monitor closed. @throws QmpError.
+ */
+async function perform(client: QmpClient, action: PowerAction): Promise<string | null> {
+  try {
+    await COMMANDS[action](client, PATIENCE);
+    return (await queryStatus(client, PATIENCE)).status;
+  } catch (error) {
+    if (error instanceof QmpError && error.failure === "disconnected") return null;
+    throw error;
+  }
+}
+
+/** @throws AppError `conflict` for a QEMU that hears nothing. */
+function assertAwake({ context }: Desk, { identity }: Running): void {
+  if (!isStopped(identity, context.bootId)) return;
+  throw new AppError("conflict", `QEMU (pid ${identity.pid}) was stopped by a signal and hears nothing`, {
+    hint: "let it run on with: paddock alloc signal -s SIGCONT ALLOCATION",
+  });
 }
 
 const AGAIN = "try again in a moment; when it stays so, paddock stop ends the machine all the same";
@@ -64,8 +82,8 @@ const COMMANDS: Readonly<Record<PowerAction, (client: QmpClient, millis: number)
   resume: cont,
 };
 
-function describe(action: PowerAction, before: string, after: string): string {
-  const now = `the guest is ${after}`;
+function describe(action: PowerAction, before: string, after: string | null): string {
+  const now = after === null ? "QEMU closed its monitor then" : `the guest is ${after}`;
   switch (action) {
     case "press":
       return `pressed the power button; ${now}${after === "paused" ? " and hears it once it runs" : ""}`;

@@ -93,16 +93,16 @@ export class Watch {
    * @throws AppError `unavailable` when nothing was sent, otherwise QmpError: unless it is `refused` it may have happened.
    */
   async redirectSerial(socket: string, logfile: string): Promise<void> {
-    await changeSerial(await this.#awaitClient(), { socket, logfile }, COMMAND_DEADLINE);
+    await changeSerial(await this.awaitMonitor(), { socket, logfile }, COMMAND_DEADLINE);
   }
 
   /** What QEMU's user network does, for `parseUserNetwork`. @throws AppError `unavailable`, or QmpError. */
   async userNetwork(): Promise<string> {
-    return await infoUserNetwork(await this.#awaitClient(), COMMAND_DEADLINE);
+    return await infoUserNetwork(await this.awaitMonitor(), COMMAND_DEADLINE);
   }
 
-  /** A monitor that is being connected to, as just after an adoption, is waited for. */
-  async #awaitClient(): Promise<QmpClient> {
+  /** A monitor that is being connected to, as just after an adoption, is waited for. @throws AppError `unavailable`. */
+  async awaitMonitor(): Promise<QmpClient> {
     const deadline = monotonicMillis() + COMMAND_DEADLINE;
     while (this.#client === null) {
       if (this.#stop.signal.aborted || monotonicMillis() > deadline) {

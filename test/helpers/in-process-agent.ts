@@ -45,11 +45,13 @@ export interface InProcessOptions {
   readonly bootId?: string;
   /** Instead of what the job says, which is a MiB at the least. */
   readonly maxLogBytes?: number;
+  /** In nanoseconds; the agent's default unless told. */
+  readonly maxKillTimeout?: number;
 }
 
 export async function startInProcess(
   root: string,
-  { bootId = readBootId(), maxLogBytes }: InProcessOptions = {},
+  { bootId = readBootId(), maxLogBytes, maxKillTimeout = 30 * SECOND }: InProcessOptions = {},
 ): Promise<InProcessAgent> {
   const dirs = { dataDir: join(root, "data"), runDir: join(root, "run") };
   for (const path of [dirs.dataDir, dirs.runDir, imagesDir(root)]) mkdirSync(path, { recursive: true });
@@ -59,7 +61,7 @@ export async function startInProcess(
   const log = createLog("debug", (line) => logLines.push(line));
   const base = {
     dirs,
-    policy: { imagePaths: [imagesDir(root)], argsAllowlist: [], emulatorsAllowlist: [], maxKillTimeout: 30 * SECOND },
+    policy: { imagePaths: [imagesDir(root)], argsAllowlist: [], emulatorsAllowlist: [], maxKillTimeout },
     store,
     recorder: createRecorder(store),
     node: () => known,
