@@ -42,7 +42,9 @@ export function tinyGuest(): TinyGuest {
 function buildOnce(): string {
   const kernel = findKernel();
   const image = statSync(join(kernel.dir, "boot", `vmlinuz-${kernel.version}`));
-  const key = createHash("sha256").update(readFileSync(SCRIPT)).update(`${kernel.version} ${image.size}`).digest("hex");
+  const agent = findGuestAgent();
+  const parts = `${kernel.version} ${image.size} ${statSync(join(agent, "usr/sbin/qemu-ga")).size}`;
+  const key = createHash("sha256").update(readFileSync(SCRIPT)).update(parts).digest("hex");
   const home = join(CACHE, `tiny-${key.slice(0, 16)}`);
   if (existsSync(home)) return home;
   mkdirSync(CACHE, { recursive: true });
@@ -50,7 +52,12 @@ function buildOnce(): string {
   try {
     const result = spawnSync("bash", [SCRIPT, part], {
       encoding: "utf8",
-      env: { ...process.env, KDIR: kernel.dir === "/" ? "" : kernel.dir, KVER: kernel.version, QGA: "0" },
+      env: {
+        ...process.env,
+        KDIR: kernel.dir === "/" ? "" : kernel.dir,
+        KVER: kernel.version,
+        QGADIR: agent === "/" ? "" : agent,
+      },
     });
     if (result.status !== 0)
       throw new Error(`build-tiny.sh failed (${result.status}):\n${result.stdout}${result.stderr}`);
@@ -69,6 +76,13 @@ function publish(part: string, home: string): void {
   } catch (error) {
     if (!existsSync(home)) throw error;
   }
+}
+
+/** Holds `usr/sbin/qemu-ga`: the host, or what `.ci/setup guests` unpacked, for a guest's agent has no business on a host. */
+function findGuestAgent(): string {
+  const dir = ["/", join(CACHE, "qga")].find((root) => existsSync(join(root, "usr/sbin/qemu-ga")));
+  if (dir === undefined) throw new Error("there is no qemu-ga for the tests' guest; run: sh .ci/setup guests");
+  return dir;
 }
 
 interface Kernel {
