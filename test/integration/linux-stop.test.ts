@@ -116,5 +116,9 @@ test("qemu-ga in the guest is asked first, and the receipt says that it took the
   expect(await consoleOf(running.agent)).toContain("TINY SHUTDOWN");
   expect(ending).toMatchObject({ reason: "guest-shutdown", exitCode: 0, hint: null });
   expect(receipt.rung).toBe("guest-agent");
-  expect(receipt.tries[0]).toMatchObject({ rung: "guest-agent", accepted: true, answer: expect.stringMatching(/^accepted/) });
+  expect(receipt.tries[0]).toMatchObject({
+    rung: "guest-agent",
+    accepted: true,
+    answer: expect.stringMatching(/^accepted/),
+  });
 });
