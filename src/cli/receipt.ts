@@ -35,7 +35,7 @@ function exitText({ Reason: reason, ExitCode: code, Signal: signal }: Ending): s
 }
 
 function patienceText(stop: StopReceipt): string {
-  if (stop.Force !== null) return `the guest was not asked: -signal ${stop.Force}`;
+  if (stop.Force !== null) return `forced by -signal ${stop.Force}`;
   const delay = stop.ShutdownDelay > 0 ? `shutdown_delay ${formatSpan(stop.ShutdownDelay)}, ` : "";
   return stop.Graceful
     ? `${delay}kill_timeout ${formatSpan(stop.KillTimeout)}`

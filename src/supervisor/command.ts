@@ -1,6 +1,7 @@
 import type { Allocation } from "../allocation/allocation.ts";
 import { report } from "../allocation/effect.ts";
 import type { StopOrder } from "../allocation/ladder.ts";
+import { isRestart } from "../allocation/order.ts";
 import type { Clock } from "../base/clock.ts";
 import { AppError } from "../base/errors.ts";
 import { shortId } from "../base/ids.ts";
@@ -31,7 +32,7 @@ export function machineCommands(actors: ReadonlyMap<string, AllocationActor>, cl
   return {
     restart: (allocationId, task, order) => {
       const actor = find(allocationId);
-      assertMayRestart(actor.allocation, task);
+      if (!mayRestart(actor.allocation, task)) return;
       const at = clock.now();
       // Written first, so that a store that takes nothing refuses the command instead of forgetting it.
       actor.announce(task, report("Restart Signaled", at, "Restart by command").event);
@@ -44,10 +45,13 @@ export function machineCommands(actors: ReadonlyMap<string, AllocationActor>, cl
 
 const RUN_AGAIN = "an allocation ends once; paddock job run starts its job in a new one";
 
-/** @throws AppError `conflict` for a machine that is to stay down. */
-function assertMayRestart({ id, desired, tasks }: Allocation, task: string): void {
+/** False for a machine that starts anew anyway. @throws AppError `conflict` for one that is to stay down. */
+function mayRestart({ id, desired, tasks }: Allocation, task: string): boolean {
   const machine = tasks[task]?.machine;
-  if (desired === "run" && machine?.kind !== "ended") return;
+  if (desired === "run" && machine !== undefined && machine.kind !== "ended") {
+    if (machine.kind === "stopping") return !isRestart(machine.order);
+    return machine.kind !== "pending" && machine.kind !== "preparing";
+  }
   const how = machine?.kind === "ended" ? "has ended" : "is being stopped";
   throw new AppError("conflict", `the machine of task "${task}" of allocation ${shortId(id)} ${how}`, {
     hint: RUN_AGAIN,

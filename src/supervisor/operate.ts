@@ -121,11 +121,17 @@ export async function signalMachine(desk: Desk, signal: SentSignal): Promise<voi
 function runningMachine(desk: Desk): Running {
   const machine = desk.allocation().tasks[desk.task]?.machine;
   if (machine?.kind === "running") return machine;
-  throw new AppError(
-    "conflict",
-    `the machine of task "${desk.task}" does not run: it is ${machine?.kind ?? "unknown"}`,
-    {
-      hint: machine?.kind === "stopping" ? "a stop can be made harder: paddock stop -signal SIGKILL JOB" : undefined,
-    },
-  );
+  const { state, hint } = NOT_RUNNING[machine?.kind ?? "ended"];
+  throw new AppError("conflict", `the machine of task "${desk.task}" does not run: it ${state}`, { hint });
 }
+
+const SOON = { state: "is about to start", hint: "try again in a moment" };
+
+const NOT_RUNNING: Readonly<Record<Exclude<MachineState["kind"], "running">, { state: string; hint: string }>> = {
+  pending: SOON,
+  preparing: SOON,
+  starting: SOON,
+  stopping: { state: "is being stopped", hint: "a stop can be made harder: paddock stop -signal SIGKILL JOB" },
+  backoff: { state: "waits for its next start", hint: "paddock alloc restart ALLOCATION starts it now" },
+  ended: { state: "has ended", hint: "paddock job run starts its job again" },
+};

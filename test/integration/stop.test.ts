@@ -355,6 +355,14 @@ describe("a restart by command", () => {
     expect(task?.events[5]?.message).toMatch(/^Task restarting by command: ended by ACPI power button after \d/);
   });
 
+  test("asked for again while it is under way is one restart", async () => {
+    await startDeaf({ task: 'kill_timeout = "1s"' });
+    for (let time = 0; time < 3; time++) await running.agent.restartAllocation(id(), "");
+    await runsAgain(2);
+    const types = record()?.tasks["vm"]?.events.map(({ type }) => type);
+    expect(types?.filter((type) => type === "Restart Signaled")).toHaveLength(1);
+  });
+
   test("that an agent's death interrupts is completed by the next one", async () => {
     const before = await startDeaf({ task: 'kill_timeout = "1s"' });
     await running.agent.restartAllocation(id(), "vm");

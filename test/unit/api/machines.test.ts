@@ -38,6 +38,7 @@ test("a machine is pressed, reset, paused and resumed, and nothing else", async 
     expect(reply).toEqual({ Guest: Action === "pause" ? "paused" : "running", Message: `did ${Action}` });
   }
   expect(agent.told).toEqual(["press vm", "reset vm", "pause vm", "resume vm"]);
+  expect((await send("GET", `${VM}/power`)).status).toBe(405);
   expect(await refusalOf(await send("PUT", `${VM}/power`, { Action: "off" }))).toEqual({
     status: 400,
     lines: ['<request>: Action: expected "press", "reset", "pause" or "resume"'],
