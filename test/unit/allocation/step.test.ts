@@ -320,6 +320,15 @@ describe("a restart by command", () => {
     expect(step(waiting.state, { ...events.start_failed }).state.kind).toBe("ended");
   });
 
+  test("of a machine that is stopped for its health is in effect whatever its policy says, and a stop still wins", () => {
+    const sick = step(states.running, events.unhealthy).state;
+    const told = step(sick, events.restart_requested).state;
+    expect(told).toMatchObject({ order: { cause: "restart requested", requestedAt: 100 } });
+    expect(step(told, events.gone).state.kind).toBe("backoff");
+    const stopped = step(told, events.stop_requested).state;
+    expect(step(stopped, { ...events.gone, next: again }).state).toMatchObject({ kind: "ended", failed: false });
+  });
+
   test("of a QEMU that is only being tidied up starts it again", () => {
     const tidied = { ...states.stopping, order: { ...order, cause: "guest shut down" as const } };
     const told = step(tidied, events.restart_requested).state;
