@@ -127,6 +127,7 @@ export interface MachineSockets {
   readonly serial: string;
   /** The human monitor, for people; the task directory has Nomad's name `qm.sock` for it as a link. */
   readonly hmp: string;
+  /** The channel to an agent in the guest; the task directory has Nomad's name `qa.sock` for it as a link. */
   readonly guestAgent: string;
 }
 

@@ -6,7 +6,9 @@ import type { Job } from "../job/job.ts";
 import type { Node } from "../node/node.ts";
 import type { LaunchPlan } from "../qemu/launch.ts";
 import type { Evaluation, JobRecord } from "../state/records.ts";
+import type { PowerAction, PowerOutcome } from "../supervisor/operate.ts";
 import type { PlacedService } from "./services.ts";
+import type { StopOptions } from "./stop.ts";
 
 /** A job as it was handed in. */
 export interface Submission {
@@ -42,8 +44,8 @@ export interface Agent {
   ): Promise<Registered>;
   /** Warnings and verdicts of a job without placing it. */
   validateJob(job: Job): { readonly warnings: readonly string[]; readonly verdicts: readonly Verdict[] };
-  /** Stops a job; its record stays unless `purge`. */
-  deregisterJob(id: string, options: { readonly purge: boolean }): Promise<Evaluation>;
+  /** Stops a job; its record stays unless `purge`. A stop that is under way is made harder by `force`. */
+  deregisterJob(id: string, options: StopOptions & { readonly purge: boolean }): Promise<Evaluation>;
   jobs(prefix: string): readonly JobRecord[];
   job(id: string): JobRecord;
 
@@ -51,7 +53,21 @@ export interface Agent {
   allocation(id: string): Allocation;
   /** The job as it was when this allocation was placed. */
   allocationJob(allocation: Allocation): Job;
-  stopAllocation(id: string): Promise<Evaluation>;
+  stopAllocation(id: string, options: StopOptions): Promise<Evaluation>;
+  /**
+   * Stops machines by their ladder and starts them again in place, uncounted by the restart policy.
+   * @param task "" for every task.
+   * @throws AppError `conflict` for a machine that has ended or is to end.
+   */
+  restartAllocation(id: string, task: string): Promise<void>;
+  /**
+   * Sends a signal to QEMU.
+   * @param task "" for every task.
+   * @throws AppError `invalid` for a signal that means nothing to a machine, `conflict` for a machine that does not run.
+   */
+  signalAllocation(id: string, task: string, signal: string): Promise<void>;
+  /** Presses, resets, pauses or resumes a machine. @throws AppError `conflict` when it does not run or QEMU refuses. */
+  powerMachine(allocationId: string, task: string, action: PowerAction): Promise<PowerOutcome>;
 
   /** What is known of each check of an allocation that has not ended; pending while its machine does not run. */
   checks(allocationId: string): readonly CheckReport[];

@@ -1,5 +1,6 @@
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
+import type { Duration } from "../base/units.ts";
 import type { Node } from "../node/node.ts";
 import type { AgentDirs } from "../paths.ts";
 import type { Recorder } from "../state/recorder.ts";
@@ -14,6 +15,8 @@ export interface QemuPolicy {
   /** Empty lists allow everything, as in Nomad. */
   readonly argsAllowlist: readonly string[];
   readonly emulatorsAllowlist: readonly string[];
+  /** No guest gets more time to shut down than this, whatever its `kill_timeout`. */
+  readonly maxKillTimeout: Duration;
 }
 
 /** What every use case works on. */

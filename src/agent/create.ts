@@ -9,9 +9,10 @@ import type { Evaluation, JobRecord } from "../state/records.ts";
 import type { Agent } from "./agent.ts";
 import type { AgentContext } from "./context.ts";
 import { readTaskLog } from "./logs.ts";
+import { assertTask, restartTasks, signalTasks } from "./operate.ts";
 import { checkSpecsOf, servicesOf } from "./services.ts";
-import { stopMachines } from "./stop.ts";
-import { liveAllocations, newEvaluation, notesOf, submitJob } from "./submit.ts";
+import { type StopOptions, stopMachines } from "./stop.ts";
+import { liveAllocations, newEvaluation, submitJob, warningsOf } from "./submit.ts";
 
 /** The use cases over one context. */
 export function createAgent(context: AgentContext): Agent {
@@ -20,6 +21,7 @@ export function createAgent(context: AgentContext): Agent {
   const job = (id: string): JobRecord => found(store.job(id), "job not found");
   const allocation = (id: string): Allocation =>
     supervisor.live(id) ?? found(store.allocation(id), `alloc not found: ${id}`);
+  const jobOf = (id: string): Job => allocationJob(allocation(id));
   const allocationJob = ({ jobId, jobVersion }: Allocation): Job =>
     found(store.jobVersion(jobId, jobVersion), `job "${jobId}" has no version ${jobVersion}`).job;
 
@@ -32,16 +34,14 @@ export function createAgent(context: AgentContext): Agent {
       oneByOne(() => submitJob(context, next, submission, enforceIndex)),
     validateJob: (candidate) => {
       const verdicts = checkConstraints(candidate, context.node());
-      return { warnings: notesOf(verdicts), verdicts };
+      return { warnings: warningsOf(context, candidate, verdicts), verdicts };
     },
-    deregisterJob: (id, { purge }) => oneByOne(async () => deregister(context, job(id), purge)),
+    deregisterJob: (id, options) => oneByOne(async () => deregister(context, job(id), options)),
     jobs: (prefix) => store.jobs(prefix),
     job,
     allocations: (filter) => store.allocations(filter).map((stored) => supervisor.live(stored.id) ?? stored),
     allocation,
     allocationJob,
-    stopAllocation: (id) =>
-      oneByOne(async () => stopAllocation(context, allocation(id), allocationJob(allocation(id)))),
     checks: (id) => {
       const found = allocation(id);
       if (found.checks !== undefined || isTerminal(found)) return found.checks ?? [];
@@ -55,6 +55,21 @@ export function createAgent(context: AgentContext): Agent {
         .filter((stored) => clientStatus(supervisor.live(stored.id) ?? stored) === "running")
         .flatMap((stored) => servicesOf(context, stored))
         .filter((service) => service.provider === "nomad" && (name ?? service.name) === service.name),
+    stopAllocation: (id, options) =>
+      oneByOne(async () => stopAllocation(context, { allocation: allocation(id), job: jobOf(id) }, options)),
+    restartAllocation: (id, task) =>
+      oneByOne(async () => {
+        if (task !== "") assertTask(allocation(id), task);
+        restartTasks(context, { allocation: allocation(id), job: jobOf(id) }, task);
+      }),
+    signalAllocation: async (id, task, signal) => {
+      if (task !== "") assertTask(allocation(id), task);
+      await signalTasks(context, allocation(id), task, signal);
+    },
+    powerMachine: async (id, task, action) => {
+      assertTask(allocation(id), task);
+      return await supervisor.power(id, task, action);
+    },
     evaluations: (filter) => store.evaluations(filter),
     evaluation: (id) => found(store.evaluation(id), "eval not found"),
     launchPlan: (allocationId, task) => {
@@ -78,14 +93,11 @@ function found<T>(value: T | undefined, message: string): T {
   return value;
 }
 
-function assertTask(allocation: Allocation, task: string): void {
-  if (Object.hasOwn(allocation.tasks, task)) return;
-  throw new AppError("not_found", `allocation ${shortId(allocation.id)} has no task "${task}"`, {
-    hint: `its tasks: ${Object.keys(allocation.tasks).join(", ")}`,
-  });
-}
-
-function deregister(context: AgentContext, record: JobRecord, purge: boolean): Evaluation {
+function deregister(
+  context: AgentContext,
+  record: JobRecord,
+  { purge, ...options }: StopOptions & { readonly purge: boolean },
+): Evaluation {
   const { store, recorder, clock } = context;
   const evaluation = recorder.record((index) => {
     const made = newEvaluation(record.job, "job-deregister", index, clock.now());
@@ -96,18 +108,22 @@ function deregister(context: AgentContext, record: JobRecord, purge: boolean): E
   });
   for (const allocation of liveAllocations(context, record.job.id)) {
     const job = store.jobVersion(record.job.id, allocation.jobVersion)?.job ?? record.job;
-    stopMachines(context, allocation, job, "job stopped");
+    stopMachines(context, { allocation, job }, "job stopped", options);
   }
   return evaluation;
 }
 
-function stopAllocation(context: AgentContext, allocation: Allocation, job: Job): Evaluation {
+function stopAllocation(
+  context: AgentContext,
+  placed: { readonly allocation: Allocation; readonly job: Job },
+  options: StopOptions,
+): Evaluation {
   const evaluation = context.recorder.record((index) => {
-    const made = newEvaluation(job, "alloc-stop", index, context.clock.now());
+    const made = newEvaluation(placed.job, "alloc-stop", index, context.clock.now());
     context.store.putEvaluation(made);
     return made;
   });
-  stopMachines(context, allocation, job, "allocation stopped");
+  stopMachines(context, placed, "allocation stopped", options);
   return evaluation;
 }
 

@@ -6,14 +6,14 @@ import { stopOrder } from "./stop.ts";
 
 /** What the supervisor asks of a machine's job: each answer is that of the version which its allocation was placed for. */
 export function jobRules(
-  context: Pick<AgentContext, "store" | "node" | "dirs" | "clock">,
+  context: Pick<AgentContext, "store" | "node" | "dirs" | "clock" | "policy">,
 ): Pick<SupervisorContext, "ruleOf" | "logLimitsOf" | "checksOf" | "stopOrderOf"> {
-  const { store, clock } = context;
+  const { store } = context;
   return {
     ruleOf: (allocation, task) => restartRuleOf(store, allocation, task),
     logLimitsOf: (allocation, task) => logLimitsOf(store, allocation, task),
     checksOf: (allocation, task) => checkSpecsOf(context, allocation, task),
     stopOrderOf: ({ jobId, jobVersion, group }, task, cause) =>
-      stopOrder(store.jobVersion(jobId, jobVersion)?.job, { group, task }, cause, clock),
+      stopOrder(context, { job: store.jobVersion(jobId, jobVersion)?.job, group, task }, cause),
   };
 }

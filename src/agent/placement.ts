@@ -1,8 +1,10 @@
 import { AppError } from "../base/errors.ts";
+import { formatDuration } from "../base/units.ts";
 import type { Job } from "../job/job.ts";
 import type { Node } from "../node/node.ts";
 import { assertAccelerator } from "../qemu/accelerator.ts";
 import { chooseEmulator } from "../qemu/emulator.ts";
+import { assertOneGuestAgent } from "../qemu/guest-agent.ts";
 import { assertArguments } from "../qemu/policy.ts";
 import type { QemuPolicy } from "./context.ts";
 
@@ -19,10 +21,26 @@ export function assertPlaceable(job: Job, node: Node, policy: QemuPolicy): void 
         const { config } = task;
         if (!isDeferred(config.emulator)) chooseEmulator(config.emulator, node.qemu, policy.emulatorsAllowlist);
         if (!isDeferred(config.accelerator)) assertAccelerator(config, node.qemu.kvm);
-        if (!config.args.some(isDeferred)) assertArguments(config.args, policy.argsAllowlist);
+        if (!config.args.some(isDeferred)) {
+          assertArguments(config.args, policy.argsAllowlist);
+          assertOneGuestAgent(config);
+        }
       });
     }
   }
+}
+
+/** What of a job's times this agent cuts: Nomad does it in silence. */
+export function cutTimes(job: Job, policy: Pick<QemuPolicy, "maxKillTimeout">): string[] {
+  const most = formatDuration(policy.maxKillTimeout);
+  return job.groups.flatMap((group) =>
+    group.tasks
+      .filter(({ kill_timeout }) => kill_timeout > policy.maxKillTimeout)
+      .map(
+        ({ name, kill_timeout }) =>
+          `group "${group.name}", task "${name}": kill_timeout is cut from ${formatDuration(kill_timeout)} to ${most}, the agent's client.max_kill_timeout`,
+      ),
+  );
 }
 
 const isDeferred = (text: string): boolean => text.includes("${");

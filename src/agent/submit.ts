@@ -10,7 +10,7 @@ import type { Evaluation, JobRecord } from "../state/records.ts";
 import type { Registered, Submission } from "./agent.ts";
 import type { AgentContext } from "./context.ts";
 import { chooseUsers } from "./machine-users.ts";
-import { assertPlaceable } from "./placement.ts";
+import { assertPlaceable, cutTimes } from "./placement.ts";
 import { assignPorts, portsOf } from "./ports.ts";
 import { assertPortOpen } from "./reach.ts";
 import { stopMachines } from "./stop.ts";
@@ -32,21 +32,19 @@ export async function submitJob(
   const verdicts = checkPlacement(context, job);
   const live = liveAllocations(context, job.id);
   if (previous !== undefined && isUnchanged(previous, job) && live.length > 0) {
-    return { evaluation: recordEvaluation(context, job), job: previous, warnings: notesOf(verdicts), verdicts };
+    const warnings = warningsOf(context, job, verdicts);
+    return { evaluation: recordEvaluation(context, job), job: previous, warnings, verdicts };
   }
   const replaced = live.filter((allocation) => allocation.desired === "run");
   const ports = await assignGroupPorts(context, job, live);
   const { record, evaluation, allocations } = recordJob(context, { job, previous, submission, ports });
   for (const allocation of replaced) {
-    stopMachines(
-      context,
-      allocation,
-      context.store.jobVersion(job.id, allocation.jobVersion)?.job ?? job,
-      "job updated",
-    );
+    const placedFor = context.store.jobVersion(job.id, allocation.jobVersion)?.job ?? job;
+    stopMachines(context, { allocation, job: placedFor }, "job updated");
   }
   for (const allocation of allocations) context.supervisor.start(allocation);
-  const warnings = [...notesOf(verdicts), ...replaced.map((allocation) => replacementWarning(context, allocation))];
+  const losses = replaced.map((allocation) => replacementWarning(context, allocation));
+  const warnings = [...warningsOf(context, job, verdicts), ...losses];
   return { evaluation, job: record, warnings, verdicts };
 }
 
@@ -65,8 +63,17 @@ export function checkPlacement(context: AgentContext, job: Job): readonly Verdic
   return verdicts;
 }
 
+/** What is worth knowing of a job that fits. */
+export function warningsOf(
+  context: Pick<AgentContext, "policy">,
+  job: Job,
+  verdicts: readonly Verdict[],
+): readonly string[] {
+  return [...notesOf(verdicts), ...cutTimes(job, context.policy)];
+}
+
 /** What is worth knowing of constraints that hold: an alias, another answer in Nomad. */
-export function notesOf(verdicts: readonly Verdict[]): string[] {
+function notesOf(verdicts: readonly Verdict[]): string[] {
   return verdicts.flatMap(({ ok, note, where }) => (ok && note !== undefined ? [`${where}: ${note}`] : []));
 }
 

@@ -67,6 +67,21 @@ export function endByItself(finish: Finish, next: RestartDecision): Step {
   };
 }
 
+/** Ends a machine that was told to start again: it does so at once, whatever its restart policy. @param how it was stopped. */
+export function endForRestart(finish: Finish, how: string): Step {
+  const { generation, ending, at } = finish;
+  const message = `Task restarting by command: ${how}`;
+  return {
+    state: { kind: "backoff", generation, ending, until: at },
+    effects: [
+      { kind: "clean_up" },
+      ...terminated(finish),
+      report("Restarting", at, message, { restart_reason: "restart requested" }),
+      { kind: "wake", at },
+    ],
+  };
+}
+
 function terminated({ ending, at, neverAnswered }: Finish): MachineEffect[] {
   if (ending.reason === "not-started") return [];
   const type = neverAnswered && ending.reason === "qemu-error" ? "Driver Failure" : "Terminated";

@@ -1,5 +1,5 @@
 import type { Ending } from "./ending.ts";
-import type { LadderTry, Rung, StopOrder } from "./ladder.ts";
+import type { LadderTry, Rung, RungAnswer, StopOrder } from "./ladder.ts";
 import type { RestartDecision } from "./restart.ts";
 
 /** What tells one process of this host from every other, also after its pid was given away again. */
@@ -68,6 +68,8 @@ export type MachineEvent =
   | { readonly kind: "guest_status"; readonly at: number; readonly status: GuestStatus }
   | { readonly kind: "shutdown_seen"; readonly at: number; readonly reason: string }
   | { readonly kind: "stop_requested"; readonly at: number; readonly order: StopOrder }
+  /** To be stopped and started again in place; the order says how it is stopped. */
+  | { readonly kind: "restart_requested"; readonly at: number; readonly order: StopOrder }
   /** A check went on failing; `reason` is for people. */
   | {
       readonly kind: "unhealthy";
@@ -80,7 +82,7 @@ export type MachineEvent =
   /** The next rung of the ladder may be due. */
   | { readonly kind: "tick"; readonly at: number }
   /** What came of a rung that was tried. */
-  | { readonly kind: "rung_answered"; readonly at: number; readonly rung: Rung; readonly answer: string }
+  | { readonly kind: "rung_answered"; readonly at: number; readonly rung: Rung; readonly answer: RungAnswer }
   /** The process is gone and its evidence was read. */
   | { readonly kind: "gone"; readonly at: number; readonly ending: Ending; readonly next: RestartDecision };
 
@@ -95,6 +97,7 @@ export const MACHINE_EVENTS = [
   "guest_status",
   "shutdown_seen",
   "stop_requested",
+  "restart_requested",
   "unhealthy",
   "tick",
   "rung_answered",

@@ -1,6 +1,15 @@
-import { endByItself, endStopped, type Finish, type MachineEffect, report, type Step } from "./effect.ts";
+import {
+  endByItself,
+  endForRestart,
+  endStopped,
+  type Finish,
+  type MachineEffect,
+  report,
+  type Step,
+} from "./effect.ts";
 import type { StopOrder } from "./ladder.ts";
 import type { Live, MachineState, MachineStateKind } from "./machine.ts";
+import { isRestart } from "./order.ts";
 import { neverStarted, stoppedEnding } from "./receipt.ts";
 import type { RestartDecision } from "./restart.ts";
 import { beginStop } from "./step-stop.ts";
@@ -34,6 +43,11 @@ export function neverAnswered(live: Live): boolean {
 /** The next start when its time has come. @param at milliseconds since 1970. */
 export function startAgain(state: StateOf<"backoff">, at: number): Step {
   if (at < state.until) return { state, effects: [{ kind: "wake", at: state.until }] };
+  return startNow(state);
+}
+
+/** The next start, whether or not its time has come. */
+export function startNow(state: StateOf<"backoff">): Step {
   const generation = state.generation + 1;
   return { state: { kind: "preparing", generation, cancelled: null }, effects: [{ kind: "prepare", generation }] };
 }
@@ -45,7 +59,9 @@ export function cancel(generation: number, order: StopOrder, at: number): Step {
 
 /** Ends a start that came to nothing; one that was being stopped is no failure. */
 export function endStarting({ stop }: StateOf<"starting">, finish: Finish, next: RestartDecision): Step {
-  if (stop === null) return endByItself(finish, next);
+  // A start that came to nothing is no machine that could be told to start again: its policy decides.
+  if (stop === null || (isRestart(stop) && finish.ending.reason === "not-started")) return endByItself(finish, next);
+  if (isRestart(stop)) return endForRestart(finish, "it had ended meanwhile");
   return endStopped({ ...finish, ending: stoppedEnding({ order: stop, tries: [] }, finish.ending, finish.at) });
 }
 

@@ -1,7 +1,16 @@
 import { formatDuration, MILLISECOND } from "../base/units.ts";
-import { endByItself, endStopped, type Finish, report, type Step } from "./effect.ts";
-import { type LadderTry, nextStep, type Rung, rungText, type StopOrder } from "./ladder.ts";
+import { endByItself, endForRestart, endStopped, type Finish, report, type Step } from "./effect.ts";
+import {
+  forceBegins,
+  type LadderTry,
+  nextStep,
+  type Rung,
+  type RungAnswer,
+  rungText,
+  type StopOrder,
+} from "./ladder.ts";
 import type { GuestStatus, MachineEvent, MachineState, MachineStateKind } from "./machine.ts";
+import { isRestart, mergeOrders } from "./order.ts";
 import { stoppedEnding } from "./receipt.ts";
 import type { RestartDecision } from "./restart.ts";
 
@@ -21,12 +30,7 @@ const DEAF_STATUSES: readonly GuestStatus[] = ["prelaunch", "inmigrate", "shutdo
 /** Takes the order to stop; a guest that cannot hear its button is not asked. @param at milliseconds since 1970. */
 export function beginStop(state: StateOf<"running">, asked: StopOrder, at: number): Step {
   const order = DEAF_STATUSES.includes(state.guest) ? { ...asked, graceful: false } : asked;
-  const patience = formatDuration((order.shutdownDelay + (order.graceful ? order.killTimeout : 0)) * MILLISECOND);
-  const how = order.graceful
-    ? `pressing the power button; force begins after ${patience}`
-    : asked.graceful
-      ? `no guest runs (${state.guest}); QEMU is told to quit`
-      : "without asking the guest; QEMU is told to quit";
+  const how = describePlan(order, asked.graceful ? `no guest runs (${state.guest})` : "without asking the guest");
   return {
     state: { ...state, kind: "stopping", order, tries: [] },
     effects: [report("Killing", at, `Stopping (${order.cause}): ${how}`, { cause: order.cause }), { kind: "wake", at }],
@@ -43,17 +47,32 @@ export function beginRestart(
   return { state: next, effects: [report("Restart Signaled", at, reason, { restart_reason: reason }), ...effects] };
 }
 
-/** What somebody wants who tells a machine to stop that is being stopped already: what was to start again is to stay down. */
-export function overrule(state: StateOf<"stopping">, order: StopOrder): Step {
-  switch (state.order.cause) {
-    case "guest shut down":
-      return { state: { ...state, order }, effects: [] };
-    case "unhealthy":
-      // The ladder goes on from where it is: nobody waits longer because he asked twice.
-      return { state: { ...state, order: { ...state.order, cause: order.cause } }, effects: [] };
-    default:
-      return { state, effects: [] };
-  }
+function describePlan(order: StopOrder, ungracious: string): string {
+  if (order.force !== undefined) return `${order.force} at once, without asking the guest`;
+  if (!order.graceful) return `${ungracious}; QEMU is told to quit`;
+  const patience = formatDuration((forceBegins(order) - order.requestedAt) * MILLISECOND);
+  const asking = order.guestAgent === true ? "asking the guest agent, then pressing" : "pressing";
+  return `${asking} the power button; force begins after ${patience}`;
+}
+
+/** A machine that is being stopped is told so once more: as a rule nothing changes. @param at milliseconds since 1970. */
+export function stopHarder(state: StateOf<"stopping">, asked: StopOrder, at: number): Step {
+  const order = mergeOrders(state.order, asked);
+  if (order === state.order) return { state, effects: [] };
+  const forced = order.force !== undefined && order.force !== state.order.force;
+  const how = forced ? `${order.force} at once` : "it will not start again";
+  return {
+    state: { ...state, order },
+    effects: [report("Killing", at, `Stopping (${order.cause}): ${how}`, { cause: order.cause }), { kind: "wake", at }],
+  };
+}
+
+/** What is only being tidied up after its guest shut down, or is unhealthy, starts again, which its policy might not have it do. */
+export function restartStopping(state: StateOf<"stopping">, order: StopOrder): Step {
+  const { cause } = state.order;
+  if (cause === "guest shut down") return { state: { ...state, order }, effects: [] };
+  if (cause !== "unhealthy") return { state, effects: [] };
+  return { state: { ...state, order: { ...state.order, cause: order.cause } }, effects: [] };
 }
 
 /** The next rung, or when it is due. @param at milliseconds since 1970. */
@@ -84,10 +103,16 @@ export function climb(state: StateOf<"stopping">, at: number): Step {
   }
 }
 
-/** The tries with what came of the oldest open one of this rung. */
-export function withAnswer(tries: readonly LadderTry[], rung: Rung, answer: string): readonly LadderTry[] {
+/** Keeps what came of the oldest open try of a rung; what it was may change when the next is due. @param at milliseconds since 1970. */
+export function takeAnswer(state: StateOf<"stopping">, rung: Rung, answer: RungAnswer, at: number): Step {
+  return { state: { ...state, tries: withAnswer(state.tries, rung, answer) }, effects: [{ kind: "wake", at }] };
+}
+
+function withAnswer(tries: readonly LadderTry[], rung: Rung, answer: RungAnswer): readonly LadderTry[] {
   const index = tries.findIndex((entry) => entry.rung === rung && entry.answer === null);
-  return tries.map((entry, at) => (at === index ? { ...entry, answer } : entry));
+  return tries.map((entry, at) =>
+    at === index ? { ...entry, answer: answer.words, accepted: answer.accepted } : entry,
+  );
 }
 
 /** Ends a machine that was being stopped, with its receipt. */
@@ -101,6 +126,7 @@ export function endStopping(state: StateOf<"stopping">, finish: Finish, next: Re
   }
   const { rung, took } = ending.stop;
   const by = rung === null ? "ended by itself" : `ended by ${rungText(rung)}`;
-  const message = `Task successfully killed: ${by} after ${formatDuration(Math.round(took) * MILLISECOND)}`;
-  return endStopped({ generation, at, ending }, [report("Killed", at, message)]);
+  const how = `${by} after ${formatDuration(Math.round(took) * MILLISECOND)}`;
+  if (isRestart(state.order)) return endForRestart({ generation, at, ending }, how);
+  return endStopped({ generation, at, ending }, [report("Killed", at, `Task successfully killed: ${how}`)]);
 }

@@ -1,8 +1,18 @@
 import { endByItself, report, type Step } from "./effect.ts";
 import { LINGER } from "./ladder.ts";
 import type { MachineEvent, MachineEventKind, MachineState, MachineStateKind } from "./machine.ts";
-import { cancel, endStarting, goLive, neverAnswered, startAgain, started } from "./step-start.ts";
-import { beginRestart, beginStop, climb, endStopping, lingering, overrule, withAnswer } from "./step-stop.ts";
+import { mergeOrders } from "./order.ts";
+import { cancel, endStarting, goLive, neverAnswered, startAgain, started, startNow } from "./step-start.ts";
+import {
+  beginRestart,
+  beginStop,
+  climb,
+  endStopping,
+  lingering,
+  restartStopping,
+  stopHarder,
+  takeAnswer,
+} from "./step-stop.ts";
 
 type StateOf<K extends MachineStateKind> = Extract<MachineState, { kind: K }>;
 type EventOf<K extends MachineEventKind> = Extract<MachineEvent, { kind: K }>;
@@ -16,6 +26,7 @@ type Cell<S extends MachineStateKind, E extends MachineEventKind> =
 type Table = { readonly [S in MachineStateKind]: { readonly [E in MachineEventKind]: Cell<S, E> } };
 
 const notYet = { ignore: "no process exists yet" } as const;
+const fresh = { ignore: "the start that is to come is a new one already" } as const;
 const over = { ignore: "the first end wins, later ones are consequences" } as const;
 
 const table: Table = {
@@ -25,6 +36,7 @@ const table: Table = {
       effects: [{ kind: "prepare", generation: 1 }],
     }),
     stop_requested: (_, { at, order }) => cancel(1, order, at),
+    restart_requested: fresh,
     tick: notYet,
     prepared: "bug",
     prepare_failed: "bug",
@@ -58,6 +70,7 @@ const table: Table = {
       state.cancelled === null
         ? { state: { ...state, cancelled: order }, effects: [{ kind: "cancel_prepare" }] }
         : { state, effects: [] },
+    restart_requested: fresh,
     tick: notYet,
     spawned: "bug",
     start_failed: "bug",
@@ -82,7 +95,11 @@ const table: Table = {
     start_failed: (state, { at, ending, next }) =>
       endStarting(state, { generation: state.generation, ending, at }, next),
     gone: (state, { at, ending, next }) => endStarting(state, { generation: state.generation, ending, at }, next),
-    stop_requested: (state, { order }) => ({ state: { ...state, stop: state.stop ?? order }, effects: [] }),
+    stop_requested: (state, { order }) => ({
+      state: { ...state, stop: state.stop === null ? order : mergeOrders(state.stop, order) },
+      effects: [],
+    }),
+    restart_requested: (state, { order }) => ({ state: { ...state, stop: state.stop ?? order }, effects: [] }),
     tick: { ignore: "the ladder begins when the process is known" },
     prepared: "bug",
     prepare_failed: "bug",
@@ -101,6 +118,7 @@ const table: Table = {
       effects: [{ kind: "wake", at: at + LINGER }],
     }),
     stop_requested: (state, { at, order }) => beginStop(state, order, at),
+    restart_requested: (state, { at, order }) => beginStop(state, order, at),
     tick: (state, { at }) => (state.shutdown === null ? { state, effects: [] } : beginStop(state, lingering(at), at)),
     adopted: (state, { identity }) => ({ state: { ...state, identity, adopted: true }, effects: [{ kind: "watch" }] }),
     gone: (state, { at, ending, next }) =>
@@ -115,16 +133,15 @@ const table: Table = {
   },
   stopping: {
     tick: (state, { at }) => climb(state, at),
-    rung_answered: (state, { rung, answer }) => ({
-      state: { ...state, tries: withAnswer(state.tries, rung, answer) },
-      effects: [],
-    }),
+    rung_answered: (state, { at, rung, answer }) => takeAnswer(state, rung, answer, at),
     guest_status: (state, { status }) => ({ state: { ...state, guest: status }, effects: [] }),
     shutdown_seen: (state, { at, reason }) => ({
       state: { ...state, shutdown: state.shutdown ?? { reason, at } },
       effects: [{ kind: "wake", at }],
     }),
-    stop_requested: (state, { order }) => overrule(state, order),
+    // What is only being tidied up after its guest shut down, or was to start again, is now meant to stay down.
+    stop_requested: (state, { at, order }) => stopHarder(state, order, at),
+    restart_requested: (state, { order }) => restartStopping(state, order),
     adopted: (state, { at, identity }) => ({
       state: { ...state, identity, adopted: true },
       effects: [{ kind: "watch" }, { kind: "wake", at }],
@@ -145,6 +162,7 @@ const table: Table = {
       state: { kind: "ended", generation, ending, failed: false },
       effects: [{ kind: "clean_up" }, report("Killed", at, `Task will not start again (${order.cause})`)],
     }),
+    restart_requested: (state) => startNow(state),
     guest_status: over,
     shutdown_seen: over,
     rung_answered: over,
@@ -163,6 +181,7 @@ const table: Table = {
     rung_answered: over,
     gone: over,
     stop_requested: { ignore: "it has ended already" },
+    restart_requested: { ignore: "an allocation that has ended is never used again" },
     begin: "bug",
     prepared: "bug",
     prepare_failed: "bug",

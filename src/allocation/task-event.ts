@@ -14,6 +14,8 @@ export type TaskEventType =
   | "Killed"
   | "Restart Signaled"
   | "Restarting"
+  | "Restart Signaled"
+  | "Signaling"
   | "Not Restarting";
 
 /** One thing that happened to a task. */

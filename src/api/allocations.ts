@@ -2,6 +2,7 @@ import type { Context, Hono } from "hono";
 import type { Allocation } from "../allocation/allocation.ts";
 import { AppError } from "../base/errors.ts";
 import { type PlacedAllocation, writeAllocation, writeAllocationStub } from "../contract/allocation.ts";
+import { RestartRequestSchema, SignalRequestSchema } from "../contract/allocation-requests.ts";
 import { writeStopReply } from "../contract/evaluation.ts";
 import { writeJob } from "../contract/job-record.ts";
 import type { Job } from "../job/job.ts";
@@ -9,13 +10,25 @@ import { encodeJob } from "../job/wire.ts";
 import { replyRead } from "./blocking.ts";
 import type { ApiContext } from "./context.ts";
 import { flagParam, idPrefixParam, pathParam } from "./query.ts";
+import { stopOptions } from "./stop-options.ts";
+import { readBody } from "./validate.ts";
 
-/** Routes below `/v1/allocations` and `/v1/allocation/:id`. */
+/** Routes below `/v1/allocations`, `/v1/allocation/:id` and `/v1/client/allocation/:id`. */
 export function addAllocationRoutes(app: Hono, context: ApiContext): void {
   app.get("/v1/allocations", (c) => replyRead(c, context, () => listAllocations(c, context)));
   app.get("/v1/allocation/:id", (c) => replyRead(c, context, () => showAllocation(c, context)));
   app.on(["PUT", "POST"], "/v1/allocation/:id/stop", async (c) => {
-    return c.json(writeStopReply(await context.agent.stopAllocation(pathParam(c, "id"))));
+    return c.json(writeStopReply(await context.agent.stopAllocation(pathParam(c, "id"), stopOptions(c))));
+  });
+  app.on(["PUT", "POST"], "/v1/client/allocation/:id/restart", async (c) => {
+    const { body } = await readBody(c, RestartRequestSchema);
+    await context.agent.restartAllocation(pathParam(c, "id"), body.TaskName ?? "");
+    return c.json({});
+  });
+  app.on(["PUT", "POST"], "/v1/client/allocation/:id/signal", async (c) => {
+    const { body } = await readBody(c, SignalRequestSchema);
+    await context.agent.signalAllocation(pathParam(c, "id"), body.Task ?? "", body.Signal);
+    return c.json({});
   });
 }
 

@@ -17,6 +17,7 @@ import { replyRead } from "./blocking.ts";
 import type { ApiContext } from "./context.ts";
 import { examineSentJob, readJobFile, readSentJob } from "./job-text.ts";
 import { countParam, flagParam, pathParam } from "./query.ts";
+import { stopOptions } from "./stop-options.ts";
 import { readBody } from "./validate.ts";
 
 /** Routes below `/v1/jobs`, `/v1/job/:id` and `/v1/validate`. */
@@ -92,7 +93,7 @@ async function registerJob(c: Context, { agent }: ApiContext): Promise<Response>
 
 async function deregisterJob(c: Context, { agent }: ApiContext): Promise<Response> {
   const purge = flagParam(c, "purge");
-  return c.json(writeDeregisterReply(await agent.deregisterJob(pathParam(c, "id"), { purge })));
+  return c.json(writeDeregisterReply(await agent.deregisterJob(pathParam(c, "id"), { purge, ...stopOptions(c) })));
 }
 
 async function parseJob(c: Context): Promise<Response> {

@@ -2,10 +2,11 @@ import type { Hono } from "hono";
 import type { Allocation, TaskRecord } from "../allocation/allocation.ts";
 import { AppError } from "../base/errors.ts";
 import { shortId } from "../base/ids.ts";
-import { writeExplain, writeReceipt } from "../contract/machine.ts";
+import { PowerRequestSchema, writeExplain, writePowerReply, writeReceipt } from "../contract/machine.ts";
 import { replyRead } from "./blocking.ts";
 import type { ApiContext } from "./context.ts";
 import { pathParam } from "./query.ts";
+import { readBody } from "./validate.ts";
 
 /** What Nomad has no word for: routes below `/v1/vm/:alloc/:task`. */
 export function addMachineRoutes(app: Hono, context: ApiContext): void {
@@ -15,6 +16,11 @@ export function addMachineRoutes(app: Hono, context: ApiContext): void {
   app.get("/v1/vm/:alloc/:task/explain", (c) =>
     replyRead(c, context, () => showPlan(context, pathParam(c, "alloc"), pathParam(c, "task"))),
   );
+  app.on(["PUT", "POST"], "/v1/vm/:alloc/:task/power", async (c) => {
+    const { body } = await readBody(c, PowerRequestSchema);
+    const outcome = await context.agent.powerMachine(pathParam(c, "alloc"), pathParam(c, "task"), body.Action);
+    return c.json(writePowerReply(outcome));
+  });
 }
 
 /** @throws AppError `not_found` when there is no such allocation or it has no such task. */

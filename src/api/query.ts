@@ -31,6 +31,11 @@ export function wordParam<W extends string>(c: Context, name: string, words: rea
   return word;
 }
 
+/** One of the given words, undefined when absent. @throws AppError `invalid` for another. */
+export function optionalWordParam<W extends string>(c: Context, name: string, words: readonly W[]): W | undefined {
+  return c.req.query(name) ? wordParam(c, name, words) : undefined;
+}
+
 /** A prefix of a UUID, "" when absent. @throws AppError `invalid` when no UUID can begin so. */
 export function idPrefixParam(c: Context): string {
   const prefix = (c.req.query("prefix") ?? "").toLowerCase();

@@ -60,7 +60,7 @@ const ROUTES: readonly (readonly [path: string, name: string, why: string])[] = 
   ["/v1/node/:id/eligibility", "eligibility", LATER],
   ["/v1/node/:id/evaluate", "evaluating a node", CLUSTER],
   ["/v1/node/:id/purge", "purging a node", CLUSTER],
-  ["/v1/client/allocation/:id/:action", "restart, signals, statistics and exec", LATER],
+  ["/v1/client/allocation/:id/:action{stats|exec|gc|pause}", "statistics and exec", LATER],
   ["/v1/client/fs/:action/:alloc", "reading files other than logs", LATER],
   ["/v1/client/fs/:action", "reading files other than logs", LATER],
   ["/v1/client/gc", "garbage collection", LATER],
@@ -70,7 +70,7 @@ const ROUTES: readonly (readonly [path: string, name: string, why: string])[] = 
   ["/v1/agent/monitor", "following the agent's log", LATER],
   ["/v1/agent/pprof/*", "Go profiles", "paddock is not written in Go"],
   ["/v1/openapi.json", "the OpenAPI document", LATER],
-  ["/v1/vm/:alloc/:task/:action", "console, screenshot, power and snapshots", LATER],
+  ["/v1/vm/:alloc/:task/:action{console|screenshot|snapshots}", "console, screenshot and snapshots", LATER],
 ];
 
 /** Answers 501 by name on what is not supported; to be added behind every route that is. */

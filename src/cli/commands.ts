@@ -1,5 +1,8 @@
 import { AGENT } from "./agent.ts";
 import { ALLOC_CHECKS } from "./alloc-checks.ts";
+import { ALLOC_RESTART } from "./alloc-restart.ts";
+import { ALLOC_SIGNAL } from "./alloc-signal.ts";
+import { ALLOC_STOP } from "./alloc-stop.ts";
 import type { Command } from "./command.ts";
 import { DEMO } from "./demo.ts";
 import { DOCTOR } from "./doctor.ts";
@@ -13,6 +16,7 @@ import { PS } from "./ps.ts";
 import { ALLOC_STATUS, JOB_INSPECT, JOB_STATUS } from "./status.ts";
 import { SYSTEMD_UNIT } from "./systemd-unit.ts";
 import { VERSION } from "./version.ts";
+import { VM_POWER } from "./vm-power.ts";
 
 /** The one table of commands, in the order of the help. */
 export const COMMANDS: readonly Command[] = [
@@ -29,6 +33,10 @@ export const COMMANDS: readonly Command[] = [
   ALLOC_STATUS,
   ALLOC_LOGS,
   ALLOC_CHECKS,
+  ALLOC_STOP,
+  ALLOC_RESTART,
+  ALLOC_SIGNAL,
+  VM_POWER,
   NODE_STATUS,
   DOCTOR,
   SYSTEMD_UNIT,

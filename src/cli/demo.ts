@@ -167,7 +167,7 @@ async function stopMachines({ socket }: PrivateAgent): Promise<void> {
   const deadline = AbortSignal.timeout(STOP_DEADLINE);
   const jobs = await client.read(ask.jobs(), deadline);
   if (jobs.length === 0) return;
-  await client.deregisterJob(JOB, false, deadline);
+  await client.deregisterJob(JOB, { purge: false }, deadline);
   for await (const all of client.watch(ask.jobAllocations(JOB), deadline)) if (all.every(isOver)) return;
 }
 

@@ -1,13 +1,9 @@
-import { shortId } from "../base/ids.ts";
-import { ask, type Client } from "../client/client.ts";
-import type { Allocation } from "../client/replies.ts";
+import { ask } from "../client/client.ts";
 import { ADDRESS_FLAG, type Command, connectAgent, type Invocation } from "./command.ts";
 import { EXIT, Interrupted } from "./exit.ts";
-import { createFollower } from "./follow.ts";
 import { requireJob } from "./names.ts";
 import { isOver } from "./ps.ts";
-import { describeEnding } from "./receipt.ts";
-import type { Terminal } from "./terminal.ts";
+import { readStopFlags, STOP_FLAGS, waitForEnd } from "./stopping.ts";
 
 export const JOB_STOP: Command = {
   names: ["job stop", "stop"],
@@ -17,12 +13,12 @@ export const JOB_STOP: Command = {
   flags: [
     ADDRESS_FLAG,
     { name: "purge", help: "Also forget the job." },
-    { name: "detach", help: "Return as soon as the stop was asked for." },
+    ...STOP_FLAGS,
     { name: "yes", help: "For scripts made for Nomad: nothing is asked here." },
   ],
   details:
-    "Stops a job as its job file says: with graceful_shutdown the guest gets the whole of kill_timeout to shut down after the press of the power button, then QEMU is ended. Waits until the machines are gone and prints for each the receipt: what ended it, when each step was tried, and how long it took. Ctrl-C ends the waiting, not the stop.",
-  examples: ["paddock stop web", "paddock job stop -purge web"],
+    "Stops a job as its job file says: with graceful_shutdown the guest gets the whole of kill_timeout to shut down after the press of the power button (with guest_agent, its agent is asked first), then QEMU is ended. Waits until the machines are gone and prints for each the receipt: what ended it, when each step was tried, and how long it took. Ctrl-C ends the waiting, not the stop. With -signal nobody is asked, also when the job is being stopped already.",
+  examples: ["paddock stop web", "paddock job stop -purge web", "paddock stop -signal SIGKILL web"],
   exits: [
     [EXIT.ok, "every machine is gone, or the stop was asked for with -detach"],
     [EXIT.failed, "there is no such job, or no agent"],
@@ -57,48 +53,17 @@ export async function stopJob(
   const client = await connectAgent({ context, flags });
   const { ID: id } = await requireJob(client, operands[0] ?? "");
   const live = (await client.read(ask.jobAllocations(id), signal)).filter((allocation) => !isOver(allocation));
-  const { EvalID } = await client.deregisterJob(id, flags.has("purge"));
+  const { EvalID } = await client.deregisterJob(id, { purge: flags.has("purge"), ...readStopFlags(flags) });
   if (flags.has("detach")) {
     terminal.out.line(EvalID);
     return EXIT.ok;
   }
   try {
-    await waitForEnd(client, { id, live, terminal, signal });
+    terminal.err.line({ text: "==> ", style: "bold" }, `job "${id}" is being stopped`);
+    await waitForEnd(client, { question: ask.jobAllocations(id), live, terminal, signal });
     return EXIT.ok;
   } catch (error) {
     if (error instanceof Interrupted) onLeave(id);
     throw error;
-  }
-}
-
-interface Stopping {
-  readonly id: string;
-  /** What ran when the stop was asked for. */
-  readonly live: readonly Allocation[];
-  readonly terminal: Terminal;
-  readonly signal: AbortSignal;
-}
-
-async function waitForEnd(client: Client, { id, live, terminal, signal }: Stopping): Promise<void> {
-  terminal.err.line({ text: "==> ", style: "bold" }, `job "${id}" is being stopped`);
-  if (live.length === 0) {
-    terminal.err.line("no machine of it was running");
-    return;
-  }
-  const follow = createFollower(terminal, live);
-  for await (const all of client.watch(ask.jobAllocations(id), signal)) {
-    const mine = all.filter(({ ID }) => live.some((allocation) => allocation.ID === ID));
-    follow(mine);
-    if (mine.every(isOver)) {
-      for (const allocation of mine) printReceipts(allocation, terminal);
-      return;
-    }
-  }
-}
-
-function printReceipts({ ID, TaskStates }: Allocation, { out }: Terminal): void {
-  for (const [task, { Paddock: machine }] of Object.entries(TaskStates)) {
-    out.line({ text: `task "${task}" of allocation ${shortId(ID)} has ended`, style: "bold" });
-    if (machine?.Ending) for (const line of describeEnding(machine.Ending, out.columns)) out.line(...line);
   }
 }

@@ -1,4 +1,4 @@
-import { rungText } from "../allocation/ladder.ts";
+import { RUNGS, rungText } from "../allocation/ladder.ts";
 import { MILLISECOND, SECOND } from "../base/units.ts";
 import type { Ending, StopReceipt } from "../client/replies.ts";
 import type { Piece } from "./style.ts";
@@ -35,6 +35,7 @@ function exitText({ Reason: reason, ExitCode: code, Signal: signal }: Ending): s
 }
 
 function patienceText(stop: StopReceipt): string {
+  if (stop.Force !== null) return `forced by -signal ${stop.Force}`;
   const delay = stop.ShutdownDelay > 0 ? `shutdown_delay ${formatSpan(stop.ShutdownDelay)}, ` : "";
   return stop.Graceful
     ? `${delay}kill_timeout ${formatSpan(stop.KillTimeout)}`
@@ -67,5 +68,6 @@ function sinceRequest(stop: StopReceipt, at: number): string {
 
 /** Rungs of an agent that knows more of them than we do are shown by their own names. */
 function rungName(rung: string): string {
-  return rung === "powerdown" || rung === "quit" ? rungText(rung) : rung;
+  const known = RUNGS.find((candidate) => candidate === rung);
+  return known === undefined ? rung : rungText(known);
 }

@@ -33,6 +33,13 @@ export interface LogPiece {
   readonly end: number;
 }
 
+/** How a stop differs from what the job says. */
+export interface StopOptions {
+  /** `SIGTERM` or `SIGKILL`: ends QEMU by it without asking the guest. */
+  readonly signal?: string | undefined;
+  readonly noShutdownDelay?: boolean | undefined;
+}
+
 /** A reading that can be followed: what is asked for, and how the reply is read. */
 export interface Question<T> {
   readonly target: string;
@@ -48,7 +55,17 @@ export interface Client {
   /** The reply now and after every change of anything, by blocking queries; ends when `signal` aborts, with its reason. */
   watch<T>(question: Question<T>, signal?: AbortSignal): AsyncGenerator<T>;
   registerJob(job: JsonObject, submission: Submission, signal?: AbortSignal): Promise<replies.Registered>;
-  deregisterJob(id: string, purge: boolean, signal?: AbortSignal): Promise<replies.Registered>;
+  deregisterJob(
+    id: string,
+    options: StopOptions & { readonly purge: boolean },
+    signal?: AbortSignal,
+  ): Promise<replies.Registered>;
+  stopAllocation(id: string, options: StopOptions): Promise<replies.Registered>;
+  /** @param task "" for every task. */
+  restartAllocation(id: string, task: string): Promise<void>;
+  /** @param task "" for every task. */
+  signalAllocation(id: string, task: string, signal: string): Promise<void>;
+  powerMachine(allocationId: string, task: string, action: string): Promise<replies.PowerOutcome>;
   readLog(allocationId: string, task: string, options: LogOptions): AsyncGenerator<LogPiece>;
 }
 
@@ -104,9 +121,26 @@ export function createClient(address: Address): Client {
       const body = { Job: job, Submission: submission };
       return (await exchange({ method: "PUT", target: "/v1/jobs", body, signal }, replies.RegisteredSchema)).value;
     },
-    deregisterJob: async (id, purge, signal) => {
-      const target = `/v1/job/${encode(id)}?purge=${purge}`;
+    deregisterJob: async (id, { purge, ...options }, signal) => {
+      const target = addQuery(`/v1/job/${encode(id)}?purge=${purge}`, stopQuery(options));
       return (await exchange({ method: "DELETE", target, signal }, replies.RegisteredSchema)).value;
+    },
+    stopAllocation: async (id, options) => {
+      const target = addQuery(`/v1/allocation/${encode(id)}/stop`, stopQuery(options));
+      return (await exchange({ method: "PUT", target }, replies.RegisteredSchema)).value;
+    },
+    restartAllocation: async (id, task) => {
+      const target = `/v1/client/allocation/${encode(id)}/restart`;
+      await exchange({ method: "PUT", target, body: { TaskName: task } }, v.unknown());
+    },
+    signalAllocation: async (id, task, signal) => {
+      const target = `/v1/client/allocation/${encode(id)}/signal`;
+      await exchange({ method: "PUT", target, body: { Signal: signal, Task: task } }, v.unknown());
+    },
+    powerMachine: async (allocationId, task, action) => {
+      const target = `/v1/vm/${encode(allocationId)}/${encode(task)}/power`;
+      const request = { method: "PUT", target, body: { Action: action } } as const;
+      return (await exchange(request, replies.PowerOutcomeSchema)).value;
     },
     readLog: (allocationId, task, options) => readLog(address, allocationId, task, options),
   };
@@ -116,7 +150,15 @@ export function createClient(address: Address): Client {
 const WAIT = "60s";
 
 function addQuery(target: string, query: string): string {
+  if (query === "") return target;
   return `${target}${target.includes("?") ? "&" : "?"}${query}`;
+}
+
+function stopQuery({ signal, noShutdownDelay }: StopOptions): string {
+  return new URLSearchParams({
+    ...(signal === undefined ? {} : { signal }),
+    ...(noShutdownDelay === true ? { no_shutdown_delay: "true" } : {}),
+  }).toString();
 }
 
 function pathOf(target: string): string {

@@ -40,6 +40,7 @@ const StopReceiptSchema = v.object({
   Graceful: flag,
   ShutdownDelay: count,
   KillTimeout: count,
+  Force: v.nullish(v.string(), null),
   Rung: v.nullish(v.string(), null),
   Took: count,
   Tries: list(v.object({ Rung: v.string(), At: count, Answer: v.nullish(v.string(), null) })),
@@ -181,6 +182,10 @@ export const ExplainSchema = v.object({
 });
 export type Explanation = v.InferOutput<typeof ExplainSchema>;
 export type Forward = Explanation["Forwards"][number];
+
+/** Of `PUT /v1/vm/:alloc/:task/power`. */
+export const PowerOutcomeSchema = v.object({ Guest: text, Message: text });
+export type PowerOutcome = v.InferOutput<typeof PowerOutcomeSchema>;
 
 /** One frame of a followed log; `Offset` is where its data ends in the file. */
 export const LogFrameSchema = v.object({

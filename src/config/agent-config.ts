@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer";
 import { AppError } from "../base/errors.ts";
 import type { LogLevel } from "../base/log.ts";
+import type { Duration } from "../base/units.ts";
 import { type AgentDirs, MAX_SOCKET_PATH, machineSockets } from "../paths.ts";
 import type { ConfigFile } from "./schema.ts";
 
@@ -21,6 +22,8 @@ export interface AgentConfig {
     /** Empty lists allow everything, as in Nomad. */
     readonly argsAllowlist: readonly string[];
     readonly emulatorsAllowlist: readonly string[];
+    /** No guest gets more time to shut down than this, whatever its `kill_timeout`. */
+    readonly maxKillTimeout: Duration;
   };
   readonly users: {
     /** True: the agent must give every machine a user of its own; false: it never does; undefined: where it can. */
@@ -52,6 +55,7 @@ export function completeConfig(file: ConfigFile, defaults: AgentDirs, hostname: 
       imagePaths: qemu?.image_paths ?? [],
       argsAllowlist: qemu?.args_allowlist ?? [],
       emulatorsAllowlist: qemu?.emulators_allowlist ?? [],
+      maxKillTimeout: file.client.max_kill_timeout,
     },
     users: {
       wanted: qemu?.dynamic_workload_users,

@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import type { Ending, EndReason, StopReceipt } from "../allocation/ending.ts";
-import type { Rung, StopCause } from "../allocation/ladder.ts";
+import { FORCE_SIGNALS, RUNGS, type StopCause } from "../allocation/ladder.ts";
 import { CountSchema, NanosSchema, writeMillis, writeTime } from "./scalars.ts";
 
 const REASONS = [
@@ -16,13 +16,12 @@ const REASONS = [
   "lost",
 ] as const satisfies readonly EndReason[];
 
-const RUNGS = ["powerdown", "quit", "SIGTERM", "SIGKILL"] as const satisfies readonly Rung[];
-
 const CAUSES = [
   "job stopped",
   "job updated",
   "allocation stopped",
   "unhealthy",
+  "restart requested",
   "guest shut down",
 ] as const satisfies readonly StopCause[];
 
@@ -33,6 +32,8 @@ const StopReceiptSchema = v.object({
   Graceful: v.boolean(),
   ShutdownDelay: NanosSchema,
   KillTimeout: NanosSchema,
+  /** What was asked for with `stop -signal`; null for a stop by the whole ladder. */
+  Force: v.nullable(v.picklist(FORCE_SIGNALS)),
   /** The rung that worked; null when it ended before any was tried. */
   Rung: v.nullable(v.picklist(RUNGS)),
   /** From the request to the end. */
@@ -178,6 +179,7 @@ function writeStopReceipt({ order, tries, rung, took }: StopReceipt): v.InferOut
     Graceful: order.graceful,
     ShutdownDelay: writeMillis(order.shutdownDelay),
     KillTimeout: writeMillis(order.killTimeout),
+    Force: order.force ?? null,
     Rung: rung,
     Took: writeMillis(took),
     Tries: tries.map((entry) => ({ Rung: entry.rung, At: writeTime(entry.at), Answer: entry.answer })),
@@ -195,4 +197,17 @@ function writeOrigin(origin: ExplainedOrigin): WireOrigin {
     case "args":
       return { Kind: origin.kind, Index: origin.index, ...(origin.note === undefined ? {} : { Note: origin.note }) };
   }
+}
+
+/** Body of `POST /v1/vm/:alloc/:task/power`. */
+export const PowerRequestSchema = v.object({ Action: v.picklist(["press", "reset", "pause", "resume"]) });
+export type WirePowerRequest = v.InferOutput<typeof PowerRequestSchema>;
+
+/** Its reply: QEMU's word for the guest afterwards, and a sentence for people. */
+export const PowerReplySchema = v.object({ Guest: v.string(), Message: v.string() });
+export type WirePowerReply = v.InferOutput<typeof PowerReplySchema>;
+
+/** @param outcome what came of it. */
+export function writePowerReply(outcome: { readonly guest: string; readonly message: string }): WirePowerReply {
+  return { Guest: outcome.guest, Message: outcome.message };
 }

@@ -45,8 +45,12 @@ function checkConfig(config: QemuConfig, group: Group, report: Reporter): void {
   checkWord(report, "config.drive_interface", config.drive_interface, DRIVE_INTERFACES);
   checkWord(report, "config.machine_type", config.machine_type);
   checkWord(report, "config.emulator", config.emulator);
-  if (config.guest_agent) {
-    report.error("config.guest_agent", "guest_agent is not supported yet", "leave it out, or use guest_agent = false");
+  if (config.guest_agent && !config.graceful_shutdown) {
+    report.warn(
+      "config.guest_agent",
+      "the guest agent is not asked to shut the guest down: graceful_shutdown is false",
+      "use graceful_shutdown = true to have it asked before the power button is pressed",
+    );
   }
   config.args.forEach((arg, index) => {
     if (arg.includes("\0")) report.must(`config.args[${index}]`, "hold no NUL");

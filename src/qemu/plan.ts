@@ -8,6 +8,7 @@ import { MAX_SOCKET_PATH, type MachineSockets } from "../paths.ts";
 import { assertAccelerator } from "./accelerator.ts";
 import { optionsNamed, ownSerial, readArguments } from "./arguments.ts";
 import { bootDiskWords, DISK_FDS } from "./disk.ts";
+import { assertOneGuestAgent, guestAgentWords } from "./guest-agent.ts";
 import type { Forward, LaunchPlan, Word, WordOrigin } from "./launch.ts";
 import { type Dns, networkWords } from "./network.ts";
 import { assertArguments } from "./policy.ts";
@@ -55,6 +56,7 @@ const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 export function planLaunch(input: LaunchInput): LaunchPlan {
   const { config } = input;
   assertArguments(config.args, input.args_allowlist);
+  assertOneGuestAgent(config);
   assertAccelerator(config, input.kvm);
   checkSockets(input);
   const args = readArguments(config.args);
@@ -67,7 +69,7 @@ export function planLaunch(input: LaunchInput): LaunchPlan {
       ...bootDiskWords(input.image, config.drive_interface, config.machine_type),
       ...consoleWords(input, own === undefined),
       ...monitorWords(input),
-      ...guestAgentWords(input),
+      ...guestAgentWords(config, input.sockets),
       ...user.words,
       ...networkWords(input.forwards, input.dns),
       ...acceleratorWords(input, optionsNamed(args, "smp").length > 0),
@@ -159,14 +161,6 @@ function monitorWords({ config, sockets, journalPrefix }: LaunchInput): readonly
         ]
       : []),
   ];
-}
-
-/** Names as in Nomad, so that `args` may refer to them. */
-function guestAgentWords({ config, sockets }: LaunchInput): readonly Word[] {
-  if (!config.guest_agent) return [];
-  const port = "virtserialport,chardev=qga0,name=org.qemu.guest_agent.0";
-  const chardev = socketOption("qga0", sockets.guestAgent);
-  return from("config.guest_agent", "-chardev", chardev, "-device", "virtio-serial", "-device", port);
 }
 
 function socketOption(id: string, path: string): string {

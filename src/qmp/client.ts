@@ -1,12 +1,12 @@
-import { createConnection, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import * as v from "valibot";
 import { delay, monotonicMillis, systemClock } from "../base/clock.ts";
-import { AppError, errnoOf, errorText } from "../base/errors.ts";
+import { errnoOf, errorText } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
-import { pinSocket } from "../base/pinned-socket.ts";
 import { QmpError } from "./errors.ts";
 import { type QmpEvent, readEvent } from "./event.ts";
 import { createLineSplitter, parseLine } from "./lines.ts";
+import { tryConnect } from "./socket.ts";
 
 export interface ConnectOptions {
   /** Milliseconds for everything up to the monitor being ready: socket, greeting and negotiation. */
@@ -78,9 +78,7 @@ export async function connectQmp(path: string, options: ConnectOptions): Promise
 async function openSocket(path: string, end: number, { signal, owner }: ConnectOptions): Promise<Socket> {
   for (;;) {
     if (signal?.aborted) throw aborted();
-    const outcome = await tryPinned(path, owner, (pinned) =>
-      tryConnect(pinned, Math.max(1, end - monotonicMillis()), signal),
-    );
+    const outcome = await tryConnect(path, { millis: Math.max(1, end - monotonicMillis()), signal, owner });
     if (typeof outcome !== "string") return outcome;
     if (signal?.aborted) throw aborted();
     if (outcome !== "ETIMEDOUT" && !RETRIED.has(outcome)) {
@@ -91,44 +89,6 @@ async function openSocket(path: string, end: number, { signal, owner }: ConnectO
     }
     await delay(RETRY_MILLIS);
   }
-}
-
-/** One attempt at the very socket that its owner made. */
-async function tryPinned(
-  path: string,
-  owner: number | undefined,
-  attempt: (path: string) => Promise<Socket | string>,
-): Promise<Socket | string> {
-  if (owner === undefined) return await attempt(path);
-  try {
-    const pinned = pinSocket(path, owner);
-    return await attempt(pinned.path).finally(() => pinned.release());
-  } catch (error) {
-    return error instanceof AppError ? error.message : (errnoOf(error) ?? errorText(error));
-  }
-}
-
-/** One attempt: the socket, or the code of the error. */
-function tryConnect(path: string, millis: number, signal: AbortSignal | undefined): Promise<Socket | string> {
-  return new Promise((resolve) => {
-    const socket = createConnection({ path });
-    const finish = (outcome: Socket | string): void => {
-      cancel();
-      signal?.removeEventListener("abort", giveUp);
-      socket.removeListener("connect", connected);
-      if (typeof outcome === "string") socket.destroy();
-      else socket.removeListener("error", failed);
-      resolve(outcome);
-    };
-    const connected = (): void => finish(socket);
-    const failed = (error: Error): void => finish(errnoOf(error) ?? "unknown error");
-    const giveUp = (): void => finish("ECANCELED");
-    const cancel = systemClock.after(millis, () => finish("ETIMEDOUT"));
-    socket.once("connect", connected);
-    // Stays after a failure: a socket without an error listener throws into the process.
-    socket.on("error", failed);
-    signal?.addEventListener("abort", giveUp, { once: true });
-  });
 }
 
 const aborted = (): QmpError => new QmpError("aborted", "waiting for the monitor was given up");

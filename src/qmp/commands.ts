@@ -30,6 +30,25 @@ export async function systemPowerdown(client: QmpClient, deadlineMillis: number)
   await client.execute("system_powerdown", undefined, { deadlineMillis });
 }
 
+/** Resets the guest as its reset button would; a paused one stays paused. */
+export async function systemReset(client: QmpClient, deadlineMillis: number): Promise<void> {
+  await client.execute("system_reset", undefined, { deadlineMillis });
+}
+
+/** Stops the guest's processors. */
+export async function stop(client: QmpClient, deadlineMillis: number): Promise<void> {
+  await client.execute("stop", undefined, { deadlineMillis });
+}
+
+const Chardevs = v.array(v.object({ label: v.string(), "frontend-open": v.boolean() }));
+
+/** Whether the guest has opened its end of a chardev, such as a guest agent its channel; null when QEMU has none of this id. */
+export async function isFrontendOpen(client: QmpClient, id: string, deadlineMillis: number): Promise<boolean | null> {
+  const answer = v.safeParse(Chardevs, await client.execute("query-chardev", undefined, { deadlineMillis }));
+  if (!answer.success) throw new QmpError("refused", "query-chardev: QEMU's answer is not of the form it should have");
+  return answer.output.find(({ label }) => label === id)?.["frontend-open"] ?? null;
+}
+
 /** Lets a paused guest run on. */
 export async function cont(client: QmpClient, deadlineMillis: number): Promise<void> {
   await client.execute("cont", undefined, { deadlineMillis });
@@ -48,6 +67,9 @@ export async function infoUserNetwork(client: QmpClient, deadlineMillis: number)
 
 /** The id of the serial port's chardev. */
 export const SERIAL_CHARDEV = "paddock-serial";
+
+/** The id of the chardev that leads to the agent in the guest; Nomad's, so that `args` may refer to it. */
+export const GUEST_AGENT_CHARDEV = "qga0";
 
 /**
  * Gives the serial port a new socket to listen on and a new log to append to. QEMU opens both before it lets go of the old ones,

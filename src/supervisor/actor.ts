@@ -77,6 +77,18 @@ export class AllocationActor {
     throw new AppError("unavailable", "the monitor is not connected");
   }
 
+  /** What work on one of the machines needs. @throws Error for a task that the allocation has not. */
+  desk(task: string): Desk {
+    const hands = this.#hands.get(task);
+    if (hands === undefined) throw new Error(`allocation ${this.allocation.id} has no task ${task}`);
+    return this.#desk(task, hands);
+  }
+
+  /** Adds to a task's history. @throws StoreError when it cannot be kept. */
+  announce(task: string, event: TaskEvent): void {
+    this.#ledger.report(task, event);
+  }
+
   /** Changes what the allocation is meant to be. */
   setDesired(desired: Allocation["desired"], desiredDescription: string): void {
     this.#ledger.save({ ...this.allocation, desired, desiredDescription }, []);
@@ -150,7 +162,7 @@ export class AllocationActor {
         this.#watch(task, hands, state);
         return;
       case "climb":
-        hands.climbing = climb(this.#desk(task, hands), state, effect.rung);
+        hands.climbing = Promise.all([hands.climbing, climb(this.#desk(task, hands), state, effect.rung)]);
         return;
       case "wake":
         hands.cancelWake();
@@ -191,9 +203,10 @@ export class AllocationActor {
   }
 
   async #onGone(task: string, hands: Hands, place: MachinePlace, rebooted: boolean): Promise<void> {
+    // Taken now: a wrapper that was killed too never writes what is waited for below, and that is no part of a stop.
+    const at = this.#context.clock.now();
     await hands.climbing;
     const evidence = await gatherEvidence(place, rebooted, this.#context.log);
-    const at = this.#context.clock.now();
     const ending = judgeEnding(evidence, at);
     const machine = this.allocation.tasks[task]?.machine;
     // Before its monitor has answered, QEMU ends by itself only for what it will refuse the next time too.
@@ -206,6 +219,7 @@ export class AllocationActor {
     hands.watch?.close();
     hands.watch = null;
     hands.child = null;
+    hands.resumed = 0;
     releaseImage(hands);
     if (state.kind === "ended" || state.kind === "backoff") this.#removeSockets(this.#place(task, state.generation));
   }

@@ -1,4 +1,5 @@
 import type { Allocation, FetchProgress } from "../allocation/allocation.ts";
+import type { Rung } from "../allocation/ladder.ts";
 import type { TaskEvent } from "../allocation/task-event.ts";
 import type { CheckedImage } from "../image/checked.ts";
 import { closeImage } from "../image/open.ts";
@@ -38,8 +39,12 @@ export interface Hands {
   child: Child | null;
   watch: Watch | null;
   cancelWake: () => void;
-  /** The rung that is being tried; its answer belongs into the receipt. */
-  climbing: Promise<void>;
+  /** The rungs that are being tried; their answers belong into the receipt. */
+  climbing: Promise<unknown>;
+  /** Rungs that were asked and have not answered yet. */
+  readonly unanswered: Set<Rung>;
+  /** How often a guest that stood still was made to run on so that it could hear. */
+  resumed: number;
   progress: FetchProgress | undefined;
 }
 
@@ -52,6 +57,8 @@ export function emptyHands(): Hands {
     watch: null,
     cancelWake: () => undefined,
     climbing: Promise.resolve(),
+    unanswered: new Set(),
+    resumed: 0,
     progress: undefined,
   };
 }

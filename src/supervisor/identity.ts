@@ -7,6 +7,7 @@ export interface ProcessStat {
   readonly pid: number;
   /** `R`, `S`, `D`, `Z`, `X`, … (proc(5)). */
   readonly state: string;
+  readonly parent: number;
   /** Clock ticks after boot. */
   readonly startTime: number;
 }
@@ -38,9 +39,10 @@ export function parseStat(line: string): ProcessStat | null {
     .split(/\s+/);
   // Behind the name come field 3 (state) and on; the start time is field 22.
   const state = fields[0] ?? "";
+  const parent = Number(fields[1]);
   const startTime = Number(fields[19]);
   if (!Number.isInteger(pid) || pid <= 0 || !Number.isInteger(startTime) || !/^[A-Za-z]$/.test(state)) return null;
-  return { pid, state, startTime };
+  return { pid, state, parent, startTime };
 }
 
 /** Whether exactly this process still runs; a zombie does not, nor does another process that was given its pid. */

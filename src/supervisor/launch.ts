@@ -132,12 +132,13 @@ function makeSocketDirectory(place: MachinePlace): void {
   mkdirSync(place.sockets.dir, { recursive: true, mode: 0o700 });
   giveDirectory(place.sockets.dir, place.user);
   symlinkSync(place.sockets.hmp, join(place.dirs.task, "qm.sock"));
+  symlinkSync(place.sockets.guestAgent, join(place.dirs.task, "qa.sock"));
 }
 
-/** Removes what a machine leaves in the run directory and its link to it. */
+/** Removes what a machine leaves in the run directory and the links to it. */
 export function removeSockets(place: MachinePlace): void {
   rmSync(place.sockets.dir, { recursive: true, force: true });
-  removeName(join(place.dirs.task, "qm.sock"));
+  for (const name of ["qm.sock", "qa.sock"]) removeName(join(place.dirs.task, name));
 }
 
 /** Removes a link of ours, or whatever but a directory the machine has put in its place. */

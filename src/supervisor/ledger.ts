@@ -1,6 +1,7 @@
 import type { Allocation, TaskRecord } from "../allocation/allocation.ts";
 import type { Ending } from "../allocation/ending.ts";
 import type { MachineEvent, MachineState } from "../allocation/machine.ts";
+import { isRestart } from "../allocation/order.ts";
 import { decideRestart, type RestartDecision, type RestartRule } from "../allocation/restart.ts";
 import { appendEvent, type TaskEvent } from "../allocation/task-event.ts";
 import type { Clock } from "../base/clock.ts";
@@ -91,6 +92,15 @@ export class Ledger {
 /** What a record remembers of an event beside the machine's state. */
 function countFor(record: TaskRecord, event: MachineEvent, state: MachineState): TaskRecord {
   if (event.kind === "prepared") return { ...record, fetched: true };
-  if (state.kind !== "backoff" || !("next" in event) || event.next.kind !== "restart") return record;
+  if (state.kind !== "backoff" || !("next" in event)) return record;
+  // Nomad counts a restart by command among the task's restarts and not among those that its policy allows.
+  if (event.kind === "gone" && wasToldToRestart(record.machine))
+    return { ...record, restarts: record.restarts + 1, lastRestart: event.at };
+  if (event.next.kind !== "restart") return record;
   return { ...record, window: event.next.window, restarts: record.restarts + 1, lastRestart: event.at };
+}
+
+function wasToldToRestart(machine: MachineState): boolean {
+  if (machine.kind === "stopping") return isRestart(machine.order);
+  return machine.kind === "starting" && isRestart(machine.stop);
 }

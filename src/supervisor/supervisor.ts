@@ -4,13 +4,14 @@ import type { MachineState } from "../allocation/machine.ts";
 import { AllocationActor } from "./actor.ts";
 import { adoptionEvent } from "./adopt.ts";
 import { CheckKeeper, type CheckKeeperContext } from "./check-keeper.ts";
+import { type MachineCommands, machineCommands } from "./command.ts";
 import type { ActorContext } from "./desk.ts";
 import { LogKeeper, type LogKeeperContext } from "./log-keeper.ts";
 import { placeOf } from "./machine-place.ts";
 import { sweepSockets } from "./sweep.ts";
 
 /** Acts on machines: starts, watches, stops and adopts them. The one owner of every QEMU of this agent. */
-export interface Supervisor {
+export interface Supervisor extends MachineCommands {
   /** Takes over what the store says has not ended; resolves when each machine was looked at. */
   adoptAll(): Promise<void>;
   /** Starts a recorded allocation, at once or when the older ones of its job have ended: two may not share disk and ports. */
@@ -82,6 +83,7 @@ export function createSupervisor(context: SupervisorContext): Supervisor {
         actor.send(task, { kind: "stop_requested", at: context.clock.now(), order: orderFor(task) });
       }
     },
+    ...machineCommands(actors, context.clock),
     live: (allocationId) => {
       const allocation = actors.get(allocationId)?.snapshot();
       const reports = allocation === undefined ? undefined : checks.reports(allocation);

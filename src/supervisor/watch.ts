@@ -4,7 +4,7 @@ import { type Clock, delay, monotonicMillis } from "../base/clock.ts";
 import { AppError, errorText } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { connectQmp, type QmpClient } from "../qmp/client.ts";
-import { changeSerial, cont, infoUserNetwork, queryStatus, quit, systemPowerdown } from "../qmp/commands.ts";
+import { changeSerial, infoUserNetwork, queryStatus } from "../qmp/commands.ts";
 import type { QmpEvent } from "../qmp/event.ts";
 import { awaitExit, type ExitNotice, openPidfd } from "../runtime/pidfd.ts";
 import type { Child } from "../runtime/spawn.ts";
@@ -20,8 +20,6 @@ const CONNECT_DEADLINE = 10_000;
 const RECONNECT_PAUSE = 1_000;
 const COMMAND_DEADLINE = 5_000;
 const CONNECTED_LOOK = 20;
-/** States in which the guest does not run and so cannot hear its power button, but can be made to. */
-const RESUMABLE = ["paused", "io-error", "watchdog", "debug"];
 /** Events after which `query-status` may answer otherwise. */
 const STATUS_EVENTS = new Set([
   "STOP",
@@ -82,23 +80,14 @@ export class Watch {
     this.#client = null;
   }
 
-  /** Presses the power button; a paused guest is resumed first because it could not hear it. Answers in words, never throws. */
-  async pressPowerButton(): Promise<string> {
-    return await this.#command(async (client) => {
-      const { status } = await queryStatus(client, COMMAND_DEADLINE);
-      const resumed = RESUMABLE.includes(status);
-      if (resumed) await cont(client, COMMAND_DEADLINE);
-      await systemPowerdown(client, COMMAND_DEADLINE);
-      return resumed ? `accepted (guest was ${status} and was resumed)` : "accepted";
-    });
+  /** The machine's monitor; null while it is not connected. */
+  get monitor(): QmpClient | null {
+    return this.#client;
   }
 
-  /** Tells QEMU to flush its disks and end. Answers in words, never throws. */
-  async quit(): Promise<string> {
-    return await this.#command(async (client) => {
-      await quit(client, COMMAND_DEADLINE);
-      return "accepted";
-    });
+  /** Aborts when the machine is gone or let go of. */
+  get released(): AbortSignal {
+    return this.#stop.signal;
   }
 
   /**
@@ -106,16 +95,16 @@ export class Watch {
    * @throws AppError `unavailable` when nothing was sent, otherwise QmpError: unless it is `refused` it may have happened.
    */
   async redirectSerial(socket: string, logfile: string): Promise<void> {
-    await changeSerial(await this.#awaitClient(), { socket, logfile }, COMMAND_DEADLINE);
+    await changeSerial(await this.awaitMonitor(), { socket, logfile }, COMMAND_DEADLINE);
   }
 
   /** What QEMU's user network does, for `parseUserNetwork`. @throws AppError `unavailable`, or QmpError. */
   async userNetwork(): Promise<string> {
-    return await infoUserNetwork(await this.#awaitClient(), COMMAND_DEADLINE);
+    return await infoUserNetwork(await this.awaitMonitor(), COMMAND_DEADLINE);
   }
 
-  /** A monitor that is being connected to, as just after an adoption, is waited for. */
-  async #awaitClient(): Promise<QmpClient> {
+  /** A monitor that is being connected to, as just after an adoption, is waited for. @throws AppError `unavailable`. */
+  async awaitMonitor(): Promise<QmpClient> {
     const deadline = monotonicMillis() + COMMAND_DEADLINE;
     while (this.#client === null) {
       if (this.#stop.signal.aborted || monotonicMillis() > deadline) {
@@ -124,15 +113,6 @@ export class Watch {
       await delay(CONNECTED_LOOK, this.#options.clock);
     }
     return this.#client;
-  }
-
-  async #command(work: (client: QmpClient) => Promise<string>): Promise<string> {
-    if (this.#client === null) return "monitor is not connected";
-    try {
-      return await work(this.#client);
-    } catch (error) {
-      return `monitor: ${errorText(error)}`;
-    }
   }
 
   async #holdMonitor(): Promise<void> {

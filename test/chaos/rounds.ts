@@ -18,7 +18,7 @@ export interface ChaosReport {
 }
 
 /**
- * Submits, changes and stops jobs and kills QEMUs while the agent is killed by SIGKILL at random moments and started again.
+ * Submits, changes, restarts and stops jobs and kills QEMUs while the agent is killed by SIGKILL at random moments and started again.
  * @throws when a machine has no owner, is there twice or lost, when an acknowledged command is not in effect, or an end is not
  * explained; the seed plays it again.
  */
@@ -41,6 +41,11 @@ export async function playChaos({ seed, rounds, jobs, lookEvery }: ChaosOptions)
       return;
     }
     commands++;
+    if (what === 8) {
+      // Where there is nothing to restart it is refused; otherwise the job goes on as it was wished to.
+      if (await restart(agent, id)) acknowledged++;
+      return;
+    }
     wishes.set(id, null);
     const run = what < 6;
     const ok = run
@@ -75,6 +80,17 @@ export async function playChaos({ seed, rounds, jobs, lookEvery }: ChaosOptions)
   await agent.stop();
   await expectNoLeaks({ dir: agent.dir, agent: agent.dirs });
   return { kills, commands, acknowledged, endings };
+}
+
+async function restart(agent: Parameters<typeof command>[0], id: string): Promise<boolean> {
+  const alloc = (await readMachines(agent)).filter(({ job }) => job === id).at(-1)?.alloc;
+  if (alloc === undefined) return false;
+  try {
+    return await command(agent, `/v1/client/allocation/${alloc}/restart`, { method: "PUT", body: "{}" });
+  } catch (error) {
+    if (/: 409 /.test(String(error))) return false;
+    throw error;
+  }
 }
 
 /** A job that was never registered cannot be stopped, and need not be. */

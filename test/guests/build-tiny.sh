@@ -35,7 +35,13 @@ if [ "$QGA" = 1 ]; then
 fi
 cat > "$R/sbin/shutdown" <<'X'
 #!/bin/sh
-case "$*" in *-r*) exec reboot -f;; *) echo "TINY SHUTDOWN" > /dev/console; exec poweroff -f;; esac
+case "$*" in *-r*) exec reboot -f;; *) echo "TINY SHUTDOWN" > /dev/console; exec off;; esac
+X
+cat > "$R/sbin/off" <<'X'
+#!/bin/sh
+# What a real init does: whoever writes is told to end, and file systems are let go of.
+touch /run/off; i=0; while [ -d /work ] && ! umount /work 2>/dev/null && [ $i -lt 150 ]; do i=$((i+1)); sleep 0.1; done
+echo "TINY POWEROFF" > /dev/console; exec poweroff -f
 X
 cat > "$R/etc/udhcpc.sh" <<'X'
 #!/bin/sh
@@ -63,6 +69,7 @@ cat > "$R/init" <<'X'
 #   tiny.deaf          ignore the power button          tiny.slow=N   wait N seconds before powering off on the button
 #   tiny.off=N         power off by itself after N s     tiny.crash=N  kernel panic after N s (panic=1 then resets)
 #   tiny.late=N        say READY N seconds later         tiny.static   no DHCP: 10.0.2.15/24
+#   tiny.handler=N     hear the button only after N s    tiny.work     write to the ext4 labelled WORK until the end
 export PATH=/bin:/sbin:/usr/bin:/usr/sbin HOME=/root TERM=linux
 mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev; mkdir -p /dev/pts; mount -t devpts pts /dev/pts
 exec >/dev/console 2>&1 </dev/console
@@ -72,13 +79,13 @@ cd /lib/modules; for m in $(cat early); do insmod $m; done 2>/dev/null
 C=$(cat /proc/cmdline)
 if [ -d /sys/module/qemu_fw_cfg ] || insmod qemu_fw_cfg.ko 2>/dev/null; then C="$C $(cat /sys/firmware/qemu_fw_cfg/by_name/opt/tiny/raw 2>/dev/null)"; fi
 opt() { case " $C " in *" tiny.$1="*) v=${C##*tiny.$1=}; v=${v%% *};; *" tiny.$1 "*) v=1;; *) v=; return 1;; esac; }
-opt deaf && DEAF=1; opt slow && SLOW=$v
+opt deaf && DEAF=1; opt slow && SLOW=$v; opt handler && HANDLER=$v
 # power button: the first event of the input device called "Power Button"
 for e in /sys/class/input/event*; do
   [ "$(cat $e/device/name 2>/dev/null)" = "Power Button" ] || [ "$(cat $e/device/name 2>/dev/null)" = gpio-keys ] || continue
-  ( while dd if=/dev/input/${e##*/} of=/dev/null bs=48 count=1 2>/dev/null; do
+  ( [ -z "$HANDLER" ] || sleep $HANDLER; while dd if=/dev/input/${e##*/} of=/dev/null bs=48 count=1 2>/dev/null; do
       echo "TINY POWERBUTTON${DEAF:+ ignored}"
-      [ -n "$DEAF" ] || { [ -z "$SLOW" ] || sleep $SLOW; echo "TINY POWEROFF"; poweroff -f; }
+      [ -n "$DEAF" ] || { [ -z "$SLOW" ] || sleep $SLOW; off; }
     done ) &
 done
 opt off && ( sleep $v; echo "TINY POWEROFF"; poweroff -f ) &
@@ -97,6 +104,8 @@ for p in /sys/class/virtio-ports/*; do
   [ "$(cat $p/name 2>/dev/null)" = org.qemu.guest_agent.0 ] && [ -x /usr/sbin/qemu-ga ] && qemu-ga -d -m virtio-serial -p /dev/${p##*/}
 done
 opt late && sleep $v
+opt work && d=$(findfs LABEL=WORK) && mkdir -p /work && mount -t ext4 $d /work && {
+  ( n=0; while [ ! -e /run/off ]; do n=$((n+1)); dd if=/dev/zero of=/work/f$((n % 16)) bs=64k count=4 2>/dev/null; done ) & }
 echo "TINY READY ip=$(cat /run/ip 2>/dev/null) cpus=$(nproc) mem=$(awk '/MemTotal/{print int($2/1024)}' /proc/meminfo)M up=$(cut -d' ' -f1 /proc/uptime)"
 # the rest in the background: other drivers, boot counter on the own disk, NoCloud seed, 9p and virtiofs shares
 ( [ -n "$LATE" ] || late
@@ -112,7 +121,7 @@ echo "TINY READY ip=$(cat /run/ip 2>/dev/null) cpus=$(nproc) mem=$(awk '/MemTota
   echo "TINY LATE up=$(cut -d' ' -f1 /proc/uptime)" ) &
 while :; do setsid cttyhack sh -i; done
 X
-chmod 755 "$R/init" "$R/sbin/shutdown" "$R/etc/udhcpc.sh" "$R/www/cgi-bin/info"
+chmod 755 "$R/init" "$R/sbin/shutdown" "$R/sbin/off" "$R/etc/udhcpc.sh" "$R/www/cgi-bin/info"
 # --- initrd (reproducible), kernel ----------------------------------------------------------------------------------
 find "$R" -exec touch -h -d @1700000000 {} +
 (cd "$R" && find . | LC_ALL=C sort | cpio -o -H newc -R 0:0 --reproducible --quiet) > "$W/cpio"

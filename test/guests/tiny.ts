@@ -32,15 +32,29 @@ export function tinyGuest(): TinyGuest {
 function buildTiny(): string {
   const kernel = findKernel();
   const image = statSync(join(kernel.dir, "boot", `vmlinuz-${kernel.version}`));
-  const key = createHash("sha256").update(readFileSync(SCRIPT)).update(`${kernel.version} ${image.size}`).digest("hex");
+  const agent = findGuestAgent();
+  const parts = `${kernel.version} ${image.size} ${statSync(join(agent, "usr/sbin/qemu-ga")).size}`;
+  const key = createHash("sha256").update(readFileSync(SCRIPT)).update(parts).digest("hex");
   return buildOnce(`tiny-${key.slice(0, 16)}`, (part) => {
     const result = spawnSync("bash", [SCRIPT, part], {
       encoding: "utf8",
-      env: { ...process.env, KDIR: kernel.dir === "/" ? "" : kernel.dir, KVER: kernel.version, QGA: "0" },
+      env: {
+        ...process.env,
+        KDIR: kernel.dir === "/" ? "" : kernel.dir,
+        KVER: kernel.version,
+        QGADIR: agent === "/" ? "" : agent,
+      },
     });
     if (result.status !== 0)
       throw new Error(`build-tiny.sh failed (${result.status}):\n${result.stdout}${result.stderr}`);
   });
+}
+
+/** Holds `usr/sbin/qemu-ga`: the host, or what `.ci/setup guests` unpacked, for a guest's agent has no business on a host. */
+function findGuestAgent(): string {
+  const dir = ["/", join(CACHE, "qga")].find((root) => existsSync(join(root, "usr/sbin/qemu-ga")));
+  if (dir === undefined) throw new Error("there is no qemu-ga for the tests' guest; run: sh .ci/setup guests");
+  return dir;
 }
 
 interface Kernel {

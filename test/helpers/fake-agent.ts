@@ -1,4 +1,5 @@
 import type { Agent, LogChunk, Submission } from "../../src/agent/agent.ts";
+import type { StopOptions } from "../../src/agent/stop.ts";
 import type { Allocation } from "../../src/allocation/allocation.ts";
 import { AppError } from "../../src/base/errors.ts";
 import { newId } from "../../src/base/ids.ts";
@@ -17,8 +18,10 @@ export interface FakeAgent extends Agent {
     readonly submission: Submission | null;
     readonly enforceIndex: number | undefined;
   }[];
-  readonly deregistered: { readonly id: string; readonly purge: boolean }[];
-  readonly stopped: string[];
+  readonly deregistered: ({ readonly id: string; readonly purge: boolean } & StopOptions)[];
+  readonly stopped: ({ readonly id: string } & StopOptions)[];
+  /** Restarts, signals and power, one line each. */
+  readonly told: string[];
   /** Adds or replaces a record. */
   put(record: { job?: JobRecord; allocation?: Allocation; evaluation?: Evaluation; plan?: LaunchPlan }): void;
   /** Forgets a job with its versions, as a purge does. */
@@ -70,6 +73,7 @@ export function createFakeAgent(): FakeAgent {
     registered: [],
     deregistered: [],
     stopped: [],
+    told: [],
     looked: { warnings: [], verdicts: [] },
     failure: undefined,
     log,
@@ -96,16 +100,17 @@ export function createFakeAgent(): FakeAgent {
       agent.put({ job: record, evaluation: made, allocation: placed });
       return { evaluation: made, job: record, ...agent.looked };
     },
-    deregisterJob: async (id, { purge }) => {
+    deregisterJob: async (id, options) => {
       const record = agent.job(id);
-      agent.deregistered.push({ id, purge });
+      agent.deregistered.push({ id, ...options });
       return decide(agent, { job: { ...record, stop: true } }, { jobId: id, triggeredBy: "job-deregister" });
     },
-    stopAllocation: async (id) => {
+    stopAllocation: async (id, options) => {
       const { jobId } = agent.allocation(id);
-      agent.stopped.push(id);
+      agent.stopped.push({ id, ...options });
       return decide(agent, {}, { jobId, triggeredBy: "alloc-stop" });
     },
+    ...commands(() => agent),
     readLog: (_id, _task, options) => log.read(options),
   };
   return agent;
@@ -120,6 +125,22 @@ const SERVICE = {
   address: "192.0.2.7",
   port: 25_001,
 } as const;
+function commands(self: () => FakeAgent) {
+  const tell = (id: string, what: string): void => {
+    const agent = self();
+    agent.allocation(id);
+    if (agent.failure) throw agent.failure;
+    agent.told.push(what);
+  };
+  return {
+    restartAllocation: async (id: string, task: string) => tell(id, `restart ${task || "all"}`),
+    signalAllocation: async (id: string, task: string, signal: string) => tell(id, `${signal} to ${task || "all"}`),
+    powerMachine: async (id: string, task: string, action: string) => {
+      tell(id, `${action} ${task}`);
+      return { guest: action === "pause" ? "paused" : "running", message: `did ${action}` };
+    },
+  };
+}
 
 function readings(shelf: Shelf) {
   return {

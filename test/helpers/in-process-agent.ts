@@ -7,6 +7,7 @@ import { jobRules } from "../../src/agent/job-rules.ts";
 import { createPrepare } from "../../src/agent/prepare.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import { createLog } from "../../src/base/log.ts";
+import { SECOND } from "../../src/base/units.ts";
 import type { AgentConfig } from "../../src/config/agent-config.ts";
 import { findMachineUsers } from "../../src/daemon/machine-users.ts";
 import { makePlace } from "../../src/daemon/place.ts";
@@ -59,11 +60,13 @@ export interface InProcessOptions {
   readonly maxLogBytes?: number;
   /** Whom machines run as; with root's agent a user of its own each, unless told. */
   readonly users?: AgentConfig["users"];
+  /** In nanoseconds; the agent's default unless told. */
+  readonly maxKillTimeout?: number;
 }
 
 export async function startInProcess(
   root: string,
-  { bootId = readBootId(), maxLogBytes, users = USERS }: InProcessOptions = {},
+  { bootId = readBootId(), maxLogBytes, users = USERS, maxKillTimeout = 30 * SECOND }: InProcessOptions = {},
 ): Promise<InProcessAgent> {
   const dirs = { dataDir: join(root, "data"), runDir: join(root, "run") };
   makePlace(dirs);
@@ -74,7 +77,7 @@ export async function startInProcess(
   const log = createLog("debug", (line) => logLines.push(line));
   const base = {
     dirs,
-    policy: { imagePaths: [imagesDir(root)], argsAllowlist: [], emulatorsAllowlist: [] },
+    policy: { imagePaths: [imagesDir(root)], argsAllowlist: [], emulatorsAllowlist: [], maxKillTimeout },
     store,
     recorder: createRecorder(store),
     users: await findMachineUsers({ dirs, users }, { store, log }),

@@ -412,7 +412,7 @@ test("stop waits until the machine is gone and prints the receipt", async () => 
   });
   const { code, stdout, stderr } = await api.run(["stop", "-purge", "web"]);
   expect(code).toBe(0);
-  expect(api.agent.deregistered).toEqual([{ id: "web", purge: true }]);
+  expect(api.agent.deregistered).toEqual([{ id: "web", purge: true, force: undefined, noShutdownDelay: false }]);
   expect(stderr).toMatch(/Killing +pressing the button\n/);
   expect(stderr).not.toContain("it runs");
   expect(stdout).toStartWith('task "vm" of allocation 1f6a0b1c has ended\n');

@@ -104,16 +104,6 @@ describe("a machine", () => {
     expect(readStat(live.identity.pid)).toBeNull();
   });
 
-  test("stopped by SIGSTOP is ended by SIGKILL within the deadline", async () => {
-    await submit({ task: 'kill_timeout = "1s"' });
-    const live = await machineOf(running.agent, "running");
-    process.kill(live.identity.pid, "SIGSTOP");
-    await running.agent.deregisterJob("demo", { purge: false });
-    const { ending } = await machineOf(running.agent, "ended");
-    expect(ending).toMatchObject({ reason: "killed", exitCode: 137, signal: 9, stop: { rung: "SIGKILL" } });
-    expect(ending.stop?.took).toBeLessThan(3000 + 200);
-  });
-
   test("killed from outside says so", async () => {
     await submit();
     const live = await machineOf(running.agent, "running");

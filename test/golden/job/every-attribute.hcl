@@ -117,7 +117,7 @@ job "every" {
         emulator          = "qemu-system-aarch64"
         drive_interface   = "virtio"
         graceful_shutdown = "true"
-        guest_agent       = false
+        guest_agent       = true
         args              = ["-smp", 2, "-device", "virtio-rng-pci,bus=${NOMAD_META_bus}"]
 
         port_map {

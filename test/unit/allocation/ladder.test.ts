@@ -1,5 +1,12 @@
 import { describe, expect, test } from "bun:test";
-import { FORCE_BUDGET, forceBegins, type LadderTry, nextStep, type StopOrder } from "../../../src/allocation/ladder.ts";
+import {
+  answerPatience,
+  FORCE_BUDGET,
+  forceBegins,
+  type LadderTry,
+  nextStep,
+  type StopOrder,
+} from "../../../src/allocation/ladder.ts";
 
 const graceful: StopOrder = {
   cause: "job stopped",
@@ -20,7 +27,7 @@ function climb(order: StopOrder, from = order.requestedAt): { rung: string; afte
       expect(next.until).toBeGreaterThan(now);
       now = next.until;
     } else {
-      tries.push({ rung: next.rung, at: now, answer: "accepted" });
+      tries.push({ rung: next.rung, at: now, answer: "accepted", accepted: true });
     }
   }
   return tries.map((entry) => ({ rung: entry.rung, after: entry.at - order.requestedAt }));
@@ -70,6 +77,49 @@ describe("the stop ladder", () => {
       "SIGTERM@1000",
       "SIGKILL@1600",
     ]);
+  });
+
+  test("asks a guest agent first, and presses when its patience is over", () => {
+    const rungs = climb({ ...graceful, guestAgent: true });
+    // Everything is accepted here, so the guest gets half of its time to itself.
+    expect(rungs.slice(0, 3)).toEqual([
+      { rung: "guest-agent", after: 0 },
+      { rung: "powerdown", after: 2500 },
+      { rung: "powerdown", after: 3000 },
+    ]);
+    expect(rungs.find(({ rung }) => rung === "quit")?.after).toBe(5000);
+  });
+
+  const asked: LadderTry = { rung: "guest-agent", at: 1000, answer: null };
+  const order = { ...graceful, guestAgent: true, killTimeout: 20_000 };
+  test("waits for the guest agent's answer a quarter of kill_timeout, 1.5 s at the most", () => {
+    expect(nextStep(order, [asked], 1001)).toEqual({ kind: "wait", until: 2500 });
+    expect(nextStep(order, [asked], 2500)).toEqual({ kind: "try", rung: "powerdown" });
+    expect(nextStep({ ...order, killTimeout: 1000 }, [asked], 1250)).toEqual({ kind: "try", rung: "powerdown" });
+  });
+
+  test("presses at once when the guest agent did not take the order on, and 5 s later when it did", () => {
+    expect(nextStep(order, [{ ...asked, accepted: false }], 1001)).toEqual({ kind: "try", rung: "powerdown" });
+    expect(nextStep(order, [{ ...asked, accepted: true }], 1001)).toEqual({ kind: "wait", until: 6000 });
+    expect(nextStep(order, [{ ...asked, accepted: true }], 6000)).toEqual({ kind: "try", rung: "powerdown" });
+  });
+
+  test("by a signal begins there, whatever was tried before, and ends within the same two seconds", () => {
+    const forced = (force: "SIGTERM" | "SIGKILL") => climb({ ...graceful, shutdownDelay: 9000, force });
+    expect(forced("SIGTERM")).toEqual([
+      { rung: "SIGTERM", after: 0 },
+      { rung: "SIGKILL", after: 1000 },
+    ]);
+    expect(forced("SIGKILL")).toEqual([{ rung: "SIGKILL", after: 0 }]);
+    const pressed: LadderTry[] = [{ rung: "powerdown", at: 1000, answer: "accepted" }];
+    expect(nextStep({ ...graceful, force: "SIGKILL" }, pressed, 1100)).toEqual({ kind: "try", rung: "SIGKILL" });
+  });
+
+  test("never waits for an answer into the time of the next rung", () => {
+    expect(answerPatience(graceful, "powerdown", 1000)).toBe(5000);
+    expect(answerPatience(graceful, "powerdown", 5000)).toBe(1000);
+    expect(answerPatience(graceful, "quit", 6000)).toBeLessThan(1000);
+    expect(answerPatience(order, "guest-agent", 1000)).toBe(1500);
   });
 
   test("stops pressing once the guest has shut down, and tells a QEMU that lives on to quit a second later", () => {

@@ -69,6 +69,11 @@ const events: { readonly [K in MachineEventKind]: Extract<MachineEvent, { kind: 
   guest_status: { kind: "guest_status", at: 100, status: "paused" },
   shutdown_seen: { kind: "shutdown_seen", at: 100, reason: "guest-shutdown" },
   stop_requested: { kind: "stop_requested", at: 100, order },
+  restart_requested: {
+    kind: "restart_requested",
+    at: 100,
+    order: { ...order, cause: "restart requested" },
+  },
   unhealthy: {
     kind: "unhealthy",
     at: 100,
@@ -77,19 +82,19 @@ const events: { readonly [K in MachineEventKind]: Extract<MachineEvent, { kind: 
     reason: 'healthcheck: check "web" unhealthy',
   },
   tick: { kind: "tick", at: 100 },
-  rung_answered: { kind: "rung_answered", at: 100, rung: "powerdown", answer: "accepted" },
+  rung_answered: { kind: "rung_answered", at: 100, rung: "powerdown", answer: { words: "accepted", accepted: true } },
   gone: { kind: "gone", at: 200, ending, next: stay },
 };
 
 /** Where each pair leads: a state's name, `-` for ignored with a reason, `!` for a fault of the program. */
 const TABLE: Record<MachineStateKind, Record<MachineEventKind, MachineStateKind | "-" | "!">> = {
-  pending: row("preparing ! ! ! ! ! ! ! ended - - ! !"),
-  preparing: row("preparing starting ended ! ! ! ! ! preparing - - ! !"),
-  starting: row("preparing ! ! running ended running ! ! starting - - ! ended"),
-  running: row("! ! ! ! ! running running running stopping stopping running ! ended"),
-  stopping: row("! ! ! ! ! stopping stopping stopping stopping - stopping stopping ended"),
-  backoff: row("preparing ! ! ! ! ! - - ended - preparing - -"),
-  ended: row("! ! ! ! ! ! - - - - - - -"),
+  pending: row("preparing ! ! ! ! ! ! ! ended - - - ! !"),
+  preparing: row("preparing starting ended ! ! ! ! ! preparing - - - ! !"),
+  starting: row("preparing ! ! running ended running ! ! starting starting - - ! ended"),
+  running: row("! ! ! ! ! running running running stopping stopping stopping running ! ended"),
+  stopping: row("! ! ! ! ! stopping stopping stopping stopping stopping - stopping stopping ended"),
+  backoff: row("preparing ! ! ! ! ! - - ended preparing - preparing - -"),
+  ended: row("! ! ! ! ! ! - - - - - - - -"),
 };
 
 function row(cells: string): Record<MachineEventKind, MachineStateKind | "-" | "!"> {
@@ -176,6 +181,7 @@ describe("stopping", () => {
     expect(pressed.effects).toMatchObject([{ kind: "climb", rung: "powerdown" }, { kind: "wake" }]);
     const answered = step(pressed.state, events.rung_answered);
     expect(answered.state).toMatchObject({ tries: [{ rung: "powerdown", at: 100, answer: "accepted" }] });
+    expect(answered.effects).toEqual([{ kind: "wake", at: 100 }]);
     expect(step(answered.state, { kind: "tick", at: 101 }).effects).toEqual([{ kind: "wake", at: 600 }]);
   });
 
@@ -186,7 +192,7 @@ describe("stopping", () => {
     ] as const;
     const { state } = step(
       { ...states.stopping, tries },
-      { ...events.rung_answered, rung: "quit", answer: "monitor: timed out" },
+      { ...events.rung_answered, rung: "quit", answer: { words: "monitor: timed out", accepted: false } },
     );
     expect(state).toMatchObject({ tries: [{ answer: "monitor: timed out" }, { answer: null }] });
   });
@@ -226,6 +232,117 @@ describe("stopping", () => {
     expect(kinds(first.effects)).toEqual(["report", "wake"]);
     expect(kinds(step(first.state, { kind: "tick", at: 12_200 }).effects)).toEqual(["wake"]);
   });
+});
+
+describe("a guest agent", () => {
+  const stopping = { ...states.stopping, order: { ...order, guestAgent: true } };
+  const answer = (accepted: boolean) =>
+    ({ kind: "rung_answered", at: 120, rung: "guest-agent", answer: { words: "…", accepted } }) as const;
+
+  test("is asked before the button, which is pressed at once when it does not answer", () => {
+    const asked = step(stopping, { kind: "tick", at: 100 });
+    expect(asked.effects).toMatchObject([{ kind: "climb", rung: "guest-agent" }, { kind: "wake" }]);
+    const answered = step(asked.state, answer(false));
+    expect(answered.effects).toEqual([{ kind: "wake", at: 120 }]);
+    expect(step(answered.state, { kind: "tick", at: 120 }).effects[0]).toEqual({ kind: "climb", rung: "powerdown" });
+  });
+
+  test("that took the order on is what worked, though the button was pressed later", () => {
+    const accepted = step(step(stopping, { kind: "tick", at: 100 }).state, answer(true)).state;
+    const pressed = step(accepted, { kind: "tick", at: 2600 });
+    expect(pressed.effects[0]).toEqual({ kind: "climb", rung: "powerdown" });
+    expect(step(pressed.state, events.gone).state).toMatchObject({ ending: { stop: { rung: "guest-agent" } } });
+  });
+
+  test("that said nothing is not what worked, unless nothing else was tried", () => {
+    const asked = step(stopping, { kind: "tick", at: 100 }).state;
+    expect(step(asked, events.gone).state).toMatchObject({ ending: { stop: { rung: "guest-agent" } } });
+    const pressed = step(step(asked, answer(false)).state, { kind: "tick", at: 120 }).state;
+    expect(step(pressed, events.gone).state).toMatchObject({ ending: { stop: { rung: "powerdown" } } });
+  });
+});
+
+describe("a stop that is asked for again", () => {
+  const asked = (change: Partial<StopOrder>) =>
+    ({ kind: "stop_requested", at: 3000, order: { ...order, requestedAt: 3000, ...change } }) as const;
+
+  test("keeps its cause and its deadline", () => {
+    expect(step(states.stopping, asked({ cause: "job updated" }))).toEqual({ state: states.stopping, effects: [] });
+  });
+
+  test("with a signal is forced at once, and never made softer again", () => {
+    const harder = step(states.stopping, asked({ force: "SIGKILL" }));
+    expect(harder.state).toMatchObject({ order: { ...order, force: "SIGKILL" } });
+    expect(harder.effects).toMatchObject([
+      { kind: "report", event: { type: "Killing" } },
+      { kind: "wake", at: 3000 },
+    ]);
+    expect(step(harder.state, asked({ force: "SIGTERM" }))).toEqual({ state: harder.state, effects: [] });
+    expect(step(harder.state, { kind: "tick", at: 3000 }).effects[0]).toEqual({ kind: "climb", rung: "SIGKILL" });
+  });
+
+  test("during a restart keeps the machine down", () => {
+    const restarting = step(states.running, events.restart_requested).state;
+    const told = step(restarting, asked({})).state;
+    expect(told).toMatchObject({ order: { cause: "job stopped", requestedAt: 100 } });
+    expect(step(told, { ...events.gone, next: again }).state).toMatchObject({ kind: "ended", failed: false });
+  });
+});
+
+describe("a restart by command", () => {
+  const fromRunning = step(states.running, events.restart_requested);
+
+  test("stops by the ladder, then starts again at once, whatever the policy", () => {
+    expect(fromRunning.effects).toMatchObject([{ kind: "report", event: { type: "Killing" } }, { kind: "wake" }]);
+    const gone = step(fromRunning.state, events.gone);
+    expect(gone.state).toMatchObject({ kind: "backoff", until: 200, ending: { stop: { took: 100 } } });
+    expect(kinds(gone.effects)).toEqual(["clean_up", "report", "report", "wake"]);
+    expect(gone.effects[2]).toMatchObject({ event: { type: "Restarting" } });
+    expect(step(gone.state, { kind: "tick", at: 200 }).state).toMatchObject({ kind: "preparing", generation: 2 });
+  });
+
+  test("does not turn a stop that was asked for into a restart", () => {
+    expect(step(states.stopping, events.restart_requested)).toEqual({ state: states.stopping, effects: [] });
+  });
+
+  test("ends the wait for the restart policy's time", () => {
+    expect(step({ ...states.backoff, until: 999_999 }, events.restart_requested)).toEqual({
+      state: { kind: "preparing", generation: 2, cancelled: null },
+      effects: [{ kind: "prepare", generation: 2 }],
+    });
+  });
+
+  test("of a machine that is just being spawned begins once its process is known", () => {
+    const waiting = step(states.starting, events.restart_requested);
+    const live = step(waiting.state, events.spawned);
+    expect(live.state).toMatchObject({ kind: "stopping", order: { cause: "restart requested" } });
+    expect(step(waiting.state, events.gone).state).toMatchObject({ kind: "backoff", until: 200 });
+    expect(step(waiting.state, { ...events.start_failed }).state.kind).toBe("ended");
+  });
+
+  test("of a machine that is stopped for its health is in effect whatever its policy says, and a stop still wins", () => {
+    const sick = step(states.running, events.unhealthy).state;
+    const told = step(sick, events.restart_requested).state;
+    expect(told).toMatchObject({ order: { cause: "restart requested", requestedAt: 100 } });
+    expect(step(told, events.gone).state.kind).toBe("backoff");
+    const stopped = step(told, events.stop_requested).state;
+    expect(step(stopped, { ...events.gone, next: again }).state).toMatchObject({ kind: "ended", failed: false });
+  });
+
+  test("of a QEMU that is only being tidied up starts it again", () => {
+    const tidied = { ...states.stopping, order: { ...order, cause: "guest shut down" as const } };
+    const told = step(tidied, events.restart_requested).state;
+    expect(step(told, events.gone).state.kind).toBe("backoff");
+  });
+});
+
+test("the receipt of a guest that stood still with io-error tells of its disk, not of a handler", () => {
+  const tries = [{ rung: "quit", at: 5100, answer: "accepted" }] as const;
+  const { state } = step(
+    { ...states.stopping, guest: "io-error", tries },
+    { ...events.gone, ending: { ...ending, reason: "host-qmp-quit" } },
+  );
+  expect(state).toMatchObject({ ending: { hint: expect.stringContaining("make room") } });
 });
 
 test("a QEMU that lives on after the guest shut down is told to quit", () => {

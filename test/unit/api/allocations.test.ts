@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import * as v from "valibot";
 import { AllocationSchema, AllocationStubSchema } from "../../../src/contract/allocation.ts";
+import { DoneReplySchema } from "../../../src/contract/allocation-requests.ts";
 import { EvaluationSchema, StopReplySchema } from "../../../src/contract/evaluation.ts";
 import { refusalOf, testApi } from "../../helpers/api.ts";
 import { allocation, evaluation, jobRecord } from "../../helpers/records.ts";
@@ -65,9 +66,22 @@ for (const id of [FIRST.slice(0, 8), "0f6a0b1c-0000-4000-8000-000000000001", "__
 test("an allocation is stopped, and the reply names the evaluation", async () => {
   const { agent, write, send } = twoAllocations();
   const reply = await write(StopReplySchema, "PUT", `/v1/allocation/${FIRST}/stop`);
-  expect(agent.stopped).toEqual([FIRST]);
+  expect(agent.stopped).toEqual([{ id: FIRST, force: undefined, noShutdownDelay: false }]);
   expect(agent.evaluation(reply.EvalID).triggeredBy).toBe("alloc-stop");
   expect((await send("POST", "/v1/allocation/no/stop")).status).toBe(404);
+});
+
+test("an allocation is restarted and signalled in Nomad's words, whole or by task", async () => {
+  const { agent, write, send } = twoAllocations();
+  const path = `/v1/client/allocation/${FIRST}`;
+  await write(DoneReplySchema, "PUT", `${path}/restart`, { TaskName: "vm", AllTasks: false });
+  await write(DoneReplySchema, "POST", `${path}/restart`, { TaskName: null });
+  await write(DoneReplySchema, "PUT", `${path}/signal`, { Signal: "SIGTERM", Task: "vm" });
+  await write(DoneReplySchema, "PUT", `${path}/signal`, { Signal: "SIGKILL" });
+  expect(agent.told).toEqual(["restart vm", "restart all", "SIGTERM to vm", "SIGKILL to all"]);
+  expect((await send("PUT", `${path}/signal`, { Task: "vm" })).status).toBe(400);
+  expect((await send("PUT", "/v1/client/allocation/no/restart", {})).status).toBe(404);
+  expect((await send("GET", `${path}/stats`)).status).toBe(501);
 });
 
 test("an evaluation is shown by its id and its allocations are those that it placed", async () => {

@@ -153,9 +153,21 @@ test("a job is stopped by DELETE, and forgotten with purge", async () => {
   expect((await read(JobSchema, "/v1/job/web")).Stop).toBe(true);
   await write(DeregisterReplySchema, "DELETE", "/v1/job/web?purge=true");
   expect(agent.deregistered).toEqual([
-    { id: "web", purge: false },
-    { id: "web", purge: true },
+    { id: "web", purge: false, force: undefined, noShutdownDelay: false },
+    { id: "web", purge: true, force: undefined, noShutdownDelay: false },
   ]);
+});
+
+test("a job is stopped by force, and without its shutdown_delay, when the query says so", async () => {
+  const { agent, write, send } = testApi();
+  agent.put({ job: jobRecord() });
+  await write(DeregisterReplySchema, "DELETE", "/v1/job/web?signal=SIGKILL&no_shutdown_delay=true");
+  expect(agent.deregistered).toEqual([{ id: "web", purge: false, force: "SIGKILL", noShutdownDelay: true }]);
+  expect(await refusalOf(await send("DELETE", "/v1/job/web?signal=SIGHUP"))).toEqual({
+    status: 400,
+    lines: ["query parameter signal: expected SIGTERM or SIGKILL"],
+  });
+  expect(agent.deregistered).toHaveLength(1);
 });
 
 test("a job file is parsed to the job that can be put", async () => {

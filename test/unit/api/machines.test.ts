@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { ExplainSchema, ReceiptSchema } from "../../../src/contract/machine.ts";
+import { ExplainSchema, PowerReplySchema, ReceiptSchema } from "../../../src/contract/machine.ts";
 import { refusalOf, testApi } from "../../helpers/api.ts";
 import { allocation, ended, GRACEFUL, jobRecord, PLAN, taskRecord } from "../../helpers/records.ts";
 
@@ -28,6 +28,21 @@ test("the command line is explained word by word once the machine was started", 
   expect((await send("GET", `${VM}/explain`)).status).toBe(404);
   agent.put({ plan: PLAN });
   expect((await read(ExplainSchema, `${VM}/explain`)).Argv).toHaveLength(PLAN.argv.length);
+});
+
+test("a machine is pressed, reset, paused and resumed, and nothing else", async () => {
+  const { agent, write, send } = testApi();
+  agent.put({ job: jobRecord(), allocation: allocation() });
+  for (const Action of ["press", "reset", "pause", "resume"]) {
+    const reply = await write(PowerReplySchema, "POST", `${VM}/power`, { Action });
+    expect(reply).toEqual({ Guest: Action === "pause" ? "paused" : "running", Message: `did ${Action}` });
+  }
+  expect(agent.told).toEqual(["press vm", "reset vm", "pause vm", "resume vm"]);
+  expect((await send("GET", `${VM}/power`)).status).toBe(405);
+  expect(await refusalOf(await send("PUT", `${VM}/power`, { Action: "off" }))).toEqual({
+    status: 400,
+    lines: ['<request>: Action: expected "press", "reset", "pause" or "resume"'],
+  });
 });
 
 for (const task of ["db", "constructor", "__proto__", "..%2Fvm"]) {

@@ -62,7 +62,7 @@ test("a job is registered with its submission, and a stop says whether to purge"
       JobModifyIndex: 0,
       Warnings: "* odd",
     });
-    await client.deregisterJob("web", true);
+    await client.deregisterJob("web", { purge: true });
   }
   expect(bodies).toEqual(Array.from({ length: 2 }, () => ({ Job: { ID: "web" }, Submission: submission })));
   expect(server.seen.slice(0, 2)).toEqual(["PUT /v1/jobs", "DELETE /v1/job/web?purge=true"]);

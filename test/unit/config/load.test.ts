@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { AppError } from "../../../src/base/errors.ts";
+import { SECOND } from "../../../src/base/units.ts";
 import { completeConfig } from "../../../src/config/agent-config.ts";
 import { emptyConfig, loadAgentConfig } from "../../../src/config/load.ts";
 import { MAX_SOCKET_PATH, machineSockets } from "../../../src/paths.ts";
@@ -24,7 +25,12 @@ const WHOLE = {
   name: "box-1",
   nodeClass: "big",
   meta: { rack: "7", ssd: "true" },
-  policy: { imagePaths: ["/mnt/image/paths"], argsAllowlist: ["-drive"], emulatorsAllowlist: ["x86_64"] },
+  policy: {
+    imagePaths: ["/mnt/image/paths"],
+    argsAllowlist: ["-drive"],
+    emulatorsAllowlist: ["x86_64"],
+    maxKillTimeout: 300 * SECOND,
+  },
   users: { wanted: true, min: 70000, max: 70009 },
 } as const;
 
@@ -37,7 +43,7 @@ describe("the agent's configuration", () => {
       name: "host1",
       nodeClass: "",
       meta: {},
-      policy: { imagePaths: [], argsAllowlist: [], emulatorsAllowlist: [] },
+      policy: { imagePaths: [], argsAllowlist: [], emulatorsAllowlist: [], maxKillTimeout: 30 * SECOND },
       users: { wanted: undefined, min: 80000, max: 89999 },
     } as const;
     expect(complete("")).toEqual(expected);
@@ -56,6 +62,7 @@ describe("the agent's configuration", () => {
       imagePaths: ["/mnt/image/paths"],
       argsAllowlist: ["-drive", "-usbdevice"],
       emulatorsAllowlist: [],
+      maxKillTimeout: 30 * SECOND,
     });
   });
 
@@ -80,6 +87,7 @@ describe("the agent's configuration", () => {
       client {
         enabled    = true
         node_class = "big"
+        max_kill_timeout = "5m"
         meta {
           rack = 7
           ssd  = true
@@ -111,6 +119,7 @@ describe("the agent's configuration", () => {
       client: {
         enabled: true,
         node_class: "big",
+        max_kill_timeout: "5m",
         meta: { rack: 7, ssd: true },
         users: { dynamic_user_min: 70000, dynamic_user_max: 70009 },
       },

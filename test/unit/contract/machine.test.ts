@@ -22,6 +22,7 @@ test("a receipt tells the stop with all its times in nanoseconds", () => {
       Graceful: true,
       ShutdownDelay: 0,
       KillTimeout: 5_000_000_000,
+      Force: null,
       Rung: "powerdown",
       Took: 1_250_000_000,
       Tries: [{ Rung: "powerdown", At: (RECORD_TIME + 2_001) * 1e6, Answer: "accepted" }],

@@ -162,7 +162,6 @@ describe("config", () => {
     [{ emulator: "../../bin/sh" }, "emulator must hold only letters"],
     [{ image_path: "" }, "image_path must be set"],
     [{ image_path: "a\nb" }, "image_path must hold no control character"],
-    [{ guest_agent: true }, "guest_agent is not supported yet"],
     [{ args: ["-a", "b\u0000c"] }, "args[1] must hold no NUL"],
     [{ port_map: { ssh: 22 } }, 'port_map names port "ssh", which no network block has: this group has none'],
   ])("%j is refused", (change, message) => {
@@ -176,6 +175,12 @@ describe("config", () => {
     [{ args: ["-append", "a\nb"] }],
   ])("%j is accepted", (change) => {
     expect(problems(withConfig(change))).toEqual([]);
+  });
+
+  test("a guest agent that will not be asked is told", () => {
+    const warnings = (change: Partial<QemuConfig>) => problems(withConfig(change), "warning");
+    expect(warnings({ guest_agent: true, graceful_shutdown: false })[0]).toContain("graceful_shutdown is false");
+    expect(warnings({ guest_agent: true, graceful_shutdown: true })).toEqual([]);
   });
 
   test("port_map may name ports of the group's network and of the task's", () => {

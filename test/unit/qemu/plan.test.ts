@@ -53,6 +53,22 @@ describe("the command line of", () => {
   });
 });
 
+test("a channel to the guest agent that args bring as well is refused by their words, and another one is not", () => {
+  const withAgent = (...args: readonly string[]) => ({ config: { args, guest_agent: true } });
+  for (const args of [
+    ["-device", "virtio-serial", "-device", "virtserialport,chardev=x,name=org.qemu.guest_agent.0"],
+    ["-device", "virtio-serial", "-device", '{"driver":"virtserialport","name":"org.qemu.guest_agent.0"}'],
+    ["-device", "virtio-serial", "-chardev", "socket,path=/x,server=on,wait=off,id=qga0"],
+  ]) {
+    const { code, message } = refusal(withAgent(...args));
+    expect(code).toBe("invalid");
+    expect(message).toStartWith("config.args[2]: ");
+    expect(message).toContain("and so does config.guest_agent");
+  }
+  expect(argvOf(withAgent("-device", "virtserialport,chardev=qga0,name=mine"))).toContain("virtio-serial");
+  expect(argvOf(configArgs("-chardev", "null,id=qga0"))).not.toContain("virtio-serial");
+});
+
 test("Nomad's order is kept: user args after the defaults and before the network", () => {
   const argv = argvOf({
     config: { args: ["-vga", "none"], graceful_shutdown: true, accelerator: "kvm" },

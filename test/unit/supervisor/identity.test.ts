@@ -8,7 +8,7 @@ const sleeper = () => spawn({ argv: ["/bin/sleep", "60"], env: {}, stdio: ["igno
 describe("reading a stat line", () => {
   test("takes a program's name with spaces and brackets", () => {
     const fields = Array.from({ length: 49 }, (_, index) => String(index + 4)).join(" ");
-    expect(parseStat(`77 (a) b (c) S ${fields}`)).toEqual({ pid: 77, state: "S", startTime: 22 });
+    expect(parseStat(`77 (a) b (c) S ${fields}`)).toEqual({ pid: 77, state: "S", parent: 4, startTime: 22 });
   });
 
   for (const line of ["", "exit 0", "x (y) S 1", "-4 (a) S 1 2", "4 (a) S 1 2 3"]) {

@@ -36,7 +36,6 @@ job "later" {
       user   = "nobody"
       config {
         image_path  = "local/a.img"
-        guest_agent = true
         disk        = "overlay"
       }
       template {
