@@ -5,8 +5,8 @@ import { jobText, newest, startImageAgent } from "../helpers/jobs.ts";
 import { tempDir } from "../helpers/temp.ts";
 import { until } from "../helpers/until.ts";
 
-for (const kind of ["path", "abstract"] as const) {
-  test(`a service manager at an ${kind} address hears of readiness, machines, life and the end, and no machine hears of it`, async () => {
+for (const kind of ["path", "name without a file"] as const) {
+  test(`a service manager at a ${kind} hears of readiness, machines, life and the end, and no machine hears of it`, async () => {
     await using dir = tempDir();
     const address = kind === "path" ? dir.file("notify") : `@${dir.path}`;
     await using manager = listenDatagrams(address);
