@@ -40,7 +40,7 @@ X
 cat > "$R/sbin/off" <<'X'
 #!/bin/sh
 # What a real init does: whoever writes is told to end, and file systems are let go of.
-touch /run/off; i=0; while [ -d /work ] && ! umount /work 2>/dev/null && [ $i -lt 150 ]; do i=$((i+1)); sleep 0.1; done
+touch /run/off; i=0; while [ -d /scratch ] && ! umount /scratch 2>/dev/null && [ $i -lt 150 ]; do i=$((i+1)); sleep 0.1; done
 echo "TINY POWEROFF" > /dev/console; exec poweroff -f
 X
 cat > "$R/etc/udhcpc.sh" <<'X'
@@ -104,8 +104,8 @@ for p in /sys/class/virtio-ports/*; do
   [ "$(cat $p/name 2>/dev/null)" = org.qemu.guest_agent.0 ] && [ -x /usr/sbin/qemu-ga ] && qemu-ga -d -m virtio-serial -p /dev/${p##*/}
 done
 opt late && sleep $v
-opt work && d=$(findfs LABEL=WORK) && mkdir -p /work && mount -t ext4 $d /work && {
-  ( n=0; while [ ! -e /run/off ]; do n=$((n+1)); dd if=/dev/zero of=/work/f$((n % 16)) bs=64k count=4 2>/dev/null; done ) & }
+opt work && d=$(findfs LABEL=WORK) && mkdir -p /scratch && mount -t ext4 $d /scratch && {
+  ( n=0; while [ ! -e /run/off ]; do n=$((n+1)); dd if=/dev/zero of=/scratch/f$((n % 16)) bs=64k count=4 2>/dev/null; done ) & }
 echo "TINY READY ip=$(cat /run/ip 2>/dev/null) cpus=$(nproc) mem=$(awk '/MemTotal/{print int($2/1024)}' /proc/meminfo)M up=$(cut -d' ' -f1 /proc/uptime)"
 # the rest in the background: other drivers, boot counter on the own disk, NoCloud seed, 9p and virtiofs shares
 ( [ -n "$LATE" ] || late
