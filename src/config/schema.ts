@@ -2,6 +2,7 @@ import * as v from "valibot";
 import { LOG_LEVELS } from "../base/log.ts";
 import { attribute, block, blocks, type Infer, label, sameNames, single } from "../hcl/describe.ts";
 import { choice, flag, integer, list, mapOf, text } from "../hcl/leaf.ts";
+import { resourceFields } from "./schema-resources.ts";
 
 const ABSOLUTE = "an absolute path";
 const absolutePath = text(v.pipe(v.string(ABSOLUTE), v.regex(/^\/[^\u0000-\u001f\u007f]*$/, ABSOLUTE)));
@@ -36,6 +37,7 @@ const clientBlock = block(
     node_class: attribute(word),
     meta: attribute(mapOf(text()), { default: {}, form: "map" }),
     users: single(usersBlock),
+    ...resourceFields,
   }),
 );
 
