@@ -70,9 +70,14 @@ async function pickDynamic(
   for (let step = 0; step < size; step++) {
     const port = first + ((offset + step) % size);
     if (port < least || taken.has(port) || isReserved(capacity, address, port)) continue;
-    if ((await isFree("tcp", address, port)) && (await isFree("udp", address, port))) return port;
+    if ((await isPickable("tcp", address, port)) && (await isPickable("udp", address, port))) return port;
   }
   return undefined;
+}
+
+/** As `isFree`; a port that this user may not open is one of many, and another is picked. */
+async function isPickable(protocol: "tcp" | "udp", address: string, port: number): Promise<boolean> {
+  return (await tryPort(protocol, address, port)) !== "EACCES" && (await isFree(protocol, address, port));
 }
 
 /**
@@ -81,7 +86,7 @@ async function pickDynamic(
  * @throws AppError `conflict` when this user may not bind it or the host has no such address.
  */
 export async function isFree(protocol: "tcp" | "udp", address: string, port: number): Promise<boolean> {
-  const code = protocol === "tcp" ? await tryTcp(address, port) : await tryUdp(address, port);
+  const code = await tryPort(protocol, address, port);
   if (code === undefined) return true;
   if (code === "EADDRINUSE") return false;
   if (code === "EACCES") {
@@ -90,6 +95,10 @@ export async function isFree(protocol: "tcp" | "udp", address: string, port: num
     });
   }
   throw new AppError("conflict", `port ${port}/${protocol} cannot be opened on ${address || "every address"}: ${code}`);
+}
+
+function tryPort(protocol: "tcp" | "udp", address: string, port: number): Promise<string | undefined> {
+  return protocol === "tcp" ? tryTcp(address, port) : tryUdp(address, port);
 }
 
 /** QEMU binds IPv4 unless told otherwise, so that is what is tried. */

@@ -4,6 +4,7 @@ import { AppError } from "../base/errors.ts";
 import { shortId } from "../base/ids.ts";
 import type { Job } from "../job/job.ts";
 import { taskDirs } from "../paths.ts";
+import { reasonsOf } from "../placement/failure.ts";
 import type { Evaluation, JobRecord } from "../state/records.ts";
 import type { Registered, Submission } from "./agent.ts";
 import type { AgentContext } from "./context.ts";
@@ -39,6 +40,9 @@ export async function submitJob(
   const decision = kept ? ({ kind: "placed", groups: [] } as const) : await decidePlacement(context, job);
   const recorded = recordJob(context, { job, previous, unchanged, submission, decision });
   const replaced = kept || decision.kind === "waits" ? [] : running;
+  if (decision.kind === "waits") {
+    context.log.info("a job waits for room", { job: job.id, why: decision.failures.flatMap(reasonsOf).join("; ") });
+  }
   replaceAllocations(context, recorded.record, replaced, recorded.allocations);
   const warnings = [...notesOf(verdicts), ...replaced.map((allocation) => replacementWarning(context, allocation))];
   return { evaluation: recorded.evaluation, job: recorded.record, warnings, verdicts };

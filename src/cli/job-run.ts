@@ -146,7 +146,11 @@ function reportUnplaced(evaluation: Evaluation, job: Job, { out, err }: Terminal
   if (BlockedEval !== "") {
     out.line(`Evaluation "${shortId(BlockedEval)}" waiting for additional capacity to place remainder`);
   }
-  err.line({ text: `hint: it starts when there is room; look with: paddock status ${job.id}`, style: "cyan" });
+  const never = Object.values(evaluation.FailedTGAllocs).some(({ Paddock }) => Paddock?.Never);
+  const hint = never
+    ? "ask for less, or give the agent a larger share of this host (client in its configuration)"
+    : `it starts when there is room; look with: paddock status ${job.id}`;
+  err.line({ text: `hint: ${hint}`, style: "cyan" });
   return EXIT.unplaced;
 }
 

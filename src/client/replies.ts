@@ -44,7 +44,7 @@ const PlacementMetricSchema = v.object({
   DimensionExhausted: countMap,
   CoalescedFailures: count,
   /** Absent in the replies of a real Nomad. */
-  Paddock: v.nullish(v.object({ Reasons: list(v.string()) }), null),
+  Paddock: v.nullish(v.object({ Reasons: list(v.string()), Never: flag }), null),
 });
 export type PlacementMetric = v.InferOutput<typeof PlacementMetricSchema>;
 

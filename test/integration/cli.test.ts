@@ -430,6 +430,15 @@ test("job run of a job for which there is no room ends with the reasons, the eva
   expect(code).toBe(2);
 });
 
+test("job run of a job that will never fit says what to do instead of waiting", async () => {
+  await using api = withWaitingJob();
+  const failures = [{ group: "vms", shortages: [{ ...SHORTAGE, never: true }], filtered: [] }];
+  api.agent.put({ evaluation: evaluation({ failures }) });
+  const { stderr, code } = await api.run(["run", writeJob(api)]);
+  expect(stderr).toContain("\nhint: ask for less");
+  expect(code).toBe(2);
+});
+
 test("ps and status show a job that waits as pending, with the reasons", async () => {
   await using api = withWaitingJob();
   const ps = await api.run(["ps"]);
