@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { connect, createServer } from "node:net";
+import { DatabaseSync } from "node:sqlite";
 import { clientStatus } from "../../src/allocation/allocation.ts";
 import { jobStatus } from "../../src/contract/job-record.ts";
 import type { Job, Resources } from "../../src/job/job.ts";
@@ -161,6 +162,26 @@ describe("a job for which there is no room", () => {
     await until("the next to be placed", () => !waitsNow("early"));
     expect(waitsNow("late")).toBe(true);
     await machineOf(running.agent, "running", "tiny");
+  });
+
+  test("is one of several that come at the same moment, of which only those that fit are placed", async () => {
+    const ids = ["one", "two", "three", "four"];
+    await Promise.all(ids.map((id) => submit(jobOf(id))));
+    expect(ids.filter(waitsNow)).toEqual(["three", "four"]);
+    await Promise.all(["one", "two"].map((id) => machineOf(running.agent, "running", id)));
+  });
+
+  test("waits too for the machines of an agent that did not count", async () => {
+    await submit(jobOf("first", { memory: 200 }));
+    await machineOf(running.agent, "running", "first");
+    running.close();
+    const database = new DatabaseSync(dir.file("data", "paddock.db"));
+    database.exec("UPDATE allocations SET record = json_remove(record, '$.resources')");
+    database.close();
+    running = await startInProcess(dir.path, { capacity: SMALL });
+    expect(allocationsOf("first")[0]?.resources).toBeUndefined();
+    await submit(jobOf("second", { memory: 150 }));
+    expect(reasonsOf("second")).toEqual(["memory: 150 MiB needed, 100 of 300 MiB free"]);
   });
 
   test("waits no more once it was stopped, and its evaluation is canceled", async () => {
