@@ -254,6 +254,27 @@ describe("a job for which there is no room", () => {
   });
 });
 
+test.if(process.getuid?.() === 0)(
+  "a job for whose machine no user is left waits for one with that reason",
+  async () => {
+    const users = { wanted: true, min: 87_001, max: 87_002 };
+    const restartWith = async (memory: number): Promise<void> => {
+      running.close();
+      running = await startInProcess(dir.path, { capacity: { total: { ...SMALL.total, memory } }, users });
+    };
+    await restartWith(300);
+    for (const id of ["first", "second"]) {
+      await submit(jobOf(id));
+      await machineOf(running.agent, "running", id);
+    }
+    await submit(jobOf("third"));
+    await restartWith(1000);
+    await until("the new reason", () => reasonsOf("third").some((reason) => reason.startsWith("no user is left")));
+    await stop("first");
+    await machineOf(running.agent, "running", "third");
+  },
+);
+
 describe("a changed job", () => {
   test("that has room only where it stands itself replaces its machine", async () => {
     await submit(jobOf("first", { memory: 200 }));

@@ -87,12 +87,13 @@ describe("giving ports to an allocation", () => {
     expect(ports[0]).toMatchObject({ hostAddress: "127.0.0.3", hostPort: busy });
   });
 
-  test("picks no port that is reserved, held by others or a static one of its own group", async () => {
+  test("picks no port that is reserved, held by others, root's alone or a static one of its own group", async () => {
     const reservedPorts = [{ first: 30_001, last: 30_002 }];
     const host = on("127.0.0.2", { dynamicPorts: { first: 30_001, last: 30_004 }, reservedPorts });
     const held = [{ address: "", port: 30_003, holder: "x" }];
     expect((await assignPorts(group([port("a")]), host, held)).ports[0]?.hostPort).toBe(30_004);
     expect((await assignPorts(group([port("a"), port("b")]), host, held)).shortages).toHaveLength(1);
+    expect((await assignPorts(group([port("a")]), host, held, 30_005)).shortages).toHaveLength(1);
     const own = group([port("a"), port("s", { static: 30_004 })]);
     expect((await assignPorts(own, host, held)).shortages).toHaveLength(1);
   });
