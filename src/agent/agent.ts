@@ -34,7 +34,8 @@ export interface Agent {
   readonly changes: ChangeSignal;
 
   /**
-   * Places a job. The same job again changes nothing; a changed one replaces its allocation.
+   * Places a job, or lets it wait when there is no room: the record has `waiting` then, and the evaluation the reasons. The same job
+   * again changes nothing; a changed one replaces its allocation.
    * @throws AppError `unplaceable` listing each failing constraint and the value found; `conflict`, `invalid`.
    */
   registerJob(

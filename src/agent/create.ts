@@ -8,16 +8,30 @@ import { taskDirs } from "../paths.ts";
 import type { Evaluation, JobRecord } from "../state/records.ts";
 import type { Agent } from "./agent.ts";
 import type { AgentContext } from "./context.ts";
+import { neverFits } from "./decide.ts";
+import { cancelBlocked, newEvaluation } from "./evaluation.ts";
 import { readTaskLog } from "./logs.ts";
+import { liveAllocations } from "./new-allocation.ts";
 import { assertTask, restartTasks, signalTasks } from "./operate.ts";
+import { warningsOf } from "./placement.ts";
 import { checkSpecsOf, servicesOf } from "./services.ts";
 import { type StopOptions, stopMachines } from "./stop.ts";
-import { liveAllocations, newEvaluation, submitJob, warningsOf } from "./submit.ts";
+import { submitJob } from "./submit.ts";
+import { createWaitingRoom } from "./waiting.ts";
 
-/** The use cases over one context. */
-export function createAgent(context: AgentContext): Agent {
+/** The use cases, and what the agent does by itself. */
+export interface RunningAgent extends Agent {
+  /** Places nothing any more. */
+  close(): void;
+}
+
+/** The use cases over one context; jobs that wait for room are looked at now and whenever there is more of it. */
+export function createAgent(context: AgentContext): RunningAgent {
   const { store, recorder, supervisor } = context;
   const oneByOne = createQueue();
+  const room = createWaitingRoom(context, oneByOne);
+  supervisor.whenEnded(() => room.look());
+  room.look();
   const job = (id: string): JobRecord => found(store.job(id), "job not found");
   const allocation = (id: string): Allocation =>
     supervisor.live(id) ?? found(store.allocation(id), `alloc not found: ${id}`);
@@ -31,12 +45,21 @@ export function createAgent(context: AgentContext): Agent {
     },
     changes: recorder.changes,
     registerJob: (next, submission, { enforceIndex }) =>
-      oneByOne(() => submitJob(context, next, submission, enforceIndex)),
+      oneByOne(async () => {
+        const registered = await submitJob(context, next, submission, enforceIndex);
+        room.note(registered.job);
+        return registered;
+      }),
     validateJob: (candidate) => {
       const verdicts = checkConstraints(candidate, context.node());
-      return { warnings: warningsOf(context, candidate, verdicts), verdicts };
+      return { warnings: [...warningsOf(context, candidate, verdicts), ...neverFits(context, candidate)], verdicts };
     },
-    deregisterJob: (id, options) => oneByOne(async () => deregister(context, job(id), options)),
+    deregisterJob: (id, options) =>
+      oneByOne(async () => {
+        const evaluation = deregister(context, job(id), options);
+        room.forget(id);
+        return evaluation;
+      }),
     jobs: (prefix) => store.jobs(prefix),
     job,
     allocations: (filter) => store.allocations(filter).map((stored) => supervisor.live(stored.id) ?? stored),
@@ -85,6 +108,7 @@ export function createAgent(context: AgentContext): Agent {
         isTerminal(allocation(allocationId)),
       );
     },
+    close: () => room.close(),
   };
 }
 
@@ -100,10 +124,12 @@ function deregister(
 ): Evaluation {
   const { store, recorder, clock } = context;
   const evaluation = recorder.record((index) => {
-    const made = newEvaluation(record.job, "job-deregister", index, clock.now());
+    const moment = { index, now: clock.now() };
+    const made = newEvaluation(record.job, "job-deregister", moment);
     store.putEvaluation(made);
+    cancelBlocked(store, record.waiting?.evalId, "the job was stopped", moment);
     if (purge) store.deleteJob(record.job.id);
-    else store.putJob({ ...record, stop: true, modifyIndex: index, jobModifyIndex: index });
+    else store.putJob({ ...record, waiting: undefined, stop: true, modifyIndex: index, jobModifyIndex: index });
     return made;
   });
   for (const allocation of liveAllocations(context, record.job.id)) {
@@ -119,7 +145,7 @@ function stopAllocation(
   options: StopOptions,
 ): Evaluation {
   const evaluation = context.recorder.record((index) => {
-    const made = newEvaluation(placed.job, "alloc-stop", index, context.clock.now());
+    const made = newEvaluation(placed.job, "alloc-stop", { index, now: context.clock.now() });
     context.store.putEvaluation(made);
     return made;
   });

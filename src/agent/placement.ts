@@ -1,20 +1,61 @@
 import { AppError } from "../base/errors.ts";
 import { formatDuration } from "../base/units.ts";
+import { checkConstraints, type Verdict } from "../constraint/check.ts";
 import type { Job } from "../job/job.ts";
 import type { Node } from "../node/node.ts";
+import { assertPorts, portsOf } from "../placement/ports.ts";
 import { assertAccelerator } from "../qemu/accelerator.ts";
 import { chooseEmulator } from "../qemu/emulator.ts";
 import { assertOneGuestAgent } from "../qemu/guest-agent.ts";
 import { assertArguments } from "../qemu/policy.ts";
-import type { QemuPolicy } from "./context.ts";
+import type { AgentContext, QemuPolicy } from "./context.ts";
+import { assertPortOpen } from "./reach.ts";
+
+/** @throws AppError `unplaceable` that lists everything of the job that this node does not have. */
+export function checkPlacement(context: Pick<AgentContext, "node" | "policy" | "users">, job: Job): readonly Verdict[] {
+  const node = context.node();
+  const verdicts = checkConstraints(job, node);
+  const failing = verdicts.filter((verdict) => !verdict.ok);
+  if (failing.length > 0) {
+    const lines = failing.map((verdict) => `  ${verdict.where}: ${verdict.text}`);
+    throw new AppError("unplaceable", `job "${job.id}" does not fit this node:\n${lines.join("\n")}`, {
+      hint: "paddock node status shows the node's attributes",
+    });
+  }
+  assertPlaceable(job, node, context.policy);
+  if (context.users !== null) {
+    for (const port of job.groups.flatMap(portsOf)) if (port.static > 0) assertPortOpen(port.static, port.label);
+  }
+  return verdicts;
+}
+
+/** What is worth knowing of a job that fits. */
+export function warningsOf(
+  context: Pick<AgentContext, "policy">,
+  job: Job,
+  verdicts: readonly Verdict[],
+): readonly string[] {
+  return [...notesOf(verdicts), ...cutTimes(job, context.policy)];
+}
+
+/** What is worth knowing of constraints that hold: an alias, another answer in Nomad. */
+function notesOf(verdicts: readonly Verdict[]): string[] {
+  return verdicts.flatMap(({ ok, note, where }) => (ok && note !== undefined ? [`${where}: ${note}`] : []));
+}
+
+/** Only what a job says of KVM hangs on the one fact that takes long to find. */
+export async function knowWhatMatters(context: Pick<AgentContext, "nodeComplete">, job: Job): Promise<void> {
+  if (JSON.stringify(job).includes("kvm")) await context.nodeComplete;
+}
 
 /**
  * Refuses what this node cannot run or its operator does not allow before anything is fetched. What holds `${…}` is looked at
  * when it has its value.
  * @throws AppError with the task's name in its text.
  */
-export function assertPlaceable(job: Job, node: Node, policy: QemuPolicy): void {
+function assertPlaceable(job: Job, node: Node, policy: QemuPolicy): void {
   for (const group of job.groups) {
+    withPlace(`group "${group.name}"`, () => assertPorts(group, node.capacity));
     for (const task of group.tasks) {
       const where = `group "${group.name}", task "${task.name}"`;
       withPlace(where, () => {

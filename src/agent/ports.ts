@@ -3,57 +3,81 @@ import { createSocket } from "node:dgram";
 import { createServer } from "node:net";
 import type { AssignedPort } from "../allocation/allocation.ts";
 import { AppError, errnoOf } from "../base/errors.ts";
-import type { Group, Port } from "../job/job.ts";
+import type { Group } from "../job/job.ts";
+import type { Capacity } from "../node/node.ts";
+import type { Shortage } from "../placement/failure.ts";
+import {
+  addressOf,
+  findCollisions,
+  type HeldPort,
+  isReserved,
+  noDynamicPort,
+  portsOf,
+  sameAddress,
+} from "../placement/ports.ts";
 
-/** Nomad's range for ports that the job leaves to the agent (client `min_dynamic_port`, `max_dynamic_port`). */
-export const DYNAMIC_PORTS = { first: 20_000, last: 32_000 } as const;
-
-/** Every port that a group and its tasks ask for, in the order of the job file. */
-export function portsOf(group: Group): readonly Port[] {
-  const networks = [...group.networks, ...group.tasks.flatMap((task) => task.resources.networks)];
-  return networks.flatMap((network) => network.ports);
+/** The ports of an allocation, or why there are none. */
+export interface GivenPorts {
+  readonly ports: readonly AssignedPort[];
+  readonly shortages: readonly Shortage[];
 }
 
 /**
- * Gives an allocation its host ports: the static ones as asked for, the others from the dynamic range.
- * @param taken ports that other live allocations hold, with the holder's name.
- * @throws AppError `conflict` when a static port is another allocation's or no dynamic port is left.
+ * Gives an allocation its host ports: the static ones as asked for, the others from the dynamic range, each free on its address now.
+ * @param held ports that other live allocations have.
+ * @param least the first port that machines may open.
+ * @throws AppError `unplaceable` for a host network that is not known, `conflict` for an address that the host does not have.
  */
-export async function assignPorts(group: Group, taken: ReadonlyMap<number, string>): Promise<AssignedPort[]> {
-  const assigned: AssignedPort[] = [];
-  const used = new Set(taken.keys());
-  for (const port of portsOf(group)) {
-    const holder = taken.get(port.static);
-    if (port.static > 0 && holder !== undefined) {
-      throw new AppError("conflict", `port ${port.static} (label "${port.label}") is held by ${holder}`, {
-        hint: "stop that allocation, or ask for another static port",
-      });
-    }
-    const hostPort = port.static > 0 ? port.static : await pickDynamic(port.label, used);
-    used.add(hostPort);
-    assigned.push({
+export async function assignPorts(
+  group: Group,
+  capacity: Capacity,
+  held: readonly HeldPort[],
+  least = 1,
+): Promise<GivenPorts> {
+  const shortages = findCollisions(group, capacity, held);
+  if (shortages.length > 0) return { ports: [], shortages };
+  const wanted = portsOf(group).map((port) => ({ port, address: addressOf(port, capacity) }));
+  const statics = wanted.flatMap(({ port, address }) =>
+    port.static > 0 ? [{ address, port: port.static, holder: port.label }] : [],
+  );
+  const used = [...held, ...statics];
+  const ports: AssignedPort[] = [];
+  for (const { port, address } of wanted) {
+    const hostPort = port.static > 0 ? port.static : await pickDynamic(address, capacity, used, least);
+    if (hostPort === undefined) return { ports: [], shortages: [noDynamicPort(port, capacity)] };
+    used.push({ address, port: hostPort, holder: port.label });
+    ports.push({
       label: port.label,
       hostPort,
       to: port.to === -1 ? hostPort : port.to,
-      hostAddress: "",
+      hostAddress: address,
       static: port.static > 0,
     });
   }
-  return assigned;
+  return { ports, shortages: [] };
 }
 
-async function pickDynamic(label: string, used: ReadonlySet<number>): Promise<number> {
-  const size = DYNAMIC_PORTS.last - DYNAMIC_PORTS.first + 1;
+async function pickDynamic(
+  address: string,
+  capacity: Capacity,
+  used: readonly HeldPort[],
+  least: number,
+): Promise<number | undefined> {
+  const { first, last } = capacity.dynamicPorts;
+  const taken = new Set(used.flatMap((one) => (sameAddress(one.address, address) ? [one.port] : [])));
+  const size = last - first + 1;
   const offset = randomInt(size);
   for (let step = 0; step < size; step++) {
-    const port = DYNAMIC_PORTS.first + ((offset + step) % size);
-    if (used.has(port)) continue;
-    if ((await isFree("tcp", "", port)) && (await isFree("udp", "", port))) return port;
+    const port = first + ((offset + step) % size);
+    if (port < least || taken.has(port) || isReserved(capacity, address, port)) continue;
+    if ((await isPickable("tcp", address, port)) && (await isPickable("udp", address, port))) return port;
   }
-  throw new AppError(
-    "conflict",
-    `no free port is left for label "${label}" between ${DYNAMIC_PORTS.first} and ${DYNAMIC_PORTS.last}`,
-  );
+  return undefined;
+}
+
+/** As `isFree`; a port that this user may not open is one of many, and another is picked. */
+async function isPickable(protocol: "tcp" | "udp", address: string, port: number): Promise<boolean> {
+  return (await tryPort(protocol, address, port)) !== "EACCES" && (await isFree(protocol, address, port));
 }
 
 /**
@@ -62,7 +86,7 @@ async function pickDynamic(label: string, used: ReadonlySet<number>): Promise<nu
  * @throws AppError `conflict` when this user may not bind it or the host has no such address.
  */
 export async function isFree(protocol: "tcp" | "udp", address: string, port: number): Promise<boolean> {
-  const code = protocol === "tcp" ? await tryTcp(address, port) : await tryUdp(address, port);
+  const code = await tryPort(protocol, address, port);
   if (code === undefined) return true;
   if (code === "EADDRINUSE") return false;
   if (code === "EACCES") {
@@ -71,6 +95,10 @@ export async function isFree(protocol: "tcp" | "udp", address: string, port: num
     });
   }
   throw new AppError("conflict", `port ${port}/${protocol} cannot be opened on ${address || "every address"}: ${code}`);
+}
+
+function tryPort(protocol: "tcp" | "udp", address: string, port: number): Promise<string | undefined> {
+  return protocol === "tcp" ? tryTcp(address, port) : tryUdp(address, port);
 }
 
 /** QEMU binds IPv4 unless told otherwise, so that is what is tried. */

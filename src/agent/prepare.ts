@@ -9,6 +9,7 @@ import { closeImage, openImage } from "../image/open.ts";
 import { buildTaskEnvironment } from "../job/environment.ts";
 import { interpolateConfig, interpolateText } from "../job/interpolate.ts";
 import type { Artifact, Group, Job, QemuConfig, Task } from "../job/job.ts";
+import { readPortMapping } from "../job/port-mapping.ts";
 import { findPortHolder } from "../node/port-holder.ts";
 import type { MachineUser } from "../node/users.ts";
 import { chooseEmulator } from "../qemu/emulator.ts";
@@ -19,9 +20,9 @@ import { planLaunch } from "../qemu/plan.ts";
 import type { Prepare, PrepareRequest } from "../supervisor/hands.ts";
 import type { AgentContext } from "./context.ts";
 import { letIn, settleUser } from "./machine-users.ts";
+import { knowWhatMatters } from "./placement.ts";
 import { isFree } from "./ports.ts";
 import { assertPortOpen, assertReachable } from "./reach.ts";
-import { knowWhatMatters } from "./submit.ts";
 import { makeTaskDirectories } from "./task-directory.ts";
 
 type PrepareContext = Pick<
@@ -143,8 +144,8 @@ export function readSubject(context: Pick<AgentContext, "store" | "node">, reque
 /** What `NOMAD_PORT_…` tells: the guest's port where one is mapped, else the host's. */
 function environmentPorts(allocation: Allocation, task: Task) {
   return allocation.ports.map(({ label, hostPort, hostAddress, to }) => {
-    const mapped = Number(task.config.port_map[label] ?? Number.NaN);
-    return { label, hostPort, hostAddress, guestPort: Number.isInteger(mapped) ? mapped : to > 0 ? to : hostPort };
+    const mapped = readPortMapping(task.config.port_map[label] ?? "")?.guestPort;
+    return { label, hostPort, hostAddress, guestPort: mapped ?? (to > 0 ? to : hostPort) };
   });
 }
 
@@ -245,9 +246,9 @@ async function planMachine(
 }
 
 /**
- * Looks at every port before QEMU does, because QEMU names neither the label nor the holder. A busy udp port is left out with a
- * word: the job asked for the label, Nomad adds udp to it.
- * @throws AppError `conflict` for a busy tcp port.
+ * Looks at every port before QEMU does, because QEMU names neither the label nor the holder. A busy udp port beside a tcp one is
+ * left out with a word: the job asked for the label, Nomad adds udp to it.
+ * @throws AppError `conflict` for a busy tcp port, and for a busy udp port that is all that its label forwards.
  */
 async function freeForwards(
   wanted: readonly Forward[],
@@ -262,13 +263,14 @@ async function freeForwards(
       forwards.push(forward);
       continue;
     }
-    const holder = findPortHolder(protocol, hostPort) ?? "another process";
-    if (protocol === "tcp") {
-      throw new AppError("conflict", `port ${hostPort}/tcp (label "${label}") is in use by ${holder}`, {
-        hint: "stop that process, or give the label another static port",
-      });
+    const holder = findPortHolder(protocol, hostPort, hostAddress) ?? "another process";
+    const where = hostAddress === "" ? "" : ` of ${hostAddress}`;
+    const used = `port ${hostPort}/${protocol}${where} (label "${label}") is in use by ${holder}`;
+    const besideTcp = wanted.some((other) => other.label === label && other.protocol === "tcp");
+    if (protocol === "tcp" || !besideTcp) {
+      throw new AppError("conflict", used, { hint: "stop that process, or give the label another static port" });
     }
-    busy.push(`port ${hostPort}/udp (label "${label}") is in use by ${holder} and is not forwarded; tcp is`);
+    busy.push(`${used} and is not forwarded; tcp is`);
   }
   return { forwards, busy };
 }

@@ -1,3 +1,4 @@
+import type { Amounts } from "../node/node.ts";
 import type { MachineUser } from "../node/users.ts";
 import type { CheckReport } from "./check.ts";
 import type { MachineState } from "./machine.ts";
@@ -31,6 +32,8 @@ export interface Allocation {
   /** Why it is to stop, for people; "" while it is to run. */
   readonly desiredDescription: string;
   readonly ports: readonly AssignedPort[];
+  /** What it takes of the host until it ended; undefined in records of an agent that did not count. */
+  readonly resources?: Amounts | undefined;
   readonly tasks: Readonly<Record<string, TaskRecord>>;
   /** Milliseconds since 1970. */
   readonly createTime: number;

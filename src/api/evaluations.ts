@@ -16,10 +16,11 @@ export function addEvaluationRoutes(app: Hono, context: ApiContext): void {
 function listEvaluations(c: Context, { agent }: ApiContext) {
   const prefix = idPrefixParam(c);
   const jobId = c.req.query("job");
+  const status = c.req.query("status") ?? "";
   const namespaces = new Map(agent.jobs("").map(({ job }) => [job.id, job.namespace]));
   return agent
     .evaluations(jobId === undefined ? {} : { jobId })
-    .filter(({ id }) => id.startsWith(prefix))
+    .filter((evaluation) => evaluation.id.startsWith(prefix) && (status === "" || evaluation.status === status))
     .map((evaluation) => writeEvaluation(evaluation, namespaces.get(evaluation.jobId)));
 }
 

@@ -3,6 +3,8 @@ export const EXIT = {
   ok: 0,
   /** What was asked for did not work, or was asked for wrongly. */
   failed: 1,
+  /** The job is registered and waits for room, as in Nomad. */
+  unplaced: 2,
   /** Ctrl-C, SIGTERM and a closed terminal, as a shell counts signals. */
   SIGHUP: 129,
   SIGINT: 130,

@@ -1,7 +1,7 @@
 import { AppError } from "../base/errors.ts";
 import { shortId } from "../base/ids.ts";
 import { ask, type Client } from "../client/client.ts";
-import type { Allocation, Registered } from "../client/replies.ts";
+import type { Allocation, Evaluation, Registered } from "../client/replies.ts";
 import type { Job } from "../job/job.ts";
 import { encodeJob } from "../job/wire.ts";
 import { readForwards } from "./allocation-text.ts";
@@ -10,6 +10,7 @@ import { EXIT, Interrupted } from "./exit.ts";
 import { createFollower, isSettled } from "./follow.ts";
 import { assertJson, countErrors, type JobFile, readJobFile } from "./job-file.ts";
 import { printJson } from "./json.ts";
+import { describeFailures } from "./placement-text.ts";
 import { describeForwards } from "./ports.ts";
 import { isOver } from "./ps.ts";
 import type { Terminal } from "./terminal.ts";
@@ -31,6 +32,7 @@ export const JOB_RUN: Command = {
   exits: [
     [EXIT.ok, "the machines run, or the job was registered with -detach"],
     [EXIT.failed, "the file is not valid, the job was refused, or a machine failed"],
+    [EXIT.unplaced, "there is no room for the job now: it is registered and starts when there is"],
     [EXIT.SIGINT, "Ctrl-C; the job goes on"],
   ],
   run: runJobRun,
@@ -111,6 +113,8 @@ async function watchStart(client: Client, registration: Registration, signal: Ab
     { text: "==> ", style: "bold" },
     `job "${job.id}" registered, evaluation ${shortId(registered.EvalID)}`,
   );
+  const { evaluation, unplaced } = await readOutcome(client, registered.EvalID, signal);
+  if (unplaced) return reportUnplaced(evaluation, job, terminal);
   const follow = createFollower(terminal, before);
   let announced = false;
   for await (const all of client.watch(ask.jobAllocations(job.id), signal)) {
@@ -123,6 +127,31 @@ async function watchStart(client: Client, registration: Registration, signal: Ab
     if (isSettled(mine)) return await concludeStart(client, mine, registration);
   }
   return EXIT.failed;
+}
+
+/** What was decided about a change; a real Nomad takes a moment for it. */
+async function readOutcome(client: Client, id: string, signal: AbortSignal) {
+  for await (const evaluation of client.watch(ask.evaluation(id), signal)) {
+    if (evaluation.Status === "pending") continue;
+    return { evaluation, unplaced: Object.keys(evaluation.FailedTGAllocs).length > 0 };
+  }
+  throw new AppError("internal", `evaluation ${shortId(id)} was not decided`);
+}
+
+/** The machines may start any time: the job is registered. */
+function reportUnplaced(evaluation: Evaluation, job: Job, { out, err }: Terminal): number {
+  out.line({ text: "no room for all allocations now:", style: "yellow" });
+  for (const line of describeFailures(evaluation, out.columns)) out.line(...line);
+  const { BlockedEval } = evaluation;
+  if (BlockedEval !== "") {
+    out.line(`Evaluation "${shortId(BlockedEval)}" waiting for additional capacity to place remainder`);
+  }
+  const never = Object.values(evaluation.FailedTGAllocs).some(({ Paddock }) => Paddock?.Never);
+  const hint = never
+    ? "ask for less, or give the agent a larger share of this host (client in its configuration)"
+    : `it starts when there is room; look with: paddock status ${job.id}`;
+  err.line({ text: `hint: ${hint}`, style: "cyan" });
+  return EXIT.unplaced;
 }
 
 function announce(allocations: readonly Allocation[], isNew: boolean, terminal: Terminal): void {

@@ -4,13 +4,15 @@ import type { NodeInfo } from "../client/replies.ts";
 import { ADDRESS_FLAG, type Command, connectAgent, type Invocation } from "./command.ts";
 import { EXIT } from "./exit.ts";
 import { printJson } from "./json.ts";
+import { describeUse } from "./node-use.ts";
+import { isOver } from "./ps.ts";
 import { type Piece, statusPiece } from "./style.ts";
 import { alignFacts } from "./table.ts";
 import type { Output } from "./terminal.ts";
 
 export const NODE_STATUS: Command = {
   names: ["node status"],
-  summary: "Show this host: driver, attributes, metadata",
+  summary: "Show this host: driver, resources, attributes, metadata",
   operands: "[ID]",
   takes: [0, 1],
   flags: [
@@ -19,7 +21,7 @@ export const NODE_STATUS: Command = {
     { name: "json", help: "The node, as the API has it." },
   ],
   details:
-    "Shows whether this host can run machines, and the attributes that constraints of a job are compared with. ID is the beginning of a node's id.",
+    "Shows whether this host can run machines, how much of what it has for them is allocated, and the attributes that constraints of a job are compared with. ID is the beginning of a node's id.",
   examples: ["paddock node status", "paddock node status -json"],
   run: runNodeStatus,
 };
@@ -33,7 +35,7 @@ async function runNodeStatus(invocation: Invocation): Promise<number> {
   }
   const question = ask.node(prefix === undefined ? await findSelf(client) : await findNode(client, prefix));
   if (invocation.flags.has("json")) printJson(out, await client.readJson(question.target));
-  else printNode(await client.read(question), out);
+  else await printNode(client, await client.read(question), out);
   return EXIT.ok;
 }
 
@@ -51,7 +53,7 @@ async function findNode(client: Client, prefix: string): Promise<string> {
   throw new AppError("conflict", `several nodes begin with "${prefix}"`, { hint: "write more of the id" });
 }
 
-function printNode(node: NodeInfo, out: Output): void {
+async function printNode(client: Client, node: NodeInfo, out: Output): Promise<void> {
   const facts: [string, Piece][] = [
     ["ID", node.ID],
     ["Name", node.Name],
@@ -70,8 +72,18 @@ function printNode(node: NodeInfo, out: Output): void {
     facts.push([`Driver ${name}`, { text, style: driver.Healthy ? "green" : "red" }]);
   }
   for (const line of alignFacts(facts, out.columns)) out.line(...line);
+  const live = (await client.read(ask.allocations())).filter((allocation) => !isOver(allocation));
+  for (const line of describeUse(node, live, out.columns)) out.line(...line);
+  printMap("Host networks", addressesOf(node), out);
   printMap("Attributes", node.Attributes, out);
   printMap("Meta", node.Meta, out);
+}
+
+/** The addresses that jobs may bind ports to; nothing while there is only the default. */
+function addressesOf({ NodeResources }: NodeInfo): Record<string, string> {
+  const all = (NodeResources?.NodeNetworks ?? []).flatMap(({ Addresses }) => Addresses);
+  const isDefault = ({ Alias, Address }: (typeof all)[number]): boolean => Alias === "default" && Address === "0.0.0.0";
+  return all.every(isDefault) ? {} : Object.fromEntries(all.map(({ Alias, Address }) => [Alias, Address]));
 }
 
 function printMap(title: string, values: Readonly<Record<string, string>>, out: Output): void {

@@ -107,6 +107,11 @@ function agentConfig(dir: string, { dataDir, runDir }: AgentDirs): string {
   return `data_dir = ${JSON.stringify(dataDir)}
 run_dir  = ${JSON.stringify(runDir)}
 
+# The demo writes next to nothing: a small temporary directory is large enough.
+client {
+  disk_free_mb = 1024
+}
+
 plugin "qemu" {
   config {
     image_paths = [${JSON.stringify(dir)}]

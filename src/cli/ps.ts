@@ -1,9 +1,10 @@
 import { shortId } from "../base/ids.ts";
-import { ask } from "../client/client.ts";
+import { ask, type Client } from "../client/client.ts";
 import type { Allocation, TaskState } from "../client/replies.ts";
 import { ADDRESS_FLAG, type Command, connectAgent, type Invocation, VERBOSE_FLAG } from "./command.ts";
 import { EXIT } from "./exit.ts";
 import { printJson } from "./json.ts";
+import { findBlocked, waitingReason } from "./placement-text.ts";
 import { listPorts } from "./ports.ts";
 import { type Piece, statusPiece } from "./style.ts";
 import { alignTable } from "./table.ts";
@@ -20,7 +21,8 @@ export const PS: Command = {
     { name: "json", help: "The allocations, as the API has them." },
     VERBOSE_FLAG,
   ],
-  details: "Lists every machine that runs, starts or is being stopped, one line each.",
+  details:
+    "Lists every machine that runs, starts or is being stopped, one line each, and the jobs that wait for room with the reason.",
   examples: ["paddock ps", "paddock ps -all", "paddock ps -json"],
   run: runPs,
 };
@@ -39,19 +41,34 @@ async function runPs(invocation: Invocation): Promise<number> {
   }
   // Nobody has to look at a column in which nothing stands.
   const health = shown.some(({ DeploymentStatus }) => DeploymentStatus !== null);
-  const rows = shown
+  const waiting = await findWaiting(client);
+  const machines = shown
     .toSorted((a, b) => a.JobID.localeCompare(b.JobID) || a.CreateTime - b.CreateTime)
     .flatMap((allocation) =>
       Object.entries(allocation.TaskStates).map(([name, task]) =>
         describeMachine(allocation, name, task, { verbose: flags.has("verbose"), health }),
       ),
     );
+  const rows = [...machines, ...waiting.map(({ job }): Piece[] => [job, "-", "-", statusPiece("pending"), "-"])];
   if (rows.length === 0) {
     err.line(flags.has("all") ? "no machines" : "no machine runs; paddock ps -all lists those that have ended");
     return EXIT.ok;
   }
   for (const line of alignTable(headerOf(health), rows, out.columns)) out.line(...line);
+  if (waiting.length === 0) return EXIT.ok;
+  out.line();
+  const reasons = waiting.map(({ job, reason }) => [job, reason]);
+  for (const line of alignTable(["Waits for room", "Reason"], reasons, out.columns)) out.line(...line);
   return EXIT.ok;
+}
+
+/** The jobs that wait for room, sorted by id. */
+async function findWaiting(client: Client): Promise<readonly { readonly job: string; readonly reason: string }[]> {
+  const jobs = (await client.read(ask.jobs())).filter(({ JobSummary }) =>
+    Object.values(JobSummary?.Summary ?? {}).some(({ Queued }) => Queued > 0),
+  );
+  const found = await Promise.all(jobs.map(async ({ ID }) => ({ job: ID, blocked: await findBlocked(client, ID) })));
+  return found.flatMap(({ job, blocked }) => (blocked === undefined ? [] : [{ job, reason: waitingReason(blocked) }]));
 }
 
 function headerOf(health: boolean): readonly string[] {

@@ -7,6 +7,7 @@ import { EXIT } from "./exit.ts";
 import type { Flag } from "./flags.ts";
 import { printJson } from "./json.ts";
 import { requireAllocation, requireJob, resolveName } from "./names.ts";
+import { describeFailures, findBlocked } from "./placement-text.ts";
 import { isOver } from "./ps.ts";
 import { type Piece, statusPiece } from "./style.ts";
 import { alignFacts, alignTable } from "./table.ts";
@@ -103,6 +104,7 @@ async function printJob(client: Client, job: JobInfo, { context, flags }: Invoca
     ["Submitted", formatTime(job.SubmitTime)],
   ];
   for (const line of alignFacts(facts, out.columns)) out.line(...line);
+  await printWaiting(client, job.ID, { out, verbose });
   const allocations = (await client.read(ask.jobAllocations(job.ID))).toSorted((a, b) => b.CreateTime - a.CreateTime);
   const live = allocations.filter((allocation) => !isOver(allocation));
   const shown = live.length > 0 ? live : allocations.slice(0, 1);
@@ -116,6 +118,20 @@ async function printJob(client: Client, job: JobInfo, { context, flags }: Invoca
     out,
     verbose,
   );
+}
+
+/** What of a job waits for room, and why. */
+async function printWaiting(
+  client: Client,
+  jobId: string,
+  { out, verbose }: { readonly out: Output; readonly verbose: boolean },
+): Promise<void> {
+  const blocked = await findBlocked(client, jobId);
+  if (blocked === undefined) return;
+  out.line();
+  out.line({ text: "Placement Failure", style: "bold" });
+  for (const line of describeFailures(blocked, out.columns)) out.line(...line);
+  out.line(`Evaluation ${idText(blocked.ID, verbose)} waits for room`);
 }
 
 function printEarlier(allocations: readonly Allocation[], out: Output, verbose: boolean): void {

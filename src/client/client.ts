@@ -79,6 +79,11 @@ export const ask = {
     target: `/v1/job/${encode(id)}/allocations?resources=true`,
     schema: v.array(replies.AllocationSchema),
   }),
+  jobEvaluations: (id: string) => ({
+    target: `/v1/job/${encode(id)}/evaluations`,
+    schema: v.array(replies.EvaluationSchema),
+  }),
+  evaluation: (id: string) => ({ target: `/v1/evaluation/${encode(id)}`, schema: replies.EvaluationSchema }),
   /** @param prefix hexadecimal digits and dashes. */
   allocations: (prefix = "") => ({
     target: `/v1/allocations?resources=true&prefix=${encode(prefix)}`,

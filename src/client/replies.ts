@@ -23,6 +23,8 @@ export const JobEntrySchema = v.object({
   Stop: flag,
   /** Nanoseconds since 1970. */
   SubmitTime: count,
+  /** By group: how many allocations wait for room. Absent in `/v1/job/:id`. */
+  JobSummary: v.nullish(v.object({ Summary: map(v.object({ Queued: count })) }), null),
 });
 export type JobEntry = v.InferOutput<typeof JobEntrySchema>;
 
@@ -33,6 +35,29 @@ export const JobInfoSchema = v.object({
   TaskGroups: list(v.object({ Name: v.string(), Count: count, Tasks: list(v.object({ Name: v.string() })) })),
 });
 export type JobInfo = v.InferOutput<typeof JobInfoSchema>;
+
+const countMap = map(count);
+
+const PlacementMetricSchema = v.object({
+  ConstraintFiltered: countMap,
+  NodesExhausted: count,
+  DimensionExhausted: countMap,
+  CoalescedFailures: count,
+  /** Absent in the replies of a real Nomad. */
+  Paddock: v.nullish(v.object({ Reasons: list(v.string()), Never: flag }), null),
+});
+export type PlacementMetric = v.InferOutput<typeof PlacementMetricSchema>;
+
+export const EvaluationSchema = v.object({
+  ID: v.string(),
+  JobID: text,
+  Status: text,
+  StatusDescription: text,
+  BlockedEval: text,
+  FailedTGAllocs: map(PlacementMetricSchema),
+  CreateIndex: count,
+});
+export type Evaluation = v.InferOutput<typeof EvaluationSchema>;
 
 const StopReceiptSchema = v.object({
   Cause: text,
@@ -115,7 +140,15 @@ export const AllocationSchema = v.object({
   /** Health by the checks of its services; null without any. */
   DeploymentStatus: v.nullish(v.object({ Healthy: v.nullish(v.boolean(), null) }), null),
   AllocatedResources: v.nullish(
-    v.object({ Shared: v.nullish(v.object({ Ports: list(PortSchema) }), { Ports: [] }) }),
+    v.object({
+      Tasks: map(
+        v.object({
+          Cpu: v.nullish(v.object({ CpuShares: count }), null),
+          Memory: v.nullish(v.object({ MemoryMB: count }), null),
+        }),
+      ),
+      Shared: v.nullish(v.object({ DiskMB: count, Ports: list(PortSchema) }), { DiskMB: 0, Ports: [] }),
+    }),
     null,
   ),
   CreateTime: count,
@@ -145,6 +178,18 @@ export const ChecksSchema = map(CheckSchema);
 export const NodeEntrySchema = v.object({ ID: v.string(), Name: text });
 export type NodeEntry = v.InferOutput<typeof NodeEntrySchema>;
 
+const NodeAmountsSchema = v.nullish(
+  v.object({
+    Cpu: v.nullish(v.object({ CpuShares: count }), null),
+    Memory: v.nullish(v.object({ MemoryMB: count }), null),
+    Disk: v.nullish(v.object({ DiskMB: count }), null),
+    Networks: v.nullish(v.union([v.object({ ReservedHostPorts: text }), v.array(v.unknown())]), null),
+    NodeNetworks: list(v.object({ Addresses: list(v.object({ Alias: text, Address: text })) })),
+  }),
+  null,
+);
+export type NodeAmounts = v.InferOutput<typeof NodeAmountsSchema>;
+
 export const NodeInfoSchema = v.object({
   ...NodeEntrySchema.entries,
   Datacenter: text,
@@ -154,6 +199,8 @@ export const NodeInfoSchema = v.object({
   Attributes: textMap,
   Meta: textMap,
   Drivers: map(v.object({ Detected: flag, Healthy: flag, HealthDescription: text })),
+  NodeResources: NodeAmountsSchema,
+  ReservedResources: NodeAmountsSchema,
 });
 export type NodeInfo = v.InferOutput<typeof NodeInfoSchema>;
 

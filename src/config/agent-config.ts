@@ -3,6 +3,7 @@ import { AppError } from "../base/errors.ts";
 import type { LogLevel } from "../base/log.ts";
 import type { Duration } from "../base/units.ts";
 import { type AgentDirs, MAX_SOCKET_PATH, machineSockets } from "../paths.ts";
+import { completeResources, type ResourceConfig } from "./resources.ts";
 import type { ConfigFile } from "./schema.ts";
 
 /** How an agent runs: what its configuration says and defaults for the rest. */
@@ -15,6 +16,8 @@ export interface AgentConfig {
   readonly nodeClass: string;
   /** The node's `meta`. */
   readonly meta: Readonly<Record<string, string>>;
+  /** What this host has for machines. */
+  readonly resources: ResourceConfig;
   /** What the operator allows jobs to use. */
   readonly policy: {
     /** Absolute directories whose images a job may name. */
@@ -51,6 +54,7 @@ export function completeConfig(file: ConfigFile, defaults: AgentDirs, hostname: 
     name: file.name ?? hostname,
     nodeClass: file.client.node_class ?? "",
     meta: file.client.meta,
+    resources: completeResources(file),
     policy: {
       imagePaths: qemu?.image_paths ?? [],
       argsAllowlist: qemu?.args_allowlist ?? [],

@@ -5,6 +5,7 @@ import { parseJson } from "../hcl/json.ts";
 import { parseHcl } from "../hcl/parser.ts";
 import { createReporter, type Reporter } from "../hcl/places.ts";
 import type { Source } from "../hcl/source.ts";
+import { checkResources } from "./resources.ts";
 import { type ConfigFile, configBlock } from "./schema.ts";
 
 export interface LoadedConfig {
@@ -61,6 +62,7 @@ function checkConfig(config: ConfigFile, report: Reporter): void {
   if (min > max) {
     report.must("client.users.dynamic_user_max", `be at least dynamic_user_min, ${min}, found ${max}`);
   }
+  checkResources(config.client, report.at("client"));
   config.plugins.forEach(({ name }, index) => {
     const path = `plugins[${index}]`;
     if (name !== "qemu")

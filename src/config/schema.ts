@@ -3,6 +3,7 @@ import { LOG_LEVELS } from "../base/log.ts";
 import { SECOND } from "../base/units.ts";
 import { attribute, block, blocks, type Infer, label, sameNames, single } from "../hcl/describe.ts";
 import { choice, duration, flag, integer, list, mapOf, text } from "../hcl/leaf.ts";
+import { resourceFields } from "./schema-resources.ts";
 
 const ABSOLUTE = "an absolute path";
 const absolutePath = text(v.pipe(v.string(ABSOLUTE), v.regex(/^\/[^\u0000-\u001f\u007f]*$/, ABSOLUTE)));
@@ -38,6 +39,7 @@ const clientBlock = block(
     meta: attribute(mapOf(text()), { default: {}, form: "map" }),
     users: single(usersBlock),
     max_kill_timeout: attribute(duration(), { default: 30 * SECOND }),
+    ...resourceFields,
   }),
 );
 

@@ -182,10 +182,11 @@ function writeTaskStates(allocation: Allocation): Record<string, WireTaskState> 
 
 function writeAllocatedResources(allocation: Allocation, job: Job | null): WireAllocatedResources {
   const group = job?.groups.find(({ name }) => name === allocation.group);
-  const tasks = (group?.tasks ?? []).map(({ name, resources }) => [
+  const tasks = (group?.tasks ?? []).map(({ name, resources }, _, { length }) => [
     name,
     {
-      Cpu: { CpuShares: resources.cpu },
+      // A task with cores has their share of the compute, which the job does not say.
+      Cpu: { CpuShares: length === 1 ? (allocation.resources?.cpu ?? resources.cpu) : resources.cpu },
       Memory: { MemoryMB: resources.memory, MemoryMaxMB: resources.memory_max },
       Networks: [],
       Devices: [],

@@ -1,8 +1,9 @@
 import * as v from "valibot";
+import { type PlacementFailure, reasonsOf } from "../placement/failure.ts";
 import { CountSchema, DEFAULT_NAMESPACE, IdSchema, NanosSchema, writeTime } from "./scalars.ts";
 
-const TRIGGERS = ["job-register", "job-deregister", "alloc-stop", "node-update"] as const;
-const STATUSES = ["complete", "failed"] as const;
+const TRIGGERS = ["job-register", "job-deregister", "alloc-stop", "node-update", "queued-allocs"] as const;
+const STATUSES = ["complete", "failed", "blocked", "canceled"] as const;
 
 /** What the wire tells of an evaluation; the store's record of it is one. */
 export interface RecordedEvaluation {
@@ -13,13 +14,35 @@ export interface RecordedEvaluation {
   readonly triggeredBy: (typeof TRIGGERS)[number];
   readonly status: (typeof STATUSES)[number];
   readonly statusDescription: string;
+  readonly previousEval?: string | undefined;
+  readonly blockedEval?: string | undefined;
+  readonly failures?: readonly PlacementFailure[] | undefined;
+  readonly modifyTime?: number | undefined;
   /** Milliseconds since 1970. */
   readonly createTime: number;
   readonly createIndex: number;
   readonly modifyIndex: number;
 }
 
-/** Nomad's `Evaluation`. On one host there is one for every change, and it is complete at once. */
+/** Nomad's `AllocationMetric`: why a group was not placed. There is one node, and each dimension is exhausted on it or not. */
+export const PlacementMetricSchema = v.object({
+  NodesEvaluated: CountSchema,
+  NodesFiltered: CountSchema,
+  NodesAvailable: v.record(v.string(), CountSchema),
+  ConstraintFiltered: v.record(v.string(), CountSchema),
+  NodesExhausted: CountSchema,
+  DimensionExhausted: v.record(v.string(), CountSchema),
+  AllocationTime: NanosSchema,
+  CoalescedFailures: CountSchema,
+  /** Ours: the reasons with their amounts, for people. */
+  Paddock: v.object({ Reasons: v.array(v.string()), Never: v.boolean() }),
+});
+export type WirePlacementMetric = v.InferOutput<typeof PlacementMetricSchema>;
+
+/**
+ * Nomad's `Evaluation`. On one host there is one for every change, complete at once; what could not be placed has a second one that
+ * is `blocked` until there is room.
+ */
 export const EvaluationSchema = v.object({
   ID: IdSchema,
   Namespace: v.string(),
@@ -32,8 +55,8 @@ export const EvaluationSchema = v.object({
   NextEval: v.string(),
   PreviousEval: v.string(),
   BlockedEval: v.string(),
-  /** What could not be placed is refused when it is submitted, so nothing is ever left over. */
-  FailedTGAllocs: v.null(),
+  /** By group; null when nothing is left over, as in Nomad. */
+  FailedTGAllocs: v.nullable(v.record(v.string(), PlacementMetricSchema)),
   QueuedAllocations: v.record(v.string(), CountSchema),
   CreateIndex: CountSchema,
   ModifyIndex: CountSchema,
@@ -48,6 +71,7 @@ export type WireStopReply = v.InferOutput<typeof StopReplySchema>;
 
 /** @param namespace the job's; undefined for a job that is no more. */
 export function writeEvaluation(evaluation: RecordedEvaluation, namespace: string | undefined): WireEvaluation {
+  const { failures = [] } = evaluation;
   return {
     ID: evaluation.id,
     Namespace: namespace ?? DEFAULT_NAMESPACE,
@@ -58,14 +82,34 @@ export function writeEvaluation(evaluation: RecordedEvaluation, namespace: strin
     Status: evaluation.status,
     StatusDescription: evaluation.statusDescription,
     NextEval: "",
-    PreviousEval: "",
-    BlockedEval: "",
-    FailedTGAllocs: null,
-    QueuedAllocations: {},
+    PreviousEval: evaluation.previousEval ?? "",
+    BlockedEval: evaluation.blockedEval ?? "",
+    FailedTGAllocs: failures.length === 0 ? null : byGroup(failures, writeFailure),
+    QueuedAllocations: byGroup(failures, () => 1),
     CreateIndex: evaluation.createIndex,
     ModifyIndex: evaluation.modifyIndex,
     CreateTime: writeTime(evaluation.createTime),
-    ModifyTime: writeTime(evaluation.createTime),
+    ModifyTime: writeTime(evaluation.modifyTime ?? evaluation.createTime),
+  };
+}
+
+function byGroup<T>(failures: readonly PlacementFailure[], write: (failure: PlacementFailure) => T): Record<string, T> {
+  return Object.fromEntries(failures.map((failure) => [failure.group, write(failure)]));
+}
+
+function writeFailure(failure: PlacementFailure): WirePlacementMetric {
+  const { shortages, filtered } = failure;
+  const ones = (names: readonly string[]) => Object.fromEntries(names.map((name) => [name, 1]));
+  return {
+    NodesEvaluated: 1,
+    NodesFiltered: filtered.length > 0 ? 1 : 0,
+    NodesAvailable: {},
+    ConstraintFiltered: ones(filtered),
+    NodesExhausted: shortages.length > 0 ? 1 : 0,
+    DimensionExhausted: ones(shortages.map(({ dimension }) => dimension)),
+    AllocationTime: 0,
+    CoalescedFailures: 0,
+    Paddock: { Reasons: reasonsOf(failure), Never: shortages.some(({ never }) => never) },
   };
 }
 

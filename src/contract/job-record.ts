@@ -18,6 +18,8 @@ export interface RegisteredJob {
   readonly modifyIndex: number;
   /** Index of the last change by a user. */
   readonly jobModifyIndex: number;
+  /** The groups for which there is no room now. */
+  readonly waiting?: { readonly groups: readonly string[] } | undefined;
 }
 
 /** A job file as it was handed in. */
@@ -77,7 +79,7 @@ const GroupSummarySchema = v.object({
 });
 type GroupSummary = v.InferOutput<typeof GroupSummarySchema>;
 
-/** Nomad's `JobSummary`: allocations of each group, counted by client status. */
+/** Nomad's `JobSummary`: allocations of each group, counted by client status, and those that wait for room. */
 export const JobSummarySchema = v.object({
   JobID: v.string(),
   Namespace: v.string(),
@@ -113,12 +115,13 @@ export type WireJobSubmission = v.InferOutput<typeof JobSubmissionSchema>;
 
 /**
  * The status of a job as Nomad derives it (`getJobStatus` of its state store): running while an allocation is to run and has not
- * ended, dead when all have ended or the job was told to stop, pending before there is any.
+ * ended, dead when all have ended or the job was told to stop, pending before there is any and while it waits for room.
  */
 export function jobStatus(record: RegisteredJob, allocations: readonly Allocation[]): JobStatus {
   if (allocations.some((allocation) => allocation.desired === "run" && !isTerminal(allocation))) return "running";
   if (record.stop) return "dead";
   if (record.job.type === "system") return "running";
+  if (record.waiting !== undefined) return "pending";
   return allocations.length > 0 ? "dead" : "pending";
 }
 
@@ -170,6 +173,8 @@ export function writeJobSummary(record: RegisteredJob, allocations: readonly All
     summary[summaryField(allocation)]++;
     groups.set(allocation.group, summary);
   }
+  for (const name of record.waiting?.groups ?? [])
+    groups.set(name, { ...(groups.get(name) ?? emptySummary()), Queued: 1 });
   return {
     JobID: record.job.id,
     Namespace: record.job.namespace,

@@ -1,5 +1,6 @@
 import * as v from "valibot";
-import type { Node } from "../node/node.ts";
+import { formatRanges, inRanges } from "../base/ranges.ts";
+import type { Capacity, HostNetwork, Node } from "../node/node.ts";
 import { CountSchema, TextMapSchema } from "./scalars.ts";
 
 /** What an agent says about itself that its fingerprint does not. */
@@ -20,16 +21,34 @@ const DriverSchema = v.object({
   UpdateTime: v.pipe(v.string(), v.isoTimestamp()),
 });
 
+const NodeNetworkSchema = v.object({
+  Mode: v.literal("host"),
+  Device: v.string(),
+  Addresses: v.array(
+    v.object({
+      Family: v.literal("ipv4"),
+      /** The name of the `host_network`. */
+      Alias: v.string(),
+      /** `0.0.0.0` for every address. */
+      Address: v.string(),
+      ReservedPorts: v.string(),
+    }),
+  ),
+});
+
 const NodeResourcesSchema = v.object({
   Cpu: v.object({ CpuShares: CountSchema, TotalCpuCores: CountSchema }),
   Memory: v.object({ MemoryMB: CountSchema }),
   Disk: v.object({ DiskMB: CountSchema }),
   Networks: v.array(v.never()),
+  NodeNetworks: v.array(NodeNetworkSchema),
   Devices: v.array(v.never()),
+  MinDynamicPort: CountSchema,
+  MaxDynamicPort: CountSchema,
 });
 
 const ReservedResourcesSchema = v.object({
-  Cpu: v.object({ CpuShares: CountSchema }),
+  Cpu: v.object({ CpuShares: CountSchema, ReservedCpuCores: v.array(CountSchema) }),
   Memory: v.object({ MemoryMB: CountSchema }),
   Disk: v.object({ DiskMB: CountSchema }),
   Networks: v.object({ ReservedHostPorts: v.string() }),
@@ -93,9 +112,10 @@ export const NodeSchema = v.object({
 });
 export type WireNode = v.InferOutput<typeof NodeSchema>;
 
-/** The node whole. Amounts are 0 where the fingerprint found none. */
+/** The node whole. `CpuShares` is 0 where nobody could tell, and not counted then. */
 export function writeNode(node: Node, facts: NodeFacts): WireNode {
-  const resources = nodeResources(node);
+  const resources = writeResources(node.capacity);
+  const reserved = writeReserved(node.capacity);
   return {
     ...writeCommon(node, facts),
     HTTPAddr: facts.httpAddress,
@@ -109,9 +129,14 @@ export function writeNode(node: Node, facts: NodeFacts): WireNode {
       DiskMB: resources.Disk.DiskMB,
       IOPS: 0,
     },
-    Reserved: { CPU: 0, MemoryMB: 0, DiskMB: 0, IOPS: 0 },
+    Reserved: {
+      CPU: reserved.Cpu.CpuShares,
+      MemoryMB: reserved.Memory.MemoryMB,
+      DiskMB: reserved.Disk.DiskMB,
+      IOPS: 0,
+    },
     NodeResources: resources,
-    ReservedResources: NOTHING_RESERVED,
+    ReservedResources: reserved,
     DrainStrategy: null,
     LastDrain: null,
     Events: [],
@@ -133,16 +158,11 @@ export function writeNodeStub(
     Version: facts.version,
     LastDrain: null,
     ...(wanted.os ? { Attributes: osName === undefined ? {} : { "os.name": osName } } : {}),
-    ...(wanted.resources ? { NodeResources: nodeResources(node), ReservedResources: NOTHING_RESERVED } : {}),
+    ...(wanted.resources
+      ? { NodeResources: writeResources(node.capacity), ReservedResources: writeReserved(node.capacity) }
+      : {}),
   };
 }
-
-const NOTHING_RESERVED = {
-  Cpu: { CpuShares: 0 },
-  Memory: { MemoryMB: 0 },
-  Disk: { DiskMB: 0 },
-  Networks: { ReservedHostPorts: "" },
-};
 
 function writeCommon(node: Node, facts: NodeFacts) {
   return {
@@ -178,16 +198,42 @@ function describeHealth({ healthy, description, kvm }: Node["qemu"]): string {
   return healthy && !kvm.usable ? `${description} without KVM: ${kvm.reason}` : description;
 }
 
-/** Bytes in Nomad's `MB`. */
-const MIB = 1 << 20;
-
-function nodeResources({ attributes }: Node): v.InferOutput<typeof NodeResourcesSchema> {
-  const number = (name: string): number => Math.max(0, Math.floor(Number(attributes[name] ?? "0")) || 0);
+function writeResources({ total, dynamicPorts, hostNetworks }: Capacity): v.InferOutput<typeof NodeResourcesSchema> {
   return {
-    Cpu: { CpuShares: number("cpu.totalcompute"), TotalCpuCores: number("cpu.numcores") },
-    Memory: { MemoryMB: Math.floor(number("memory.totalbytes") / MIB) },
-    Disk: { DiskMB: Math.floor(number("unique.storage.bytesfree") / MIB) },
+    Cpu: { CpuShares: total.cpu, TotalCpuCores: total.cores },
+    Memory: { MemoryMB: total.memory },
+    Disk: { DiskMB: total.disk },
     Networks: [],
+    NodeNetworks: hostNetworks.flatMap(writeNetwork),
     Devices: [],
+    MinDynamicPort: dynamicPorts.first,
+    MaxDynamicPort: dynamicPorts.last,
+  };
+}
+
+/** A network that has no address now is not one to choose. */
+function writeNetwork(network: HostNetwork): v.InferOutput<typeof NodeNetworkSchema>[] {
+  if (network.address === null) return [];
+  const address = {
+    Family: "ipv4" as const,
+    Alias: network.name,
+    Address: network.address || EVERY_ADDRESS,
+    ReservedPorts: formatRanges(network.reservedPorts),
+  };
+  return [{ Mode: "host", Device: network.interface, Addresses: [address] }];
+}
+
+const EVERY_ADDRESS = "0.0.0.0";
+
+function writeReserved({ total, reserved, ...capacity }: Capacity): v.InferOutput<typeof ReservedResourcesSchema> {
+  const cores = Array.from({ length: total.cores }, (_, core) => core);
+  return {
+    Cpu: {
+      CpuShares: reserved.cpu,
+      ReservedCpuCores: cores.filter((core) => inRanges(capacity.reservedCores, core)),
+    },
+    Memory: { MemoryMB: reserved.memory },
+    Disk: { DiskMB: reserved.disk },
+    Networks: { ReservedHostPorts: formatRanges(capacity.reservedPorts) },
   };
 }

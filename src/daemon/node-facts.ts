@@ -45,6 +45,7 @@ export async function findNodeFacts(
       emulatorsAllowlist: config.policy.emulatorsAllowlist,
       dataDir: config.dirs.dataDir,
       dynamicUsers: pool !== null,
+      resources: config.resources,
     },
     nodeId(store, recorder),
     { log, kvm: KVM_PENDING },

@@ -87,7 +87,8 @@ async function serve(config: AgentConfig, { log, manager, stopAsked }: Surroundi
     const context: AgentContext = { ...base, supervisor, log: log.named("agent") };
     const socket = apiSocket(config.dirs);
     const stopping = new AbortController();
-    const api = createApi(createAgent(context), {
+    const agent = createAgent(context);
+    const api = createApi(agent, {
       log: log.named("api"),
       version: build.version,
       httpAddress: `unix://${socket}`,
@@ -100,6 +101,7 @@ async function serve(config: AgentConfig, { log, manager, stopAsked }: Surroundi
     stopping.abort();
     await manager.stopping("stopping; the machines run on");
     await server.stop();
+    agent.close();
     supervisor.close();
     await facts.close();
     log.info("agent stopped; the machines run on");

@@ -126,12 +126,18 @@ export function mergedMap<T>(entry: Leaf<T>): Leaf<Readonly<Record<string, T>>> 
   };
 }
 
-/** A whole number within bounds, or text that holds `${…}` and becomes one later. */
-export function integerOrTemplate(bounds: { readonly min: number; readonly max: number }): Leaf<number | string> {
+/**
+ * A whole number within bounds, or text that stays text: what holds `${…}` and becomes a number later, and what `isText` takes.
+ */
+export function integerOrText(
+  bounds: { readonly min: number; readonly max: number },
+  isText: (text: string) => boolean,
+): Leaf<number | string> {
   const number = integer(bounds);
+  const stays = (text: string): boolean => text.includes("${") || (!/^\d+$/.test(text) && isText(text));
   return {
     empty: 0,
-    read: (value, at) => (value.kind === "string" && value.value.includes("${") ? value.value : number.read(value, at)),
+    read: (value, at) => (value.kind === "string" && stays(value.value) ? value.value : number.read(value, at)),
     write: (value) => value,
   };
 }

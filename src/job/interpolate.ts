@@ -1,6 +1,7 @@
 import { editDistance, orList } from "../base/text.ts";
 import type { Diagnostic } from "../hcl/diagnostic.ts";
 import type { QemuConfig } from "./job.ts";
+import { readPortMapping } from "./port-mapping.ts";
 
 /** The names of a node that a job may use; `src/node` has the whole of it. */
 export interface NodeNames {
@@ -16,10 +17,8 @@ export interface NodeNames {
 /** A task's variables, from `buildTaskEnvironment`. */
 export type Environment = Readonly<Record<string, string>>;
 
-/** A `config` block that is ready for QEMU: no `${…}` in it and every port a number. */
-export interface ExpandedConfig extends QemuConfig {
-  readonly port_map: Readonly<Record<string, number>>;
-}
+/** A `config` block that is ready for QEMU: no `${…}` in it and every port a number, or a number with a protocol. */
+export type ExpandedConfig = QemuConfig;
 
 /** The value of `node.…`, `attr.…` or `meta.…`, or undefined when this node has none of that name. */
 export function lookUpNode(name: string, node: NodeNames): string | undefined {
@@ -83,7 +82,7 @@ export function interpolateConfig(
     for (const problem of expanded.problems) fail(path, problem);
     return expanded.problems.length === 0 ? expanded.text : text;
   };
-  const ports = Object.entries(config.port_map).flatMap(([label, written]): [string, number][] => {
+  const ports = Object.entries(config.port_map).flatMap(([label, written]): [string, number | string][] => {
     const path = `port_map.${label}`;
     const before = diagnostics.length;
     const port = typeof written === "number" ? written : parsePort(expand(path, written));
@@ -105,8 +104,9 @@ export function interpolateConfig(
   return { config: expanded, diagnostics };
 }
 
-function parsePort(text: string): number | undefined {
-  return /^\d{1,5}$/.test(text) ? Number(text) : undefined;
+function parsePort(text: string): number | string | undefined {
+  if (/^\d{1,5}$/.test(text)) return Number(text);
+  return readPortMapping(text) === undefined ? undefined : text;
 }
 
 interface Problem {

@@ -4,7 +4,7 @@ import type { Port } from "./job.ts";
 
 const PORTS_HINT = 'write port "label" { static = 8080 } or port "label" { to = 80 }';
 
-const ANY_ADDRESS = "has no effect: forwarded ports bind to every address of the host";
+const ANY_ADDRESS = "has no effect: a port binds to every address of the host, or to that of its host_network";
 const OLD_FORM = "is a form of old job files that no Nomad reads any more";
 
 const portBlock = converted(

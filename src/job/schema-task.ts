@@ -13,8 +13,9 @@ import {
   sameNames,
   single,
 } from "../hcl/describe.ts";
-import { choice, duration, flag, integer, integerOrTemplate, list, mapOf, mergedMap, text } from "../hcl/leaf.ts";
+import { choice, duration, flag, integer, integerOrText, list, mapOf, mergedMap, text } from "../hcl/leaf.ts";
 import type { Artifact, QemuConfig, Resources } from "./job.ts";
+import { readPortMapping } from "./port-mapping.ts";
 import { constraintBlock } from "./schema-constraint.ts";
 import { networkBlock } from "./schema-network.ts";
 import { restartBlock } from "./schema-restart.ts";
@@ -22,6 +23,9 @@ import { serviceBlock } from "./schema-service.ts";
 
 const LATER = "is not supported yet";
 const EMULATOR_PREFIX = "qemu-system-";
+
+/** `80/tcp` is ours; a plain number is both protocols. */
+const isPortMapping = (written: string): boolean => readPortMapping(written) !== undefined;
 
 /** `config { … }` of a task with `driver = "qemu"`: the same names in HCL and JSON. */
 const configBlock = converted(
@@ -35,7 +39,10 @@ const configBlock = converted(
       graceful_shutdown: attribute(flag(), { default: false }),
       guest_agent: attribute(flag(), { default: false }),
       args: attribute(list(text()), { default: [] }),
-      port_map: attribute(mergedMap(integerOrTemplate({ min: 1, max: 65535 })), { default: {}, form: "maps" }),
+      port_map: attribute(mergedMap(integerOrText({ min: 1, max: 65535 }, isPortMapping)), {
+        default: {},
+        form: "maps",
+      }),
       disk: refused(LATER, { hint: "the image is used in place, as Nomad does" }),
       disk_size: refused(LATER, { hint: "grow the image with qemu-img resize before the machine starts" }),
     }),

@@ -83,7 +83,6 @@ function checkDns({ hostname, dns }: Network, report: Reporter): void {
 
 function checkPort(port: Port, report: Reporter): void {
   checkName(report, "label", port.label);
-  if (port.host_network !== "default") {
-    report.error("host_network", `host_network ${quoteFound(port.host_network)} is not supported yet`, "leave it out");
-  }
+  // Which networks there are, the agent knows.
+  checkName(report, "host_network", port.host_network);
 }

@@ -32,7 +32,6 @@ function warnOfOneHost(job: Job, report: Reporter): void {
   if (job.namespace !== "default") {
     report.warn("namespace", `namespace ${quote(job.namespace)} has no effect: there is one namespace`);
   }
-  if (job.priority !== 50) report.warn("priority", "priority has no effect: there is one host and no preemption");
 }
 
 function checkGroups(job: Job, report: Reporter): void {

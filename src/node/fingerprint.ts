@@ -1,9 +1,10 @@
 import { type Log, silentLog } from "../base/log.ts";
 import { build } from "../runtime/build.ts";
+import { type CapacityConfig, describeCapacity, listAddresses, overrideAttributes } from "./capacity.ts";
 import { DEFAULT_EMULATOR, type FoundEmulators, findEmulators, type LeftOut, stripPrefix } from "./emulators.ts";
 import { describeHost } from "./host.ts";
 import { KVM_PENDING } from "./kvm.ts";
-import type { Emulator, KvmFacts, Node, QemuFacts } from "./node.ts";
+import type { Capacity, Emulator, KvmFacts, Node, QemuFacts } from "./node.ts";
 
 /** What the agent's configuration says of this host. */
 export interface NodeConfig {
@@ -17,6 +18,7 @@ export interface NodeConfig {
   readonly dataDir: string;
   /** True where every machine runs as a user of its own. */
   readonly dynamicUsers: boolean;
+  readonly resources: CapacityConfig;
 }
 
 export interface FingerprintOptions {
@@ -42,7 +44,9 @@ export async function fingerprintNode(
   const found = await findEmulators(path, config.emulatorsAllowlist, options.deadlineMillis);
   const log = options.log ?? silentLog;
   for (const { path: file, reason } of found.leftOut) log.warn("emulator left out", { path: file, reason });
-  const host = describeHost(config.dataDir);
+  const host = overrideAttributes(describeHost(config.dataDir), config.resources);
+  const capacity = describeCapacity(host, config.resources, listAddresses());
+  warnOfCapacity(capacity, log);
   const node: Node = {
     id: nodeId,
     name: config.name || (host["unique.hostname"] ?? ""),
@@ -52,8 +56,24 @@ export async function fingerprintNode(
     attributes: { ...host, ...describeDriver(found.emulators, config), "paddock.version": build.version },
     meta: config.meta,
     qemu: describeQemu(found, config.emulatorsAllowlist),
+    capacity,
   };
   return withKvm(node, options.kvm ?? KVM_PENDING);
+}
+
+/** What an operator should know before a job tells them. */
+function warnOfCapacity({ total, reserved, hostNetworks }: Capacity, log: Log): void {
+  if (total.cpu === 0) {
+    log.warn("the frequency of the processors is not known: cpu is not counted; client.cpu_total_compute sets it");
+  }
+  for (const name of ["cpu", "cores", "memory", "disk"] as const) {
+    if (total[name] > 0 && reserved[name] >= total[name]) {
+      log.warn("nothing is left for machines", { resource: name, total: total[name], reserved: reserved[name] });
+    }
+  }
+  for (const { name, address, missing } of hostNetworks) {
+    if (address === null) log.warn("a host_network has no address now", { host_network: name, found: missing });
+  }
 }
 
 /** The node with what is known of KVM now: its facts and the attribute `driver.qemu.kvm`, which only a usable KVM has. */

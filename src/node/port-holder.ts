@@ -6,24 +6,39 @@ const STATES = { tcp: "0A", udp: "07" } as const;
 
 /**
  * Says who holds a port of this host, for messages: `nginx (pid 812)`.
+ * @param address an IPv4 address; "" is every one.
  * @returns undefined when nobody does, or when its processes may not be looked into by this user.
  */
-export function findPortHolder(protocol: "tcp" | "udp", port: number): string | undefined {
-  const inodes = new Set([...listeningInodes(protocol, port), ...listeningInodes(`${protocol}6`, port)]);
+export function findPortHolder(protocol: "tcp" | "udp", port: number, address = ""): string | undefined {
+  const inodes = new Set([
+    ...listeningInodes(protocol, port, address),
+    ...listeningInodes(`${protocol}6`, port, address),
+  ]);
   if (inodes.size === 0) return undefined;
   const pid = readdirSync("/proc").find((name) => /^\d+$/.test(name) && holdsSocket(name, inodes));
   return pid === undefined ? undefined : `${programName(pid)} (pid ${pid})`;
 }
 
-function listeningInodes(table: "tcp" | "udp" | "tcp6" | "udp6", port: number): string[] {
+function listeningInodes(table: "tcp" | "udp" | "tcp6" | "udp6", port: number, address: string): string[] {
   const state = table.startsWith("tcp") ? STATES.tcp : STATES.udp;
   const suffix = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
   const lines = readOrEmpty(`/proc/net/${table}`).split("\n").slice(1);
   return lines.flatMap((line) => {
     const fields = line.trim().split(/\s+/);
     const inode = fields[9];
-    return fields[1]?.endsWith(suffix) && fields[3] === state && inode !== undefined ? [inode] : [];
+    const local = fields[1] ?? "";
+    if (!local.endsWith(suffix) || fields[3] !== state || inode === undefined) return [];
+    return isInTheWay(local.slice(0, -suffix.length), address) ? [inode] : [];
   });
+}
+
+/** Whether a socket that is bound to `local` keeps others from an address. @param local hexadecimal, as the kernel's tables have it. */
+function isInTheWay(local: string, address: string): boolean {
+  if (address === "" || /^0+$/.test(local)) return true;
+  const bytes = Uint32Array.of(Number.parseInt(local.slice(-8), 16));
+  // The tables have the words of an address in the host's byte order; ::ffff:a.b.c.d is IPv4 in an IPv6 socket.
+  const isIPv4 = local.length === 8 || Number.parseInt(local.slice(0, 16), 16) === 0;
+  return isIPv4 && [...new Uint8Array(bytes.buffer)].join(".") === address;
 }
 
 function holdsSocket(pid: string, inodes: ReadonlySet<string>): boolean {

@@ -1,20 +1,19 @@
 import type { AssignedPort } from "../allocation/allocation.ts";
 import { AppError } from "../base/errors.ts";
 import { nearestName, orList } from "../base/text.ts";
+import { type PortMapping, readPortMapping } from "../job/port-mapping.ts";
 import type { Forward } from "./launch.ts";
 
 /**
  * Which host ports lead to which guest ports: every entry of `port_map`, and every port with `to` that has no entry; tcp and
- * udp both, as Nomad's driver does. A port with neither is the task's to use in `args`.
+ * udp both, as Nomad's driver does, unless the entry names one (`80/tcp`). A port with neither is the task's to use in `args`.
  * @param portMap `config.port_map` after interpolation: numbers, or texts that are numbers.
- * @param busyUdp host ports whose udp side somebody else has: only their tcp side is forwarded.
  * @returns sorted by label, udp before tcp.
  * @throws AppError `invalid` for a label that no network has and for a guest port outside 1 to 65535.
  */
 export function forwardsOf(
   portMap: Readonly<Record<string, number | string>>,
   ports: readonly AssignedPort[],
-  busyUdp: ReadonlySet<number> = new Set(),
 ): readonly Forward[] {
   for (const label of Object.keys(portMap)) {
     if (!ports.some((port) => port.label === label)) throw unknownLabel(label, ports);
@@ -22,25 +21,24 @@ export function forwardsOf(
   return [...ports]
     .sort((a, b) => (a.label < b.label ? -1 : a.label > b.label ? 1 : 0))
     .flatMap((port) => {
-      const guestPort = guestPortOf(portMap, port);
-      if (guestPort === undefined) return [];
       const { label, hostAddress, hostPort } = port;
-      const both = (["udp", "tcp"] as const).map((protocol) => ({ label, protocol, hostAddress, hostPort, guestPort }));
-      return both.filter((forward) => forward.protocol === "tcp" || !busyUdp.has(hostPort));
+      const { guestPort, protocols } = mappingOf(portMap, port);
+      return protocols.map((protocol) => ({ label, protocol, hostAddress, hostPort, guestPort }));
     });
 }
 
-function guestPortOf(portMap: Readonly<Record<string, number | string>>, port: AssignedPort): number | undefined {
+function mappingOf(portMap: Readonly<Record<string, number | string>>, port: AssignedPort): PortMapping {
   if (!Object.hasOwn(portMap, port.label)) {
-    if (port.to === -1) return port.hostPort;
-    return port.to > 0 ? port.to : undefined;
+    const guestPort = port.to === -1 ? port.hostPort : port.to;
+    return { guestPort, protocols: guestPort > 0 ? ["udp", "tcp"] : [] };
   }
   const given = portMap[port.label] ?? "";
-  const number = typeof given === "number" ? given : /^\d{1,5}$/.test(given) ? Number(given) : Number.NaN;
-  if (Number.isInteger(number) && number >= 1 && number <= 65_535) return number;
+  const mapping = readPortMapping(given);
+  if (mapping !== undefined) return mapping;
   throw new AppError(
     "invalid",
     `config.port_map.${port.label}: expected a guest port from 1 to 65535, found ${JSON.stringify(given)}`,
+    { hint: 'write 80 for tcp and udp, or one of them: "80/tcp"' },
   );
 }
 

@@ -1,4 +1,5 @@
 import type { Job } from "../job/job.ts";
+import type { PlacementFailure } from "../placement/failure.ts";
 
 /** A job as the store has it. */
 export interface JobRecord {
@@ -13,18 +14,30 @@ export interface JobRecord {
   readonly modifyIndex: number;
   /** Index of the last change by a user, which `EnforceIndex` compares. */
   readonly jobModifyIndex: number;
+  /** While this version waits for room; undefined otherwise. */
+  readonly waiting?: { readonly evalId: string; readonly groups: readonly string[] } | undefined;
   readonly submission: { readonly source: string; readonly format: "hcl2" | "json" } | null;
 }
 
-/** Why and with what outcome something was decided: one for every change, complete at once. */
+/**
+ * Why and with what outcome something was decided: one for every change, complete at once. What could not be placed then has a second
+ * one, `blocked` until it was placed (`complete`) or is no longer wanted (`canceled`).
+ */
 export interface Evaluation {
   readonly id: string;
   readonly jobId: string;
   readonly type: string;
   readonly priority: number;
-  readonly triggeredBy: "job-register" | "job-deregister" | "alloc-stop" | "node-update";
-  readonly status: "complete" | "failed";
+  readonly triggeredBy: "job-register" | "job-deregister" | "alloc-stop" | "node-update" | "queued-allocs";
+  readonly status: "complete" | "failed" | "blocked" | "canceled";
   readonly statusDescription: string;
+  /** The evaluation that this one came of, and the one that came of it. */
+  readonly previousEval?: string | undefined;
+  readonly blockedEval?: string | undefined;
+  /** Groups that were not placed. */
+  readonly failures?: readonly PlacementFailure[] | undefined;
+  /** Milliseconds since 1970; undefined when it never changed. */
+  readonly modifyTime?: number | undefined;
   /** Milliseconds since 1970. */
   readonly createTime: number;
   readonly createIndex: number;

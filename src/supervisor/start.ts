@@ -28,6 +28,8 @@ export async function prepareMachine(desk: Desk, generation: number): Promise<vo
     if (desk.closed()) releaseImage(hands);
     send({ kind: "prepared", at: clock.now() });
   } catch (error) {
+    // Nobody takes an answer any more, and the store may be closed.
+    if (desk.closed()) return;
     if (!abort.signal.aborted) log.warn("not started", { task, error: errorText(error) });
     const ending = startFailure(error, clock.now());
     const recoverable = error instanceof AppError && error.code === "fetch";
@@ -50,6 +52,7 @@ export async function startMachine(desk: Desk, generation: number): Promise<void
     hands.child = child;
     send({ kind: "spawned", at: clock.now(), identity });
   } catch (error) {
+    if (desk.closed()) return;
     log.warn("not started", { task, error: errorText(error) });
     const at = clock.now();
     desk.report({ type: "Driver Failure", time: at, message: errorText(error), details: {}, failsTask: true });

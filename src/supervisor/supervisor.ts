@@ -18,6 +18,8 @@ export interface Supervisor extends MachineCommands {
   start(allocation: Allocation): void;
   /** Stops every machine of an allocation; one that ended already is left alone. */
   stop(allocationId: string, orderFor: (task: string) => StopOrder, description: string): void;
+  /** Calls a listener after each allocation that has nothing running any more, until `close`. */
+  whenEnded(listener: () => void): void;
   /** The live record, or undefined when the allocation has ended. */
   live(allocationId: string): Allocation | undefined;
   /** Rotates every log that has grown too long; done by itself every few seconds. Resolves when each was looked at. */
@@ -31,6 +33,7 @@ export type SupervisorContext = Omit<ActorContext, "onTerminal" | "onChange"> & 
 export function createSupervisor(context: SupervisorContext): Supervisor {
   const actors = new Map<string, AllocationActor>();
   const checks = new CheckKeeper(context);
+  const listeners: (() => void)[] = [];
   const logs = new LogKeeper(context, () => [...actors.values()].flatMap((actor) => actor.logging()));
   const actorContext: ActorContext = {
     ...context,
@@ -44,6 +47,7 @@ export function createSupervisor(context: SupervisorContext): Supervisor {
       for (const actor of actors.values()) {
         if (actor.allocation.jobId === allocation.jobId) beginIfFree(actor);
       }
+      for (const tell of listeners) tell();
     },
   };
 
@@ -84,6 +88,7 @@ export function createSupervisor(context: SupervisorContext): Supervisor {
       }
     },
     ...machineCommands(actors, context.clock),
+    whenEnded: (listener) => void listeners.push(listener),
     live: (allocationId) => {
       const allocation = actors.get(allocationId)?.snapshot();
       const reports = allocation === undefined ? undefined : checks.reports(allocation);
@@ -91,6 +96,7 @@ export function createSupervisor(context: SupervisorContext): Supervisor {
     },
     lookAtLogs: () => logs.look(),
     close: () => {
+      listeners.length = 0;
       logs.close();
       checks.close();
       for (const actor of actors.values()) actor.close();
@@ -99,6 +105,7 @@ export function createSupervisor(context: SupervisorContext): Supervisor {
   };
 }
 
+/** Tells an actor what became of its machines while no agent looked. */
 async function adopt(actor: AllocationActor, context: SupervisorContext): Promise<void> {
   const { id, tasks } = actor.allocation;
   for (const [task, record] of Object.entries(tasks)) {

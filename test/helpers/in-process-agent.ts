@@ -16,12 +16,13 @@ import { renderDiagnostics } from "../../src/hcl/render.ts";
 import type { Job } from "../../src/job/job.ts";
 import { loadJob } from "../../src/job/load.ts";
 import { fingerprintNode } from "../../src/node/fingerprint.ts";
-import type { Node } from "../../src/node/node.ts";
+import type { Capacity, Node } from "../../src/node/node.ts";
 import { databaseFile } from "../../src/paths.ts";
 import { createRecorder } from "../../src/state/recorder.ts";
 import { openStore } from "../../src/state/store.ts";
 import { readBootId } from "../../src/supervisor/identity.ts";
 import { createSupervisor } from "../../src/supervisor/supervisor.ts";
+import { NO_RESOURCES } from "./capacity.ts";
 import { until } from "./until.ts";
 
 /** An agent without its daemon and API, over a directory that a later one can take over. */
@@ -46,6 +47,7 @@ function findNode(dataDir: string): Promise<Node> {
     emulatorsAllowlist: [],
     dataDir,
     dynamicUsers: false,
+    resources: NO_RESOURCES,
   };
   node ??= fingerprintNode(config, "6d1a2b3c-0000-4000-8000-000000000000");
   return node;
@@ -62,16 +64,19 @@ export interface InProcessOptions {
   readonly users?: AgentConfig["users"];
   /** In nanoseconds; the agent's default unless told. */
   readonly maxKillTimeout?: number;
+  /** Instead of what this host has. */
+  readonly capacity?: Partial<Capacity>;
 }
 
 export async function startInProcess(
   root: string,
-  { bootId = readBootId(), maxLogBytes, users = USERS, maxKillTimeout = 30 * SECOND }: InProcessOptions = {},
+  { bootId = readBootId(), maxLogBytes, users = USERS, maxKillTimeout = 30 * SECOND, capacity }: InProcessOptions = {},
 ): Promise<InProcessAgent> {
   const dirs = { dataDir: join(root, "data"), runDir: join(root, "run") };
   makePlace(dirs);
   mkdirSync(imagesDir(root), { recursive: true });
-  const known = await findNode(dirs.dataDir);
+  const found = await findNode(dirs.dataDir);
+  const known = { ...found, capacity: { ...found.capacity, ...capacity } };
   const store = openStore(databaseFile(dirs));
   const logLines: string[] = [];
   const log = createLog("debug", (line) => logLines.push(line));
@@ -99,11 +104,13 @@ export async function startInProcess(
   });
   await supervisor.adoptAll();
   const context: AgentContext = { ...base, supervisor };
+  const agent = createAgent(context);
   return {
-    agent: createAgent(context),
+    agent,
     lookAtLogs: () => supervisor.lookAtLogs(),
     logLines,
     close: () => {
+      agent.close();
       supervisor.close();
       store.close();
     },

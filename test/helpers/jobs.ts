@@ -13,14 +13,21 @@ export interface ImageAgent extends TestAgent {
   jobFile(text: string, name?: string): string;
 }
 
-/** Starts the compiled agent with `image_paths` set; `config` is more of its configuration. */
+/** What is tried is not how much a host has: more machines than it has room for are nobody's matter here. */
+const ROOM = `client {
+  cpu_total_compute = 1000000
+  memory_total_mb   = 1000000
+  disk_free_mb      = 1000000
+}`;
+
+/** Starts the compiled agent with `image_paths` set and room for any number of machines; `config` stands instead of both. */
 export async function startImageAgent(options: TestAgentOptions = {}): Promise<ImageAgent> {
   const own = options.dir === undefined ? tempDir() : undefined;
   const dir = options.dir ?? own?.path ?? "";
   const images = join(dir, "images");
   mkdirSync(images, { recursive: true });
   const plugin = `plugin "qemu" {\n  config {\n    image_paths = [${JSON.stringify(images)}]\n  }\n}`;
-  const agent = await startAgent({ ...options, dir, config: options.config ?? plugin });
+  const agent = await startAgent({ ...options, dir, config: options.config ?? `${plugin}\n${ROOM}` });
   const write = (path: string, content: string | Uint8Array): string => {
     writeFileSync(path, content);
     return path;

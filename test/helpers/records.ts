@@ -7,6 +7,7 @@ import { loadJob } from "../../src/job/load.ts";
 import type { Node } from "../../src/node/node.ts";
 import type { LaunchPlan } from "../../src/qemu/launch.ts";
 import type { Evaluation, JobRecord } from "../../src/state/records.ts";
+import { capacity } from "./capacity.ts";
 
 /** 2026-01-01T00:00:00Z, the time at which records of the tests are made. */
 export const RECORD_TIME = Date.UTC(2026, 0, 1);
@@ -185,6 +186,7 @@ export const NODE: Node = {
     emulators: [{ name: "x86_64", path: "/usr/bin/qemu-system-x86_64", version: "7.2.22" }],
     kvm: { usable: false, reason: "a guest hung under /dev/kvm" },
   },
+  capacity: capacity(),
 };
 
 export const PLAN: LaunchPlan = {

@@ -8,7 +8,7 @@ export const RANKS: readonly (readonly string[])[] = [
   ["base"],
   ["paths.ts", "hcl", "qmp", "guest"],
   ["config", "job", "node"],
-  ["allocation", "constraint", "artifact", "image"],
+  ["allocation", "constraint", "artifact", "image", "placement"],
   ["qemu", "events", "contract", "check"],
   ["state", "client"],
   ["supervisor"],

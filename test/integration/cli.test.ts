@@ -5,11 +5,13 @@ import type { Allocation } from "../../src/allocation/allocation.ts";
 import type { MachineState } from "../../src/allocation/machine.ts";
 import type { TaskEvent } from "../../src/allocation/task-event.ts";
 import { AppError } from "../../src/base/errors.ts";
+import { capacity } from "../helpers/capacity.ts";
 import { type CliApi, serveCliApi, spawnCli } from "../helpers/cli-api.ts";
 import {
   allocation,
   CRASHED,
   ended,
+  evaluation,
   GRACEFUL,
   jobOf,
   jobRecord,
@@ -263,6 +265,30 @@ test("node status shows driver, attributes and metadata, by -self, by an id's be
   });
 });
 
+test("node status shows what is allocated of what is not reserved, and the networks of the host", async () => {
+  await using api = serveCliApi();
+  api.agent.put({
+    job: jobRecord(),
+    allocation: allocation({ resources: { cpu: 500, cores: 0, memory: 256, disk: 300 } }),
+  });
+  const over = { id: "2a000000-0000-4000-8000-000000000000", tasks: { vm: taskRecord(ended(CRASHED)) } };
+  api.agent.put({ allocation: allocation(over) });
+  const plain = (await api.run(["node", "status"])).stdout;
+  expect(plain).toContain(
+    "\nAllocated Resources\nCPU            Memory         Disk\n500/19200 MHz  256 MiB/8 GiB  300 MiB/100 GiB\n\nAttributes",
+  );
+  const network = { name: "lan", address: "10.0.0.7", interface: "eth1", missing: "", reservedPorts: [] };
+  const { hostNetworks } = capacity();
+  const reserved = { cpu: 200, cores: 0, memory: 4096, disk: 0 };
+  Object.assign(api.agent, {
+    node: { ...NODE, capacity: capacity({ reserved, hostNetworks: [...hostNetworks, network] }) },
+  });
+  const kept = (await api.run(["node", "status"])).stdout;
+  expect(kept).toContain("\n500/19000 MHz  256 MiB/4 GiB  300 MiB/100 GiB\n");
+  expect(kept).toContain("\nReserved for the host: 200 MHz, 4 GiB memory, 0 B disk\n");
+  expect(kept).toMatch(/\nHost networks\ndefault += 0\.0\.0\.0\nlan += 10\.0\.0\.7\n/);
+});
+
 test("explain prints a word a line with where it comes from", async () => {
   await using api = withRunningJob();
   const { stdout, stderr, code } = await api.run(["explain", "web"]);
@@ -349,9 +375,11 @@ test("job run ends with the event, the message and the hint of a machine that fa
 
 test("job run of what runs already says so and shows nothing of the past", async () => {
   await using api = withRunningJob();
+  const decided = evaluation({ id: "e1000000-0000-4000-8000-000000000000" });
+  api.agent.put({ evaluation: decided });
   Object.assign(api.agent, {
     registerJob: async () => ({
-      evaluation: { id: "e1000000-0000-4000-8000-000000000000", createIndex: 1, modifyIndex: 1 },
+      evaluation: decided,
       job: api.agent.job("web"),
       warnings: [],
       verdicts: [],
@@ -362,6 +390,73 @@ test("job run of what runs already says so and shows nothing of the past", async
   expect(stdout).toStartWith('task "vm" of allocation 1f6a0b1c runs');
   expect(stderr).toContain('allocation 1f6a0b1c of group "vms" is what was asked for and goes on');
   expect(stderr).not.toContain("it runs");
+});
+
+const SHORTAGE = {
+  dimension: "memory",
+  text: "memory: 2048 MiB needed, 1024 of 4096 MiB free",
+  never: false,
+} as const;
+
+/** An API whose job "web" waits for room. */
+function withWaitingJob(): CliApi {
+  const api = serveCliApi();
+  const failures = [{ group: "vms", shortages: [SHORTAGE], filtered: ['group "vms": no such thing'] }];
+  const blocked = evaluation({ id: "b1000000-0000-4000-8000-000000000000", status: "blocked", failures });
+  const decided = evaluation({ failures, blockedEval: blocked.id });
+  const waiting = jobRecord({ waiting: { evalId: blocked.id, groups: ["vms"] } });
+  api.agent.put({ job: waiting, evaluation: decided });
+  api.agent.put({ evaluation: blocked });
+  Object.assign(api.agent, {
+    registerJob: async () => ({ evaluation: decided, job: waiting, warnings: [], verdicts: [] }),
+  });
+  return api;
+}
+
+const FAILURE = `Task Group "vms" (failed to place 1 allocation):
+  * group "vms": no such thing
+  * Resources exhausted on 1 nodes
+  * Dimension "memory" exhausted on 1 nodes
+  * memory: 2048 MiB needed, 1024 of 4096 MiB free
+`;
+
+test("job run of a job for which there is no room ends with the reasons, the evaluation and 2", async () => {
+  await using api = withWaitingJob();
+  const { code, stdout, stderr } = await api.run(["run", writeJob(api)]);
+  expect(stdout).toBe(
+    `no room for all allocations now:\n${FAILURE}Evaluation "b1000000" waiting for additional capacity to place remainder\n`,
+  );
+  expect(stderr).toEndWith("\nhint: it starts when there is room; look with: paddock status web\n");
+  expect(code).toBe(2);
+});
+
+test("job run of a job that will never fit says what to do instead of waiting", async () => {
+  await using api = withWaitingJob();
+  const failures = [{ group: "vms", shortages: [{ ...SHORTAGE, never: true }], filtered: [] }];
+  api.agent.put({ evaluation: evaluation({ failures }) });
+  const { stderr, code } = await api.run(["run", writeJob(api)]);
+  expect(stderr).toContain("\nhint: ask for less");
+  expect(code).toBe(2);
+});
+
+test("ps and status show a job that waits as pending, with the reasons", async () => {
+  await using api = withWaitingJob();
+  const ps = await api.run(["ps"]);
+  expect(ps).toMatchObject(quiet);
+  expect(ps.stdout).toMatch(/\nweb +- +- +pending +-\n\nWaits for room +Reason\nweb +memory: 2048 MiB needed, 1024 of/);
+  const status = await api.run(["status", "web"]);
+  expect(status.stdout).toMatch(/\nStatus +=? *pending\n/);
+  expect(status.stdout).toContain(`\nPlacement Failure\n${FAILURE}Evaluation b1000000 waits for room\n`);
+  expect((await api.run(["status"])).stdout).toMatch(/\nweb +service +pending /);
+});
+
+test("a reason cannot command the terminal", async () => {
+  await using api = withWaitingJob();
+  const failures = [{ group: "v\u001b[2Jms", shortages: [{ ...SHORTAGE, text: "a\u001b[2J\nb" }], filtered: [] }];
+  api.agent.put({
+    evaluation: evaluation({ id: "b1000000-0000-4000-8000-000000000000", status: "blocked", failures }),
+  });
+  for (const words of [["ps"], ["status", "web"]]) expect((await api.run(words)).stdout).not.toContain("\u001b");
 });
 
 test("job run -detach ends at once, with the evaluation", async () => {

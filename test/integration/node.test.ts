@@ -16,6 +16,7 @@ import { createLog } from "../../src/base/log.ts";
 import { findEmulators } from "../../src/node/emulators.ts";
 import { fingerprintNode, type NodeConfig, withKvm } from "../../src/node/fingerprint.ts";
 import { probeKvm } from "../../src/node/kvm.ts";
+import { NO_RESOURCES } from "../helpers/capacity.ts";
 
 const ID = "0c7fbb3e-2d3f-4bd5-b1f7-5a3d1a0a7a11";
 const qemu = Bun.which("qemu-system-x86_64");
@@ -42,7 +43,7 @@ const printVersion = (version: string): string => `echo "QEMU emulator version $
 
 function config(change: Partial<NodeConfig> = {}): NodeConfig {
   const plain = { name: "barn", datacenter: "dc1", nodeClass: "c", meta: { rack: "r1" }, emulatorsAllowlist: [] };
-  return { ...plain, dataDir: root, dynamicUsers: false, ...change };
+  return { ...plain, dataDir: root, dynamicUsers: false, resources: NO_RESOURCES, ...change };
 }
 
 async function waitUntilGone(pid: number): Promise<void> {

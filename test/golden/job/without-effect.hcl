@@ -1,7 +1,6 @@
 job "quiet" {
   node_pool   = "lab"
   all_at_once = true
-  priority    = 60
   region      = "eu"
   namespace   = "team"
 

@@ -3,8 +3,9 @@ import * as v from "valibot";
 import { AllocationSchema, AllocationStubSchema } from "../../../src/contract/allocation.ts";
 import { DoneReplySchema } from "../../../src/contract/allocation-requests.ts";
 import { EvaluationSchema, StopReplySchema } from "../../../src/contract/evaluation.ts";
+import { JobStubSchema } from "../../../src/contract/job-record.ts";
 import { refusalOf, testApi } from "../../helpers/api.ts";
-import { allocation, evaluation, jobRecord } from "../../helpers/records.ts";
+import { allocation, evaluation, jobRecord, RECORD_TIME } from "../../helpers/records.ts";
 
 const FIRST = "1f6a0b1c-0000-4000-8000-000000000001";
 const SECOND = "2f6a0b1c-0000-4000-8000-000000000002";
@@ -110,4 +111,59 @@ test("evaluations are listed by prefix and by job", async () => {
   expect((await read(list, "/v1/evaluations")).map(({ ID }) => ID)).toEqual([evaluation().id, other]);
   expect((await read(list, "/v1/evaluations?prefix=f0")).map(({ ID }) => ID)).toEqual([other]);
   expect((await read(list, "/v1/evaluations?job=web")).map(({ JobID }) => JobID)).toEqual(["web"]);
+});
+
+test("what could not be placed is told by group, in Nomad's words and with the amounts", async () => {
+  const { agent, read } = testApi();
+  const collision = "network: reserved port collision web=8080";
+  const failure = {
+    group: "vms",
+    shortages: [
+      { dimension: "memory", text: "memory: 2 MiB needed, 1 of 4 MiB free", never: false },
+      { dimension: collision, text: "port 8080 is held", never: true },
+    ],
+    filtered: ["group: gone"],
+  };
+  const blocked = evaluation({
+    id: "b0000000-0000-4000-8000-000000000001",
+    status: "blocked",
+    triggeredBy: "queued-allocs",
+    previousEval: evaluation().id,
+    failures: [failure],
+    modifyTime: RECORD_TIME + 5,
+  });
+  agent.put({ job: jobRecord({ waiting: { evalId: blocked.id, groups: ["vms"] } }), evaluation: blocked });
+  agent.put({ evaluation: evaluation({ failures: [failure], blockedEval: blocked.id }) });
+  expect(await read(EvaluationSchema, `/v1/evaluation/${evaluation().id}`)).toMatchObject({
+    Status: "complete",
+    BlockedEval: blocked.id,
+    QueuedAllocations: { vms: 1 },
+    FailedTGAllocs: {
+      vms: {
+        NodesEvaluated: 1,
+        NodesFiltered: 1,
+        NodesExhausted: 1,
+        DimensionExhausted: { memory: 1, [collision]: 1 },
+        ConstraintFiltered: { "group: gone": 1 },
+        CoalescedFailures: 0,
+        Paddock: {
+          Reasons: ["memory: 2 MiB needed, 1 of 4 MiB free", "port 8080 is held", "group: gone"],
+          Never: true,
+        },
+      },
+    },
+  });
+  const waiting = await read(v.array(EvaluationSchema), "/v1/evaluations?status=blocked");
+  expect(waiting.map(({ ID, PreviousEval, TriggeredBy }) => [ID, PreviousEval, TriggeredBy])).toEqual([
+    [blocked.id, evaluation().id, "queued-allocs"],
+  ]);
+  expect(waiting[0]?.ModifyTime).toBe((RECORD_TIME + 5) * 1e6);
+  const [stub] = await read(v.array(JobStubSchema), "/v1/jobs");
+  expect([stub?.Status, stub?.JobSummary.Summary["vms"]?.Queued]).toEqual(["pending", 1]);
+});
+
+test("an evaluation that placed everything has no failures, as in Nomad", async () => {
+  const { read } = twoAllocations();
+  const written = await read(EvaluationSchema, `/v1/evaluation/${evaluation().id}`);
+  expect([written.FailedTGAllocs, written.BlockedEval]).toEqual([null, ""]);
 });

@@ -1,9 +1,10 @@
 import { describe, expect, test } from "bun:test";
 import { AppError } from "../../../src/base/errors.ts";
 import { SECOND } from "../../../src/base/units.ts";
-import { completeConfig } from "../../../src/config/agent-config.ts";
+import { type AgentConfig, completeConfig } from "../../../src/config/agent-config.ts";
 import { emptyConfig, loadAgentConfig } from "../../../src/config/load.ts";
 import { MAX_SOCKET_PATH, machineSockets } from "../../../src/paths.ts";
+import { NO_RESOURCES } from "../../helpers/capacity.ts";
 
 const DEFAULTS = { dataDir: "/var/lib/paddock", runDir: "/run/paddock" };
 
@@ -18,7 +19,7 @@ const messagesOf = (text: string) =>
     [where, message, hint].filter((part) => part !== undefined).join(" | "),
   );
 
-const WHOLE = {
+const WHOLE: AgentConfig = {
   dirs: { dataDir: "/srv/paddock", runDir: "/run/p" },
   logLevel: "debug",
   datacenter: "lab",
@@ -32,11 +33,12 @@ const WHOLE = {
     maxKillTimeout: 300 * SECOND,
   },
   users: { wanted: true, min: 70000, max: 70009 },
-} as const;
+  resources: NO_RESOURCES,
+};
 
 describe("the agent's configuration", () => {
   test("may be empty or absent, and has the defaults of its user then", () => {
-    const expected = {
+    const expected: AgentConfig = {
       dirs: DEFAULTS,
       logLevel: "info",
       datacenter: "dc1",
@@ -45,7 +47,8 @@ describe("the agent's configuration", () => {
       meta: {},
       policy: { imagePaths: [], argsAllowlist: [], emulatorsAllowlist: [], maxKillTimeout: 30 * SECOND },
       users: { wanted: undefined, min: 80000, max: 89999 },
-    } as const;
+      resources: NO_RESOURCES,
+    };
     expect(complete("")).toEqual(expected);
     expect(complete("{}")).toEqual(expected);
     expect(completeConfig(emptyConfig(), DEFAULTS, "host1")).toEqual(expected);

@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { checkConstraints, type Verdict } from "../../../src/constraint/check.ts";
 import type { Constraint, Group, Job, Task } from "../../../src/job/job.ts";
 import type { Node } from "../../../src/node/node.ts";
+import { capacity } from "../../helpers/capacity.ts";
 
 const node: Node = {
   id: "0c7fbb3e-2d3f-4bd5-b1f7-5a3d1a0a7a11",
@@ -21,6 +22,7 @@ const node: Node = {
   },
   meta: { rack: "r1", kernel: "linux", big: "1e3" },
   qemu: { healthy: true, description: "Healthy", emulators: [], kvm: { usable: false, reason: "no" } },
+  capacity: capacity(),
 };
 
 function job(parts: {

@@ -27,6 +27,7 @@ const live = allocation();
 const stopping = allocation({ desired: "stop" });
 const over = allocation({ tasks: { vm: taskRecord(ended(GRACEFUL)) } });
 const starting = allocation({ tasks: { vm: taskRecord({ kind: "pending" }) } });
+const waiting = jobRecord({ waiting: { evalId: "e", groups: ["vms"] } });
 const system = jobRecord({ job: { ...record.job, type: "system" } });
 
 for (const [what, job, allocations, status] of [
@@ -34,6 +35,8 @@ for (const [what, job, allocations, status] of [
   ["has one that runs", record, [over, live], "running"],
   ["has one that is to start", record, [starting], "running"],
   ["has only such that have ended", record, [over], "dead"],
+  ["waits for room and has only such that have ended", waiting, [over], "pending"],
+  ["waits for room while its earlier version runs", waiting, [live], "running"],
   ["was stopped, though its machine still shuts down", jobRecord({ stop: true }), [stopping], "dead"],
   ["was stopped before it had any", jobRecord({ stop: true }), [], "dead"],
   ["is a system job with nothing to run now", system, [over], "running"],

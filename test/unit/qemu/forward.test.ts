@@ -44,21 +44,20 @@ describe("forwarding", () => {
     expect(lines({ a: 80 }, [port("a", 1, 0, "192.0.2.7")])).toEqual(["udp 192.0.2.7:1-80", "tcp 192.0.2.7:1-80"]);
   });
 
-  test("leaves out udp where somebody else has the port", () => {
-    expect(lines({ a: 80, b: 81 }, [port("a", 1), port("b", 2)], new Set([1]))).toEqual([
-      "tcp :1-80",
-      "udp :2-81",
-      "tcp :2-81",
-    ]);
+  test("has one protocol where the entry names it", () => {
+    expect(lines({ a: "80/tcp", b: "53/udp" }, [port("a", 1), port("b", 2)])).toEqual(["tcp :1-80", "udp :2-53"]);
   });
 
   test("takes a number that interpolation made a text", () => {
     expect(lines({ a: "8080" }, [port("a", 1)])[0]).toBe("udp :1-8080");
   });
 
-  test.each([0, 65_536, 1.5, -1, "", "80,x=y", "0x50", "1e3", " 80"])("refuses the guest port %j", (guest) => {
-    expect(() => forwardsOf({ a: guest }, [port("a", 1)])).toThrow("config.port_map.a: expected a guest port");
-  });
+  test.each([0, 65_536, 1.5, -1, "", "80,x=y", "0x50", "1e3", " 80", "80/sctp", "80/", "0/tcp", "/tcp"])(
+    "refuses the guest port %j",
+    (guest) => {
+      expect(() => forwardsOf({ a: guest }, [port("a", 1)])).toThrow("config.port_map.a: expected a guest port");
+    },
+  );
 
   test("refuses a label that no network has and says what was meant", () => {
     try {
