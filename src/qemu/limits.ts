@@ -24,6 +24,12 @@ export interface LimitInput {
   };
 }
 
+/** What limits hang on, from the node's attributes. */
+export function hostOf(attributes: Readonly<Record<string, string>>): LimitInput["host"] {
+  const number = (name: string): number => Number(attributes[name] ?? "0") || 0;
+  return { memory: number("memory.totalbytes"), frequency: number("cpu.frequency") };
+}
+
 /**
  * What a machine is held to. Its memory limit is the guest's memory and what QEMU may need beside it; Nomad's is the former alone,
  * and its machines die of it. `memory_max` can only raise it, -1 takes it away.

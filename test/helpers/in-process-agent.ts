@@ -2,12 +2,14 @@ import { mkdirSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Agent } from "../../src/agent/agent.ts";
 import type { AgentContext } from "../../src/agent/context.ts";
+import { createCoreBook } from "../../src/agent/cores.ts";
 import { createAgent } from "../../src/agent/create.ts";
 import { jobRules } from "../../src/agent/job-rules.ts";
 import { createPrepare } from "../../src/agent/prepare.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import { createLog } from "../../src/base/log.ts";
 import { SECOND } from "../../src/base/units.ts";
+import type { Cgroups } from "../../src/cgroup/groups.ts";
 import type { AgentConfig } from "../../src/config/agent-config.ts";
 import { findMachineUsers } from "../../src/daemon/machine-users.ts";
 import { makePlace } from "../../src/daemon/place.ts";
@@ -62,11 +64,18 @@ export interface InProcessOptions {
   readonly users?: AgentConfig["users"];
   /** In nanoseconds; the agent's default unless told. */
   readonly maxKillTimeout?: number;
+  readonly cgroups?: Cgroups | null;
 }
 
 export async function startInProcess(
   root: string,
-  { bootId = readBootId(), maxLogBytes, users = USERS, maxKillTimeout = 30 * SECOND }: InProcessOptions = {},
+  {
+    bootId = readBootId(),
+    maxLogBytes,
+    cgroups = null,
+    users = USERS,
+    maxKillTimeout = 30 * SECOND,
+  }: InProcessOptions = {},
 ): Promise<InProcessAgent> {
   const dirs = { dataDir: join(root, "data"), runDir: join(root, "run") };
   makePlace(dirs);
@@ -90,7 +99,8 @@ export async function startInProcess(
   const supervisor = createSupervisor({
     ...base,
     bootId,
-    prepare: createPrepare(base),
+    cgroups,
+    prepare: createPrepare({ ...base, cores: createCoreBook(store, "0-255") }),
     ...rules,
     logLimitsOf: (allocation, task) => {
       const limits = rules.logLimitsOf(allocation, task);
