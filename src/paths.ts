@@ -159,9 +159,29 @@ export function isMachineSocketsName(name: string): boolean {
   return /^[0-9a-f]{8}-[0-9a-f]{4}$/.test(name);
 }
 
+/**
+ * The control group that holds the groups of all machines of an agent, below the group that it may divide. Every data directory has
+ * its own, so that no agent takes another's groups for remains; no unit of systemd has such a name.
+ */
+export const agentCgroup = (dirs: AgentDirs): string => `paddock-${hash32(dirs.dataDir).toString(16).padStart(8, "0")}`;
+
+/** The control group of one start of a machine. */
+export const machineCgroup = (allocId: string, task: string, generation: number): string =>
+  `${shortId(allocId)}${taskSuffix(task)}.${generation}`;
+
+/** Whether an entry of the agent's control group is what `machineCgroup` makes. */
+export function isMachineCgroupName(name: string): boolean {
+  return /^[0-9a-f]{8}-[0-9a-f]{4}\.\d{1,9}$/.test(name);
+}
+
 /** Tells the tasks of one allocation apart in 4 hex digits, however long their names are. */
 function taskSuffix(task: string): string {
+  return `-${(hash32(task) & 0xffff).toString(16).padStart(4, "0")}`;
+}
+
+/** FNV-1a: names that stay the same over restarts, nothing that anybody is to be kept from guessing. */
+function hash32(text: string): number {
   let hash = 0x811c9dc5;
-  for (const byte of Buffer.from(task)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
-  return `-${(hash & 0xffff).toString(16).padStart(4, "0")}`;
+  for (const byte of Buffer.from(text)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
+  return hash;
 }

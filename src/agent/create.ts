@@ -1,20 +1,15 @@
-import { type Allocation, clientStatus, isTerminal } from "../allocation/allocation.ts";
-import { newCheck } from "../allocation/check.ts";
-import { AppError } from "../base/errors.ts";
-import { shortId } from "../base/ids.ts";
+import type { Allocation } from "../allocation/allocation.ts";
 import { checkConstraints } from "../constraint/check.ts";
 import type { Job } from "../job/job.ts";
-import { taskDirs } from "../paths.ts";
 import type { Evaluation, JobRecord } from "../state/records.ts";
 import type { Agent } from "./agent.ts";
 import type { AgentContext } from "./context.ts";
 import { neverFits } from "./decide.ts";
 import { cancelBlocked, newEvaluation } from "./evaluation.ts";
-import { readTaskLog } from "./logs.ts";
 import { liveAllocations } from "./new-allocation.ts";
 import { assertTask, restartTasks, signalTasks } from "./operate.ts";
 import { warningsOf } from "./placement.ts";
-import { checkSpecsOf, servicesOf } from "./services.ts";
+import { lookUp, readRecords } from "./read.ts";
 import { type StopOptions, stopMachines } from "./stop.ts";
 import { submitJob } from "./submit.ts";
 import { createWaitingRoom } from "./waiting.ts";
@@ -27,17 +22,13 @@ export interface RunningAgent extends Agent {
 
 /** The use cases over one context; jobs that wait for room are looked at now and whenever there is more of it. */
 export function createAgent(context: AgentContext): RunningAgent {
-  const { store, recorder, supervisor } = context;
+  const { recorder, supervisor } = context;
   const oneByOne = createQueue();
   const room = createWaitingRoom(context, oneByOne);
   supervisor.whenEnded(() => room.look());
   room.look();
-  const job = (id: string): JobRecord => found(store.job(id), "job not found");
-  const allocation = (id: string): Allocation =>
-    supervisor.live(id) ?? found(store.allocation(id), `alloc not found: ${id}`);
-  const jobOf = (id: string): Job => allocationJob(allocation(id));
-  const allocationJob = ({ jobId, jobVersion }: Allocation): Job =>
-    found(store.jobVersion(jobId, jobVersion), `job "${jobId}" has no version ${jobVersion}`).job;
+  const records = lookUp(context);
+  const { job, jobOf, allocation } = records;
 
   return {
     get node() {
@@ -60,24 +51,7 @@ export function createAgent(context: AgentContext): RunningAgent {
         room.forget(id);
         return evaluation;
       }),
-    jobs: (prefix) => store.jobs(prefix),
-    job,
-    allocations: (filter) => store.allocations(filter).map((stored) => supervisor.live(stored.id) ?? stored),
-    allocation,
-    allocationJob,
-    checks: (id) => {
-      const found = allocation(id);
-      if (found.checks !== undefined || isTerminal(found)) return found.checks ?? [];
-      const specs = Object.keys(found.tasks).flatMap((task) => checkSpecsOf(context, found, task));
-      return specs.map((spec) => ({ spec, state: newCheck(spec, found.modifyTime) }));
-    },
-    services: ({ jobId, allocationId, name }) =>
-      store
-        .liveAllocations()
-        .filter((stored) => (jobId ?? stored.jobId) === stored.jobId && (allocationId ?? stored.id) === stored.id)
-        .filter((stored) => clientStatus(supervisor.live(stored.id) ?? stored) === "running")
-        .flatMap((stored) => servicesOf(context, stored))
-        .filter((service) => service.provider === "nomad" && (name ?? service.name) === service.name),
+    ...readRecords(context, records),
     stopAllocation: (id, options) =>
       oneByOne(async () => stopAllocation(context, { allocation: allocation(id), job: jobOf(id) }, options)),
     restartAllocation: (id, task) =>
@@ -93,28 +67,8 @@ export function createAgent(context: AgentContext): RunningAgent {
       assertTask(allocation(id), task);
       return await supervisor.power(id, task, action);
     },
-    evaluations: (filter) => store.evaluations(filter),
-    evaluation: (id) => found(store.evaluation(id), "eval not found"),
-    launchPlan: (allocationId, task) => {
-      assertTask(allocation(allocationId), task);
-      return found(
-        store.lastLaunch(allocationId, task),
-        `task "${task}" of ${shortId(allocationId)} was not started yet`,
-      );
-    },
-    readLog: (allocationId, task, options) => {
-      assertTask(allocation(allocationId), task);
-      return readTaskLog(taskDirs(context.dirs, allocationId, task), task, options, () =>
-        isTerminal(allocation(allocationId)),
-      );
-    },
     close: () => room.close(),
   };
-}
-
-function found<T>(value: T | undefined, message: string): T {
-  if (value === undefined) throw new AppError("not_found", message);
-  return value;
 }
 
 function deregister(

@@ -15,10 +15,12 @@ import type { MachineUser } from "../node/users.ts";
 import { chooseEmulator } from "../qemu/emulator.ts";
 import { forwardsOf } from "../qemu/forward.ts";
 import type { Forward, LaunchPlan } from "../qemu/launch.ts";
+import { hostOf, limitsOf, unlimitedBecause } from "../qemu/limits.ts";
 import { dnsOf } from "../qemu/network.ts";
 import { planLaunch } from "../qemu/plan.ts";
 import type { Prepare, PrepareRequest } from "../supervisor/hands.ts";
 import type { AgentContext } from "./context.ts";
+import type { CoreBook } from "./cores.ts";
 import { letIn, settleUser } from "./machine-users.ts";
 import { knowWhatMatters } from "./placement.ts";
 import { isFree } from "./ports.ts";
@@ -28,7 +30,7 @@ import { makeTaskDirectories } from "./task-directory.ts";
 type PrepareContext = Pick<
   AgentContext,
   "dirs" | "policy" | "store" | "users" | "node" | "nodeComplete" | "clock" | "log"
->;
+> & { readonly cores: CoreBook };
 
 /** A task of an allocation, and where its directories are. */
 export interface SubjectRequest extends Pick<PrepareRequest, "allocation" | "task"> {
@@ -41,13 +43,16 @@ export interface Subject {
   readonly group: Group;
   readonly task: Task;
   readonly env: Readonly<Record<string, string>>;
+  /** Numbers of the host's processors that the machine is bound to. */
+  readonly cores: readonly number[];
 }
 
 /** The way of a placed task to a command line: directories, artifacts, image, ports, argv. Nothing runs yet. */
 export function createPrepare(context: PrepareContext): Prepare {
   return async (request) => {
     await knowWhatMatters(context, jobOf(context, request));
-    const subject = readSubject(context, request);
+    const cores = (count: number): readonly number[] => context.cores.take(request.allocation.id, request.task, count);
+    const subject = await stage(context, request, "Setup Failure", () => readSubject(context, request, cores));
     const user = await stage(context, request, "Setup Failure", () => {
       makeTaskDirectories(request.place.dirs);
       return settleUser(context.users, request);
@@ -118,8 +123,15 @@ function jobOf(context: Pick<AgentContext, "store">, { allocation }: Pick<Prepar
   throw new AppError("internal", `the store has no version ${allocation.jobVersion} of job "${allocation.jobId}"`);
 }
 
-/** What a request is about. @throws AppError `internal` when the store does not know it. */
-export function readSubject(context: Pick<AgentContext, "store" | "node">, request: SubjectRequest): Subject {
+/**
+ * What a request is about. @throws AppError `internal` when the store does not know it.
+ * @param bind says which processors a task is bound to that asks for so many.
+ */
+export function readSubject(
+  context: Pick<AgentContext, "store" | "node">,
+  request: SubjectRequest,
+  bind: (cores: number) => readonly number[],
+): Subject {
   const { allocation, task: name, place } = request;
   const job = jobOf(context, request);
   const group = job.groups.find((candidate) => candidate.name === allocation.group);
@@ -127,6 +139,7 @@ export function readSubject(context: Pick<AgentContext, "store" | "node">, reque
   if (group === undefined || task === undefined) {
     throw new AppError("internal", `the store has no task "${name}" for allocation ${allocation.id}`);
   }
+  const cores = bind(task.resources.cores);
   const env = buildTaskEnvironment({
     job,
     group,
@@ -137,8 +150,9 @@ export function readSubject(context: Pick<AgentContext, "store" | "node">, reque
     node: context.node(),
     dirs: place.dirs,
     ports: environmentPorts(allocation, task),
+    cores,
   });
-  return { job, group, task, env };
+  return { job, group, task, env, cores };
 }
 
 /** What `NOMAD_PORT_…` tells: the guest's port where one is mapped, else the host's. */
@@ -217,7 +231,7 @@ interface Settled {
 async function planMachine(
   context: PrepareContext,
   request: PrepareRequest,
-  { group, task }: Subject,
+  { group, task, cores }: Subject,
   { config, image, user }: Settled,
 ): Promise<LaunchPlan> {
   const { qemu } = context.node();
@@ -241,8 +255,17 @@ async function planMachine(
     user,
     args_allowlist: context.policy.argsAllowlist,
   });
-  for (const warning of plan.warnings) report(context, request, "Driver", warning);
-  return plan;
+  const limits = limitsOf({
+    argv: plan.argv.map(({ word }) => word),
+    resources: task.resources,
+    cores,
+    host: hostOf(context.node().attributes),
+  });
+  const unlimited = unlimitedBecause(limits, task.resources);
+  for (const warning of [...plan.warnings, ...(unlimited === undefined ? [] : [unlimited])]) {
+    report(context, request, "Driver", warning);
+  }
+  return { ...plan, limits };
 }
 
 /**

@@ -63,7 +63,9 @@ interface LookedUp {
 
 function lookUp(context: ServiceContext, allocation: Allocation, task: string): LookedUp {
   const dirs = taskDirs(context.dirs, allocation.id, task);
-  const subject = readSubject(context, { allocation, task, place: { dirs } });
+  const subject = readSubject(context, { allocation, task, place: { dirs } }, (cores) =>
+    cores === 0 ? [] : (context.store.lastLaunch(allocation.id, task)?.limits?.cores ?? []),
+  );
   const node = context.node();
   return { services: ownServices(subject), text: (template) => interpolateText(template, subject.env, node) };
 }

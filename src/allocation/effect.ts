@@ -89,6 +89,7 @@ function terminated({ ending, at, neverAnswered }: Finish): MachineEffect[] {
     exit_code: ending.exitCode === null ? "unknown" : String(ending.exitCode),
     signal: String(ending.signal),
     reason: ending.reason,
+    oom_killed: String(ending.reason === "oom"),
   };
   return [report(type, at, ending.message, details)];
 }

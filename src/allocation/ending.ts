@@ -1,3 +1,4 @@
+import type { CgroupNumbers } from "../cgroup/numbers.ts";
 import type { LadderTry, StopOrder } from "./ladder.ts";
 
 /** Why a machine is no more, in QEMU's words where QEMU has one (`ShutdownCause`). */
@@ -9,6 +10,8 @@ export type EndReason =
   | "host-qmp-quit"
   /** A signal ended QEMU before it could say anything: SIGKILL or a crash. */
   | "killed"
+  /** The kernel killed QEMU for want of memory: its own limit's or the host's. */
+  | "oom"
   /** QEMU gave up by itself: a bad argument, a disk it could not open. */
   | "qemu-error"
   /** It never had a process: artifact, image, port, policy. */
@@ -33,6 +36,8 @@ export interface Ending {
   readonly message: string;
   /** What to do about it. */
   readonly hint: string | null;
+  /** What the kernel counted of it; absent or null where it had no control group. */
+  readonly cgroup?: CgroupNumbers | null;
   /** The stop that led to it; null when it ended by itself. */
   readonly stop: StopReceipt | null;
 }

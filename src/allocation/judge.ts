@@ -1,9 +1,11 @@
 import { constants } from "node:os";
 import { escapeControls } from "../base/text.ts";
+import type { CgroupNumbers } from "../cgroup/numbers.ts";
 import type { QmpEvent } from "../qmp/event.ts";
 import type { Ending, EndReason } from "./ending.ts";
+import { describeOutOfMemory, isOutOfMemory, outOfMemoryHint } from "./out-of-memory.ts";
 
-/** What is left of a machine whose process is gone. All of it but `rebooted` was in reach of the guest's QEMU: nothing of it is believed about anything but this machine. */
+/** What is left of a machine whose process is gone. All of it but `rebooted` and `cgroup` was in reach of the guest's QEMU: nothing of it is believed about anything but this machine. */
 export interface Evidence {
   /** Every event of the journal, oldest first. */
   readonly journal: readonly QmpEvent[];
@@ -13,6 +15,8 @@ export interface Evidence {
   readonly stderr: string;
   /** True when the host was started anew since. */
   readonly rebooted: boolean;
+  /** The kernel's own counters, out of the guest's reach; absent or null where the machine had no control group. */
+  readonly cgroup?: CgroupNumbers | null;
 }
 
 /** QEMU's shutdown causes (qapi/run-state.json, ShutdownCause) and what we call them. */
@@ -37,6 +41,7 @@ const MESSAGES: Readonly<Record<EndReason, string>> = {
   "host-signal": "QEMU was ended by a signal of the host",
   "host-qmp-quit": "QEMU was told to quit through its monitor",
   killed: "QEMU was killed",
+  oom: "the kernel killed QEMU for want of memory",
   "qemu-error": "QEMU gave up",
   "not-started": "the machine was not started",
   "host-reboot": "the host was started anew",
@@ -55,6 +60,7 @@ export function judgeEnding(evidence: Evidence, at: number): Ending {
     at,
     message: describe(reason, evidence, signal),
     hint: hintFor(reason, signal, evidence),
+    cgroup: evidence.cgroup ?? null,
     stop: null,
   };
 }
@@ -62,6 +68,7 @@ export function judgeEnding(evidence: Evidence, at: number): Ending {
 function reasonOf(evidence: Evidence): EndReason {
   const cause = shutdownCause(evidence.journal);
   if (cause !== null) return CAUSES[cause] ?? "host-signal";
+  if (isOutOfMemory(evidence)) return "oom";
   if (evidence.exitStatus !== null) {
     if (evidence.exitStatus > 128) return "killed";
     // QEMU exits 0 only after a SHUTDOWN or for `-version` and the like in `args`.
@@ -90,6 +97,7 @@ function isFailure(reason: EndReason, exitStatus: number | null): boolean {
 
 function describe(reason: EndReason, evidence: Evidence, signal: number): string {
   const base = MESSAGES[reason];
+  if (reason === "oom") return describeOutOfMemory(evidence.cgroup) ?? base;
   if (reason === "killed") return `${base} by ${signalName(signal)}`;
   if (reason === "qemu-error" && IMAGE_LOCKED.test(evidence.stderr)) {
     return "QEMU gave up: the image is in use by another process, which holds its write lock";
@@ -106,6 +114,10 @@ function describe(reason: EndReason, evidence: Evidence, signal: number): string
 }
 
 function hintFor(reason: EndReason, signal: number, evidence: Evidence): string | null {
+  if (reason === "oom") return outOfMemoryHint(evidence.cgroup);
+  if (reason === "killed" && signal === constants.signals.SIGKILL && evidence.cgroup?.oomKills === 0) {
+    return "the kernel did not run out of memory: somebody sent SIGKILL";
+  }
   if (reason === "killed" && signal === constants.signals.SIGKILL) {
     return "if nobody sent SIGKILL, the kernel ran out of memory: see the kernel log";
   }

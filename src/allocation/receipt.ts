@@ -35,6 +35,8 @@ function workingRung(tries: readonly LadderTry[], ending: Ending): Rung | null {
       return tried("SIGTERM");
     case "killed":
       return tried("SIGKILL");
+    case "oom":
+      return null;
     default:
       return tries.at(-1)?.rung ?? null;
   }

@@ -51,3 +51,8 @@ export function orList(words: readonly string[]): string {
   if (words.length <= 1) return words[0] ?? "";
   return `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`;
 }
+
+/** A path as `/proc/self/mounts` and `mountinfo` have it, where space, tab, newline and backslash are three octal digits. */
+export function unescapeMount(text: string): string {
+  return text.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
+}

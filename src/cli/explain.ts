@@ -1,3 +1,5 @@
+import { formatCores } from "../base/cores.ts";
+import { formatBytes } from "../base/units.ts";
 import { ask } from "../client/client.ts";
 import type { Explanation } from "../client/replies.ts";
 import { userText } from "./allocation-text.ts";
@@ -33,17 +35,26 @@ async function runExplain(invocation: Invocation): Promise<number> {
   return EXIT.ok;
 }
 
-function printExplanation({ Argv, Cwd, User, Forwards, Warnings }: Explanation, { context }: Invocation): void {
+function printExplanation(explanation: Explanation, { context }: Invocation): void {
+  const { Argv, Cwd, User, Limits, Forwards, Warnings } = explanation;
   const { out, err } = context.terminal;
   printWords(Argv, out);
   out.line();
   out.line("Working directory: ", Cwd);
   out.line("User: ", userText(User));
+  if (Limits !== null) out.line("Limits, where the host has control groups: ", describeLimits(Limits));
   if (Forwards.length > 0) {
     out.line("Forwarded ports:");
     for (const line of describeForwards(Forwards, "  ")) out.line(...line);
   }
   for (const warning of Warnings) err.line({ text: "warning: ", style: "yellow" }, warning);
+}
+
+function describeLimits({ MemoryMax, GuestMemory, CPUWeight, Cores }: NonNullable<Explanation["Limits"]>): string {
+  const guest = GuestMemory === null ? "" : ` (${formatBytes(GuestMemory)} of it the guest's)`;
+  const memory = MemoryMax === null ? "no memory limit" : `memory ${formatBytes(MemoryMax)}${guest}`;
+  const cores = Cores.length === 0 ? "" : `, processors ${formatCores(Cores)}`;
+  return `${memory}, CPU weight ${CPUWeight}${cores}`;
 }
 
 /** A word that is longer than this stands on a line of its own, its origin below it. */

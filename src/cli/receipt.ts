@@ -1,6 +1,6 @@
 import { RUNGS, rungText } from "../allocation/ladder.ts";
-import { MILLISECOND, SECOND } from "../base/units.ts";
-import type { Ending, StopReceipt } from "../client/replies.ts";
+import { formatBytes, MILLISECOND, SECOND } from "../base/units.ts";
+import type { CgroupNumbers, Ending, StopReceipt } from "../client/replies.ts";
 import type { Piece } from "./style.ts";
 import { alignFacts, alignRows } from "./table.ts";
 import { formatSpan, formatTime } from "./time.ts";
@@ -23,9 +23,19 @@ export function describeEnding(ending: Ending, columns: number): Piece[][] {
     facts.push(["Stopped by", stop.Rung === null ? "itself, before any rung was tried" : rungName(stop.Rung)]);
     facts.push(["Took", `${formatSpan(stop.Took)} (${patienceText(stop)})`]);
   }
+  if (ending.Cgroup !== null) facts.push(...describeCounters(ending.Cgroup));
   if (hint !== null && hint !== "") facts.push(["Hint", { text: hint, style: "cyan" }]);
   const lines = alignFacts(facts, columns);
   return stop === null || stop.Tries.length === 0 ? lines : [...lines, [], ...describeLadder(stop, ending, columns)];
+}
+
+/** What the kernel counted; what it did not count is left out. */
+function describeCounters({ MemoryPeak: peak, MemoryMax: max, CPUTime: cpu }: CgroupNumbers): [string, Piece][] {
+  const limit = max === null ? "no limit" : `limit ${formatBytes(max)}`;
+  return [
+    ...(peak === null ? [] : [["Memory", `${formatBytes(peak)} at most, ${limit}`] satisfies [string, Piece]]),
+    ...(cpu === null ? [] : [["CPU time", formatSpan(cpu)] satisfies [string, Piece]]),
+  ];
 }
 
 function exitText({ Reason: reason, ExitCode: code, Signal: signal }: Ending): string {

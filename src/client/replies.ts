@@ -72,6 +72,15 @@ const StopReceiptSchema = v.object({
 });
 export type StopReceipt = v.InferOutput<typeof StopReceiptSchema>;
 
+const CgroupSchema = v.object({
+  MemoryMax: v.nullish(v.number(), null),
+  MemoryPeak: v.nullish(v.number(), null),
+  LimitHits: v.nullish(v.number(), null),
+  OOMKills: v.nullish(v.number(), null),
+  CPUTime: v.nullish(v.number(), null),
+});
+export type CgroupNumbers = v.InferOutput<typeof CgroupSchema>;
+
 export const EndingSchema = v.object({
   Reason: text,
   Failed: flag,
@@ -80,6 +89,7 @@ export const EndingSchema = v.object({
   At: count,
   Message: text,
   Hint: v.nullish(v.string(), null),
+  Cgroup: v.nullish(CgroupSchema, null),
   Stop: v.nullish(StopReceiptSchema, null),
 });
 export type Ending = v.InferOutput<typeof EndingSchema>;
@@ -226,6 +236,16 @@ export const ExplainSchema = v.object({
   Warnings: list(v.string()),
   OwnSerial: v.nullish(v.string(), null),
   LogDisabled: v.nullish(v.boolean(), false),
+  Limits: v.nullish(
+    v.object({
+      MemoryMax: v.nullish(v.number(), null),
+      GuestMemory: v.nullish(v.number(), null),
+      CPUWeight: count,
+      Cores: list(v.number()),
+      PidsMax: count,
+    }),
+    null,
+  ),
 });
 export type Explanation = v.InferOutput<typeof ExplainSchema>;
 export type Forward = Explanation["Forwards"][number];

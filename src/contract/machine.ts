@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import type { Ending, EndReason, StopReceipt } from "../allocation/ending.ts";
 import { FORCE_SIGNALS, RUNGS, type StopCause } from "../allocation/ladder.ts";
+import type { CgroupNumbers } from "../cgroup/numbers.ts";
 import { CountSchema, NanosSchema, writeMillis, writeTime } from "./scalars.ts";
 
 const REASONS = [
@@ -10,6 +11,7 @@ const REASONS = [
   "host-signal",
   "host-qmp-quit",
   "killed",
+  "oom",
   "qemu-error",
   "not-started",
   "host-reboot",
@@ -41,6 +43,20 @@ const StopReceiptSchema = v.object({
   Tries: v.array(v.object({ Rung: v.picklist(RUNGS), At: NanosSchema, Answer: v.nullable(v.string()) })),
 });
 
+/** Sizes in bytes. */
+const CgroupSchema = v.object({
+  /** null for no limit. */
+  MemoryMax: v.nullable(CountSchema),
+  /** null before Linux 5.19. */
+  MemoryPeak: v.nullable(CountSchema),
+  /** How often the limit was reached and nothing could be given back; null when it was not counted. */
+  LimitHits: v.nullable(CountSchema),
+  /** Processes that the kernel killed for want of memory; null when it was not counted. */
+  OOMKills: v.nullable(CountSchema),
+  /** Processor time; null when it was not counted. */
+  CPUTime: v.nullable(NanosSchema),
+});
+
 /** How a machine ended. */
 export const EndingSchema = v.object({
   Reason: v.picklist(REASONS),
@@ -52,6 +68,8 @@ export const EndingSchema = v.object({
   At: NanosSchema,
   Message: v.string(),
   Hint: v.nullable(v.string()),
+  /** What the kernel counted of it; null where it had no control group. */
+  Cgroup: v.nullable(CgroupSchema),
   Stop: v.nullable(StopReceiptSchema),
 });
 export type WireEnding = v.InferOutput<typeof EndingSchema>;
@@ -86,9 +104,19 @@ export interface ExplainedPlan {
     readonly guestPort: number;
   }[];
   readonly warnings: readonly string[];
+  readonly limits?: ExplainedLimits;
   readonly serial:
     | { readonly ours: true; readonly disabled?: true }
     | { readonly ours: false; readonly because: string };
+}
+
+/** What the kernel holds a machine to; sizes in bytes. */
+export interface ExplainedLimits {
+  readonly memoryMax: number | null;
+  readonly guestMemory: number | null;
+  readonly cpuWeight: number;
+  readonly cores: readonly number[];
+  readonly pidsMax: number;
 }
 
 /** Where a word of the command line comes from. */
@@ -131,6 +159,19 @@ export const ExplainSchema = v.object({
   OwnSerial: v.nullable(v.string()),
   /** True when the job wants no log of the serial port. */
   LogDisabled: v.optional(v.boolean()),
+  /** What the kernel is asked to hold it to, where the host has control groups. Absent of a start by a former version. */
+  Limits: v.optional(
+    v.object({
+      /** Bytes; null for no limit. */
+      MemoryMax: v.nullable(CountSchema),
+      /** Bytes of it for the guest; null when the command line does not tell. */
+      GuestMemory: v.nullable(CountSchema),
+      CPUWeight: CountSchema,
+      /** Numbers of the host's processors; empty for all. */
+      Cores: v.array(CountSchema),
+      PidsMax: CountSchema,
+    }),
+  ),
 });
 export type WireExplain = v.InferOutput<typeof ExplainSchema>;
 
@@ -144,7 +185,18 @@ export function writeEnding(ending: Ending): WireEnding {
     At: writeTime(ending.at),
     Message: ending.message,
     Hint: ending.hint,
+    Cgroup: ending.cgroup == null ? null : writeCgroup(ending.cgroup),
     Stop: ending.stop === null ? null : writeStopReceipt(ending.stop),
+  };
+}
+
+function writeCgroup(numbers: CgroupNumbers): v.InferOutput<typeof CgroupSchema> {
+  return {
+    MemoryMax: numbers.memoryMax,
+    MemoryPeak: numbers.memoryPeak,
+    LimitHits: numbers.limitHits,
+    OOMKills: numbers.oomKills,
+    CPUTime: numbers.cpuMillis === null ? null : writeMillis(numbers.cpuMillis),
   };
 }
 
@@ -169,6 +221,17 @@ export function writeExplain(plan: ExplainedPlan): WireExplain {
     Warnings: [...plan.warnings],
     OwnSerial: plan.serial.ours ? null : plan.serial.because,
     ...(plan.serial.ours && plan.serial.disabled ? { LogDisabled: true } : {}),
+    ...(plan.limits === undefined ? {} : { Limits: writeLimits(plan.limits) }),
+  };
+}
+
+function writeLimits(limits: ExplainedLimits): WireExplain["Limits"] {
+  return {
+    MemoryMax: limits.memoryMax,
+    GuestMemory: limits.guestMemory,
+    CPUWeight: limits.cpuWeight,
+    Cores: [...limits.cores],
+    PidsMax: limits.pidsMax,
   };
 }
 

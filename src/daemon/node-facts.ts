@@ -29,14 +29,16 @@ export interface FactSources {
   readonly bootId: string;
   /** Whom machines run as; null for the agent's user. */
   readonly pool: UserPool | null;
+  /** Of the node, found elsewhere. */
+  readonly attributes: Readonly<Record<string, string>>;
 }
 
 /** Finds the node's attributes; what takes long is found in the background and remembered until the next boot. */
 export async function findNodeFacts(
   config: AgentConfig,
-  { store, recorder, log, bootId, pool }: FactSources,
+  { store, recorder, log, bootId, pool, attributes }: FactSources,
 ): Promise<NodeFacts> {
-  let node = await fingerprintNode(
+  const found = await fingerprintNode(
     {
       name: config.name,
       datacenter: config.datacenter,
@@ -50,6 +52,7 @@ export async function findNodeFacts(
     nodeId(store, recorder),
     { log, kvm: KVM_PENDING },
   );
+  let node: Node = { ...found, attributes: { ...found.attributes, ...attributes } };
   const ending = new AbortController();
   const { signal } = ending;
   const complete = probeKvm(node.qemu.emulators, { bootId, remembered: store.fact(KVM_RESULT), signal }).then(

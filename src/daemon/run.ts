@@ -1,4 +1,5 @@
 import type { AgentContext } from "../agent/context.ts";
+import { createCoreBook, readOnlineCores } from "../agent/cores.ts";
 import { createAgent } from "../agent/create.ts";
 import { jobRules } from "../agent/job-rules.ts";
 import { createPrepare } from "../agent/prepare.ts";
@@ -15,6 +16,7 @@ import { openStore } from "../state/store.ts";
 import { readBootId } from "../supervisor/identity.ts";
 import { createSupervisor } from "../supervisor/supervisor.ts";
 import { readAgentArguments } from "./arguments.ts";
+import { findControlGroups } from "./control-groups.ts";
 import { linePrinter } from "./journal.ts";
 import { listen } from "./listen.ts";
 import { countMachines, tellCounts } from "./machine-count.ts";
@@ -62,7 +64,8 @@ async function serve(config: AgentConfig, { log, manager, stopAsked }: Surroundi
     const recorder = createRecorder(store);
     const bootId = readBootId();
     const users = await findMachineUsers(config, { store, log });
-    const facts = await findNodeFacts(config, { store, recorder, log, bootId, pool: users?.pool ?? null });
+    const { cgroups, attributes } = findControlGroups(config.dirs, log);
+    const facts = await findNodeFacts(config, { store, recorder, log, bootId, pool: users?.pool ?? null, attributes });
     const base = {
       dirs: config.dirs,
       policy: config.policy,
@@ -80,7 +83,8 @@ async function serve(config: AgentConfig, { log, manager, stopAsked }: Surroundi
       clock: systemClock,
       log: log.named("supervisor"),
       bootId,
-      prepare: createPrepare({ ...base, log: log.named("prepare") }),
+      cgroups,
+      prepare: createPrepare({ ...base, log: log.named("prepare"), cores: createCoreBook(store, readOnlineCores()) }),
       ...jobRules(base),
     });
     await supervisor.adoptAll();
@@ -103,6 +107,7 @@ async function serve(config: AgentConfig, { log, manager, stopAsked }: Surroundi
     await server.stop();
     agent.close();
     supervisor.close();
+    cgroups?.close();
     await facts.close();
     log.info("agent stopped; the machines run on");
   } finally {

@@ -1,4 +1,5 @@
 import { isIPv6 } from "node:net";
+import { formatCores } from "../base/cores.ts";
 import { shortId } from "../base/ids.ts";
 import type { TaskDirs } from "../paths.ts";
 import { interpolateText, type NodeNames } from "./interpolate.ts";
@@ -25,6 +26,8 @@ export interface TaskSubject {
   readonly node: NodeNames;
   readonly dirs: TaskDirs;
   readonly ports: readonly TaskPort[];
+  /** Numbers of the host's processors that the task is bound to. */
+  readonly cores: readonly number[];
 }
 
 /**
@@ -36,6 +39,7 @@ export function buildTaskEnvironment(subject: TaskSubject): Record<string, strin
   const given: Record<string, string> = {
     ...describeDirs(subject.dirs),
     ...describeResources(subject.task.resources),
+    ...(subject.cores.length === 0 ? {} : { NOMAD_CPU_CORES: formatCores(subject.cores) }),
     ...describeAllocation(subject),
     ...Object.fromEntries(subject.ports.flatMap((port) => describePort(port, subject.node))),
   };

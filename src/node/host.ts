@@ -2,6 +2,7 @@ import { existsSync, readFileSync, realpathSync, statfsSync } from "node:fs";
 import { arch, cpus, hostname, networkInterfaces, platform, release, totalmem } from "node:os";
 import { dirname } from "node:path";
 import { errnoOf } from "../base/errors.ts";
+import { unescapeMount } from "../base/text.ts";
 
 /** Go's names of processors, which Nomad's `cpu.arch` has. */
 const GO_ARCH: Readonly<Record<string, string>> = { x64: "amd64", ia32: "386", arm64: "arm64", arm: "arm" };
@@ -93,11 +94,6 @@ export function findVolume(mounts: string, directory: string): string | undefine
     longest = point.length;
   }
   return volume;
-}
-
-/** The kernel writes space, tab, newline and backslash as three octal digits. */
-function unescapeMount(text: string): string {
-  return text.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
 }
 
 /** The text of a system file, "" where there is none. */

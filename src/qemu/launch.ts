@@ -1,3 +1,4 @@
+import type { MachineLimits } from "../cgroup/limits.ts";
 import type { MachineUser } from "../node/users.ts";
 
 /** Where a word of QEMU's command line comes from, for `explain` and for messages. */
@@ -41,6 +42,8 @@ export interface LaunchPlan {
   readonly serial:
     | { readonly ours: true; readonly disabled?: true }
     | { readonly ours: false; readonly because: string };
+  /** What the kernel holds it to where there are control groups; absent in launches of a former version. */
+  readonly limits?: MachineLimits;
   /** For people: what was changed or has no effect. */
   readonly warnings: readonly string[];
 }

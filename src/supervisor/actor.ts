@@ -8,6 +8,7 @@ import { step } from "../allocation/step.ts";
 import type { TaskEvent } from "../allocation/task-event.ts";
 import { AppError, errorText } from "../base/errors.ts";
 import { climb } from "./climb.ts";
+import { locateGroup, removeGroup } from "./confine.ts";
 import type { ActorContext, Desk } from "./desk.ts";
 import { gatherEvidence } from "./evidence.ts";
 import { closeGate } from "./hand-over.ts";
@@ -180,6 +181,7 @@ export class AllocationActor {
     const { clock, bootId } = this.#context;
     const place = this.#place(task, state.generation);
     hands.watch?.close();
+    hands.group ??= locateGroup(this.#context, place, state.identity.pid);
     hands.watch = new Watch({
       identity: state.identity,
       bootId,
@@ -206,7 +208,7 @@ export class AllocationActor {
     // Taken now: a wrapper that was killed too never writes what is waited for below, and that is no part of a stop.
     const at = this.#context.clock.now();
     await hands.climbing;
-    const evidence = await gatherEvidence(place, rebooted, this.#context.log);
+    const evidence = await gatherEvidence(place, rebooted, this.#context.log, hands.group);
     const ending = judgeEnding(evidence, at);
     const machine = this.allocation.tasks[task]?.machine;
     // Before its monitor has answered, QEMU ends by itself only for what it will refuse the next time too.
@@ -221,7 +223,10 @@ export class AllocationActor {
     hands.child = null;
     hands.resumed = 0;
     releaseImage(hands);
-    if (state.kind === "ended" || state.kind === "backoff") this.#removeSockets(this.#place(task, state.generation));
+    if (state.kind !== "ended" && state.kind !== "backoff") return;
+    const place = this.#place(task, state.generation);
+    this.#removeSockets(place);
+    removeGroup(this.#context, hands, place);
   }
 
   #removeSockets(place: MachinePlace): void {

@@ -4,8 +4,10 @@ import type { MachineEvent, MachineState, ProcessIdentity } from "../allocation/
 import type { RestartDecision } from "../allocation/restart.ts";
 import { type Clock, delay, monotonicMillis } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
+import type { Cgroups } from "../cgroup/groups.ts";
 import { processUids } from "../node/users.ts";
 import { findProgram, isNamed, readCommandLine, readCommandLines } from "./command-lines.ts";
+import { locateGroup } from "./confine.ts";
 import { gatherEvidence, readMachineFile, readStatus } from "./evidence.ts";
 import { isAlive, readStat } from "./identity.ts";
 import type { MachinePlace } from "./machine-place.ts";
@@ -17,6 +19,7 @@ export interface AdoptContext {
   readonly bootId: string;
   readonly clock: Clock;
   readonly log: Log;
+  readonly cgroups: Cgroups | null;
   /** What follows an end that is found now. */
   readonly decide: (ending: Ending) => RestartDecision;
 }
@@ -56,7 +59,7 @@ async function adoptIdentified(
 }
 
 async function goneEvent(place: MachinePlace, rebooted: boolean, context: AdoptContext): Promise<MachineEvent> {
-  const evidence = await gatherEvidence(place, rebooted, context.log);
+  const evidence = await gatherEvidence(place, rebooted, context.log, locateGroup(context, place, null));
   const at = context.clock.now();
   const ending = judgeEnding(evidence, at);
   return { kind: "gone", at, ending, next: context.decide(ending) };

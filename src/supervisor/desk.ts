@@ -4,6 +4,7 @@ import type { MachineEvent } from "../allocation/machine.ts";
 import type { RestartDecision } from "../allocation/restart.ts";
 import type { TaskEvent } from "../allocation/task-event.ts";
 import type { Log } from "../base/log.ts";
+import type { Cgroups } from "../cgroup/groups.ts";
 import type { MachineUser } from "../node/users.ts";
 import type { AgentDirs } from "../paths.ts";
 import type { Hands, Prepare } from "./hands.ts";
@@ -17,6 +18,8 @@ export interface ActorContext extends LedgerContext {
   readonly prepare: Prepare;
   /** Called after a machine's state has changed. */
   readonly onChange: (allocationId: string, task: string) => void;
+  /** Null where machines run without limits of the kernel's. */
+  readonly cgroups: Cgroups | null;
   /** Called after an allocation has nothing running any more. */
   readonly onTerminal: (allocation: Allocation) => void;
 }

@@ -4,6 +4,7 @@ import { delay, monotonicMillis } from "../base/clock.ts";
 import { errnoOf, errorText } from "../base/errors.ts";
 import { readUntrusted } from "../base/files.ts";
 import type { Log } from "../base/log.ts";
+import { readNumbers } from "../cgroup/numbers.ts";
 import type { MachineFiles } from "../paths.ts";
 import { parseJournal } from "../qmp/event.ts";
 import type { MachinePlace } from "./machine-place.ts";
@@ -16,8 +17,13 @@ const STDERR_TAIL = 16 << 10;
 /** How long the wrapper may take to write `exit N` after QEMU is gone, in milliseconds. */
 const EXIT_LINE_PATIENCE = 1_000;
 
-/** Reads what a machine whose process is gone left behind; what cannot be read counts as absent and is logged. */
-export async function gatherEvidence(place: MachinePlace, rebooted: boolean, log: Log): Promise<Evidence> {
+/** Reads what a machine whose process is gone left behind, and what the kernel counted of it; what cannot be read counts as absent and is logged. */
+export async function gatherEvidence(
+  place: MachinePlace,
+  rebooted: boolean,
+  log: Log,
+  group: string | null,
+): Promise<Evidence> {
   const status = rebooted ? await readStatus(place, log) : await waitForExitLine(place, log);
   const journal = await readMachineFile(place, "journalOut", JOURNAL_TAIL, log);
   return {
@@ -25,6 +31,7 @@ export async function gatherEvidence(place: MachinePlace, rebooted: boolean, log
     exitStatus: status?.exit ?? null,
     stderr: tail(place.stderr, STDERR_TAIL, log).toString("utf8"),
     rebooted,
+    cgroup: group === null ? null : readNumbers(group),
   };
 }
 

@@ -38,6 +38,8 @@ export interface Hands {
   prepared: Prepared | null;
   child: Child | null;
   watch: Watch | null;
+  /** Absolute: the machine's control group; null when it has none. */
+  group: string | null;
   cancelWake: () => void;
   /** The rungs that are being tried; their answers belong into the receipt. */
   climbing: Promise<unknown>;
@@ -55,6 +57,7 @@ export function emptyHands(): Hands {
     prepared: null,
     child: null,
     watch: null,
+    group: null,
     cancelWake: () => undefined,
     climbing: Promise.resolve(),
     unanswered: new Set(),

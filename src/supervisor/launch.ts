@@ -4,6 +4,7 @@ import type { ProcessIdentity } from "../allocation/machine.ts";
 import { delay, monotonicMillis } from "../base/clock.ts";
 import { AppError, errnoOf } from "../base/errors.ts";
 import { readUntrusted, writeDurable, writeNew } from "../base/files.ts";
+import type { MachineGroup } from "../cgroup/groups.ts";
 import type { CheckedImage } from "../image/checked.ts";
 import { processUids } from "../node/users.ts";
 import type { MachineFiles } from "../paths.ts";
@@ -12,7 +13,7 @@ import { type Child, type Stdio, spawn } from "../runtime/spawn.ts";
 import { limitsFor } from "./limits.ts";
 import type { MachinePlace } from "./machine-place.ts";
 import { giveDirectory, giveFile, openLogFile, withMachineFiles } from "./own-files.ts";
-import { parseStatus, WRAPPER } from "./wrapper.ts";
+import { CGROUP_FD, parseStatus, WRAPPER } from "./wrapper.ts";
 
 /** How long the wrapper may take to write QEMU's identity, in milliseconds; it takes 2 on an idle host. */
 const IDENTITY_DEADLINE = 20_000;
@@ -32,6 +33,7 @@ export async function launchMachine(
   plan: LaunchPlan,
   image: CheckedImage,
   bootId: string,
+  group: MachineGroup | null,
 ): Promise<Launched> {
   makeSocketDirectory(place);
   return await withMachineFiles(place, async (files) => {
@@ -44,7 +46,7 @@ export async function launchMachine(
       files.intent,
       `${JSON.stringify({ bootId, generation: place.generation, argv: plan.argv.map((entry) => entry.word) }, null, 1)}\n`,
     );
-    const child = await spawnWrapper(place, files, plan, image);
+    const child = await spawnWrapper(place, files, plan, { image, group });
     const identity = await waitForIdentity(place, files, { child, bootId });
     return { child, identity };
   });
@@ -57,7 +59,7 @@ async function spawnWrapper(
   place: MachinePlace,
   files: MachineFiles,
   plan: LaunchPlan,
-  image: CheckedImage,
+  { image, group }: { readonly image: CheckedImage; readonly group: MachineGroup | null },
 ): Promise<Child> {
   const opened: number[] = [];
   const keep = (fd: number): number => {
@@ -75,12 +77,13 @@ async function spawnWrapper(
       stdio[plan.disk.readWrite] = image.readWriteFd;
       stdio[plan.disk.readOnly] = image.readOnlyFd;
     }
+    if (group !== null) stdio[CGROUP_FD] = group.procsFd;
     const script = `${limitsFor(place.user)}${WRAPPER}`;
     return await spawn({
       argv: ["/bin/sh", "-c", script, "paddock-machine", ...plan.argv.map((entry) => entry.word)],
       cwd: plan.cwd,
       env: plan.env,
-      stdio,
+      stdio: Array.from(stdio, (entry) => entry ?? "ignore"),
       detached: true,
       user: place.user ?? undefined,
     });

@@ -1,5 +1,7 @@
 import { startFailure } from "../allocation/receipt.ts";
 import { AppError, errorText } from "../base/errors.ts";
+import { closeGroup } from "../cgroup/groups.ts";
+import { assertInGroup, openGroup, spareWrapper } from "./confine.ts";
 import type { Desk } from "./desk.ts";
 import { releaseImage } from "./hands.ts";
 import { launchMachine } from "./launch.ts";
@@ -46,10 +48,14 @@ export async function startMachine(desk: Desk, generation: number): Promise<void
   const { clock, log, store, recorder, bootId } = context;
   const prepared = hands.prepared;
   if (prepared === null) throw new Error("launch without preparation");
+  const group = openGroup(desk, generation, prepared.plan);
   try {
     recorder.record(() => store.putLaunch(desk.allocation().id, task, generation, prepared.plan));
-    const { child, identity } = await launchMachine(desk.place(generation), prepared.plan, prepared.image, bootId);
+    const place = desk.place(generation);
+    const { child, identity } = await launchMachine(place, prepared.plan, prepared.image, bootId, group);
     hands.child = child;
+    spareWrapper(child.pid);
+    if (group !== null) assertInGroup(desk, group.path, identity.pid);
     send({ kind: "spawned", at: clock.now(), identity });
   } catch (error) {
     if (desk.closed()) return;
@@ -59,6 +65,7 @@ export async function startMachine(desk: Desk, generation: number): Promise<void
     const ending = startFailure(error, at);
     send({ kind: "start_failed", at, ending, next: desk.decide(ending, false) });
   } finally {
+    if (group !== null) closeGroup(group);
     releaseImage(hands);
   }
 }

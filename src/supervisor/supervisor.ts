@@ -5,6 +5,7 @@ import { AllocationActor } from "./actor.ts";
 import { adoptionEvent } from "./adopt.ts";
 import { CheckKeeper, type CheckKeeperContext } from "./check-keeper.ts";
 import { type MachineCommands, machineCommands } from "./command.ts";
+import { sweepGroups } from "./confine.ts";
 import type { ActorContext } from "./desk.ts";
 import { LogKeeper, type LogKeeperContext } from "./log-keeper.ts";
 import { placeOf } from "./machine-place.ts";
@@ -66,6 +67,7 @@ export function createSupervisor(context: SupervisorContext): Supervisor {
     adoptAll: async () => {
       const live = context.store.liveAllocations();
       sweepSockets(context.dirs, live, context.log);
+      sweepGroups(context.cgroups, live, context.log);
       for (const allocation of live) {
         actors.set(allocation.id, new AllocationActor(allocation, actorContext));
       }

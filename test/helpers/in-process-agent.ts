@@ -2,12 +2,14 @@ import { mkdirSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Agent } from "../../src/agent/agent.ts";
 import type { AgentContext } from "../../src/agent/context.ts";
+import { createCoreBook } from "../../src/agent/cores.ts";
 import { createAgent } from "../../src/agent/create.ts";
 import { jobRules } from "../../src/agent/job-rules.ts";
 import { createPrepare } from "../../src/agent/prepare.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import { createLog } from "../../src/base/log.ts";
 import { SECOND } from "../../src/base/units.ts";
+import type { Cgroups } from "../../src/cgroup/groups.ts";
 import type { AgentConfig } from "../../src/config/agent-config.ts";
 import { findMachineUsers } from "../../src/daemon/machine-users.ts";
 import { makePlace } from "../../src/daemon/place.ts";
@@ -66,11 +68,19 @@ export interface InProcessOptions {
   readonly maxKillTimeout?: number;
   /** Instead of what this host has. */
   readonly capacity?: Partial<Capacity>;
+  readonly cgroups?: Cgroups | null;
 }
 
 export async function startInProcess(
   root: string,
-  { bootId = readBootId(), maxLogBytes, users = USERS, maxKillTimeout = 30 * SECOND, capacity }: InProcessOptions = {},
+  {
+    bootId = readBootId(),
+    maxLogBytes,
+    cgroups = null,
+    users = USERS,
+    maxKillTimeout = 30 * SECOND,
+    capacity,
+  }: InProcessOptions = {},
 ): Promise<InProcessAgent> {
   const dirs = { dataDir: join(root, "data"), runDir: join(root, "run") };
   makePlace(dirs);
@@ -95,7 +105,8 @@ export async function startInProcess(
   const supervisor = createSupervisor({
     ...base,
     bootId,
-    prepare: createPrepare(base),
+    cgroups,
+    prepare: createPrepare({ ...base, cores: createCoreBook(store, "0-255") }),
     ...rules,
     logLimitsOf: (allocation, task) => {
       const limits = rules.logLimitsOf(allocation, task);

@@ -57,6 +57,8 @@ export interface JobText {
   readonly task?: string;
   readonly config?: string;
   readonly memory?: number;
+  /** More lines of `resources`. */
+  readonly resources?: string;
 }
 
 /** A job file of one machine that hears its power button and stays as it ended. */
@@ -68,6 +70,7 @@ export function jobText({
   task = "",
   config = "",
   memory = 128,
+  resources = "",
 }: JobText): string {
   return `job "${id}" {
   ${job}
@@ -87,6 +90,7 @@ export function jobText({
       }
       resources {
         memory = ${memory}
+        ${resources}
       }
       ${task}
     }

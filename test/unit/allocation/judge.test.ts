@@ -5,6 +5,10 @@ const nothing: Evidence = { journal: [], exitStatus: null, stderr: "", rebooted:
 const shutdown = (reason: string) => ({ name: "SHUTDOWN", at: 1, data: { guest: true, reason } });
 const event = (name: string) => ({ name, at: 1, data: {} });
 
+const counted = (more: object) => ({
+  cgroup: { memoryMax: 1 << 20, memoryPeak: 1 << 20, limitHits: 0, oomKills: 0, cpuMillis: 5, ...more },
+});
+
 describe("judging an end", () => {
   const cases: [string, Partial<Evidence>, string, boolean][] = [
     [
@@ -23,6 +27,21 @@ describe("judging an end", () => {
     ["SIGTERM from the host", { journal: [shutdown("host-signal")], exitStatus: 0 }, "host-signal", false],
     ["quit by the monitor", { journal: [shutdown("host-qmp-quit")], exitStatus: 0 }, "host-qmp-quit", false],
     ["SIGKILL, which leaves no event", { exitStatus: 137 }, "killed", true],
+    ["a SIGKILL that the kernel did not send", { exitStatus: 137, ...counted({}) }, "killed", true],
+    ["a want of memory", { exitStatus: 137, ...counted({ limitHits: 3, oomKills: 1 }) }, "oom", true],
+    ["a want of memory that took the wrapper too", counted({ limitHits: 3, oomKills: 2 }), "oom", true],
+    [
+      "a want of memory after the guest had shut down",
+      { journal: [shutdown("guest-shutdown")], exitStatus: 137, ...counted({ oomKills: 1 }) },
+      "guest-shutdown",
+      true,
+    ],
+    [
+      "a bad argument after a kill of something else",
+      { exitStatus: 1, ...counted({ oomKills: 1 }) },
+      "qemu-error",
+      true,
+    ],
     ["a crash of QEMU", { exitStatus: 139 }, "killed", true],
     ["a bad argument", { exitStatus: 1, stderr: "qemu: -foo: invalid option\n" }, "qemu-error", true],
     [
@@ -91,4 +110,20 @@ describe("judging an end", () => {
     const { message } = judgeEnding({ ...nothing, exitStatus: 1, stderr: "warning: x\nqemu: \u001b[2Jbad disk\n" }, 1);
     expect(message).toBe("QEMU gave up with exit status 1: qemu: \\x1b[2Jbad disk");
   });
+});
+
+test("a want of memory says whose memory it was, and what to do", () => {
+  const own = judgeEnding({ ...nothing, exitStatus: 137, ...counted({ limitHits: 1, oomKills: 1 }) }, 1);
+  expect(own.message).toBe("the machine used more than its memory limit of 1 MiB and the kernel killed QEMU");
+  expect(own.hint).toContain("resources.memory_max (MiB) raises it");
+  const host = judgeEnding({ ...nothing, exitStatus: 137, ...counted({ oomKills: 1 }) }, 1);
+  expect(host.message).toBe("the host ran out of memory and the kernel killed QEMU");
+  expect(host.hint).toContain("more memory than the host has");
+  expect(host.cgroup?.cpuMillis).toBe(5);
+});
+
+test("a SIGKILL without counters may have been the kernel's; with them it was not", () => {
+  expect(judgeEnding({ ...nothing, exitStatus: 137 }, 1).hint).toContain("if nobody sent SIGKILL");
+  expect(judgeEnding({ ...nothing, exitStatus: 137, ...counted({}) }, 1).hint).toContain("somebody sent SIGKILL");
+  expect(judgeEnding({ ...nothing, exitStatus: 137, ...counted({ oomKills: null }) }, 1).hint).toContain("if nobody");
 });

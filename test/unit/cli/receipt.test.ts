@@ -35,6 +35,18 @@ test("a crash says signal and hint, and has no ladder", () => {
   ]);
 });
 
+test("what the kernel counted is told, and what it did not count is left out", () => {
+  const cgroup = { memoryMax: 640 << 20, memoryPeak: 38 << 20, limitHits: 0, oomKills: 0, cpuMillis: 4_656 };
+  expect(describe({ ...CRASHED, cgroup }).slice(2)).toEqual([
+    "Memory   = 38 MiB at most, limit 640 MiB",
+    "CPU time = 4.7s",
+    "Hint     = look at the kernel log",
+  ]);
+  const little = { ...cgroup, memoryMax: null, cpuMillis: null };
+  expect(describe({ ...CRASHED, cgroup: little })).toContain("Memory = 38 MiB at most, no limit");
+  expect(describe({ ...CRASHED, cgroup: { ...little, memoryPeak: null } })).toHaveLength(3);
+});
+
 test("an exit that nobody knows is called unknown, and one that never was, none", () => {
   expect(describe(LOST)).toContain("Exit   = unknown");
   expect(describe({ ...LOST, reason: "not-started" })).toContain("Exit   = none, there was no process");

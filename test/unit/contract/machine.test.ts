@@ -16,6 +16,7 @@ test("a receipt tells the stop with all its times in nanoseconds", () => {
     At: (RECORD_TIME + 3_250) * 1e6,
     Message: "the guest powered off",
     Hint: null,
+    Cgroup: null,
     Stop: {
       Cause: "job stopped",
       RequestedAt: (RECORD_TIME + 2_000) * 1e6,

@@ -11,6 +11,7 @@ function build(parts: {
   ports?: TaskPort[];
   memoryMax?: number;
   address?: string;
+  cores?: number[];
 }): Record<string, string> {
   const task = {
     name: "vm",
@@ -44,6 +45,7 @@ function build(parts: {
     },
     dirs: taskDirs({ dataDir: "/data", runDir: "/run" }, ALLOC, "vm"),
     ports: parts.ports ?? [],
+    cores: parts.cores ?? [],
   };
   return buildTaskEnvironment(subject);
 }
@@ -68,6 +70,11 @@ test("a task has Nomad's variables", () => {
     NOMAD_NAMESPACE: "default",
   });
   expect(build({ memoryMax: 1024 })["NOMAD_MEMORY_MAX_LIMIT"]).toBe("1024");
+});
+
+test("cores of its own are told in Linux's form, and only when there are some", () => {
+  expect(build({ cores: [0, 5, 6, 7] })["NOMAD_CPU_CORES"]).toBe("0,5-7");
+  expect(build({})).not.toHaveProperty("NOMAD_CPU_CORES");
 });
 
 test("a port has its address, both its numbers, and a label that fits a variable's name", () => {

@@ -10,11 +10,12 @@ async function wrap(command: string[], during?: (pid: number) => void) {
   const dir = mkdtempSync(join(tmpdir(), "paddock-test-"));
   const status = openSync(join(dir, "status"), "a");
   const out = openSync(join(dir, "out"), "a");
+  const procs = openSync(join(dir, "procs"), "a");
   try {
     const child = await spawn({
       argv: ["/bin/sh", "-c", WRAPPER, "paddock-machine", ...command],
       env: { PATH: "/usr/bin:/bin" },
-      stdio: ["ignore", out, out, status],
+      stdio: ["ignore", out, out, status, "ignore", out, procs],
       detached: true,
     });
     during?.(child.pid);
@@ -24,10 +25,12 @@ async function wrap(command: string[], during?: (pid: number) => void) {
       exit,
       status: parseStatus(readFileSync(join(dir, "status"))),
       out: readFileSync(join(dir, "out"), "utf8"),
+      procs: readFileSync(join(dir, "procs"), "utf8"),
     };
   } finally {
     closeSync(status);
     closeSync(out);
+    closeSync(procs);
     rmSync(dir, { recursive: true });
   }
 }
@@ -61,7 +64,16 @@ describe("the wrapper", () => {
       "*",
     ]);
     expect(out).toStartWith("a b|$(id)|'\"|*|");
-    expect(out).not.toMatch(/\b[4-9]\b.*\b[5-9]\b/);
+    // 3 is the directory that ls reads, 5 what stands for a disk here.
+    expect(out).toEndWith("|0 1 2 3 5 ");
+  });
+
+  test("goes into its control group, once, before the program exists, and keeps the way into it to itself", async () => {
+    const script =
+      "for fd in 3 6; do [ -e /proc/self/fd/$fd ] && echo open $fd; done; [ -e /proc/self/fd/5 ] && echo disk";
+    const { out, procs } = await wrap(["/bin/sh", "-c", script]);
+    expect(out).toBe("disk\n");
+    expect(procs).toBe("0\n");
   });
 
   test("lives through the signals that end a session while the program takes them", async () => {

@@ -1,0 +1,95 @@
+import { type Allocation, clientStatus, isTerminal } from "../allocation/allocation.ts";
+import { newCheck } from "../allocation/check.ts";
+import { AppError } from "../base/errors.ts";
+import { shortId } from "../base/ids.ts";
+import type { Job } from "../job/job.ts";
+import { taskDirs } from "../paths.ts";
+import type { JobRecord } from "../state/records.ts";
+import type { Agent } from "./agent.ts";
+import type { AgentContext } from "./context.ts";
+import { readTaskLog } from "./logs.ts";
+import { assertTask } from "./operate.ts";
+import { checkSpecsOf, servicesOf } from "./services.ts";
+
+/** Finds records by their ids. Each throws AppError `not_found`. */
+export interface Records {
+  job(id: string): JobRecord;
+  /** As it is now, with what is known only while the agent runs. */
+  allocation(id: string): Allocation;
+  /** The version of the job that an allocation was placed for. */
+  allocationJob(allocation: Allocation): Job;
+  /** The same by the allocation's id. */
+  jobOf(id: string): Job;
+}
+
+/** The records of this agent. */
+export function lookUp({ store, supervisor }: Pick<AgentContext, "store" | "supervisor">): Records {
+  const job = (id: string): JobRecord => found(store.job(id), "job not found");
+  const allocation = (id: string): Allocation =>
+    supervisor.live(id) ?? found(store.allocation(id), `alloc not found: ${id}`);
+  const jobOf = (id: string): Job => allocationJob(allocation(id));
+  const allocationJob = ({ jobId, jobVersion }: Allocation): Job =>
+    found(store.jobVersion(jobId, jobVersion), `job "${jobId}" has no version ${jobVersion}`).job;
+  return { job, allocation, allocationJob, jobOf };
+}
+
+type Reading = Pick<
+  Agent,
+  | "jobs"
+  | "job"
+  | "allocations"
+  | "allocation"
+  | "allocationJob"
+  | "checks"
+  | "services"
+  | "evaluations"
+  | "evaluation"
+  | "launchPlan"
+  | "readLog"
+>;
+
+/** The use cases that change nothing. */
+export function readRecords(context: AgentContext, records: Records): Reading {
+  const { store, supervisor } = context;
+  const { allocation } = records;
+  return {
+    jobs: (prefix) => store.jobs(prefix),
+    job: records.job,
+    allocations: (filter) => store.allocations(filter).map((stored) => supervisor.live(stored.id) ?? stored),
+    allocation,
+    allocationJob: records.allocationJob,
+    checks: (id) => {
+      const found = allocation(id);
+      if (found.checks !== undefined || isTerminal(found)) return found.checks ?? [];
+      const specs = Object.keys(found.tasks).flatMap((task) => checkSpecsOf(context, found, task));
+      return specs.map((spec) => ({ spec, state: newCheck(spec, found.modifyTime) }));
+    },
+    services: ({ jobId, allocationId, name }) =>
+      store
+        .liveAllocations()
+        .filter((stored) => (jobId ?? stored.jobId) === stored.jobId && (allocationId ?? stored.id) === stored.id)
+        .filter((stored) => clientStatus(supervisor.live(stored.id) ?? stored) === "running")
+        .flatMap((stored) => servicesOf(context, stored))
+        .filter((service) => service.provider === "nomad" && (name ?? service.name) === service.name),
+    evaluations: (filter) => store.evaluations(filter),
+    evaluation: (id) => found(store.evaluation(id), "eval not found"),
+    launchPlan: (allocationId, task) => {
+      assertTask(allocation(allocationId), task);
+      return found(
+        store.lastLaunch(allocationId, task),
+        `task "${task}" of ${shortId(allocationId)} was not started yet`,
+      );
+    },
+    readLog: (allocationId, task, options) => {
+      assertTask(allocation(allocationId), task);
+      return readTaskLog(taskDirs(context.dirs, allocationId, task), task, options, () =>
+        isTerminal(allocation(allocationId)),
+      );
+    },
+  };
+}
+
+function found<T>(value: T | undefined, message: string): T {
+  if (value === undefined) throw new AppError("not_found", message);
+  return value;
+}
