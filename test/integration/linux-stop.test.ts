@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import { execFileSync, spawnSync } from "node:child_process";
-import { copyFileSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { machineFiles, taskDirs } from "../../src/paths.ts";
 import { parseJournal } from "../../src/qmp/event.ts";
 import { readStat } from "../../src/supervisor/identity.ts";
@@ -84,6 +84,13 @@ test(`${STOPS} stops of a Linux that writes to an ext4 are as many powerdowns, a
   writeFileSync(disk, "");
   truncateSync(disk, 32 << 20);
   execFileSync("/sbin/mkfs.ext4", ["-q", "-L", "WORK", disk]);
+  // QEMU opens what args name by itself, as the machine's user.
+  for (const [path, mode] of [
+    [dir.path, 0o711],
+    [dir.file("images"), 0o711],
+    [disk, 0o666],
+  ] as const)
+    chmodSync(path, mode);
   const args = ["-drive", `file=${disk},if=virtio,format=raw`];
   for (let round = 1; round <= STOPS; round++) {
     await boot({ options: "tiny.work", args });

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdirSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+import { chownSync, mkdirSync, rmSync, statfsSync, statSync, writeFileSync } from "node:fs";
 
 import type { Rung } from "../../src/allocation/ladder.ts";
 import { machineSockets } from "../../src/paths.ts";
@@ -184,10 +184,12 @@ describe("a monitor that does not answer", () => {
   test("because it hangs is given one press, not a heap, and does not hold up the ladder", async () => {
     await startDemo({ task: 'kill_timeout = "2s"' });
     const { qmp } = sockets();
+    const user = ownerOf(qmp);
     running.close();
     rmSync(qmp);
     const hung = await startFakeQmp(qmp, [...HANDSHAKE, { expect: "query-status" }, { expect: "query-status" }]);
     try {
+      chownSync(qmp, user.uid, user.gid);
       running = await startInProcess(dir.path);
       await until("the agent to ask", () => hung.received.length === 2);
       await stop();
@@ -207,9 +209,11 @@ describe("a monitor that does not answer", () => {
   test("beside a guest agent that never answers either ends by SIGTERM, in time", async () => {
     await startDemo({ config: "guest_agent = true", task: 'kill_timeout = "2s"' });
     const { qmp, guestAgent } = sockets();
+    const user = ownerOf(guestAgent);
     running.close();
     for (const path of [qmp, guestAgent]) rmSync(path);
     await using mute = await startFakeGuestAgent(guestAgent, {});
+    chownSync(guestAgent, user.uid, user.gid);
     running = await startInProcess(dir.path);
     await stop();
     const { rung, answers } = await receipt();
@@ -476,6 +480,12 @@ describe("a signal by command", () => {
     expect(readStat(identity.pid)?.state).not.toBe("T");
   });
 });
+
+/** Whom a machine's sockets belong to: nobody else's are talked to. */
+function ownerOf(path: string): { readonly uid: number; readonly gid: number } {
+  const { uid, gid } = statSync(path);
+  return { uid, gid };
+}
 
 function parentOf(pid: number): number {
   return Number(execFileSync("ps", ["-o", "ppid=", "-p", String(pid)], { encoding: "utf8" }).trim());
