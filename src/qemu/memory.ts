@@ -80,8 +80,7 @@ const MOST_TLB = 512 * MIB;
 /**
  * What QEMU may need beside its guest's memory, in bytes: an upper bound, for a limit costs nothing until it is reached, and one that
  * is too low kills the machine. Measured with QEMU 7.2 under TCG: 27 MiB with an idle guest, whatever memory it has; 1.5 MiB for a
- * processor; a Linux of 256 MiB that has booted, 75 MiB. KubeVirt's figures, which have been in use for years, are 220 MiB, 8 MiB for
- * a processor, 16 MiB for its display and 1/512 of the memory for page tables. Those are for KVM: page tables of host and guest, the map from memory
+ * processor. KubeVirt's figures, which have been in use for years, are 220 MiB, 8 MiB for a processor, 16 MiB for its display and 1/512 of the memory for page tables. Those are for KVM: page tables of host and guest, the map from memory
  * to them and the dirty bitmap are together 1/128. TCG keeps its translated code and a table of pages for each processor instead.
  * @param hostMemory bytes.
  */

@@ -24,7 +24,9 @@ function builtBinary(): string {
 function copyOutside(built: string): string {
   const stat = statSync(built, { throwIfNoEntry: false });
   if (stat === undefined) throw new Error(`${built} is not there; build it with: npm run build -- --host`);
-  const prefix = `pdk-binary-${process.getuid?.() ?? 0}-`;
+  // Each checkout has copies of its own: another one's may be running.
+  const checkout = Bun.hash(DIST).toString(36);
+  const prefix = `pdk-binary-${process.getuid?.() ?? 0}-${checkout}-`;
   const home = join(tmpdir(), `${prefix}${stat.mtimeMs.toString(36).replace(".", "")}`);
   const copy = join(home, "paddock");
   const found = statSync(copy, { throwIfNoEntry: false });
