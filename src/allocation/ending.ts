@@ -8,10 +8,12 @@ export type EndReason =
   | "guest-panic"
   | "host-signal"
   | "host-qmp-quit"
-  /** A signal ended QEMU before it could say anything: SIGKILL or a crash. */
+  /** A signal that a process cannot catch, or does not, ended QEMU before it could say anything: SIGKILL. */
   | "killed"
   /** The kernel killed QEMU for want of memory: its own limit's or the host's. */
   | "oom"
+  /** A fault of QEMU's own, or a system call that its sandbox forbids: SIGSEGV, SIGABRT, SIGSYS, … */
+  | "qemu-crash"
   /** QEMU gave up by itself: a bad argument, a disk it could not open. */
   | "qemu-error"
   /** It never had a process: artifact, image, port, policy. */

@@ -1,11 +1,11 @@
 import { constants } from "node:os";
-import { escapeControls } from "../base/text.ts";
 import type { CgroupNumbers } from "../cgroup/numbers.ts";
 import type { QmpEvent } from "../qmp/event.ts";
 import type { Ending, EndReason } from "./ending.ts";
-import { describeOutOfMemory, isOutOfMemory, outOfMemoryHint } from "./out-of-memory.ts";
+import { isOutOfMemory } from "./out-of-memory.ts";
+import { describeEvidence, hintFor } from "./verdict-text.ts";
 
-/** What is left of a machine whose process is gone. All of it but `rebooted` and `cgroup` was in reach of the guest's QEMU: nothing of it is believed about anything but this machine. */
+/** What is left of a machine whose process is gone. All of it but `rebooted`, `cgroup` and `kernel` was in reach of the guest's QEMU: nothing of it is believed about anything but this machine. */
 export interface Evidence {
   /** Every event of the journal, oldest first. */
   readonly journal: readonly QmpEvent[];
@@ -17,6 +17,16 @@ export interface Evidence {
   readonly rebooted: boolean;
   /** The kernel's own counters, out of the guest's reach; absent or null where the machine had no control group. */
   readonly cgroup?: CgroupNumbers | null;
+  /** What the kernel's log says of the process since it was started; absent when it was not looked at. */
+  readonly kernel?: KernelWords;
+}
+
+/** Lines of the kernel's log that name one process. */
+export interface KernelWords {
+  /** Oldest first, without the time. */
+  readonly lines: readonly string[];
+  /** Why the log could not be read; null when it was. */
+  readonly unread: string | null;
 }
 
 /** QEMU's shutdown causes (qapi/run-state.json, ShutdownCause) and what we call them. */
@@ -31,24 +41,14 @@ const CAUSES: Readonly<Record<string, EndReason>> = {
   "host-error": "qemu-error",
 };
 
-/** QEMU's words when the lock of a disk is held (block/file-posix.c); by descriptor it cannot name the file. */
-const IMAGE_LOCKED = /Failed to get .* lock|Is another process using the image/;
+/** Signals that a process gets for what it did itself (signal(7)); SIGSYS is the sandbox's. */
+const FAULTS: ReadonlySet<number> = new Set(
+  (["SIGSEGV", "SIGABRT", "SIGBUS", "SIGILL", "SIGFPE", "SIGTRAP", "SIGSYS"] as const).map(
+    (name) => constants.signals[name],
+  ),
+);
 
-const MESSAGES: Readonly<Record<EndReason, string>> = {
-  "guest-shutdown": "the guest powered off",
-  "guest-reset": "the guest reset and QEMU was told not to reboot it",
-  "guest-panic": "the guest's kernel panicked",
-  "host-signal": "QEMU was ended by a signal of the host",
-  "host-qmp-quit": "QEMU was told to quit through its monitor",
-  killed: "QEMU was killed",
-  oom: "the kernel killed QEMU for want of memory",
-  "qemu-error": "QEMU gave up",
-  "not-started": "the machine was not started",
-  "host-reboot": "the host was started anew",
-  lost: "the machine is gone and nothing is left that says why",
-};
-
-/** Says how a machine ended: the journal's SHUTDOWN first, then the wrapper's exit status, then nothing. */
+/** Says how a machine ended: a panic first, then the journal's SHUTDOWN, then the wrapper's exit status, then nothing. */
 export function judgeEnding(evidence: Evidence, at: number): Ending {
   const reason = reasonOf(evidence);
   const signal = evidence.exitStatus !== null && evidence.exitStatus > 128 ? evidence.exitStatus - 128 : 0;
@@ -58,23 +58,34 @@ export function judgeEnding(evidence: Evidence, at: number): Ending {
     exitCode: evidence.exitStatus,
     signal,
     at,
-    message: describe(reason, evidence, signal),
-    hint: hintFor(reason, signal, evidence),
+    message: describeEvidence(reason, evidence, signal),
+    hint: hintFor(reason, evidence, signal),
     cgroup: evidence.cgroup ?? null,
     stop: null,
   };
 }
 
+/**
+ * Whether QEMU gave up before it ran a guest, so that it will the next time, too: a bad argument, a disk it could not open.
+ * @param answered its monitor had told a state of the guest.
+ */
+export function isRefusal(ending: Ending, { journal }: Evidence, answered: boolean): boolean {
+  return ending.reason === "qemu-error" && !answered && journal.length === 0;
+}
+
 function reasonOf(evidence: Evidence): EndReason {
-  const cause = shutdownCause(evidence.journal);
+  const { journal, exitStatus, rebooted } = evidence;
+  const cause = shutdownCause(journal);
+  // What ended a QEMU that held a panicked guest is only a consequence.
+  if (isPanicked(journal) && cause !== "guest-shutdown") return "guest-panic";
   if (cause !== null) return CAUSES[cause] ?? "host-signal";
   if (isOutOfMemory(evidence)) return "oom";
-  if (evidence.exitStatus !== null) {
-    if (evidence.exitStatus > 128) return "killed";
+  if (exitStatus !== null) {
+    if (exitStatus > 128) return FAULTS.has(exitStatus - 128) ? "qemu-crash" : "killed";
     // QEMU exits 0 only after a SHUTDOWN or for `-version` and the like in `args`.
     return "qemu-error";
   }
-  return evidence.rebooted ? "host-reboot" : "lost";
+  return rebooted ? "host-reboot" : "lost";
 }
 
 /** The first SHUTDOWN since the guest last ran: what came after it are consequences. */
@@ -89,57 +100,13 @@ function shutdownCause(journal: readonly QmpEvent[]): string | null {
   return cause;
 }
 
+/** Whether the guest panicked and was not reset since (`-action panic=none` lets it go on). */
+function isPanicked(journal: readonly QmpEvent[]): boolean {
+  return journal.findLast(({ name }) => name === "GUEST_PANICKED" || name === "RESET")?.name === "GUEST_PANICKED";
+}
+
 function isFailure(reason: EndReason, exitStatus: number | null): boolean {
   if (reason === "guest-shutdown" || reason === "guest-reset") return exitStatus !== null && exitStatus !== 0;
   if (reason === "host-qmp-quit" || reason === "host-signal") return exitStatus !== null && exitStatus !== 0;
   return true;
-}
-
-function describe(reason: EndReason, evidence: Evidence, signal: number): string {
-  const base = MESSAGES[reason];
-  if (reason === "oom") return describeOutOfMemory(evidence.cgroup) ?? base;
-  if (reason === "killed") return `${base} by ${signalName(signal)}`;
-  if (reason === "qemu-error" && IMAGE_LOCKED.test(evidence.stderr)) {
-    return "QEMU gave up: the image is in use by another process, which holds its write lock";
-  }
-  if (reason === "qemu-error" && evidence.exitStatus === 0) {
-    return "QEMU ended at once without running a guest: something in args makes it print and end";
-  }
-  if (reason === "qemu-error") {
-    const words = lastLine(evidence.stderr);
-    const status = evidence.exitStatus === null ? "" : ` with exit status ${evidence.exitStatus}`;
-    return words === "" ? `${base}${status}` : `${base}${status}: ${words}`;
-  }
-  return base;
-}
-
-function hintFor(reason: EndReason, signal: number, evidence: Evidence): string | null {
-  if (reason === "oom") return outOfMemoryHint(evidence.cgroup);
-  if (reason === "killed" && signal === constants.signals.SIGKILL && evidence.cgroup?.oomKills === 0) {
-    return "the kernel did not run out of memory: somebody sent SIGKILL";
-  }
-  if (reason === "killed" && signal === constants.signals.SIGKILL) {
-    return "if nobody sent SIGKILL, the kernel ran out of memory: see the kernel log";
-  }
-  if (reason === "killed" && signal === constants.signals.SIGSYS) {
-    return "QEMU's sandbox forbids a system call that something in args led to: see what the job's args ask QEMU to start or open";
-  }
-  if (reason === "qemu-error" && IMAGE_LOCKED.test(evidence.stderr)) {
-    return "two machines may not write to one image: paddock ps shows which runs, and qemu-img check tells whether another program has it open";
-  }
-  if (reason === "qemu-error" && evidence.exitStatus === 0) return "leave options such as -version and -h out of args";
-  if (reason === "qemu-error") return "QEMU's own words are in the task's stderr log";
-  if (reason === "lost") return "both QEMU and its wrapper were killed; the serial log may tell more";
-  return null;
-}
-
-/** `SIGSEGV` for 11; `signal 77` for a number without a name. */
-export function signalName(signal: number): string {
-  const found = Object.entries(constants.signals).find(([, number]) => number === signal);
-  return found?.[0] ?? `signal ${signal}`;
-}
-
-function lastLine(text: string): string {
-  const line = text.trimEnd().split("\n").at(-1) ?? "";
-  return escapeControls(line.slice(0, 500)).trim();
 }

@@ -1,5 +1,6 @@
 import type { Ending } from "./ending.ts";
 import type { LadderTry, Rung, RungAnswer, StopOrder } from "./ladder.ts";
+import type { Remains } from "./post-mortem.ts";
 import type { RestartDecision } from "./restart.ts";
 
 /** What tells one process of this host from every other, also after its pid was given away again. */
@@ -84,7 +85,14 @@ export type MachineEvent =
   /** What came of a rung that was tried. */
   | { readonly kind: "rung_answered"; readonly at: number; readonly rung: Rung; readonly answer: RungAnswer }
   /** The process is gone and its evidence was read. */
-  | { readonly kind: "gone"; readonly at: number; readonly ending: Ending; readonly next: RestartDecision };
+  | {
+      readonly kind: "gone";
+      readonly at: number;
+      readonly ending: Ending;
+      readonly next: RestartDecision;
+      /** For the post-mortem; no state depends on it. */
+      readonly remains?: Remains;
+    };
 
 export type MachineEventKind = MachineEvent["kind"];
 export const MACHINE_EVENTS = [

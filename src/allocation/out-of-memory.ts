@@ -5,12 +5,18 @@ import type { CgroupNumbers } from "../cgroup/numbers.ts";
 interface Signs {
   readonly exitStatus: number | null;
   readonly cgroup?: CgroupNumbers | null;
+  /** Lines of the kernel's log that name QEMU. */
+  readonly kernel?: { readonly lines: readonly string[] };
 }
 
+/** The kernel's words for a process that it ended to get memory (mm/oom_kill.c). */
+const KILLED_FOR_MEMORY = /out of memory: killed process/i;
+
 /** QEMU is the one process of its group that is worth killing, so a kill that was counted is its own unless it ended otherwise. */
-export function isOutOfMemory({ exitStatus, cgroup }: Signs): boolean {
+export function isOutOfMemory({ exitStatus, cgroup, kernel }: Signs): boolean {
   const killed = exitStatus === null || exitStatus === 128 + constants.signals.SIGKILL;
-  return killed && (cgroup?.oomKills ?? 0) > 0;
+  const told = kernel?.lines.some((line) => KILLED_FOR_MEMORY.test(line)) ?? false;
+  return killed && (told || (cgroup?.oomKills ?? 0) > 0);
 }
 
 /** Whose memory was at an end; undefined when nothing was counted. */

@@ -27,8 +27,11 @@ function workingRung(tries: readonly LadderTry[], ending: Ending): Rung | null {
   switch (ending.reason) {
     case "guest-shutdown":
     case "guest-reset":
-    case "guest-panic":
       return askingRung(tries);
+    case "guest-panic":
+      return askingRung(tries) ?? tries.at(-1)?.rung ?? null;
+    case "qemu-crash":
+      return null;
     case "host-qmp-quit":
       return tried("quit");
     case "host-signal":

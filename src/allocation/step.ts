@@ -120,7 +120,13 @@ const table: Table = {
     stop_requested: (state, { at, order }) => beginStop(state, order, at),
     restart_requested: (state, { at, order }) => beginStop(state, order, at),
     tick: (state, { at }) => (state.shutdown === null ? { state, effects: [] } : beginStop(state, lingering(at), at)),
-    adopted: (state, { identity }) => ({ state: { ...state, identity, adopted: true }, effects: [{ kind: "watch" }] }),
+    adopted: (state, { identity }) => ({
+      state: { ...state, identity, adopted: true },
+      effects: [
+        { kind: "watch" },
+        ...(state.shutdown === null ? [] : [{ kind: "wake", at: state.shutdown.at + LINGER } as const]),
+      ],
+    }),
     gone: (state, { at, ending, next }) =>
       endByItself({ generation: state.generation, ending, at, neverAnswered: neverAnswered(state) }, next),
     rung_answered: "bug",

@@ -1,4 +1,15 @@
-import { closeSync, constants, fstatSync, fsyncSync, openSync, readSync, renameSync, rmSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  fsyncSync,
+  lstatSync,
+  openSync,
+  readSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
 import { dirname } from "node:path";
 import { AppError, errnoOf } from "./errors.ts";
 
@@ -39,6 +50,15 @@ export function readUntrusted(path: string, limit = DEFAULT_LIMIT, offset = 0): 
   } finally {
     closeSync(fd);
   }
+}
+
+/**
+ * Reads the last bytes of a file as `readUntrusted` does.
+ * @param from what stands before this offset is left out, unless the file has become shorter than that.
+ */
+export function readUntrustedEnd(path: string, limit: number, from = 0): Buffer | undefined {
+  const size = lstatSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  return readUntrusted(path, limit, Math.max(0, size - limit, from <= size ? from : 0));
 }
 
 /**

@@ -12,6 +12,7 @@ const REASONS = [
   "host-qmp-quit",
   "killed",
   "oom",
+  "qemu-crash",
   "qemu-error",
   "not-started",
   "host-reboot",

@@ -19,6 +19,9 @@ const VERSION_MILLIS = 20_000;
 /** How many are asked at once; a distribution ships about thirty. */
 const AT_ONCE = 4;
 
+/** By which device a guest tells of a panic, for the emulators whose boards have a bus for it (QEMU's docs/specs/pvpanic). */
+const PANIC_DEVICES: Readonly<Record<string, string>> = { x86_64: "pvpanic", i386: "pvpanic", aarch64: "pvpanic-pci" };
+
 /** Nomad's pattern for the output of `qemu-system-… --version`. */
 const VERSION_PATTERN = /version (\d[.\d+]+)/;
 
@@ -55,8 +58,10 @@ export async function findEmulators(
   const work = async (): Promise<void> => {
     for (const [name, file] of next) {
       const answer = await askVersion(file, deadlineMillis);
-      if ("version" in answer) emulators.push({ name, path: file, version: answer.version });
-      else leftOut.push({ name, path: file, reason: answer.reason });
+      if ("version" in answer) {
+        const panicDevice = await askPanicDevice(name, file, deadlineMillis);
+        emulators.push({ name, path: file, version: answer.version, ...(panicDevice && { panicDevice }) });
+      } else leftOut.push({ name, path: file, reason: answer.reason });
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));
@@ -127,6 +132,19 @@ async function askVersion(file: string, deadlineMillis: number): Promise<{ versi
   return version === undefined
     ? { reason: `no version in what --version printed${quoteFirstLine(result.stdout)}` }
     : { version };
+}
+
+/** A QEMU may be built without the device and would refuse its command line then. It answers in 10 ms. */
+async function askPanicDevice(name: string, file: string, deadlineMillis: number): Promise<string | undefined> {
+  const device = PANIC_DEVICES[name];
+  if (device === undefined) return undefined;
+  try {
+    const { exit, stdout } = await execProgram([file, "-device", `${device},help`], deadlineMillis);
+    return exit?.code === 0 && stdout.startsWith(`${device} options`) ? device : undefined;
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error;
+    return undefined;
+  }
 }
 
 /** `: <first line>` of what a program printed, short and harmless; "" when it printed nothing. */

@@ -69,6 +69,8 @@ export interface Emulator {
   /** Absolute path with symbolic links resolved. */
   readonly path: string;
   readonly version: string;
+  /** The device by which a guest tells of a panic, when this emulator was asked and has it: `pvpanic`, `pvpanic-pci`. */
+  readonly panicDevice?: string;
 }
 
 export interface KvmFacts {

@@ -46,4 +46,8 @@ export interface LaunchPlan {
   readonly limits?: MachineLimits;
   /** For people: what was changed or has no effect. */
   readonly warnings: readonly string[];
+  /** The boot disk as it was checked; absent in what a former version recorded, as the next one. */
+  readonly image?: { readonly path: string; readonly format: string };
+  /** Version of the emulator. */
+  readonly qemu?: string;
 }

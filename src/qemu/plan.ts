@@ -11,6 +11,7 @@ import { bootDiskWords, DISK_FDS } from "./disk.ts";
 import { assertOneGuestAgent, guestAgentWords } from "./guest-agent.ts";
 import type { Forward, LaunchPlan, Word, WordOrigin } from "./launch.ts";
 import { type Dns, networkWords } from "./network.ts";
+import { panicWords } from "./panic.ts";
 import { assertArguments } from "./policy.ts";
 import { quote } from "./quote.ts";
 
@@ -19,8 +20,8 @@ export interface LaunchInput {
   /** After interpolation. */
   readonly config: QemuConfig;
   readonly resources: Pick<Resources, "memory" | "cores">;
-  readonly image: Pick<CheckedImage, "name" | "format">;
-  readonly emulator: Pick<Emulator, "path" | "version">;
+  readonly image: Pick<CheckedImage, "name" | "format"> & Partial<Pick<CheckedImage, "realPath">>;
+  readonly emulator: Pick<Emulator, "path" | "version" | "panicDevice">;
   readonly kvm: KvmFacts;
   /** From `forwardsOf`. */
   readonly forwards: readonly Forward[];
@@ -73,6 +74,8 @@ export function planLaunch(input: LaunchInput): LaunchPlan {
       ...user.words,
       ...networkWords(input.forwards, input.dns),
       ...acceleratorWords(input, optionsNamed(args, "smp").length > 0),
+      // Last, so that on a PCI board every device of the user's keeps its slot.
+      ...panicWords(args, input.emulator, config.machine_type),
     ],
     cwd: input.cwd,
     env: { PATH, LC_ALL: "C", TMPDIR: input.tmp },
@@ -81,6 +84,8 @@ export function planLaunch(input: LaunchInput): LaunchPlan {
     disk: DISK_FDS,
     serial: own === undefined ? ourSerial(input) : { ours: false, because: own },
     warnings: user.warnings,
+    image: { path: input.image.realPath ?? input.image.name, format: input.image.format },
+    qemu: input.emulator.version,
   };
 }
 

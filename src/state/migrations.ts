@@ -27,4 +27,10 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX evaluations_by_job ON evaluations (job_id, create_index);
   `,
+  `
+  CREATE TABLE post_mortems (
+    allocation_id TEXT NOT NULL, task TEXT NOT NULL, generation INTEGER NOT NULL, record TEXT NOT NULL,
+    PRIMARY KEY (allocation_id, task, generation)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

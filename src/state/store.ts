@@ -1,10 +1,13 @@
-import type { DatabaseSync, SQLInputValue } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import { type Allocation, isTerminal } from "../allocation/allocation.ts";
+import type { PostMortem } from "../allocation/post-mortem.ts";
 import type { TaskEvent } from "../allocation/task-event.ts";
 import { errorText } from "../base/errors.ts";
 import type { LaunchPlan } from "../qemu/launch.ts";
-import { damaged, openDatabase } from "./database.ts";
+import { openDatabase } from "./database.ts";
 import type { Evaluation, JobRecord } from "./records.ts";
+import { createRows, type Rows } from "./rows.ts";
+import { startTables } from "./start-tables.ts";
 
 /** What the agent remembers. Every write is on disk when the call returns. */
 export interface Store {
@@ -32,9 +35,19 @@ export interface Store {
   /** The whole history, oldest first. */
   events(allocationId: string, task: string): TaskEvent[];
 
+  /** The newest of the history between two times, oldest first; in milliseconds since 1970, both ends included. */
+  eventsBetween(allocationId: string, task: string, times: { from: number; to: number; limit: number }): TaskEvent[];
+
+  /** Plans of starts whose ends are forgotten are forgotten, too. */
   putLaunch(allocationId: string, task: string, generation: number, plan: LaunchPlan): void;
+  launch(allocationId: string, task: string, generation: number): LaunchPlan | undefined;
   /** The plan of the last start. */
   lastLaunch(allocationId: string, task: string): LaunchPlan | undefined;
+
+  /** Keeps the last ends of a task. */
+  putPostMortem(allocationId: string, task: string, postMortem: PostMortem): void;
+  /** Newest first. */
+  postMortems(allocationId: string, task: string): PostMortem[];
 
   putEvaluation(evaluation: Evaluation): void;
   evaluation(id: string): Evaluation | undefined;
@@ -55,46 +68,10 @@ export function openStore(path: string): Store {
     setFact: (name, value) => rows.run("INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)", name, value),
     ...jobTable(rows, database),
     ...allocationTable(rows),
+    ...startTables(rows),
     ...evaluationTable(rows),
     transaction: (work) => inTransaction(database, work),
     close: () => database.close(),
-  };
-}
-
-interface Rows {
-  run(sql: string, ...values: SQLInputValue[]): void;
-  text(sql: string, ...values: SQLInputValue[]): string | undefined;
-  one<T>(sql: string, ...values: SQLInputValue[]): T | undefined;
-  all<T>(sql: string, ...values: SQLInputValue[]): T[];
-}
-
-function createRows(database: DatabaseSync, path: string): Rows {
-  const statements = new Map<string, ReturnType<DatabaseSync["prepare"]>>();
-  const prepare = (sql: string): ReturnType<DatabaseSync["prepare"]> => {
-    const known = statements.get(sql);
-    if (known !== undefined) return known;
-    const statement = database.prepare(sql);
-    statements.set(sql, statement);
-    return statement;
-  };
-  const read = <T>(work: () => T): T => {
-    try {
-      return work();
-    } catch (error) {
-      throw damaged(path, error);
-    }
-  };
-  const text = (sql: string, ...values: SQLInputValue[]): string | undefined =>
-    read(() => (prepare(sql).get(...values) as { record: string } | undefined)?.record);
-  return {
-    run: (sql, ...values) => void prepare(sql).run(...values),
-    text,
-    one: <T>(sql: string, ...values: SQLInputValue[]) => {
-      const found = text(sql, ...values);
-      return found === undefined ? undefined : read(() => JSON.parse(found) as T);
-    },
-    all: <T>(sql: string, ...values: SQLInputValue[]) =>
-      read(() => (prepare(sql).all(...values) as { record: string }[]).map((row) => JSON.parse(row.record) as T)),
   };
 }
 
@@ -163,20 +140,21 @@ function allocationTable(rows: Rows) {
         allocationId,
         task,
       ),
-    putLaunch: (allocationId: string, task: string, generation: number, plan: LaunchPlan) =>
-      rows.run(
-        "INSERT OR REPLACE INTO launches (allocation_id, task, generation, plan) VALUES (?, ?, ?, ?)",
-        allocationId,
-        task,
-        generation,
-        JSON.stringify(plan),
-      ),
-    lastLaunch: (allocationId: string, task: string) =>
-      rows.one<LaunchPlan>(
-        "SELECT plan AS record FROM launches WHERE allocation_id = ? AND task = ? ORDER BY generation DESC LIMIT 1",
-        allocationId,
-        task,
-      ),
+    eventsBetween: (
+      allocationId: string,
+      task: string,
+      { from, to, limit }: { readonly from: number; readonly to: number; readonly limit: number },
+    ) =>
+      rows
+        .all<TaskEvent>(
+          "SELECT record FROM task_events WHERE allocation_id = ? AND task = ? AND time >= ? AND time <= ? ORDER BY seq DESC LIMIT ?",
+          allocationId,
+          task,
+          Math.floor(from),
+          Math.ceil(to),
+          limit,
+        )
+        .reverse(),
   };
 }
 

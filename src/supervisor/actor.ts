@@ -1,16 +1,15 @@
 import type { Allocation } from "../allocation/allocation.ts";
 import type { MachineEffect } from "../allocation/effect.ts";
 import type { Ending } from "../allocation/ending.ts";
-import { judgeEnding } from "../allocation/judge.ts";
 import type { MachineEvent, MachineState } from "../allocation/machine.ts";
 import type { RestartDecision } from "../allocation/restart.ts";
 import { step } from "../allocation/step.ts";
 import type { TaskEvent } from "../allocation/task-event.ts";
 import { AppError, errorText } from "../base/errors.ts";
+import { attend } from "./attend.ts";
 import { climb } from "./climb.ts";
 import { locateGroup, removeGroup } from "./confine.ts";
 import type { ActorContext, Desk } from "./desk.ts";
-import { gatherEvidence } from "./evidence.ts";
 import { closeGate } from "./hand-over.ts";
 import { emptyHands, type Hands, releaseImage } from "./hands.ts";
 import { removeSockets } from "./launch.ts";
@@ -190,30 +189,8 @@ export class AllocationActor {
       child: hands.child,
       clock,
       log: this.#context.log,
-      listener: {
-        onStatus: (status) => this.#onStatus(task, status),
-        onShutdown: (reason) => this.send(task, { kind: "shutdown_seen", at: clock.now(), reason }),
-        onGone: () => void this.#onGone(task, hands, place, state.identity.bootId !== bootId),
-      },
+      listener: attend(this.#desk(task, hands), state),
     });
-  }
-
-  #onStatus(task: string, status: string): void {
-    const machine = this.allocation.tasks[task]?.machine;
-    if (machine === undefined || (machine.kind !== "running" && machine.kind !== "stopping")) return;
-    if (machine.guest !== status) this.send(task, { kind: "guest_status", at: this.#context.clock.now(), status });
-  }
-
-  async #onGone(task: string, hands: Hands, place: MachinePlace, rebooted: boolean): Promise<void> {
-    // Taken now: a wrapper that was killed too never writes what is waited for below, and that is no part of a stop.
-    const at = this.#context.clock.now();
-    await hands.climbing;
-    const evidence = await gatherEvidence(place, rebooted, this.#context.log, hands.group);
-    const ending = judgeEnding(evidence, at);
-    const machine = this.allocation.tasks[task]?.machine;
-    // Before its monitor has answered, QEMU ends by itself only for what it will refuse the next time too.
-    const refused = ending.reason === "qemu-error" && machine?.kind === "running" && machine.guest === "unknown";
-    this.send(task, { kind: "gone", at, ending, next: this.decide(task, ending, !refused) });
   }
 
   #cleanUp(task: string, hands: Hands, state: MachineState): void {

@@ -1,5 +1,5 @@
 import type { Ending } from "../allocation/ending.ts";
-import { judgeEnding } from "../allocation/judge.ts";
+import { isRefusal, judgeEnding } from "../allocation/judge.ts";
 import type { MachineEvent, MachineState, ProcessIdentity } from "../allocation/machine.ts";
 import type { RestartDecision } from "../allocation/restart.ts";
 import { type Clock, delay, monotonicMillis } from "../base/clock.ts";
@@ -8,8 +8,9 @@ import type { Cgroups } from "../cgroup/groups.ts";
 import { processUids } from "../node/users.ts";
 import { findProgram, isNamed, readCommandLine, readCommandLines } from "./command-lines.ts";
 import { locateGroup } from "./confine.ts";
-import { gatherEvidence, readMachineFile, readStatus } from "./evidence.ts";
+import { gatherEvidence, readStatus } from "./evidence.ts";
 import { isAlive, readStat } from "./identity.ts";
+import { readIntent } from "./intent.ts";
 import type { MachinePlace } from "./machine-place.ts";
 
 /** How long a wrapper that was just spawned may take to write QEMU's identity, in milliseconds. */
@@ -21,7 +22,7 @@ export interface AdoptContext {
   readonly log: Log;
   readonly cgroups: Cgroups | null;
   /** What follows an end that is found now. */
-  readonly decide: (ending: Ending) => RestartDecision;
+  readonly decide: (ending: Ending, recoverable: boolean) => RestartDecision;
 }
 
 /**
@@ -42,7 +43,7 @@ export async function adoptionEvent(
       return await adoptStarting(place, context);
     case "running":
     case "stopping":
-      return await adoptIdentified(state.identity, place, context);
+      return await adoptIdentified(state.identity, place, context, state.guest !== "unknown" || state.adopted);
     case "ended":
       return null;
   }
@@ -52,28 +53,36 @@ async function adoptIdentified(
   identity: ProcessIdentity,
   place: MachinePlace,
   context: AdoptContext,
+  answered: boolean,
 ): Promise<MachineEvent> {
   const { bootId, clock } = context;
   if (isAlive(identity, bootId)) return { kind: "adopted", at: clock.now(), identity };
-  return await goneEvent(place, identity.bootId !== bootId, context);
+  return await goneEvent(place, identity, context, answered);
 }
 
-async function goneEvent(place: MachinePlace, rebooted: boolean, context: AdoptContext): Promise<MachineEvent> {
-  const evidence = await gatherEvidence(place, rebooted, context.log, locateGroup(context, place, null));
+/** @param identity null for a machine of an earlier boot of the host that nobody had identified. */
+async function goneEvent(
+  place: MachinePlace,
+  identity: ProcessIdentity | null,
+  context: AdoptContext,
+  answered = false,
+): Promise<MachineEvent> {
+  const rebooted = identity?.bootId !== context.bootId;
+  const group = locateGroup(context, place, null);
+  const found = await gatherEvidence({ place, identity, group, rebooted, watched: false }, context.log);
   const at = context.clock.now();
-  const ending = judgeEnding(evidence, at);
-  return { kind: "gone", at, ending, next: context.decide(ending) };
+  const ending = judgeEnding(found.evidence, at);
+  const recoverable = !isRefusal(ending, found.evidence, answered);
+  return { kind: "gone", at, ending, next: context.decide(ending, recoverable), remains: found.remains };
 }
 
 /** The former agent died between its intent and the record of the process: only the intent and the status file know. */
 async function adoptStarting(place: MachinePlace, context: AdoptContext): Promise<MachineEvent> {
-  const bootId = await intentBootId(place, context.log);
-  if (bootId !== null && bootId !== context.bootId) {
-    return await goneEvent(place, true, context);
-  }
+  const bootId = (await readIntent(place, context.log))?.bootId;
+  if (bootId !== undefined && bootId !== context.bootId) return await goneEvent(place, null, context);
   const identity = await recordedIdentity(place, context);
   if (identity === null) return { kind: "begin", at: context.clock.now() };
-  return await adoptIdentified(identity, place, context);
+  return await adoptIdentified(identity, place, context, false);
 }
 
 /** Waits for the status file only while a process of this very start exists: without one it will never be written. */
@@ -109,17 +118,4 @@ function identityInProc(place: MachinePlace, context: AdoptContext): ProcessIden
 /** Every process is, of a machine that has no user of its own. */
 function isOfUser(pid: number, { user }: MachinePlace): boolean {
   return user === null || (processUids(pid)?.every((uid) => uid === user.uid) ?? false);
-}
-
-async function intentBootId(place: MachinePlace, log: Log): Promise<string | null> {
-  const bytes = await readMachineFile(place, "intent", 1 << 20, log);
-  if (bytes.length === 0) return null;
-  try {
-    const intent: unknown = JSON.parse(bytes.toString("utf8"));
-    if (typeof intent !== "object" || intent === null || !("bootId" in intent)) return null;
-    return typeof intent.bootId === "string" ? intent.bootId : null;
-  } catch (error) {
-    if (error instanceof SyntaxError) return null;
-    throw error;
-  }
 }

@@ -3,13 +3,14 @@ import { join } from "node:path";
 import type { ProcessIdentity } from "../allocation/machine.ts";
 import { delay, monotonicMillis } from "../base/clock.ts";
 import { AppError, errnoOf } from "../base/errors.ts";
-import { readUntrusted, writeDurable, writeNew } from "../base/files.ts";
+import { readUntrusted, writeNew } from "../base/files.ts";
 import type { MachineGroup } from "../cgroup/groups.ts";
 import type { CheckedImage } from "../image/checked.ts";
 import { processUids } from "../node/users.ts";
 import type { MachineFiles } from "../paths.ts";
 import type { LaunchPlan } from "../qemu/launch.ts";
 import { type Child, type Stdio, spawn } from "../runtime/spawn.ts";
+import { writeIntent } from "./intent.ts";
 import { limitsFor } from "./limits.ts";
 import type { MachinePlace } from "./machine-place.ts";
 import { giveDirectory, giveFile, openLogFile, withMachineFiles } from "./own-files.ts";
@@ -42,9 +43,11 @@ export async function launchMachine(
     const giveJournal = (fd: number): void => giveFile(fd, place.user);
     writeNew(files.journalIn, '{"execute":"qmp_capabilities"}\n', 0o600, giveJournal);
     writeNew(files.journalOut, "", 0o600, giveJournal);
-    writeDurable(
-      files.intent,
-      `${JSON.stringify({ bootId, generation: place.generation, argv: plan.argv.map((entry) => entry.word) }, null, 1)}\n`,
+    writeIntent(
+      place,
+      files,
+      bootId,
+      plan.argv.map(({ word }) => word),
     );
     const child = await spawnWrapper(place, files, plan, { image, group });
     const identity = await waitForIdentity(place, files, { child, bootId });

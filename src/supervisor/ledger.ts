@@ -1,11 +1,14 @@
+import { release } from "node:os";
 import type { Allocation, TaskRecord } from "../allocation/allocation.ts";
 import type { Ending } from "../allocation/ending.ts";
 import type { MachineEvent, MachineState } from "../allocation/machine.ts";
 import { isRestart } from "../allocation/order.ts";
+import { type PostMortem, postMortemOf } from "../allocation/post-mortem.ts";
 import { decideRestart, type RestartDecision, type RestartRule } from "../allocation/restart.ts";
 import { appendEvent, type TaskEvent } from "../allocation/task-event.ts";
 import type { Clock } from "../base/clock.ts";
 import type { MachineUser } from "../node/users.ts";
+import { build } from "../runtime/build.ts";
 import type { Recorder } from "../state/recorder.ts";
 import type { Store } from "../state/store.ts";
 
@@ -44,10 +47,12 @@ export class Ledger {
     });
   }
 
-  /** Keeps what an event led to. */
+  /** Keeps what an event led to, and when that is an end, its post-mortem. */
   saveStep(task: string, event: MachineEvent, machine: MachineState, reports: readonly TaskEvent[]): void {
     const record = this.#allocation.tasks[task];
-    if (record !== undefined) this.#saveTask(task, countFor(record, event, machine), machine, reports);
+    if (record === undefined) return;
+    const end = postMortemOf(record.machine, event, machine, { paddock: build.version, kernel: release() });
+    this.#saveTask(task, countFor(record, event, machine), machine, reports, end);
   }
 
   /** Adds to a task's history without changing its state. */
@@ -64,17 +69,28 @@ export class Ledger {
   }
 
   /** Writes the record with what happened to it, in one transaction. */
-  save(allocation: Allocation, reports: readonly { readonly task: string; readonly event: TaskEvent }[]): void {
+  save(
+    allocation: Allocation,
+    reports: readonly { readonly task: string; readonly event: TaskEvent }[],
+    end?: { readonly task: string; readonly postMortem: PostMortem },
+  ): void {
     const { recorder, store, clock } = this.#context;
     this.#allocation = recorder.record((modifyIndex) => {
       const saved = { ...allocation, modifyIndex, modifyTime: clock.now() };
       store.putAllocation(saved);
       for (const { task, event } of reports) store.appendEvent(allocation.id, task, event);
+      if (end !== undefined) store.putPostMortem(allocation.id, end.task, end.postMortem);
       return saved;
     });
   }
 
-  #saveTask(task: string, record: TaskRecord, machine: MachineState, reports: readonly TaskEvent[]): void {
+  #saveTask(
+    task: string,
+    record: TaskRecord,
+    machine: MachineState,
+    reports: readonly TaskEvent[],
+    end: PostMortem | null = null,
+  ): void {
     const next: TaskRecord = {
       ...record,
       machine,
@@ -85,6 +101,7 @@ export class Ledger {
     this.save(
       { ...this.#allocation, tasks: { ...this.#allocation.tasks, [task]: next } },
       reports.map((event) => ({ task, event })),
+      end === null ? undefined : { task, postMortem: end },
     );
   }
 }

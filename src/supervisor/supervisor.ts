@@ -115,7 +115,7 @@ async function adopt(actor: AllocationActor, context: SupervisorContext): Promis
     const place = placeOf(context.dirs, actor.allocation, task, generationOf(record.machine));
     const event = await adoptionEvent(record.machine, place, {
       ...context,
-      decide: (ending) => actor.decide(task, ending, true),
+      decide: (ending, recoverable) => actor.decide(task, ending, recoverable),
     });
     if (event === null) continue;
     context.log.info("looked at a machine of before", { alloc: id, task, was: record.machine.kind, found: event.kind });

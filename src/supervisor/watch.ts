@@ -36,6 +36,10 @@ const STATUS_EVENTS = new Set([
 export interface WatchListener {
   onStatus(status: string): void;
   onShutdown(reason: string): void;
+  /** The guest's kernel panicked. @param action what QEMU does about it: `poweroff`, `pause`, `run`. */
+  onPanic(action: string): void;
+  /** The wrapper that this agent started is gone and QEMU lives on: nobody will write down how it ends. */
+  onOrphaned(): void;
   /** The process is certainly gone; called once. */
   onGone(): void;
 }
@@ -64,7 +68,7 @@ export class Watch {
 
   constructor(options: WatchOptions) {
     this.#options = options;
-    if (options.child !== null) void options.child.exited.then(() => this.#look());
+    if (options.child !== null) void options.child.exited.then(() => this.#lookForOrphan());
     void this.#awaitExit();
     this.#sweep();
     void this.#holdMonitor();
@@ -162,6 +166,7 @@ export class Watch {
       const reason = event.data["reason"];
       this.#options.listener.onShutdown(typeof reason === "string" ? reason : "");
     }
+    if (event.name === "GUEST_PANICKED") this.#options.listener.onPanic(String(event.data["action"]));
     if (STATUS_EVENTS.has(event.name)) void this.#askStatus();
   }
 
@@ -174,6 +179,10 @@ export class Watch {
     } catch (error) {
       this.#options.log.debug("query-status not answered", { error: errorText(error) });
     }
+  }
+
+  #lookForOrphan(): void {
+    if (!this.#look() && !this.#stop.signal.aborted) this.#options.listener.onOrphaned();
   }
 
   async #lookAfterClose(): Promise<void> {

@@ -14,7 +14,7 @@ export function launchInput(change: LaunchChange = {}): LaunchInput {
   const image_path = change.config?.image_path ?? "local/linux.img";
   return {
     image: { name: image_path, format: "raw" },
-    emulator: { path: "/usr/bin/qemu-system-x86_64", version: "7.2.22" },
+    emulator: { path: "/usr/bin/qemu-system-x86_64", version: "7.2.22", panicDevice: "pvpanic" },
     kvm: { usable: false, reason: "a guest hung under /dev/kvm" },
     forwards: [],
     dns: { servers: [], searches: [] },

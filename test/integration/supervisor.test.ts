@@ -175,7 +175,7 @@ describe("an agent that comes back", () => {
   const fates: [string, (pid: number) => void, object][] = [
     ["SIGTERM", (pid) => process.kill(pid, "SIGTERM"), { reason: "host-signal", exitCode: 0, failed: false }],
     ["SIGKILL", (pid) => process.kill(pid, "SIGKILL"), { reason: "killed", exitCode: 137, failed: true }],
-    ["SIGSEGV", (pid) => process.kill(pid, "SIGSEGV"), { reason: "killed", exitCode: 139, signal: 11 }],
+    ["SIGSEGV", (pid) => process.kill(pid, "SIGSEGV"), { reason: "qemu-crash", exitCode: 139, signal: 11 }],
     [
       "SIGKILL to wrapper and QEMU",
       (pid) => {

@@ -1,8 +1,10 @@
 import { describe, expect, test } from "bun:test";
-import { type Evidence, judgeEnding, signalName } from "../../../src/allocation/judge.ts";
+import { type Evidence, isRefusal, judgeEnding, type KernelWords } from "../../../src/allocation/judge.ts";
+import { signalName } from "../../../src/allocation/verdict-text.ts";
 
 const nothing: Evidence = { journal: [], exitStatus: null, stderr: "", rebooted: false };
 const shutdown = (reason: string) => ({ name: "SHUTDOWN", at: 1, data: { guest: true, reason } });
+const panicked = (action: string) => ({ name: "GUEST_PANICKED", at: 1, data: { action } });
 const event = (name: string) => ({ name, at: 1, data: {} });
 
 const counted = (more: object) => ({
@@ -42,7 +44,40 @@ describe("judging an end", () => {
       "qemu-error",
       true,
     ],
-    ["a crash of QEMU", { exitStatus: 139 }, "killed", true],
+    ["a crash of QEMU", { exitStatus: 139 }, "qemu-crash", true],
+    ["an assertion of QEMU's", { exitStatus: 134 }, "qemu-crash", true],
+    ["a system call that the sandbox forbids", { exitStatus: 159 }, "qemu-crash", true],
+    ["a crash kernel that was loaded, which is no panic", { journal: [event("GUEST_CRASHLOADED")] }, "lost", true],
+    [
+      "a signal to a QEMU that held a panicked guest: the first cause",
+      { journal: [panicked("pause"), shutdown("host-signal")], exitStatus: 0 },
+      "guest-panic",
+      true,
+    ],
+    [
+      "SIGKILL to a QEMU that held a panicked guest",
+      { journal: [panicked("pause")], exitStatus: 137 },
+      "guest-panic",
+      true,
+    ],
+    [
+      "a panic that -no-reboot made an end",
+      { journal: [panicked("run"), shutdown("guest-reset")], exitStatus: 0 },
+      "guest-panic",
+      true,
+    ],
+    [
+      "a panic that a reboot got over",
+      { journal: [panicked("run"), event("RESET"), shutdown("guest-shutdown")], exitStatus: 0 },
+      "guest-shutdown",
+      false,
+    ],
+    [
+      "a power-off after a panic, as by a crash kernel",
+      { journal: [panicked("run"), shutdown("guest-shutdown")], exitStatus: 0 },
+      "guest-shutdown",
+      false,
+    ],
     ["a bad argument", { exitStatus: 1, stderr: "qemu: -foo: invalid option\n" }, "qemu-error", true],
     [
       "a power-off whose exit status nobody lived to write",
@@ -101,9 +136,64 @@ describe("judging an end", () => {
     expect(judgeEnding({ ...nothing, exitStatus: 139 }, 1)).toMatchObject({
       signal: 11,
       exitCode: 139,
-      message: "QEMU was killed by SIGSEGV",
+      message: "QEMU crashed by SIGSEGV",
     });
     expect(signalName(77)).toBe("signal 77");
+  });
+
+  test.each([
+    ["qemu-system-x86_64: terminating on signal 15 from pid 123 (/usr/bin/bash)\n", "SIGTERM from pid 123 (bash)"],
+    ["x: terminating on signal 1 from pid 7 (sshd: me [priv])\nx: late words\n", "SIGHUP from pid 7 (sshd: me [priv])"],
+    ["x: terminating on signal 2 from pid 9 (<unknown process>)", "SIGINT from pid 9 (<unknown process>)"],
+    ["x: terminating on signal 2 from pid 0", "SIGINT"],
+    ["x: terminating on signal 2\n", "SIGINT"],
+    [
+      `x: terminating on signal 15 from pid 5 (\u001b[2J${"y".repeat(300)})`,
+      `SIGTERM from pid 5 (\\x1b[2J${"y".repeat(56)})`,
+    ],
+    [`x: terminating on signal 15 from pid 5 (${"y".repeat(9000)}`, "SIGTERM from pid 5"],
+  ])("who sent a signal is read from %j", (stderr, words) => {
+    const { message } = judgeEnding({ ...nothing, journal: [shutdown("host-signal")], exitStatus: 0, stderr }, 1);
+    expect(message).toBe(`QEMU was ended by ${words}`);
+  });
+
+  test("a signal of which QEMU said nothing is told without its name", () => {
+    const { message } = judgeEnding({ ...nothing, journal: [shutdown("host-signal")], exitStatus: 0 }, 1);
+    expect(message).toBe("QEMU was ended by a signal of the host");
+  });
+
+  test.each<[object, string]>([
+    [{ type: "hyper-v", arg1: 0xd1, arg2: 1 }, "the guest's kernel panicked (bug check 0xd1)"],
+    [{ type: "s390", reason: "\u001bdisabled-wait" }, "the guest's kernel panicked (\\x1bdisabled-wait)"],
+    [{ type: "hyper-v", arg1: "forged" }, "the guest's kernel panicked"],
+    [[], "the guest's kernel panicked"],
+  ])("what a guest says of its panic is told: %j", (info, message) => {
+    const journal = [{ name: "GUEST_PANICKED", at: 1, data: { action: "poweroff", info } }, shutdown("guest-panic")];
+    expect(judgeEnding({ ...nothing, journal, exitStatus: 0 }, 1).message).toBe(message);
+  });
+
+  test.each<[KernelWords | undefined, string, string, string]>([
+    [
+      { lines: ["Out of memory: Killed process 42 (qemu-system-x86) total-vm:1kB"], unread: null },
+      "oom",
+      "the kernel killed QEMU for want of memory",
+      "need more memory than the host has",
+    ],
+    [{ lines: [], unread: null }, "killed", "QEMU was killed by SIGKILL", "somebody sent SIGKILL"],
+    [{ lines: [], unread: "EPERM" }, "killed", "QEMU was killed by SIGKILL", "if nobody sent SIGKILL"],
+    [undefined, "killed", "QEMU was killed by SIGKILL", "if nobody sent SIGKILL"],
+  ])("SIGKILL with the kernel's words %j", (kernel, reason, message, hint) => {
+    const ending = judgeEnding({ ...nothing, exitStatus: 137, ...(kernel && { kernel }) }, 1);
+    expect(ending).toMatchObject({ reason, message, hint: expect.stringContaining(hint) });
+  });
+
+  test("only what QEMU gave up before it ran a guest is a refusal", () => {
+    const evidence = { ...nothing, exitStatus: 1 };
+    const ending = judgeEnding(evidence, 1);
+    expect(isRefusal(ending, evidence, false)).toBe(true);
+    expect(isRefusal(ending, evidence, true)).toBe(false);
+    expect(isRefusal(ending, { ...evidence, journal: [event("RESUME")] }, false)).toBe(false);
+    expect(isRefusal(judgeEnding({ ...nothing, exitStatus: 139 }, 1), evidence, false)).toBe(false);
   });
 
   test("QEMU's last words are told with their control bytes made visible", () => {

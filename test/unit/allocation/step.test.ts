@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import type { MachineEffect } from "../../../src/allocation/effect.ts";
 import type { Ending } from "../../../src/allocation/ending.ts";
-import type { StopOrder } from "../../../src/allocation/ladder.ts";
+import { LINGER, type StopOrder } from "../../../src/allocation/ladder.ts";
 import {
   MACHINE_EVENTS,
   MACHINE_STATES,
@@ -126,6 +126,13 @@ describe("every pair of state and event", () => {
       });
     }
   }
+});
+
+test("an adopted machine whose guest has shut down is told to quit when its time is over", () => {
+  const shut: MachineState = { ...states.running, shutdown: { reason: "guest-shutdown", at: 90 } };
+  const { state, effects } = step(shut, events.adopted);
+  expect(kinds(effects)).toEqual(["watch", "wake"]);
+  expect(step(state, { kind: "tick", at: 90 + LINGER }).state.kind).toBe("stopping");
 });
 
 describe("starting", () => {

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { AppError } from "../../../src/base/errors.ts";
 import type { LaunchPlan, WordOrigin } from "../../../src/qemu/launch.ts";
+import { keepsPanicked } from "../../../src/qemu/panic.ts";
 import { planLaunch } from "../../../src/qemu/plan.ts";
 import { type LaunchChange, launchInput } from "../../helpers/launch-input.ts";
 
@@ -79,6 +80,38 @@ test("Nomad's order is kept: user args after the defaults and before the network
   const places = order.map((option) => argv.indexOf(option));
   expect(places).toEqual([...places].sort((a, b) => a - b));
   expect(places).not.toContain(-1);
+});
+
+describe("the device that tells of a guest's panic", () => {
+  const devices = (change: LaunchChange): readonly string[] =>
+    valuesOf(argvOf(change), "-device").filter((value) => value.includes("pvpanic"));
+  const pci = { path: "/usr/bin/qemu-system-aarch64", version: "7.2.22", panicDevice: "pvpanic-pci" };
+
+  test.each<[string, LaunchChange, readonly string[]]>([
+    ["is there on pc", {}, ["pvpanic"]],
+    ["is there on a versioned q35", { config: { machine_type: "pc-q35-7.2" } }, ["pvpanic"]],
+    ["is there on the board that args name last", configArgs("-M", "microvm", "-machine", "q35,usb=on"), ["pvpanic"]],
+    ["is not there on a board of args without its bus", configArgs("-M", "microvm"), []],
+    ["is not there on a board without its bus", { config: { machine_type: "isapc" } }, []],
+    ["is not there under -nodefaults", configArgs("--nodefaults"), []],
+    ["is not there twice", configArgs("-device", "pvpanic,events=1"), ["pvpanic,events=1"]],
+    ["is not there twice in JSON", configArgs("-device", '{"driver":"pvpanic-pci"}'), ['{"driver":"pvpanic-pci"}']],
+    ["is not there where QEMU has none", { emulator: { path: "/usr/bin/qemu-system-x86_64", version: "7.2" } }, []],
+    ["is a PCI device on Arm's virt", { emulator: pci, config: { machine_type: "virt-7.2" } }, ["pvpanic-pci"]],
+    ["is not there on Arm's other boards", { emulator: pci, config: { machine_type: "raspi3b" } }, []],
+  ])("%s", (_, change, expected) => {
+    expect(devices(change)).toEqual(expected);
+  });
+
+  test.each<[readonly string[], boolean]>([
+    [[], false],
+    [["-action", "panic=pause"], true],
+    [["--action", "reboot=shutdown,panic=pause"], true],
+    [["-action", "panic=pause", "-action", "panic=none"], false],
+    [["-no-shutdown"], false],
+  ])("args %j keep a machine that panicked: %p", (args, expected) => {
+    expect(keepsPanicked(plan(configArgs(...args)).argv)).toBe(expected);
+  });
 });
 
 test("the environment of QEMU has nothing of the agent's or the task's", () => {

@@ -4,7 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import type { Allocation } from "../../../src/allocation/allocation.ts";
+import type { PostMortem } from "../../../src/allocation/post-mortem.ts";
+import type { LaunchPlan } from "../../../src/qemu/launch.ts";
 import { takeLock } from "../../../src/state/database.ts";
+import { MIGRATIONS } from "../../../src/state/migrations.ts";
 import { createRecorder, StoreError } from "../../../src/state/recorder.ts";
 import type { JobRecord } from "../../../src/state/records.ts";
 import { openStore, type Store } from "../../../src/state/store.ts";
@@ -86,7 +89,7 @@ describe("the store", () => {
     raw.close();
     expect(() => openStore(file())).toThrow("has schema version 99");
     const back = new DatabaseSync(file());
-    back.exec("PRAGMA user_version = 1");
+    back.exec(`PRAGMA user_version = ${MIGRATIONS.length}`);
     back.close();
     store = openStore(file());
   });
@@ -117,6 +120,45 @@ test("a store whose pages are damaged is told as such, with its path", () => {
     store = openStore(path);
     store.liveAllocations();
   }).toThrow(`cannot use the store ${path}: `);
+});
+
+describe("ends of a machine", () => {
+  const end = (generation: number) => ({ generation, ending: { reason: "killed" } }) as unknown as PostMortem;
+  const plan = (word: string) => ({ argv: [{ word }] }) as unknown as LaunchPlan;
+
+  test("are kept newest first, the last ten of each task, with the plans of their starts", () => {
+    for (let generation = 1; generation <= 12; generation++) {
+      store.putLaunch("a1", "vm", generation, plan(String(generation)));
+      store.putPostMortem("a1", "vm", end(generation));
+    }
+    store.putPostMortem("a1", "other", end(1));
+    const kept = store.postMortems("a1", "vm").map(({ generation }) => generation);
+    expect(kept).toEqual([12, 11, 10, 9, 8, 7, 6, 5, 4, 3]);
+    expect(kept.map((generation) => store.launch("a1", "vm", generation)?.argv[0]?.word)).toEqual(kept.map(String));
+    expect(store.launch("a1", "vm", 1)).toBeUndefined();
+    expect(store.postMortems("a1", "other")).toHaveLength(1);
+    expect(store.postMortems("a2", "vm")).toEqual([]);
+  });
+
+  test("have the newest of the history between two times", () => {
+    const event = (time: number) => ({ type: "Driver", time, message: "", details: {}, failsTask: false }) as const;
+    for (const time of [1, 2, 3, 4, 5]) store.appendEvent("a1", "vm", event(time));
+    const times = (from: number, to: number, limit: number) =>
+      store.eventsBetween("a1", "vm", { from, to, limit }).map(({ time }) => time);
+    expect(times(2, 4, 9)).toEqual([2, 3, 4]);
+    expect(times(0, 9, 2)).toEqual([4, 5]);
+  });
+
+  test("are learned of by a store of the first version", () => {
+    store.close();
+    rmSync(file());
+    const old = new DatabaseSync(file());
+    old.exec(`${MIGRATIONS[0]}; PRAGMA user_version = 1`);
+    old.close();
+    store = openStore(file());
+    store.putPostMortem("a1", "vm", end(1));
+    expect(store.postMortems("a1", "vm")).toHaveLength(1);
+  });
 });
 
 describe("recording", () => {
