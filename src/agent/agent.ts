@@ -9,6 +9,7 @@ import type { Evaluation, JobRecord } from "../state/records.ts";
 import type { PowerAction, PowerOutcome } from "../supervisor/operate.ts";
 import type { PlacedService } from "./services.ts";
 import type { StopOptions } from "./stop.ts";
+import type { Why } from "./why.ts";
 
 /** A job as it was handed in. */
 export interface Submission {
@@ -84,6 +85,14 @@ export interface Agent {
 
   /** The command line of a machine's last start, word by word. */
   launchPlan(allocationId: string, task: string): LaunchPlan;
+  /**
+   * What became of a machine: one of its last ends with everything known of it.
+   * @param generation which start; the newest that has ended unless told.
+   * @throws AppError `not_found` when the end of that start is not among those that are kept.
+   */
+  why(allocationId: string, task: string, generation?: number): Why;
+  /** The raw journal of a start, its last part when it is long; empty when there is none any more. */
+  journal(allocationId: string, task: string, generation: number): Promise<Uint8Array>;
   /**
    * A log of a task.
    * @param origin offset counts from the start or back from the end of all its files together, in bytes; with `file`, as a

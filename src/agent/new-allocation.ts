@@ -20,9 +20,17 @@ export function putAllocations(
   // One after the other: what one has taken, the next one must see.
   return groups.map((placed) => {
     const made = newAllocation(context, record, evaluation, placed, moment);
-    context.store.putAllocation(made);
+    keepNew(context.store, made);
     return made;
   });
+}
+
+/** Writes a placed allocation, its first event into the history, too. */
+function keepNew(store: AgentContext["store"], allocation: Allocation): void {
+  store.putAllocation(allocation);
+  for (const [task, { events }] of Object.entries(allocation.tasks)) {
+    for (const event of events) store.appendEvent(allocation.id, task, event);
+  }
 }
 
 type AllocationContext = Pick<AgentContext, "node" | "users" | "store">;

@@ -10,6 +10,7 @@ import type { AgentContext } from "./context.ts";
 import { readTaskLog } from "./logs.ts";
 import { assertTask } from "./operate.ts";
 import { checkSpecsOf, servicesOf } from "./services.ts";
+import { readJournal, tellWhy } from "./why.ts";
 
 /** Finds records by their ids. Each throws AppError `not_found`. */
 export interface Records {
@@ -45,6 +46,8 @@ type Reading = Pick<
   | "evaluations"
   | "evaluation"
   | "launchPlan"
+  | "why"
+  | "journal"
   | "readLog"
 >;
 
@@ -79,6 +82,17 @@ export function readRecords(context: AgentContext, records: Records): Reading {
         store.lastLaunch(allocationId, task),
         `task "${task}" of ${shortId(allocationId)} was not started yet`,
       );
+    },
+    why: (allocationId, name, generation) => {
+      const placed = allocation(allocationId);
+      assertTask(placed, name);
+      const task = found(placed.tasks[name], "task not found");
+      const version = store.jobVersion(placed.jobId, placed.jobVersion);
+      return tellWhy(context, { allocation: placed, name, task }, version?.job, generation);
+    },
+    journal: async (allocationId, task, generation) => {
+      assertTask(allocation(allocationId), task);
+      return await readJournal(context, allocationId, task, generation);
     },
     readLog: (allocationId, task, options) => {
       assertTask(allocation(allocationId), task);

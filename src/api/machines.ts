@@ -1,11 +1,12 @@
-import type { Hono } from "hono";
+import type { Context, Hono } from "hono";
 import type { Allocation, TaskRecord } from "../allocation/allocation.ts";
 import { AppError } from "../base/errors.ts";
 import { shortId } from "../base/ids.ts";
 import { PowerRequestSchema, writeExplain, writePowerReply, writeReceipt } from "../contract/machine.ts";
+import { writeWhy } from "../contract/why.ts";
 import { replyRead } from "./blocking.ts";
 import type { ApiContext } from "./context.ts";
-import { pathParam } from "./query.ts";
+import { countParam, pathParam } from "./query.ts";
 import { readBody } from "./validate.ts";
 
 /** What Nomad has no word for: routes below `/v1/vm/:alloc/:task`. */
@@ -21,6 +22,8 @@ export function addMachineRoutes(app: Hono, context: ApiContext): void {
     const outcome = await context.agent.powerMachine(pathParam(c, "alloc"), pathParam(c, "task"), body.Action);
     return c.json(writePowerReply(outcome));
   });
+  app.get("/v1/vm/:alloc/:task/why", (c) => replyRead(c, context, () => showWhy(c, context)));
+  app.get("/v1/vm/:alloc/:task/journal", (c) => sendJournal(c, context));
 }
 
 /** @throws AppError `not_found` when there is no such allocation or it has no such task. */
@@ -48,4 +51,20 @@ function showReceipt(context: ApiContext, allocationId: string, name: string) {
 function showPlan(context: ApiContext, allocationId: string, name: string) {
   const { allocation } = findTask(context, allocationId, name);
   return writeExplain(context.agent.launchPlan(allocation.id, name));
+}
+
+function showWhy(c: Context, context: ApiContext) {
+  const { allocation } = findTask(context, pathParam(c, "alloc"), pathParam(c, "task"));
+  const generation = c.req.query("generation") ? countParam(c, "generation", 0) : undefined;
+  return writeWhy(context.agent.why(allocation.id, pathParam(c, "task"), generation));
+}
+
+/** The raw journal of a start: what QEMU's monitor told, in its own lines. */
+async function sendJournal(c: Context, context: ApiContext): Promise<Response> {
+  const { allocation, task } = findTask(context, pathParam(c, "alloc"), pathParam(c, "task"));
+  const newest = task.machine.kind === "pending" ? 1 : task.machine.generation;
+  const bytes = await context.agent.journal(allocation.id, pathParam(c, "task"), countParam(c, "generation", newest));
+  return new Response(new Uint8Array(bytes), {
+    headers: { "Content-Type": "application/octet-stream", "X-Content-Type-Options": "nosniff" },
+  });
 }

@@ -17,6 +17,7 @@ import { ALLOC_STATUS, JOB_INSPECT, JOB_STATUS } from "./status.ts";
 import { SYSTEMD_UNIT } from "./systemd-unit.ts";
 import { VERSION } from "./version.ts";
 import { VM_POWER } from "./vm-power.ts";
+import { WHY } from "./why.ts";
 
 /** The one table of commands, in the order of the help. */
 export const COMMANDS: readonly Command[] = [
@@ -30,6 +31,7 @@ export const COMMANDS: readonly Command[] = [
   PS,
   LOGS,
   EXPLAIN,
+  WHY,
   ALLOC_STATUS,
   ALLOC_LOGS,
   ALLOC_CHECKS,

@@ -88,6 +88,6 @@ function describeOrigin({ Kind, Why, Attribute, Index, Note }: Explanation["Argv
 }
 
 /** A word that a shell would not leave alone, in single quotes. */
-function quoteWord(word: string): string {
+export function quoteWord(word: string): string {
   return /^[\w%+,./:=@-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }

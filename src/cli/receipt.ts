@@ -30,7 +30,7 @@ export function describeEnding(ending: Ending, columns: number): Piece[][] {
 }
 
 /** What the kernel counted; what it did not count is left out. */
-function describeCounters({ MemoryPeak: peak, MemoryMax: max, CPUTime: cpu }: CgroupNumbers): [string, Piece][] {
+export function describeCounters({ MemoryPeak: peak, MemoryMax: max, CPUTime: cpu }: CgroupNumbers): [string, Piece][] {
   const limit = max === null ? "no limit" : `limit ${formatBytes(max)}`;
   return [
     ...(peak === null ? [] : [["Memory", `${formatBytes(peak)} at most, ${limit}`] satisfies [string, Piece]]),
@@ -38,7 +38,8 @@ function describeCounters({ MemoryPeak: peak, MemoryMax: max, CPUTime: cpu }: Cg
   ];
 }
 
-function exitText({ Reason: reason, ExitCode: code, Signal: signal }: Ending): string {
+/** What is known of QEMU's exit. */
+export function exitText({ Reason: reason, ExitCode: code, Signal: signal }: Ending): string {
   if (signal > 0) return `signal ${signal}`;
   if (code !== null) return `status ${code}`;
   return reason === "not-started" ? "none, there was no process" : "unknown";
@@ -77,7 +78,7 @@ function sinceRequest(stop: StopReceipt, at: number): string {
 }
 
 /** Rungs of an agent that knows more of them than we do are shown by their own names. */
-function rungName(rung: string): string {
+export function rungName(rung: string): string {
   const known = RUNGS.find((candidate) => candidate === rung);
   return known === undefined ? rung : rungText(known);
 }

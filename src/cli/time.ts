@@ -5,6 +5,11 @@ export function formatTime(nanos: number): string {
   return nanos === 0 ? "" : localText(nanos).slice(0, 19).replace("T", " ");
 }
 
+/** As `formatTime`, to the millisecond. */
+export function formatMoment(nanos: number): string {
+  return localText(nanos).slice(0, 23).replace("T", " ");
+}
+
 /** Nanoseconds since 1970 as the time of day, `14:05:09`. */
 export function formatClock(nanos: number): string {
   return localText(nanos).slice(11, 19);

@@ -34,7 +34,6 @@ export const UNSUPPORTED: Readonly<Record<string, string | null>> = {
   system: LATER,
   monitor: LATER,
   console: LATER,
-  why: "paddock status NAME shows how a machine ended",
   image: LATER,
   "systemd install": "paddock systemd unit prints the unit",
   completion: LATER,

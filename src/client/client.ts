@@ -6,6 +6,7 @@ import { type Address, formatAddress } from "./address.ts";
 import { splitFrames } from "./frames.ts";
 import * as replies from "./replies.ts";
 import { type ApiRequest, readText, sendRequest } from "./request.ts";
+import { WhySchema } from "./why.ts";
 
 /** A job file as it was handed in, which the agent keeps. */
 export interface Submission {
@@ -52,6 +53,8 @@ export interface Client {
   /** A reply as it came, for people who want JSON. */
   readJson(target: string, signal?: AbortSignal): Promise<unknown>;
   read<T>(question: Question<T>, signal?: AbortSignal): Promise<T>;
+  /** A reply that is no JSON, byte by byte. */
+  readBytes(target: string, signal?: AbortSignal): Promise<Uint8Array>;
   /** The reply now and after every change of anything, by blocking queries; ends when `signal` aborts, with its reason. */
   watch<T>(question: Question<T>, signal?: AbortSignal): AsyncGenerator<T>;
   registerJob(job: JsonObject, submission: Submission, signal?: AbortSignal): Promise<replies.Registered>;
@@ -98,6 +101,11 @@ export const ask = {
     target: `/v1/vm/${encode(allocationId)}/${encode(task)}/explain`,
     schema: replies.ExplainSchema,
   }),
+  /** @param generation which start; undefined for the newest that has ended. */
+  why: (allocationId: string, task: string, generation?: number) => ({
+    target: `/v1/vm/${encode(allocationId)}/${encode(task)}/why${generation === undefined ? "" : `?generation=${generation}`}`,
+    schema: WhySchema,
+  }),
 } satisfies Record<string, (...args: never[]) => Question<unknown>>;
 
 /** A client of the agent at an address; nothing is sent before the first call. */
@@ -111,6 +119,8 @@ export function createClient(address: Address): Client {
     address,
     readJson: async (target, signal) => (await exchange({ target, signal }, v.unknown())).value,
     read: async ({ target, schema }, signal) => (await exchange({ target, signal }, schema)).value,
+    readBytes: async (target, signal) =>
+      new Uint8Array(await (await sendRequest(address, { target, signal })).arrayBuffer()),
     async *watch({ target, schema }, signal) {
       for (let index = 0; ; ) {
         const asked = index === 0 ? target : addQuery(target, `index=${index}&wait=${WAIT}`);

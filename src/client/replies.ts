@@ -110,7 +110,7 @@ const MachineSchema = v.object({
 });
 export type Machine = v.InferOutput<typeof MachineSchema>;
 
-const TaskEventSchema = v.object({
+export const TaskEventSchema = v.object({
   Type: text,
   Time: count,
   Message: text,

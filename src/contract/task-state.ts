@@ -5,7 +5,7 @@ import type { TaskEvent } from "../allocation/task-event.ts";
 import { EndingSchema, UserSchema, writeEnding, writeUser } from "./machine.ts";
 import { CountSchema, NanosSchema, TextMapSchema, TimestampSchema, writeTime, writeTimestamp } from "./scalars.ts";
 
-const TaskEventSchema = v.object({
+export const TaskEventSchema = v.object({
   Type: v.string(),
   Time: NanosSchema,
   Message: v.string(),
@@ -68,7 +68,8 @@ export function writeTaskState(task: TaskRecord): WireTaskState {
   };
 }
 
-function writeTaskEvent(event: TaskEvent): v.InferOutput<typeof TaskEventSchema> {
+/** An event of a task's history, its time in nanoseconds. */
+export function writeTaskEvent(event: TaskEvent): v.InferOutput<typeof TaskEventSchema> {
   return {
     Type: event.type,
     Time: writeTime(event.time),

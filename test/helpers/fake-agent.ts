@@ -1,6 +1,8 @@
 import type { Agent, LogChunk, Submission } from "../../src/agent/agent.ts";
 import type { StopOptions } from "../../src/agent/stop.ts";
+import type { Why } from "../../src/agent/why.ts";
 import type { Allocation } from "../../src/allocation/allocation.ts";
+import type { PostMortem } from "../../src/allocation/post-mortem.ts";
 import { AppError } from "../../src/base/errors.ts";
 import { newId } from "../../src/base/ids.ts";
 import { type ChangeSignal, createChangeSignal } from "../../src/events/bus.ts";
@@ -23,7 +25,14 @@ export interface FakeAgent extends Agent {
   /** Restarts, signals and power, one line each. */
   readonly told: string[];
   /** Adds or replaces a record. */
-  put(record: { job?: JobRecord; allocation?: Allocation; evaluation?: Evaluation; plan?: LaunchPlan }): void;
+  put(record: {
+    job?: JobRecord;
+    allocation?: Allocation;
+    evaluation?: Evaluation;
+    plan?: LaunchPlan;
+    /** Newest first. */
+    ends?: readonly PostMortem[];
+  }): void;
   /** Forgets a job with its versions, as a purge does. */
   forget(jobId: string): void;
   /** What `validateJob` gives and `registerJob` warns of. */
@@ -54,6 +63,7 @@ interface Shelf {
   readonly allocations: Map<string, Allocation>;
   readonly evaluations: Map<string, Evaluation>;
   plan: LaunchPlan | undefined;
+  ends: readonly PostMortem[];
 }
 
 /** An agent that knows nothing yet; its index begins at 20, above the records of `records.ts`. */
@@ -64,6 +74,7 @@ export function createFakeAgent(): FakeAgent {
     allocations: new Map(),
     evaluations: new Map(),
     plan: undefined,
+    ends: [],
   };
   const changes = createChangeSignal(20);
   const log = createFakeLog();
@@ -162,6 +173,22 @@ function readings(shelf: Shelf) {
         .map((placed) => ({ ...SERVICE, allocation: placed }))
         .filter((service) => (name ?? service.name) === service.name),
     launchPlan: () => found(shelf.plan, "the task was not started yet"),
+    why: (id: string, name: string, generation?: number): Why => {
+      const placed = found(shelf.allocations.get(id), `alloc not found: ${id}`);
+      const { ends } = shelf;
+      const asked = ends.find((end) => end.generation === generation);
+      return {
+        allocation: placed,
+        name,
+        task: found(placed.tasks[name], "task not found"),
+        ends,
+        end: generation === undefined ? (ends[0] ?? null) : found(asked, `the end of start ${generation} is not known`),
+        plan: shelf.plan ?? null,
+        history: placed.tasks[name]?.events ?? [],
+        artifacts: [{ source: "https://***@example.org/a.img", destination: "local/", checksum: "sha256:00" }],
+      };
+    },
+    journal: async () => Buffer.from('{"QMP":{}}\n'),
   };
 }
 
@@ -173,6 +200,7 @@ function putRecord(shelf: Shelf, changes: ChangeSignal, record: Parameters<FakeA
   if (record.allocation) shelf.allocations.set(record.allocation.id, record.allocation);
   if (record.evaluation) shelf.evaluations.set(record.evaluation.id, record.evaluation);
   if (record.plan) shelf.plan = record.plan;
+  if (record.ends) shelf.ends = record.ends;
   changes.bump();
 }
 

@@ -1,7 +1,18 @@
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
+import type { PostMortem } from "../../../src/allocation/post-mortem.ts";
 import { ExplainSchema, PowerReplySchema, ReceiptSchema } from "../../../src/contract/machine.ts";
+import { WhySchema } from "../../../src/contract/why.ts";
 import { refusalOf, testApi } from "../../helpers/api.ts";
-import { allocation, ended, GRACEFUL, jobRecord, PLAN, taskRecord } from "../../helpers/records.ts";
+import {
+  allocation,
+  CRASHED,
+  ended,
+  GRACEFUL,
+  jobRecord,
+  PLAN,
+  RECORD_TIME,
+  taskRecord,
+} from "../../helpers/records.ts";
 
 const VM = `/v1/vm/${allocation().id}/vm`;
 
@@ -45,11 +56,60 @@ test("a machine is pressed, reset, paused and resumed, and nothing else", async 
   });
 });
 
+describe("why a machine ended", () => {
+  const end = (generation: number): PostMortem => ({
+    generation,
+    ending: CRASHED,
+    startedAt: RECORD_TIME,
+    endedAt: RECORD_TIME + 50,
+    pid: 42,
+    adopted: true,
+    next: { restart: true, reason: "Restart within policy", delay: 1_500 },
+    remains: null,
+    versions: { paddock: "0.1.0", kernel: "6.1.0" },
+  });
+
+  test("is told of the newest end, or of the one that was asked for", async () => {
+    const { agent, read, send } = testApi();
+    agent.put({ job: jobRecord(), allocation: allocation(), plan: PLAN, ends: [end(2), end(1)] });
+    const why = await read(WhySchema, `${VM}/why`);
+    expect(why).toMatchObject({ Machine: "running", JobID: "web", Task: "vm", RestartAt: 0 });
+    expect(why.Ends.map(({ Generation }) => Generation)).toEqual([2, 1]);
+    expect(why.End).toMatchObject({
+      Generation: 2,
+      Restart: { Restart: true, Reason: "Restart within policy", Delay: 1_500_000_000 },
+      EndedAt: (RECORD_TIME + 50) * 1e6,
+      Argv: PLAN.argv.map(({ word }) => word),
+      Image: null,
+    });
+    expect(JSON.stringify(why)).not.toContain("secret-home");
+    expect((await read(WhySchema, `${VM}/why?generation=1`)).End?.Generation).toBe(1);
+    expect((await send("GET", `${VM}/why?generation=7`)).status).toBe(404);
+    expect((await send("GET", `${VM}/why?generation=0`)).status).toBe(404);
+    expect((await send("GET", `${VM}/why?generation=x`)).status).toBe(400);
+  });
+
+  test("is nothing yet while it has not ended", async () => {
+    const { agent, read } = testApi();
+    agent.put({ job: jobRecord(), allocation: allocation() });
+    expect(await read(WhySchema, `${VM}/why`)).toMatchObject({ End: null, Ends: [], Generation: 1 });
+  });
+});
+
+test("the journal is sent as it is, and never as a page", async () => {
+  const { agent, send } = testApi();
+  agent.put({ job: jobRecord(), allocation: allocation() });
+  const reply = await send("GET", `${VM}/journal?generation=1`);
+  expect(reply.headers.get("content-type")).toBe("application/octet-stream");
+  expect(reply.headers.get("x-content-type-options")).toBe("nosniff");
+  expect(await reply.text()).toBe('{"QMP":{}}\n');
+});
+
 for (const task of ["db", "constructor", "__proto__", "..%2Fvm"]) {
   test(`a task named ${task} is not there, and the hint names those that are`, async () => {
     const { agent, send } = testApi();
     agent.put({ job: jobRecord(), allocation: allocation(), plan: PLAN });
-    for (const what of ["receipt", "explain"]) {
+    for (const what of ["receipt", "explain", "why", "journal"]) {
       expect(await refusalOf(await send("GET", `/v1/vm/${allocation().id}/${task}/${what}`))).toEqual({
         status: 404,
         lines: ["allocation 1f6a0b1c has no such task", "hint: its tasks: vm"],

@@ -1,0 +1,57 @@
+import { ask } from "../client/client.ts";
+import { ADDRESS_FLAG, type Command, connectAgent, type Invocation } from "./command.ts";
+import { EXIT } from "./exit.ts";
+import { printJson } from "./json.ts";
+import { resolveTask } from "./names.ts";
+import { describeWhy } from "./why-text.ts";
+
+export const WHY: Command = {
+  names: ["why"],
+  summary: "Tell how and why a machine ended",
+  operands: "NAME [TASK]",
+  takes: [1, 2],
+  flags: [
+    ADDRESS_FLAG,
+    {
+      name: "generation",
+      value: "N",
+      count: true,
+      help: "The end of this start of the task, counted from 1; the newest that has ended without it.",
+    },
+    { name: "json", help: "The reply of the API." },
+    {
+      name: "bundle",
+      value: "FILE",
+      help: "Write everything that a report needs into this tar file: the post-mortem, the job, both logs, the journal.",
+    },
+    { name: "force", help: "With -bundle: write over a file that is there." },
+  ],
+  details:
+    "Tells what ended a machine and what to do about it, what happened when, and the last that guest and QEMU said. NAME is a job, JOB/TASK, or the beginning of an allocation's id. The last ten ends of each task are kept. A bundle holds neither the job's env nor credentials of its artifacts, but the guest's console as it is: look at it before you pass it on.",
+  examples: ["paddock why web", "paddock why -generation 2 web/vm", "paddock why -bundle web.tar web"],
+  exits: [
+    [EXIT.ok, "told, or written; also when the machine has not ended yet"],
+    [EXIT.failed, "there is no such machine or end, or the bundle cannot be written"],
+  ],
+  run: runWhy,
+};
+
+async function runWhy(invocation: Invocation): Promise<number> {
+  const { context, flags, operands } = invocation;
+  const { out } = context.terminal;
+  const [name = "", word] = operands;
+  const client = await connectAgent(invocation);
+  const { allocation, task } = await resolveTask(client, name, word);
+  const question = ask.why(allocation.ID, task, flags.count("generation"));
+  const bundle = flags.text("bundle");
+  if (bundle !== undefined) {
+    // Most calls need none of it: a parser of job files, and a tar.
+    const { writeBundle } = await import("./bundle.ts");
+    await writeBundle(client, { allocation, question, file: bundle, force: flags.has("force") }, context.terminal);
+  } else if (flags.has("json")) printJson(out, await client.readJson(question.target));
+  else {
+    const why = await client.read(question);
+    for (const line of describeWhy(why, { columns: out.columns, now: Date.now() })) out.line(...line);
+  }
+  return EXIT.ok;
+}
