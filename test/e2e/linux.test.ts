@@ -62,6 +62,33 @@ test("a Linux machine is fetched, proved, booted, reached, read and shut down by
   await expectNoLeaks({ dir: agent.dir, agent: agent.dirs });
 });
 
+test("a Linux whose kernel panics is told from one that runs, starts again by its policy, and why shows its last words", async () => {
+  await using agent = await startImageAgent();
+  const image = join(agent.images, "tiny.qcow2");
+  copyFileSync(tinyGuest().qcow2, image);
+  const config = `drive_interface = "virtio"
+        args = ["-fw_cfg", "name=opt/tiny,string=tiny.crash=1"]`;
+  const text = jobText({ id: "panic", image, memory: 256, config }).replace(
+    /attempts = 0\s+mode {5}= "fail"/,
+    'attempts = 1\n interval = "1h"\n delay = "100ms"\n mode = "fail"',
+  );
+  expect(await agent.run(["run", agent.jobFile(text)], { deadline: 60_000 })).toMatchObject({ code: 0 });
+  await until("the policy to give up", async () => (await newest(agent, "panic")).status === "failed", {
+    deadline: 90_000,
+  });
+  const { code, stdout } = await agent.run(["why", "panic"]);
+  expect(code).toBe(0);
+  expect(stdout).toStartWith('job "panic", task "vm": the guest\'s kernel panicked, ');
+  expect(stdout).toContain('Exceeded allowed attempts 1 in interval 1h0m0s and mode is "fail"');
+  expect(stdout).toContain("GUEST_PANICKED");
+  expect(stdout).toContain("Kernel panic - not syncing: sysrq triggered crash");
+  const first = await agent.run(["why", "-generation", "1", "panic"]);
+  expect(first.stdout).toContain("Restart within policy");
+  expect((await agent.run(["status", "panic"])).stdout).toContain("the guest's kernel panicked (guest-panic)");
+  await agent.stop();
+  await expectNoLeaks({ dir: agent.dir, agent: agent.dirs });
+});
+
 test("GRUB's rescue disk, which ignores the power button, is forced within kill_timeout and two seconds, with the reason", async () => {
   await using agent = await startImageAgent();
   const image = join(agent.images, "grub.iso");
