@@ -8,11 +8,13 @@ import type { Clock } from "../base/clock.ts";
 import type { MachineUser } from "../node/users.ts";
 import type { Recorder } from "../state/recorder.ts";
 import type { Store } from "../state/store.ts";
+import type { Tally } from "./tally.ts";
 
 export interface LedgerContext {
   readonly store: Store;
   readonly recorder: Recorder;
   readonly clock: Clock;
+  readonly tally: Tally;
   /** The restart policy of a task. */
   readonly ruleOf: (allocation: Allocation, task: string) => RestartRule;
 }
@@ -86,6 +88,7 @@ export class Ledger {
       { ...this.#allocation, tasks: { ...this.#allocation.tasks, [task]: next } },
       reports.map((event) => ({ task, event })),
     );
+    this.#context.tally.count(record, next, reports);
   }
 }
 
