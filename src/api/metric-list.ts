@@ -6,7 +6,6 @@ import { REASONS } from "../contract/machine.ts";
 import { DEFAULT_NAMESPACE } from "../contract/scalars.ts";
 import { processorMhz, writeHostUsage } from "../contract/usage.ts";
 import type { Node } from "../node/node.ts";
-import type { DriveCounters } from "../qmp/statistics.ts";
 import type { Metric, MetricPoint } from "../stats/metric.ts";
 
 /** What a job gave a task: MHz and bytes. */
@@ -34,6 +33,7 @@ export interface AgentFigures {
 }
 
 type Machine = Measured["machines"][number];
+type DriveCounters = NonNullable<Machine["usage"]["drives"]>[number];
 
 /** Everything that `/v1/metrics` tells: what Nomad tells too under Nomad's names, the rest under ours. */
 export function listMetrics(source: MetricSource): readonly Metric[] {

@@ -32,13 +32,20 @@ for (const [what, line] of [
 }
 
 test("memory is read in bytes, and what a kernel does not tell is nothing", () => {
-  const text = "Name:\tx\nVmPeak:\t 999 kB\nVmHWM:\t    2048 kB\nVmRSS:\t    1024 kB\nVmSwap:\t       4 kB\nThreads:\t4\n";
+  const text =
+    "Name:\tx\nVmPeak:\t 999 kB\nVmHWM:\t    2048 kB\nVmRSS:\t    1024 kB\nVmSwap:\t       4 kB\nThreads:\t4\n";
   expect(parseProcessMemory(text)).toEqual({ rss: 1 << 20, peak: 2 << 20, swap: 4096 });
   expect(parseProcessMemory("VmRSS:\t1 kB\n")).toEqual({ rss: 1024, peak: 1024, swap: 0 });
 });
 
 test("a process without memory, and a text that is none, tell of none", () => {
-  for (const text of ["", "Name:\tz\nState:\tZ (zombie)\n", "VmRSS:\t1e9 kB\n", "VmRSS:\t1 kB more\n", "xVmRSS:\t1 kB\n"]) {
+  for (const text of [
+    "",
+    "Name:\tz\nState:\tZ (zombie)\n",
+    "VmRSS:\t1e9 kB\n",
+    "VmRSS:\t1 kB more\n",
+    "xVmRSS:\t1 kB\n",
+  ]) {
     expect(parseProcessMemory(text)).toBeNull();
   }
   expect(parsePss("Rss:  5 kB\nPss:  3 kB\nPss_Dirty: 1 kB\n")).toBe(3072);
