@@ -5,7 +5,7 @@ import { writeMetrics } from "../contract/metrics.ts";
 import { writeAllocationUsage, writeHostUsage } from "../contract/usage.ts";
 import { build } from "../runtime/build.ts";
 import { EXPOSITION_TYPE, writeExposition } from "../stats/metric.ts";
-import { readProcessOf } from "../stats/process.ts";
+import { readProcessOf, secondsOf } from "../stats/process.ts";
 import { placedAllocation } from "./allocations.ts";
 import { readHeaders } from "./blocking.ts";
 import type { ApiContext } from "./context.ts";
@@ -52,7 +52,7 @@ async function showMetrics(c: Context, context: ApiContext): Promise<Response> {
       version: facts.version,
       commit: build.commit,
       resident: own?.memory.rss ?? 0,
-      cpuSeconds: own === null ? 0 : own.time.user + own.time.system,
+      cpuSeconds: own === null ? 0 : secondsOf(own.time),
       startedAt,
     },
   });

@@ -39,7 +39,7 @@ function factsOf(allocation: Allocation, name: string, usage: TaskUsage): [strin
   const given = megabytes > 0 ? `/${megabytes} MiB` : "";
   const facts: [string, Piece][] = [
     // A host that does not tell the frequency of its processors has no MHz to count.
-    ["CPU", cpu.TotalTicks > 0 ? `${ticks} (${share})` : share],
+    ["CPU", cpu.TotalTicks > 0 || cpu.Percent === 0 ? `${ticks} (${share})` : share],
     ["Memory", `${formatBytes(memory.RSS)}${given} (at most ${formatBytes(memory.MaxUsage)})`],
   ];
   if (own?.PSS !== undefined && own.PSS !== null) {

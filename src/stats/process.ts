@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { errnoOf } from "../base/errors.ts";
 
 /** The kernel counts processor time towards programs in this many ticks a second (`USER_HZ`), on every processor that we run on. */
-export const TICKS_A_SECOND = 100;
+const TICKS_A_SECOND = 100;
 const KIB = 1024;
 
 /** What `/proc/PID/stat` says of the processor time of a process or thread. */
@@ -35,6 +35,11 @@ export function parseProcessorTime(line: string): ProcessorTime | null {
   const [user, system, startTime] = [fields[11], fields[12], fields[19]].map(countOf);
   if (user === undefined || system === undefined || startTime === undefined) return null;
   return { user: user / TICKS_A_SECOND, system: system / TICKS_A_SECOND, startTime };
+}
+
+/** Both kinds together, to the tick: the sum of two fractions is none of ours. */
+export function secondsOf({ user, system }: ProcessorTime): number {
+  return Math.round((user + system) * TICKS_A_SECOND) / TICKS_A_SECOND;
 }
 
 /** Reads the text of `/proc/PID/status`. Null when it tells of no memory, as of a zombie. */
@@ -73,7 +78,7 @@ export function readProcessOf(pid: number | "self"): ProcessReading | null {
 export function readThreadSeconds(pid: number, threadId: number): number | null {
   if (!Number.isSafeInteger(threadId) || threadId <= 0) return null;
   const time = parseProcessorTime(readProc(`/proc/${pid}/task/${threadId}/stat`));
-  return time === null ? null : time.user + time.system;
+  return time === null ? null : secondsOf(time);
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { DriveCounters } from "../qmp/statistics.ts";
 import type { CpuTicks, HostReading } from "./host.ts";
-import type { ProcessMemory, ProcessorTime } from "./process.ts";
+import { type ProcessMemory, type ProcessorTime, secondsOf } from "./process.ts";
 
 /** What a machine takes of its host. */
 export interface MachineUsage {
@@ -57,7 +57,7 @@ export function cpuBetween(before: ProcessorTime, after: ProcessorTime, span: nu
   return {
     userPercent: percent(before.user, after.user),
     systemPercent: percent(before.system, after.system),
-    seconds: after.user + after.system,
+    seconds: secondsOf(after),
   };
 }
 

@@ -23,6 +23,7 @@ test("what a processor did between two looks is in percent, and counters that st
 test("a process that had two processors for a second took 200 percent", () => {
   const time = (user: number, system: number) => ({ user, system, startTime: 1 });
   expect(cpuBetween(time(1, 1), time(2.5, 1.5), 1000)).toEqual({ userPercent: 150, systemPercent: 50, seconds: 4 });
+  expect(cpuBetween(time(0, 0), time(0.1, 0.2), 1000).seconds).toBe(0.3);
   expect(cpuBetween(time(1, 1), time(2, 1), 0)).toEqual({ userPercent: 0, systemPercent: 0, seconds: 3 });
   expect(cpuBetween(time(2, 1), time(1, 1), 1000)).toMatchObject({ userPercent: 0 });
 });
