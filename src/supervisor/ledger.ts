@@ -77,6 +77,7 @@ export class Ledger {
   }
 
   #saveTask(task: string, record: TaskRecord, machine: MachineState, reports: readonly TaskEvent[]): void {
+    const before = this.#allocation.tasks[task] ?? record;
     const next: TaskRecord = {
       ...record,
       machine,
@@ -88,7 +89,7 @@ export class Ledger {
       { ...this.#allocation, tasks: { ...this.#allocation.tasks, [task]: next } },
       reports.map((event) => ({ task, event })),
     );
-    this.#context.tally.count(record, next, reports);
+    this.#context.tally.count(before, next, reports);
   }
 }
 

@@ -113,8 +113,9 @@ test("a busy guest and an idle one are measured, by the agent that started them 
 });
 
 test("a QEMU that stands still costs its own drives' figures alone, and each end is counted by its reason", async () => {
+  const restart = 'attempts = 1\n delay = "0s"\n interval = "5m"\n mode = "fail"';
   for (const id of ["demo", "still"]) {
-    await running.agent.registerJob(demoJob(writeDemoDisk(dir.path, `${id}.img`), { id }), null, {});
+    await running.agent.registerJob(demoJob(writeDemoDisk(dir.path, `${id}.img`), { id, restart }), null, {});
     await machineOf(running.agent, "running", id);
   }
   const { pid } = (await machineOf(running.agent, "running", "still")).identity;
@@ -125,15 +126,21 @@ test("a QEMU that stands still costs its own drives' figures alone, and each end
   expect(before.one("paddock_machine_monitor_up", { job: "demo" })).toBe(1);
   expect(before.one("paddock_machine_ends_total", { reason: "killed" })).toBe(0);
   process.kill(pid, "SIGKILL");
+  const again = await until("its next start", async () => {
+    const { generation, identity } = await machineOf(running.agent, "running", "still");
+    return generation === 2 ? identity.pid : undefined;
+  });
+  expect((await scrape()).one("paddock_machine_monitor_up", { job: "still" })).toBe(1);
+  process.kill(again, "SIGKILL");
   await machineOf(running.agent, "ended", "still");
-  await until("the demo guest to have its button", async () => (await usageOf("demo")).CpuSeconds > 0);
   await running.agent.deregisterJob("demo", { purge: false });
   await machineOf(running.agent, "ended");
   const after = await scrape();
-  expect(after.one("paddock_machine_ends_total", { reason: "killed" })).toBe(1);
+  expect(after.one("paddock_machine_ends_total", { reason: "killed" })).toBe(2);
+  expect(after.one("paddock_machine_restarts_total")).toBe(1);
   expect(after.one("paddock_machine_ends_total", { reason: "guest-shutdown" })).toBe(1);
   expect(after.one("paddock_stops_total", { rung: "powerdown" })).toBe(1);
-  expect(after.one("paddock_task_events_total", { type: "Started" })).toBe(2);
+  expect(after.one("paddock_task_events_total", { type: "Started" })).toBe(3);
   expect(after.samples.filter(({ labels }) => "alloc_id" in labels)).toEqual([]);
   expect(await ask(AllocationUsageSchema, `/v1/client/allocation/${idOf("demo")}/stats`)).toMatchObject({ Tasks: {} });
 });
