@@ -10,7 +10,6 @@ import type { ActorContext } from "./desk.ts";
 import { LogKeeper, type LogKeeperContext } from "./log-keeper.ts";
 import { placeOf } from "./machine-place.ts";
 import { sweepSockets } from "./sweep.ts";
-import { Tally } from "./tally.ts";
 import { UsageKeeper, type UsageReader } from "./usage-keeper.ts";
 
 /** Acts on machines: starts, watches, stops and adopts them. The one owner of every QEMU of this agent. */
@@ -42,11 +41,10 @@ export function createSupervisor(context: SupervisorContext): Supervisor {
   const checks = new CheckKeeper(context);
   const listeners: (() => void)[] = [];
   const logs = new LogKeeper(context, () => [...actors.values()].flatMap((actor) => actor.logging()));
-  const tally = new Tally();
-  const usage = new UsageKeeper(context, tally, () => [...actors.values()]);
+  const usage = new UsageKeeper(context, () => [...actors.values()]);
   const actorContext: ActorContext = {
     ...context,
-    tally,
+    tally: usage.tally,
     onChange: (id, task) => {
       const actor = actors.get(id);
       if (actor !== undefined) checks.see(actor, task);

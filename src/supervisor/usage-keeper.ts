@@ -5,7 +5,7 @@ import type { AgentDirs } from "../paths.ts";
 import { type SampledMachine, Sampler } from "../stats/sampler.ts";
 import type { HostUsage, MachineDetail, MachineUsage } from "../stats/usage.ts";
 import type { LoggingMachine } from "./log-keeper.ts";
-import type { Counts } from "./tally.ts";
+import { type Counts, Tally } from "./tally.ts";
 
 /** What the machine of one task takes. */
 export interface TaskUsage {
@@ -40,17 +40,16 @@ interface Entry {
 }
 
 export class UsageKeeper implements UsageReader {
+  /** For the ledgers to count in. */
+  readonly tally = new Tally();
   readonly #sampler: Sampler;
-  readonly #tally: Counts;
   readonly #actors: () => readonly SampledAllocation[];
 
   constructor(
     context: { readonly dirs: AgentDirs; readonly clock: Clock },
-    tally: Counts,
     actors: () => readonly SampledAllocation[],
   ) {
     const { dirs, clock } = context;
-    this.#tally = tally;
     this.#actors = actors;
     this.#sampler = new Sampler({
       machines: () => this.#entries().map(({ machine }) => machine),
@@ -92,7 +91,7 @@ export class UsageKeeper implements UsageReader {
   }
 
   counts(): Counts {
-    return this.#tally;
+    return this.tally;
   }
 
   async #read(entries: readonly Entry[]): Promise<readonly TaskUsage[]> {
