@@ -6,7 +6,9 @@ import type { Job } from "../job/job.ts";
 import type { Node } from "../node/node.ts";
 import type { LaunchPlan } from "../qemu/launch.ts";
 import type { Evaluation, JobRecord } from "../state/records.ts";
+import type { HostUsage } from "../stats/usage.ts";
 import type { PowerAction, PowerOutcome } from "../supervisor/operate.ts";
+import type { TaskUsage, UsageReader } from "../supervisor/usage-keeper.ts";
 import type { PlacedService } from "./services.ts";
 import type { StopOptions } from "./stop.ts";
 import type { Why } from "./why.ts";
@@ -83,6 +85,12 @@ export interface Agent {
   evaluations(filter: { readonly jobId?: string }): readonly Evaluation[];
   evaluation(id: string): Evaluation;
 
+  /** What the machines of an allocation take now; those without a process are left out. @param detail what costs more to find out too. */
+  allocationUsage(id: string, options: { readonly detail: boolean }): Promise<readonly TaskUsage[]>;
+  hostUsage(): Promise<HostUsage>;
+  /** What all machines take now, their states, and what has happened to them since this agent was started. */
+  measure(): Promise<Measured>;
+
   /** The command line of a machine's last start, word by word. */
   launchPlan(allocationId: string, task: string): LaunchPlan;
   /**
@@ -111,6 +119,13 @@ export interface Agent {
       readonly signal: AbortSignal;
     },
   ): AsyncIterable<LogChunk>;
+}
+
+export interface Measured {
+  readonly machines: readonly TaskUsage[];
+  readonly host: HostUsage;
+  readonly states: ReturnType<UsageReader["states"]>;
+  readonly counts: ReturnType<UsageReader["counts"]>;
 }
 
 export interface LogChunk {

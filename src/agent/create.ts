@@ -12,6 +12,7 @@ import { warningsOf } from "./placement.ts";
 import { lookUp, readRecords } from "./read.ts";
 import { type StopOptions, stopMachines } from "./stop.ts";
 import { submitJob } from "./submit.ts";
+import { usageReadings } from "./usage.ts";
 import { createWaitingRoom } from "./waiting.ts";
 
 /** The use cases, and what the agent does by itself. */
@@ -67,6 +68,7 @@ export function createAgent(context: AgentContext): RunningAgent {
       assertTask(allocation(id), task);
       return await supervisor.power(id, task, action);
     },
+    ...usageReadings(context, allocation),
     close: () => room.close(),
   };
 }

@@ -16,6 +16,7 @@ import { addNodeRoutes } from "./node.ts";
 import { refuseForeignPages } from "./origin.ts";
 import { addSearchRoutes } from "./search.ts";
 import { addServiceRoutes } from "./services.ts";
+import { addStatsRoutes } from "./stats.ts";
 import { addUnsupported } from "./unsupported.ts";
 import { MAX_REQUEST_BYTES } from "./validate.ts";
 
@@ -55,6 +56,7 @@ export function createApi(agent: Agent, options: ApiOptions): Api {
   addSearchRoutes(app, context);
   addMachineRoutes(app, context);
   addServiceRoutes(app, context);
+  addStatsRoutes(app, context);
   const routes = app.routes.slice(guards).map(({ method, path }) => ({ method, path }));
   addUnsupported(app);
   return { fetch: async (request) => await app.fetch(request), routes };

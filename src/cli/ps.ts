@@ -9,6 +9,7 @@ import { listPorts } from "./ports.ts";
 import { type Piece, statusPiece } from "./style.ts";
 import { alignTable } from "./table.ts";
 import { formatSpan, spanSince } from "./time.ts";
+import { readUsageCells, refuseStatsAsJson, STATS_FLAG, type UsageCells } from "./usage.ts";
 
 export const PS: Command = {
   names: ["ps"],
@@ -19,17 +20,19 @@ export const PS: Command = {
     ADDRESS_FLAG,
     { name: "all", help: "Also the machines that have ended." },
     { name: "json", help: "The allocations, as the API has them." },
+    STATS_FLAG,
     VERBOSE_FLAG,
   ],
   details:
     "Lists every machine that runs, starts or is being stopped, one line each, and the jobs that wait for room with the reason.",
-  examples: ["paddock ps", "paddock ps -all", "paddock ps -json"],
+  examples: ["paddock ps", "paddock ps -all", "paddock ps -stats", "paddock ps -json"],
   run: runPs,
 };
 
 async function runPs(invocation: Invocation): Promise<number> {
   const { flags, context } = invocation;
   const { out, err } = context.terminal;
+  refuseStatsAsJson(flags);
   const client = await connectAgent(invocation);
   const all = await client.read(ask.allocations());
   const shown = all.filter((allocation) => flags.has("all") || !isOver(allocation));
@@ -41,12 +44,13 @@ async function runPs(invocation: Invocation): Promise<number> {
   }
   // Nobody has to look at a column in which nothing stands.
   const health = shown.some(({ DeploymentStatus }) => DeploymentStatus !== null);
+  const usages = flags.has("stats") ? await readUsageCells(client) : null;
   const waiting = await findWaiting(client);
   const machines = shown
     .toSorted((a, b) => a.JobID.localeCompare(b.JobID) || a.CreateTime - b.CreateTime)
     .flatMap((allocation) =>
       Object.entries(allocation.TaskStates).map(([name, task]) =>
-        describeMachine(allocation, name, task, { verbose: flags.has("verbose"), health }),
+        describeMachine(allocation, name, task, { verbose: flags.has("verbose"), health, usages }),
       ),
     );
   const rows = [...machines, ...waiting.map(({ job }): Piece[] => [job, "-", "-", statusPiece("pending"), "-"])];
@@ -54,7 +58,7 @@ async function runPs(invocation: Invocation): Promise<number> {
     err.line(flags.has("all") ? "no machines" : "no machine runs; paddock ps -all lists those that have ended");
     return EXIT.ok;
   }
-  for (const line of alignTable(headerOf(health), rows, out.columns)) out.line(...line);
+  for (const line of alignTable(headerOf({ health, usages }), rows, out.columns)) out.line(...line);
   if (waiting.length === 0) return EXIT.ok;
   out.line();
   const reasons = waiting.map(({ job, reason }) => [job, reason]);
@@ -71,17 +75,22 @@ async function findWaiting(client: Client): Promise<readonly { readonly job: str
   return found.flatMap(({ job, blocked }) => (blocked === undefined ? [] : [{ job, reason: waitingReason(blocked) }]));
 }
 
-function headerOf(health: boolean): readonly string[] {
-  return ["Job", "Task", "Allocation", "Status", ...(health ? ["Health"] : []), "Guest", "PID", "Up", "Ports"];
+function headerOf({ health, usages }: Omit<Shown, "verbose">): readonly string[] {
+  const [healthOf, usageOf] = [health ? ["Health"] : [], usages === null ? [] : ["CPU", "Memory"]];
+  return ["Job", "Task", "Allocation", "Status", ...healthOf, "Guest", "PID", "Up", ...usageOf, "Ports"];
 }
 
 interface Shown {
   readonly verbose: boolean;
   /** With the column of it. */
   readonly health: boolean;
+  /** By `allocation id/task`; with the columns of it unless null. */
+  readonly usages: ReadonlyMap<string, UsageCells> | null;
 }
 
-function describeMachine(allocation: Allocation, name: string, task: TaskState, { verbose, health }: Shown): Piece[] {
+function describeMachine(allocation: Allocation, name: string, task: TaskState, shown: Shown): Piece[] {
+  const { verbose, health, usages } = shown;
+  const usage = usages?.get(`${allocation.ID}/${name}`);
   const id = verbose ? allocation.ID : shortId(allocation.ID);
   const machine = task.Paddock;
   const live = task.State === "running";
@@ -95,6 +104,7 @@ function describeMachine(allocation: Allocation, name: string, task: TaskState, 
     statusPiece(machine?.Guest ?? "-"),
     machine?.Pid === undefined || machine.Pid === null ? "-" : String(machine.Pid),
     up === undefined ? "-" : formatSpan(up),
+    ...(usages === null ? [] : [usage?.cpu ?? "-", usage?.memory ?? "-"]),
     listPorts(allocation) || "-",
   ];
 }

@@ -13,6 +13,7 @@ import { type Piece, statusPiece } from "./style.ts";
 import { alignFacts, alignTable } from "./table.ts";
 import type { Output } from "./terminal.ts";
 import { formatTime } from "./time.ts";
+import { printUsage, STATS_FLAG } from "./usage.ts";
 
 const FLAGS: readonly Flag[] = [ADDRESS_FLAG, { name: "json", help: "The replies of the API." }, VERBOSE_FLAG];
 
@@ -33,9 +34,10 @@ export const ALLOC_STATUS: Command = {
   summary: "Show an allocation and its machines",
   operands: "ALLOCATION",
   takes: [1, 1],
-  flags: FLAGS,
-  details: "ALLOCATION is the beginning of an allocation's id, as paddock ps and paddock status show it.",
-  examples: ["paddock alloc status 1f2e3d4c"],
+  flags: [...FLAGS, STATS_FLAG],
+  details:
+    "ALLOCATION is the beginning of an allocation's id, as paddock ps and paddock status show it. With -json and -stats the statistics are its member Stats.",
+  examples: ["paddock alloc status 1f2e3d4c", "paddock alloc status -stats 1f2e3d4c"],
   run: runAllocStatus,
 };
 
@@ -156,11 +158,16 @@ async function runAllocStatus(invocation: Invocation): Promise<number> {
 async function showAllocation(client: Client, found: Allocation, { context, flags }: Invocation): Promise<number> {
   const { out } = context.terminal;
   const question = ask.allocation(found.ID);
-  if (flags.has("json")) printJson(out, await client.readJson(question.target));
-  else {
+  const stats = flags.has("stats");
+  if (flags.has("json")) {
+    const reply = await client.readJson(question.target);
+    const more = stats ? { Stats: await client.readJson(ask.usage(found.ID, true).target) } : {};
+    printJson(out, stats && typeof reply === "object" ? { ...reply, ...more } : reply);
+  } else {
     const allocation = await client.read(question);
     await printAllocation(client, allocation, out, flags.has("verbose"));
     if (!isOver(allocation)) await printChecks(client, allocation, out);
+    if (stats) await printUsage(client, allocation, out);
   }
   return EXIT.ok;
 }

@@ -94,6 +94,12 @@ export const ask = {
   }),
   allocation: (id: string) => ({ target: `/v1/allocation/${encode(id)}`, schema: replies.AllocationSchema }),
   checks: (id: string) => ({ target: `/v1/client/allocation/${encode(id)}/checks`, schema: replies.ChecksSchema }),
+  /** @param detail with what costs the agent more to find out. */
+  usage: (id: string, detail: boolean) => ({
+    target: `/v1/client/allocation/${encode(id)}/stats${detail ? "?detail=true" : ""}`,
+    schema: replies.UsageSchema,
+  }),
+  metrics: () => ({ target: "/v1/metrics", schema: replies.MetricsSchema }),
   nodes: (prefix = "") => ({ target: `/v1/nodes?prefix=${encode(prefix)}`, schema: v.array(replies.NodeEntrySchema) }),
   node: (id: string) => ({ target: `/v1/node/${encode(id)}`, schema: replies.NodeInfoSchema }),
   self: () => ({ target: "/v1/agent/self", schema: replies.SelfSchema }),

@@ -185,6 +185,41 @@ export type Check = v.InferOutput<typeof CheckSchema>;
 /** Of `GET /v1/client/allocation/:id/checks`. */
 export const ChecksSchema = map(CheckSchema);
 
+const DriveSchema = v.object({
+  Name: text,
+  ReadBytes: count,
+  WrittenBytes: count,
+  Reads: count,
+  Writes: count,
+  ReadErrors: count,
+  WriteErrors: count,
+});
+export type Drive = v.InferOutput<typeof DriveSchema>;
+
+const TaskUsageSchema = v.object({
+  ResourceUsage: v.object({
+    MemoryStats: v.object({ RSS: count, Swap: count, MaxUsage: count }),
+    CpuStats: v.object({ Percent: count, TotalTicks: count }),
+  }),
+  /** Absent in the replies of a real Nomad. */
+  Paddock: v.nullish(
+    v.object({
+      CpuSeconds: count,
+      Drives: v.nullish(v.array(DriveSchema), null),
+      Balloon: v.nullish(v.number(), null),
+      PSS: v.nullish(v.number(), null),
+      Vcpus: v.nullish(v.array(v.object({ Index: count, CpuSeconds: count })), null),
+    }),
+    null,
+  ),
+});
+export type TaskUsage = v.InferOutput<typeof TaskUsageSchema>;
+/** Of `GET /v1/client/allocation/:id/stats`. */
+export const UsageSchema = v.object({ Tasks: map(TaskUsageSchema) });
+
+/** Of `GET /v1/metrics`: the gauges alone. */
+export const MetricsSchema = v.object({ Gauges: list(v.object({ Name: text, Value: count, Labels: textMap })) });
+
 export const NodeEntrySchema = v.object({ ID: v.string(), Name: text });
 export type NodeEntry = v.InferOutput<typeof NodeEntrySchema>;
 

@@ -4,7 +4,8 @@ import { FORCE_SIGNALS, RUNGS, type StopCause } from "../allocation/ladder.ts";
 import type { CgroupNumbers } from "../cgroup/numbers.ts";
 import { CountSchema, NanosSchema, writeMillis, writeTime } from "./scalars.ts";
 
-const REASONS = [
+/** Every reason, in the order of the type. */
+export const REASONS = [
   "guest-shutdown",
   "guest-reset",
   "guest-panic",

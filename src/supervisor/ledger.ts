@@ -11,11 +11,13 @@ import type { MachineUser } from "../node/users.ts";
 import { build } from "../runtime/build.ts";
 import type { Recorder } from "../state/recorder.ts";
 import type { Store } from "../state/store.ts";
+import type { Tally } from "./tally.ts";
 
 export interface LedgerContext {
   readonly store: Store;
   readonly recorder: Recorder;
   readonly clock: Clock;
+  readonly tally: Tally;
   /** The restart policy of a task. */
   readonly ruleOf: (allocation: Allocation, task: string) => RestartRule;
 }
@@ -91,6 +93,7 @@ export class Ledger {
     reports: readonly TaskEvent[],
     end: PostMortem | null = null,
   ): void {
+    const before = this.#allocation.tasks[task] ?? record;
     const next: TaskRecord = {
       ...record,
       machine,
@@ -103,6 +106,7 @@ export class Ledger {
       reports.map((event) => ({ task, event })),
       end === null ? undefined : { task, postMortem: end },
     );
+    this.#context.tally.count(before, next, reports);
   }
 }
 

@@ -37,7 +37,7 @@ export interface LoggingMachine {
   readonly allocation: Allocation;
   readonly machine: Live;
   readonly place: MachinePlace;
-  readonly watch: Pick<Watch, "redirectSerial">;
+  readonly watch: Pick<Watch, "redirectSerial" | "ask">;
   readonly report: (event: TaskEvent) => void;
 }
 

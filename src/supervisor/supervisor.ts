@@ -10,6 +10,7 @@ import type { ActorContext } from "./desk.ts";
 import { LogKeeper, type LogKeeperContext } from "./log-keeper.ts";
 import { placeOf } from "./machine-place.ts";
 import { sweepSockets } from "./sweep.ts";
+import { UsageKeeper, type UsageReader } from "./usage-keeper.ts";
 
 /** Acts on machines: starts, watches, stops and adopts them. The one owner of every QEMU of this agent. */
 export interface Supervisor extends MachineCommands {
@@ -25,19 +26,25 @@ export interface Supervisor extends MachineCommands {
   live(allocationId: string): Allocation | undefined;
   /** Rotates every log that has grown too long; done by itself every few seconds. Resolves when each was looked at. */
   lookAtLogs(): Promise<void>;
+  /** What machines and host take. */
+  readonly usage: UsageReader;
   /** Lets go of all machines; they run on. */
   close(): void;
 }
 
-export type SupervisorContext = Omit<ActorContext, "onTerminal" | "onChange"> & LogKeeperContext & CheckKeeperContext;
+export type SupervisorContext = Omit<ActorContext, "onTerminal" | "onChange" | "tally"> &
+  LogKeeperContext &
+  CheckKeeperContext;
 
 export function createSupervisor(context: SupervisorContext): Supervisor {
   const actors = new Map<string, AllocationActor>();
   const checks = new CheckKeeper(context);
   const listeners: (() => void)[] = [];
   const logs = new LogKeeper(context, () => [...actors.values()].flatMap((actor) => actor.logging()));
+  const usage = new UsageKeeper(context, () => [...actors.values()]);
   const actorContext: ActorContext = {
     ...context,
+    tally: usage.tally,
     onChange: (id, task) => {
       const actor = actors.get(id);
       if (actor !== undefined) checks.see(actor, task);
@@ -97,6 +104,7 @@ export function createSupervisor(context: SupervisorContext): Supervisor {
       return allocation === undefined || reports === undefined ? allocation : { ...allocation, checks: reports };
     },
     lookAtLogs: () => logs.look(),
+    usage,
     close: () => {
       listeners.length = 0;
       logs.close();

@@ -107,6 +107,12 @@ export class Watch {
     return await infoUserNetwork(await this.awaitMonitor(), COMMAND_DEADLINE);
   }
 
+  /** Asks the monitor. @throws AppError `unavailable` at once when it is not connected, otherwise what `work` throws. */
+  async ask<T>(work: (client: QmpClient) => Promise<T>): Promise<T> {
+    if (this.#client === null) throw new AppError("unavailable", "the monitor is not connected");
+    return await work(this.#client);
+  }
+
   /** A monitor that is being connected to, as just after an adoption, is waited for. @throws AppError `unavailable`. */
   async awaitMonitor(): Promise<QmpClient> {
     const deadline = monotonicMillis() + COMMAND_DEADLINE;

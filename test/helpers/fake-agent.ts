@@ -1,4 +1,4 @@
-import type { Agent, LogChunk, Submission } from "../../src/agent/agent.ts";
+import type { Agent, LogChunk, Measured, Submission } from "../../src/agent/agent.ts";
 import type { StopOptions } from "../../src/agent/stop.ts";
 import type { Why } from "../../src/agent/why.ts";
 import type { Allocation } from "../../src/allocation/allocation.ts";
@@ -9,7 +9,7 @@ import { type ChangeSignal, createChangeSignal } from "../../src/events/bus.ts";
 import type { Job } from "../../src/job/job.ts";
 import type { LaunchPlan } from "../../src/qemu/launch.ts";
 import type { Evaluation, JobRecord } from "../../src/state/records.ts";
-import { allocation, evaluation, jobRecord, NODE } from "./records.ts";
+import { allocation, evaluation, HOST_USAGE, jobRecord, NODE } from "./records.ts";
 
 type Looked = ReturnType<Agent["validateJob"]>;
 
@@ -37,6 +37,8 @@ export interface FakeAgent extends Agent {
   forget(jobId: string): void;
   /** What `validateJob` gives and `registerJob` warns of. */
   looked: Looked;
+  /** What machines and host take. */
+  measured: Measured;
   /** Thrown by the next use case that changes something. */
   failure: Error | undefined;
   readonly log: FakeLog;
@@ -87,6 +89,12 @@ export function createFakeAgent(): FakeAgent {
     told: [],
     looked: { warnings: [], verdicts: [] },
     failure: undefined,
+    measured: {
+      machines: [],
+      host: HOST_USAGE,
+      states: new Map(),
+      counts: { ends: new Map(), stops: new Map(), events: new Map(), restarts: 0 },
+    },
     log,
     ...readings(shelf),
     put: (record) => putRecord(shelf, changes, record),
@@ -122,6 +130,12 @@ export function createFakeAgent(): FakeAgent {
       return decide(agent, {}, { jobId, triggeredBy: "alloc-stop" });
     },
     ...commands(() => agent),
+    allocationUsage: async (id, { detail }) => {
+      const found = agent.measured.machines.filter((one) => one.allocation.id === agent.allocation(id).id);
+      return detail ? found : found.map((one) => ({ ...one, detail: null }));
+    },
+    hostUsage: async () => agent.measured.host,
+    measure: async () => agent.measured,
     readLog: (_id, _task, options) => log.read(options),
   };
   return agent;

@@ -7,6 +7,7 @@ import { loadJob } from "../../src/job/load.ts";
 import type { Node } from "../../src/node/node.ts";
 import type { LaunchPlan } from "../../src/qemu/launch.ts";
 import type { Evaluation, JobRecord } from "../../src/state/records.ts";
+import type { HostUsage, MachineDetail, MachineUsage } from "../../src/stats/usage.ts";
 import { capacity } from "./capacity.ts";
 
 /** 2026-01-01T00:00:00Z, the time at which records of the tests are made. */
@@ -237,3 +238,32 @@ export function checkReport(spec: Partial<CheckSpec> = {}, state: Partial<CheckS
     },
   };
 }
+
+/** A host of two processors, one of them busy. */
+export const HOST_USAGE: HostUsage = {
+  at: RECORD_TIME,
+  cpus: [],
+  cpuPercents: [
+    { name: "cpu0", user: 75, system: 25, idle: 0 },
+    { name: "cpu1", user: 0, system: 0, idle: 100 },
+  ],
+  memory: { total: 8 << 20, available: 6 << 20, free: 1 << 20 },
+  disk: { mountPoint: "/var", size: 1000, used: 250, available: 700, inodesUsedPercent: 1.5 },
+  uptime: 12.75,
+};
+
+export const MACHINE_USAGE: MachineUsage = {
+  pid: 4711,
+  at: RECORD_TIME,
+  cpu: { userPercent: 40, systemPercent: 10, seconds: 12.34 },
+  memory: { rss: 64 << 20, peak: 96 << 20, swap: 0 },
+  drives: [
+    {
+      ...{ name: "image0", readBytes: 2048, writtenBytes: 512, reads: 4, writes: 1, flushes: 1 },
+      ...{ readErrors: 0, writeErrors: 0 },
+    },
+  ],
+  balloon: null,
+};
+
+export const MACHINE_DETAIL: MachineDetail = { pss: 60 << 20, vcpus: [{ index: 0, seconds: 11.5 }] };

@@ -7,7 +7,7 @@ export const RANKS: readonly (readonly string[])[] = [
   ["runtime"],
   ["base"],
   ["paths.ts", "hcl", "qmp", "guest"],
-  ["config", "job", "node", "cgroup"],
+  ["config", "job", "node", "cgroup", "stats"],
   ["allocation", "constraint", "artifact", "image", "placement"],
   ["qemu", "events", "contract", "check"],
   ["state", "client"],

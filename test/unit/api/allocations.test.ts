@@ -82,7 +82,7 @@ test("an allocation is restarted and signalled in Nomad's words, whole or by tas
   expect(agent.told).toEqual(["restart vm", "restart all", "SIGTERM to vm", "SIGKILL to all"]);
   expect((await send("PUT", `${path}/signal`, { Task: "vm" })).status).toBe(400);
   expect((await send("PUT", "/v1/client/allocation/no/restart", {})).status).toBe(404);
-  expect((await send("GET", `${path}/stats`)).status).toBe(501);
+  expect((await send("GET", `${path}/exec`)).status).toBe(501);
 });
 
 test("an evaluation is shown by its id and its allocations are those that it placed", async () => {

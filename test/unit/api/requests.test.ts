@@ -139,7 +139,7 @@ for (const [method, path, name] of [
   ["PUT", "/v1/system/gc", "system commands"],
   ["GET", "/v1/event/stream", "the event stream"],
   ["GET", "/v1/client/fs/cat/1f6a0b1c", "reading files other than logs"],
-  ["GET", "/v1/client/allocation/1f6a0b1c/stats", "statistics and exec"],
+  ["GET", "/v1/client/allocation/1f6a0b1c/exec", "exec"],
   ["PUT", "/v1/node/1f6a0b1c/drain", "draining"],
   ["GET", "/v1/operator/raft/configuration", "operator commands"],
   ["GET", "/v1/vm/1f6a0b1c/vm/console", "console, screenshot and snapshots"],
