@@ -96,7 +96,7 @@ export function readLogIndex(name: string, task: string, type: LogType): number 
 
 /** What the agent and the wrapper write about one start of a machine; `generation` counts its starts from 1. */
 export interface MachineFiles {
-  /** Written and synced before the spawn. */
+  /** Written before the spawn. */
   readonly intent: string;
   /** QEMU's stat line and `exit N`, written by the wrapper. */
   readonly status: string;

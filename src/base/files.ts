@@ -1,16 +1,4 @@
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  fsyncSync,
-  lstatSync,
-  openSync,
-  readSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from "node:fs";
-import { dirname } from "node:path";
+import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, rmSync, writeSync } from "node:fs";
 import { AppError, errnoOf } from "./errors.ts";
 
 /** Opens a name without touching what it stands for: a device's driver is not told (`open(2)`, the same number on x86_64 and aarch64). */
@@ -84,17 +72,6 @@ export function readBeginning(path: string, limit: number): Buffer {
 }
 
 /**
- * Writes a file so that after a crash either the old or the new content is there, never a part of it. A link or FIFO that somebody
- * put in the way is replaced, never written through.
- */
-export function writeDurable(path: string, content: string | Uint8Array, mode = 0o600): void {
-  const temporary = `${path}.new`;
-  writeNew(temporary, content, mode, fsyncSync);
-  renameSync(temporary, path);
-  syncDirectory(dirname(path));
-}
-
-/**
  * Writes a file that was not there before: what has its name is removed first, never written through. Not on disk before somebody
  * syncs it.
  * @param settle is given the open file once it is whole.
@@ -111,16 +88,6 @@ export function writeNew(
     const bytes = typeof content === "string" ? Buffer.from(content) : content;
     for (let written = 0; written < bytes.length; ) written += writeSync(fd, bytes, written);
     settle(fd);
-  } finally {
-    closeSync(fd);
-  }
-}
-
-/** Makes a rename or a new name in a directory survive a power cut. */
-export function syncDirectory(path: string): void {
-  const fd = openSync(path, "r");
-  try {
-    fsyncSync(fd);
   } finally {
     closeSync(fd);
   }

@@ -113,7 +113,9 @@ export class AllocationActor {
     const { state, effects } = step(record.machine, event);
     if (state.kind === "ended" && record.machine.kind !== "ended") this.#shut(task, state.generation);
     const reports = effects.flatMap((effect) => (effect.kind === "report" ? [effect.event] : []));
-    if (state !== record.machine || reports.length > 0) this.#ledger.saveStep(task, event, state, reports);
+    if (state !== record.machine || reports.length > 0) {
+      this.#ledger.saveStep(task, event, state, reports, this.#hands.get(task)?.prepared?.plan);
+    }
     for (const effect of effects) this.#perform(task, state, effect);
     if (state !== record.machine) this.#context.onChange(this.allocation.id, task);
     if (state.kind === "ended" && record.machine.kind !== "ended") {

@@ -1,6 +1,6 @@
 import { basename } from "node:path";
 import * as v from "valibot";
-import { writeDurable } from "../base/files.ts";
+import { writeNew } from "../base/files.ts";
 import type { Log } from "../base/log.ts";
 import type { MachineFiles } from "../paths.ts";
 import { readMachineFile } from "./file-ends.ts";
@@ -29,7 +29,8 @@ export function writeIntent(
 ): void {
   const logs = { stdout: standOf(place.stdout), stderr: standOf(place.stderr) };
   const intent = { bootId, generation: place.generation, argv, logs };
-  writeDurable(files.intent, `${JSON.stringify(intent, null, 1)}\n`);
+  // Not synced: it tells of this start as long as the host is up, and the store has said durably that it is about to happen.
+  writeNew(files.intent, `${JSON.stringify(intent, null, 1)}\n`);
 }
 
 function standOf(path: string): v.InferOutput<typeof BegunSchema> {

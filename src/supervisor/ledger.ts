@@ -3,11 +3,12 @@ import type { Allocation, TaskRecord } from "../allocation/allocation.ts";
 import type { Ending } from "../allocation/ending.ts";
 import type { MachineEvent, MachineState } from "../allocation/machine.ts";
 import { isRestart } from "../allocation/order.ts";
-import { type PostMortem, postMortemOf } from "../allocation/post-mortem.ts";
+import { postMortemOf } from "../allocation/post-mortem.ts";
 import { decideRestart, type RestartDecision, type RestartRule } from "../allocation/restart.ts";
 import { appendEvent, type TaskEvent } from "../allocation/task-event.ts";
 import type { Clock } from "../base/clock.ts";
 import type { MachineUser } from "../node/users.ts";
+import type { LaunchPlan } from "../qemu/launch.ts";
 import { build } from "../runtime/build.ts";
 import type { Recorder } from "../state/recorder.ts";
 import type { Store } from "../state/store.ts";
@@ -49,12 +50,26 @@ export class Ledger {
     });
   }
 
-  /** Keeps what an event led to, and when that is an end, its post-mortem. */
-  saveStep(task: string, event: MachineEvent, machine: MachineState, reports: readonly TaskEvent[]): void {
+  /**
+   * Keeps what an event led to, and when that is an end, its post-mortem.
+   * @param plan what is about to be launched: kept in the same transaction, for each takes the disk some time.
+   */
+  saveStep(
+    task: string,
+    event: MachineEvent,
+    machine: MachineState,
+    reports: readonly TaskEvent[],
+    plan?: LaunchPlan,
+  ): void {
     const record = this.#allocation.tasks[task];
     if (record === undefined) return;
+    const { store } = this.#context;
+    const { id } = this.#allocation;
     const end = postMortemOf(record.machine, event, machine, { paddock: build.version, kernel: release() });
-    this.#saveTask(task, countFor(record, event, machine), machine, reports, end);
+    this.#saveTask(task, countFor(record, event, machine), machine, reports, () => {
+      if (end !== null) store.putPostMortem(id, task, end);
+      if (plan !== undefined && machine.kind === "starting") store.putLaunch(id, task, machine.generation, plan);
+    });
   }
 
   /** Adds to a task's history without changing its state. */
@@ -70,18 +85,18 @@ export class Ledger {
     this.save({ ...this.#allocation, tasks: { ...this.#allocation.tasks, [task]: { ...record, user } } }, []);
   }
 
-  /** Writes the record with what happened to it, in one transaction. */
+  /** Writes the record with what happened to it, in one transaction. @param also writes more in it. */
   save(
     allocation: Allocation,
     reports: readonly { readonly task: string; readonly event: TaskEvent }[],
-    end?: { readonly task: string; readonly postMortem: PostMortem },
+    also: () => void = () => undefined,
   ): void {
     const { recorder, store, clock } = this.#context;
     this.#allocation = recorder.record((modifyIndex) => {
       const saved = { ...allocation, modifyIndex, modifyTime: clock.now() };
       store.putAllocation(saved);
       for (const { task, event } of reports) store.appendEvent(allocation.id, task, event);
-      if (end !== undefined) store.putPostMortem(allocation.id, end.task, end.postMortem);
+      also();
       return saved;
     });
   }
@@ -91,7 +106,7 @@ export class Ledger {
     record: TaskRecord,
     machine: MachineState,
     reports: readonly TaskEvent[],
-    end: PostMortem | null = null,
+    also?: () => void,
   ): void {
     const before = this.#allocation.tasks[task] ?? record;
     const next: TaskRecord = {
@@ -104,7 +119,7 @@ export class Ledger {
     this.save(
       { ...this.#allocation, tasks: { ...this.#allocation.tasks, [task]: next } },
       reports.map((event) => ({ task, event })),
-      end === null ? undefined : { task, postMortem: end },
+      also,
     );
     this.#context.tally.count(before, next, reports);
   }

@@ -45,12 +45,11 @@ export async function prepareMachine(desk: Desk, generation: number): Promise<vo
 /** Spawns a prepared machine and says who it is, or why there is none, to its actor; never rejects. */
 export async function startMachine(desk: Desk, generation: number): Promise<void> {
   const { task, hands, context, send } = desk;
-  const { clock, log, store, recorder, bootId } = context;
+  const { clock, log, bootId } = context;
   const prepared = hands.prepared;
   if (prepared === null) throw new Error("launch without preparation");
   const group = openGroup(desk, generation, prepared.plan);
   try {
-    recorder.record(() => store.putLaunch(desk.allocation().id, task, generation, prepared.plan));
     const place = desk.place(generation);
     const { child, identity } = await launchMachine(place, prepared.plan, prepared.image, bootId, group);
     hands.child = child;

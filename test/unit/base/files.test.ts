@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execProgram } from "../../../src/base/exec.ts";
-import { readBeginning, readUntrusted, writeDurable } from "../../../src/base/files.ts";
+import { readBeginning, readUntrusted, writeNew } from "../../../src/base/files.ts";
 
 let dir: string;
 beforeEach(() => {
@@ -29,19 +29,18 @@ describe("reading a file of somebody hostile", () => {
   });
 });
 
-test("a durable write replaces the whole file and leaves no other", () => {
-  writeDurable(join(dir, "f"), "old", 0o640);
-  writeDurable(join(dir, "f"), "new", 0o640);
+test("a new file replaces the whole file and leaves no other", () => {
+  writeNew(join(dir, "f"), "old", 0o640);
+  writeNew(join(dir, "f"), "new", 0o640);
   expect(readFileSync(join(dir, "f"), "utf8")).toBe("new");
   expect(statSync(join(dir, "f")).mode & 0o777).toBe(0o640);
   expect(readdirSync(dir)).toEqual(["f"]);
 });
 
-test("a durable write does not go through a link that was planted in its way", () => {
+test("a new file does not go through a link that was planted in its way", () => {
   writeFileSync(join(dir, "victim"), "safe");
-  symlinkSync(join(dir, "victim"), join(dir, "f.new"));
   symlinkSync(join(dir, "victim"), join(dir, "f"));
-  writeDurable(join(dir, "f"), "ours");
+  writeNew(join(dir, "f"), "ours");
   expect(readFileSync(join(dir, "victim"), "utf8")).toBe("safe");
   expect(readUntrusted(join(dir, "f"))?.toString()).toBe("ours");
 });
