@@ -63,8 +63,14 @@ export class Ledger {
   ): void {
     const record = this.#allocation.tasks[task];
     if (record === undefined) return;
-    const { store } = this.#context;
-    const { id } = this.#allocation;
+    const { store, recorder } = this.#context;
+    const { id, tasks } = this.#allocation;
+    if (record.machine.kind === "pending" && machine.kind === "preparing") {
+      // Nothing is lost with it: from either state the next agent prepares again. To write it costs the start a sync of the disk.
+      this.#allocation = { ...this.#allocation, tasks: { ...tasks, [task]: { ...record, machine } } };
+      recorder.changes.bump();
+      return;
+    }
     const end = postMortemOf(record.machine, event, machine, { paddock: build.version, kernel: release() });
     this.#saveTask(task, countFor(record, event, machine), machine, reports, () => {
       if (end !== null) store.putPostMortem(id, task, end);
