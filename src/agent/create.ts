@@ -8,6 +8,7 @@ import { neverFits } from "./decide.ts";
 import { cancelBlocked, newEvaluation } from "./evaluation.ts";
 import { liveAllocations } from "./new-allocation.ts";
 import { assertTask, restartTasks, signalTasks } from "./operate.ts";
+import { outputOf } from "./output.ts";
 import { warningsOf } from "./placement.ts";
 import { lookUp, readRecords } from "./read.ts";
 import { type StopOptions, stopMachines } from "./stop.ts";
@@ -67,6 +68,7 @@ export function createAgent(context: AgentContext): RunningAgent {
       assertTask(allocation(id), task);
       return await supervisor.power(id, task, action);
     },
+    ...outputOf(context, allocation),
     close: () => room.close(),
   };
 }

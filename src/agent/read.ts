@@ -3,11 +3,9 @@ import { newCheck } from "../allocation/check.ts";
 import { AppError } from "../base/errors.ts";
 import { shortId } from "../base/ids.ts";
 import type { Job } from "../job/job.ts";
-import { taskDirs } from "../paths.ts";
 import type { JobRecord } from "../state/records.ts";
 import type { Agent } from "./agent.ts";
 import type { AgentContext } from "./context.ts";
-import { readTaskLog } from "./logs.ts";
 import { assertTask } from "./operate.ts";
 import { checkSpecsOf, servicesOf } from "./services.ts";
 
@@ -45,7 +43,6 @@ type Reading = Pick<
   | "evaluations"
   | "evaluation"
   | "launchPlan"
-  | "readLog"
 >;
 
 /** The use cases that change nothing. */
@@ -78,12 +75,6 @@ export function readRecords(context: AgentContext, records: Records): Reading {
       return found(
         store.lastLaunch(allocationId, task),
         `task "${task}" of ${shortId(allocationId)} was not started yet`,
-      );
-    },
-    readLog: (allocationId, task, options) => {
-      assertTask(allocation(allocationId), task);
-      return readTaskLog(taskDirs(context.dirs, allocationId, task), task, options, () =>
-        isTerminal(allocation(allocationId)),
       );
     },
   };

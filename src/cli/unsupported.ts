@@ -33,7 +33,6 @@ export const UNSUPPORTED: Readonly<Record<string, string | null>> = {
   "node pool": CLUSTER,
   system: LATER,
   monitor: LATER,
-  console: LATER,
   why: "paddock status NAME shows how a machine ended",
   image: LATER,
   "systemd install": "paddock systemd unit prints the unit",

@@ -25,6 +25,13 @@ export interface Supervisor extends MachineCommands {
   live(allocationId: string): Allocation | undefined;
   /** Rotates every log that has grown too long; done by itself every few seconds. Resolves when each was looked at. */
   lookAtLogs(): Promise<void>;
+  /** Writes down when the logs of a task were written, as far as is known by now. */
+  flushLogTimes(allocationId: string, task: string): void;
+  /**
+   * Makes a machine's serial port take input from a FIFO.
+   * @returns its path, good until this start of the machine ends. @throws as `LogKeeper.openInput` does.
+   */
+  openSerialInput(allocationId: string, task: string): Promise<string>;
   /** Lets go of all machines; they run on. */
   close(): void;
 }
@@ -97,6 +104,8 @@ export function createSupervisor(context: SupervisorContext): Supervisor {
       return allocation === undefined || reports === undefined ? allocation : { ...allocation, checks: reports };
     },
     lookAtLogs: () => logs.look(),
+    flushLogTimes: (allocationId, task) => logs.flushTimes(allocationId, task),
+    openSerialInput: (allocationId, task) => logs.openInput(allocationId, task),
     close: () => {
       listeners.length = 0;
       logs.close();
