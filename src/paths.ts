@@ -94,6 +94,13 @@ export function readLogIndex(name: string, task: string, type: LogType): number 
   return /^(0|[1-9]\d{0,8})$/.test(digits) ? Number(digits) : undefined;
 }
 
+/**
+ * When a log had been written up to which place, for all starts of a task. Beside the directories that machines may write to: this is
+ * the agent's.
+ */
+export const logTimes = (dirs: TaskDirs, task: string, type: LogType): string =>
+  join(dirs.alloc, `.${task}.${type}.times`);
+
 /** What the agent and the wrapper write about one start of a machine; `generation` counts its starts from 1. */
 export interface MachineFiles {
   /** Written before the spawn. */
@@ -148,6 +155,17 @@ export function machineSockets(dirs: AgentDirs, allocId: string, task: string): 
  */
 export const nextSerialSocket = (sockets: MachineSockets, index: number): string =>
   join(sockets.dir, `serial.${index % 1000}`);
+
+/**
+ * Where a serial port's input is written to once somebody has typed: `.in` is a FIFO, `.out` leads nowhere, for what the guest writes
+ * is in its log.
+ */
+export const serialPipe = (
+  sockets: MachineSockets,
+): { readonly prefix: string; readonly in: string; readonly out: string } => {
+  const prefix = join(sockets.dir, "serial");
+  return { prefix, in: `${prefix}.in`, out: `${prefix}.out` };
+};
 
 /** Whether an entry of a machine's directory of sockets is what `nextSerialSocket` makes. */
 export function isNextSerialSocketName(name: string): boolean {

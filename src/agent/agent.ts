@@ -9,6 +9,9 @@ import type { Evaluation, JobRecord } from "../state/records.ts";
 import type { HostUsage } from "../stats/usage.ts";
 import type { PowerAction, PowerOutcome } from "../supervisor/operate.ts";
 import type { TaskUsage, UsageReader } from "../supervisor/usage-keeper.ts";
+import type { Seat } from "./console.ts";
+import type { Viewer } from "./console-seat.ts";
+import type { ConsoleRequest } from "./consoles.ts";
 import type { PlacedService } from "./services.ts";
 import type { StopOptions } from "./stop.ts";
 import type { Why } from "./why.ts";
@@ -105,6 +108,8 @@ export interface Agent {
    * A log of a task.
    * @param origin offset counts from the start or back from the end of all its files together, in bytes; with `file`, as a
    * chunk names it, from the start of that file.
+   * @param since, until only what was written then, and at most some seconds more, in milliseconds since 1970.
+   * @param timestamps every chunk says when it was written.
    * @returns chunks as they come; ends at the end of the log unless `follow`, and then when the task is dead or `signal` aborts.
    */
   readLog(
@@ -116,9 +121,16 @@ export interface Agent {
       readonly origin: "start" | "end";
       readonly offset: number;
       readonly file?: string | undefined;
+      readonly since?: number | undefined;
+      readonly until?: number | undefined;
+      readonly timestamps?: boolean;
       readonly signal: AbortSignal;
     },
   ): AsyncIterable<LogChunk>;
+  /** Whether it was kept when a log was written; without that its times are those of its files. */
+  hasLogTimes(allocationId: string, task: string, type: "stdout" | "stderr"): boolean;
+  /** The serial console of a machine. @returns a function that lets a viewer in. @throws AppError as `Consoles.open` does. */
+  openConsole(allocationId: string, task: string, request: ConsoleRequest): (viewer: Viewer) => Seat;
 }
 
 export interface Measured {
@@ -134,4 +146,8 @@ export interface LogChunk {
   /** Where the data begins in that file, in bytes. */
   readonly offset: number;
   readonly data: Uint8Array;
+  /** By when its last byte had been written, in milliseconds since 1970; only when it was asked for. */
+  readonly time?: number;
+  /** The time is the next one that is known, and may be much too late: nobody looked when this was written. */
+  readonly inferred?: boolean;
 }

@@ -8,6 +8,7 @@ import { neverFits } from "./decide.ts";
 import { cancelBlocked, newEvaluation } from "./evaluation.ts";
 import { liveAllocations } from "./new-allocation.ts";
 import { assertTask, restartTasks, signalTasks } from "./operate.ts";
+import { outputOf } from "./output.ts";
 import { warningsOf } from "./placement.ts";
 import { lookUp, readRecords } from "./read.ts";
 import { type StopOptions, stopMachines } from "./stop.ts";
@@ -69,6 +70,7 @@ export function createAgent(context: AgentContext): RunningAgent {
       return await supervisor.power(id, task, action);
     },
     ...usageReadings(context, allocation),
+    ...outputOf(context, allocation),
     close: () => room.close(),
   };
 }

@@ -1,14 +1,13 @@
-import { watch } from "node:fs";
 import { relative } from "node:path";
 import { setImmediate as takeTurns } from "node:timers/promises";
 import { AppError } from "../base/errors.ts";
 import { type LogType, readLogIndex, type TaskDirs, taskLog } from "../paths.ts";
 import { type LogFile, logIndexes, lstat, statLogs } from "../supervisor/log-files.ts";
 import type { LogChunk } from "./agent.ts";
+import type { LogPosition } from "./log-stretch.ts";
+import { waitFor, watchLogs } from "./log-watch.ts";
 import { OpenLog } from "./open-log.ts";
 
-/** Looked at again after this even when no change was noticed, in milliseconds: file watches are lost on some file systems. */
-const LOOK_AGAIN = 1_000;
 /** How often a log that is not there yet is looked for, in milliseconds. */
 const LOOK_FOR = 100;
 
@@ -20,6 +19,8 @@ export interface LogQuery {
   readonly offset: number;
   /** Begins in this file, as a `LogChunk` names it, and `offset` counts from its start; behind it when it is gone. */
   readonly file?: string | undefined;
+  /** Nothing behind this place. */
+  readonly end?: LogPosition | null;
   readonly signal: AbortSignal;
 }
 
@@ -38,23 +39,26 @@ export async function* readTaskLog(
   const files = await waitForFiles(list, query, isOver);
   if (files === null) return;
   // A log that is not followed ends where it ended when it was asked for, however fast it grows.
-  const end = query.follow ? null : (files.at(-1) ?? null);
-  const start = startOf(files, query, fileIndex(query, task));
+  const end = query.follow ? null : (query.end ?? endOf(files));
+  const wanted = query.file === undefined ? undefined : indexOfLogFile(query.file, task, query.type);
+  const start = startOf(files, query, wanted);
+  if (end !== null && start.index > end.index) return;
   const place = (index: number): string => taskLog(dirs, task, query.type, index);
   let { index } = start;
   let open = OpenLog.open(place(index), start.offset);
-  const change = watchDirectory(dirs.logs, query.signal);
+  const change = watchLogs(dirs.logs, query.signal);
   try {
     for (;;) {
       const over = isOver();
       // Looked for before the file is read to its end: once the next one has grown, nothing is added to this one.
       const next = nextIndex(dirs, task, query.type, index);
-      const limit = end?.index === index ? end.size : Number.POSITIVE_INFINITY;
+      const limit = limitIn(index, end);
+      const before = open?.offset;
       if (open !== null) yield* drain(open, limit, relative(dirs.alloc, place(index)));
       if (end !== null && index >= end.index) return;
       if (next === undefined) {
         if (!query.follow || over || query.signal.aborted) return;
-        await change.next();
+        await change.next(open !== null && open.offset !== before);
         continue;
       }
       open?.close();
@@ -100,25 +104,30 @@ async function waitForFiles(
     if (files.length > 0) return files;
     if (!query.follow) throw new AppError("not_found", `there is no ${query.type} log yet: the task has not started`);
     if (over || query.signal.aborted) return null;
-    await pause(query.signal);
+    await waitFor(LOOK_FOR, query.signal);
   }
 }
 
-/** The index in the name of the file that a query begins in. */
-function fileIndex({ file, type }: LogQuery, task: string): number | undefined {
-  if (file === undefined) return undefined;
+/** The index in the name of a file of a log, as a chunk names it. @throws AppError `invalid` when it is none. */
+export function indexOfLogFile(file: string, task: string, type: LogType): number {
   const index = readLogIndex(file.slice(file.lastIndexOf("/") + 1), task, type);
   if (index !== undefined) return index;
   throw new AppError("invalid", `file: expected a file of the ${type} log such as alloc/logs/${task}.${type}.0`);
 }
 
-interface Position {
-  readonly index: number;
-  readonly offset: number;
+/** How far a file is read. */
+function limitIn(index: number, end: LogPosition | null): number {
+  if (end === null || index < end.index) return Number.POSITIVE_INFINITY;
+  return index === end.index ? end.offset : 0;
+}
+
+function endOf(files: readonly LogFile[]): LogPosition | null {
+  const last = files.at(-1);
+  return last === undefined ? null : { index: last.index, offset: last.size };
 }
 
 /** Where reading begins. @param files ascending, at least one. */
-function startOf(files: readonly LogFile[], { origin, offset }: LogQuery, wanted: number | undefined): Position {
+function startOf(files: readonly LogFile[], { origin, offset }: LogQuery, wanted: number | undefined): LogPosition {
   if (wanted !== undefined) {
     const found = files.find(({ index }) => index >= wanted) ?? { index: wanted, size: 0 };
     return { index: found.index, offset: found.index === wanted ? Math.min(offset, found.size) : 0 };
@@ -137,42 +146,4 @@ function startOf(files: readonly LogFile[], { origin, offset }: LogQuery, wanted
 function nextIndex(dirs: TaskDirs, task: string, type: LogType, index: number): number | undefined {
   const later = logIndexes(dirs, task, type).filter((candidate) => candidate > index);
   return statLogs(dirs, task, type, later).find(({ size }) => size > 0)?.index;
-}
-
-/** Notices changes of any file in a directory. */
-function watchDirectory(path: string, signal: AbortSignal): { next(): Promise<void>; close(): void } {
-  let changed = false;
-  let wake: () => void = () => undefined;
-  const watcher = watch(path, () => {
-    changed = true;
-    wake();
-  });
-  watcher.on("error", () => wake());
-  return {
-    next: () =>
-      new Promise((resolve) => {
-        const timer = setTimeout(() => wake(), LOOK_AGAIN);
-        wake = () => {
-          clearTimeout(timer);
-          signal.removeEventListener("abort", wake);
-          changed = false;
-          resolve();
-        };
-        signal.addEventListener("abort", wake, { once: true });
-        if (changed || signal.aborted) wake();
-      }),
-    close: () => watcher.close(),
-  };
-}
-
-function pause(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(done, LOOK_FOR);
-    signal.addEventListener("abort", done, { once: true });
-    function done(): void {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    }
-  });
 }

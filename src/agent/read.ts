@@ -3,11 +3,9 @@ import { newCheck } from "../allocation/check.ts";
 import { AppError } from "../base/errors.ts";
 import { shortId } from "../base/ids.ts";
 import type { Job } from "../job/job.ts";
-import { taskDirs } from "../paths.ts";
 import type { JobRecord } from "../state/records.ts";
 import type { Agent } from "./agent.ts";
 import type { AgentContext } from "./context.ts";
-import { readTaskLog } from "./logs.ts";
 import { assertTask } from "./operate.ts";
 import { checkSpecsOf, servicesOf } from "./services.ts";
 import { readJournal, tellWhy } from "./why.ts";
@@ -48,7 +46,6 @@ type Reading = Pick<
   | "launchPlan"
   | "why"
   | "journal"
-  | "readLog"
 >;
 
 /** The use cases that change nothing. */
@@ -93,12 +90,6 @@ export function readRecords(context: AgentContext, records: Records): Reading {
     journal: async (allocationId, task, generation) => {
       assertTask(allocation(allocationId), task);
       return await readJournal(context, allocationId, task, generation);
-    },
-    readLog: (allocationId, task, options) => {
-      assertTask(allocation(allocationId), task);
-      return readTaskLog(taskDirs(context.dirs, allocationId, task), task, options, () =>
-        isTerminal(allocation(allocationId)),
-      );
     },
   };
 }

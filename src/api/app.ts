@@ -5,7 +5,9 @@ import type { Agent } from "../agent/agent.ts";
 import { type Clock, monotonicMillis, systemClock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import { formatBytes } from "../base/units.ts";
+import type { Upgrade } from "../runtime/serve.ts";
 import { addAllocationRoutes } from "./allocations.ts";
+import { addConsoleRoute } from "./console.ts";
 import type { ApiContext } from "./context.ts";
 import { answerError, errorReply } from "./errors.ts";
 import { addEvaluationRoutes } from "./evaluations.ts";
@@ -33,7 +35,8 @@ export interface ApiOptions {
 }
 
 export interface Api {
-  fetch(request: Request): Promise<Response>;
+  /** @param upgrade makes a WebSocket of the request, where there is a server that can. */
+  fetch(request: Request, upgrade?: Upgrade): Promise<Response>;
   /** Every method and path that it answers; 501s are not among them. */
   readonly routes: readonly { readonly method: string; readonly path: string }[];
 }
@@ -42,7 +45,8 @@ export interface Api {
 export function createApi(agent: Agent, options: ApiOptions): Api {
   const { log, version, httpAddress, clock = systemClock, stopping = new AbortController().signal } = options;
   const facts = { version, httpAddress, startedAt: clock.now() };
-  const context: ApiContext = { agent, log, clock, facts, stopping };
+  const upgrades = new WeakMap<Request, Upgrade>();
+  const context: ApiContext = { agent, log, clock, facts, stopping, upgradeOf: (request) => upgrades.get(request) };
   const app = new Hono();
   app.onError((error, c) => answerError(error, c, log));
   app.notFound(() => errorReply(404, "no such route", "the routes are Nomad's, below /v1/"));
@@ -57,9 +61,14 @@ export function createApi(agent: Agent, options: ApiOptions): Api {
   addMachineRoutes(app, context);
   addServiceRoutes(app, context);
   addStatsRoutes(app, context);
+  addConsoleRoute(app, context);
   const routes = app.routes.slice(guards).map(({ method, path }) => ({ method, path }));
   addUnsupported(app);
-  return { fetch: async (request) => await app.fetch(request), routes };
+  const fetch: Api["fetch"] = async (request, upgrade) => {
+    if (upgrade !== undefined) upgrades.set(request, upgrade);
+    return await app.fetch(request);
+  };
+  return { fetch, routes };
 }
 
 /** What every request passes before its route. */

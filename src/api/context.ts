@@ -2,6 +2,7 @@ import type { Agent } from "../agent/agent.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { NodeFacts } from "../contract/node.ts";
+import type { Upgrade } from "../runtime/serve.ts";
 
 /** What every group of routes works with. */
 export interface ApiContext {
@@ -11,4 +12,6 @@ export interface ApiContext {
   readonly facts: NodeFacts;
   /** Aborts when the agent stops: what waits or follows ends then. */
   readonly stopping: AbortSignal;
+  /** What makes a WebSocket of a request; undefined where no server is. */
+  readonly upgradeOf: (request: Request) => Upgrade | undefined;
 }

@@ -6,7 +6,7 @@ import { HEARTBEAT_FRAME, writeLogFrames } from "../contract/log-frame.ts";
 import { readHeaders } from "./blocking.ts";
 import type { ApiContext } from "./context.ts";
 import { findTask } from "./machines.ts";
-import { countParam, flagParam, pathParam, wordParam } from "./query.ts";
+import { countParam, flagParam, pathParam, timeParam, wordParam } from "./query.ts";
 
 /** Milliseconds of silence after which a followed stream of frames says that it is alive, as in Nomad. */
 const HEARTBEAT = 1_000;
@@ -18,6 +18,7 @@ export function addLogRoutes(app: Hono, context: ApiContext): void {
 
 async function replyLog(c: Context, context: ApiContext): Promise<Response> {
   const { task, plain, ...query } = logQuery(c);
+  const byTime = query.timestamps || query.since !== undefined || query.until !== undefined;
   const { id } = findTask(context, pathParam(c, "alloc"), task).allocation;
   const reading = new AbortController();
   const signal = AbortSignal.any([reading.signal, c.req.raw.signal, context.stopping]);
@@ -25,7 +26,7 @@ async function replyLog(c: Context, context: ApiContext): Promise<Response> {
   // What is wrong with a log shows when it is opened. A followed one may not be there for long, so its reply begins before.
   const first = query.follow || c.req.method === "HEAD" ? undefined : await chunks.next();
   const body = streamChunks(chunks, first, {
-    encode: plain ? ({ data }) => data : ({ file, offset, data }) => utf8.encode(writeLogFrames(file, offset, data)),
+    encode: ({ file, offset, data, ...time }) => (plain ? data : utf8.encode(writeLogFrames(file, offset, data, time))),
     heartbeat: query.follow && !plain ? utf8.encode(HEARTBEAT_FRAME) : undefined,
     clock: context.clock,
     signal,
@@ -34,7 +35,14 @@ async function replyLog(c: Context, context: ApiContext): Promise<Response> {
   });
   const type = plain ? "text/plain; charset=utf-8" : "application/json";
   return new Response(body, {
-    headers: { ...readHeaders(context), "content-type": type, "x-content-type-options": "nosniff" },
+    headers: {
+      ...readHeaders(context),
+      ...(byTime
+        ? { "x-paddock-log-times": context.agent.hasLogTimes(id, task, query.type) ? "kept" : "inferred" }
+        : {}),
+      "content-type": type,
+      "x-content-type-options": "nosniff",
+    },
   });
 }
 
@@ -43,15 +51,25 @@ const utf8 = new TextEncoder();
 function logQuery(c: Context) {
   const task = c.req.query("task");
   if (!task) throw new AppError("invalid", "query parameter task: expected the name of a task");
+  const [plain, timestamps, follow] = [flagParam(c, "plain"), flagParam(c, "timestamps"), flagParam(c, "follow")];
+  const until = timeParam(c, "until");
+  if (plain && timestamps)
+    throw new AppError("invalid", "query parameter timestamps: they stand in frames; leave plain out");
+  if (follow && until !== undefined)
+    throw new AppError("invalid", "query parameter until: a log is followed without it");
   return {
     task,
     type: wordParam(c, "type", ["stdout", "stderr"]),
-    follow: flagParam(c, "follow"),
+    follow,
     origin: wordParam(c, "origin", ["start", "end"], "start"),
     offset: countParam(c, "offset", 0),
     // Not Nomad's: a reader that knows where it was goes on there, whatever was rotated meanwhile.
     file: c.req.query("file") || undefined,
-    plain: flagParam(c, "plain"),
+    plain,
+    // Neither are these.
+    since: timeParam(c, "since"),
+    until,
+    timestamps,
   };
 }
 

@@ -23,6 +23,21 @@ export function countParam(c: Context, name: string, absent: number): number {
   return value;
 }
 
+/** RFC 3339: a date and a time of day in an offset from UTC. */
+const RFC_3339 = /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)$/;
+
+/**
+ * A time of the query in RFC 3339 or in nanoseconds since 1970.
+ * @returns milliseconds since 1970; undefined when it is absent. @throws AppError `invalid` for anything else.
+ */
+export function timeParam(c: Context, name: string): number | undefined {
+  const text = c.req.query(name);
+  if (text === undefined || text === "") return undefined;
+  const millis = /^\d{1,19}$/.test(text) ? Number(text) / 1e6 : RFC_3339.test(text) ? Date.parse(text) : Number.NaN;
+  if (!Number.isNaN(millis)) return millis;
+  throw new AppError("invalid", `query parameter ${name}: expected RFC 3339 or nanoseconds since 1970`);
+}
+
 /** One of the given words. @throws AppError `invalid` for another, and when it is absent and has no default. */
 export function wordParam<W extends string>(c: Context, name: string, words: readonly W[], absent?: W): W {
   const text = c.req.query(name) || absent;

@@ -68,7 +68,7 @@ const ROUTES: readonly (readonly [path: string, name: string, why: string])[] = 
   ["/v1/agent/monitor", "following the agent's log", LATER],
   ["/v1/agent/pprof/*", "Go profiles", "paddock is not written in Go"],
   ["/v1/openapi.json", "the OpenAPI document", LATER],
-  ["/v1/vm/:alloc/:task/:action{console|screenshot|snapshots}", "console, screenshot and snapshots", LATER],
+  ["/v1/vm/:alloc/:task/:action{screenshot|snapshots}", "screenshot and snapshots", LATER],
 ];
 
 /** Answers 501 by name on what is not supported; to be added behind every route that is. */

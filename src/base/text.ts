@@ -56,3 +56,16 @@ export function orList(words: readonly string[]): string {
 export function unescapeMount(text: string): string {
   return text.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
 }
+
+const NEWLINE = 0x0a;
+
+/** Offset of the last `count` lines; undefined when there are not that many. A line end at the very end begins no line. */
+export function startOfLastLines(data: Uint8Array, count: number): number | undefined {
+  if (count === 0) return data.length;
+  let at = data.length - 1;
+  for (let left = count; at > 0; ) {
+    at = data.lastIndexOf(NEWLINE, at - 1);
+    if (at >= 0 && --left === 0) return at + 1;
+  }
+  return undefined;
+}

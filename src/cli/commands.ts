@@ -4,6 +4,7 @@ import { ALLOC_RESTART } from "./alloc-restart.ts";
 import { ALLOC_SIGNAL } from "./alloc-signal.ts";
 import { ALLOC_STOP } from "./alloc-stop.ts";
 import type { Command } from "./command.ts";
+import { CONSOLE } from "./console.ts";
 import { DEMO } from "./demo.ts";
 import { DOCTOR } from "./doctor.ts";
 import { EXPLAIN } from "./explain.ts";
@@ -30,6 +31,7 @@ export const COMMANDS: readonly Command[] = [
   JOB_INSPECT,
   PS,
   LOGS,
+  CONSOLE,
   EXPLAIN,
   WHY,
   ALLOC_STATUS,

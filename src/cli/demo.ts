@@ -10,7 +10,7 @@ import { EXIT, Interrupted } from "./exit.ts";
 import { parseArguments } from "./flags.ts";
 import { JOB_RUN, runJob } from "./job-run.ts";
 import { JOB_STOP, stopJob } from "./job-stop.ts";
-import { printLog } from "./logs.ts";
+import { printLog } from "./log-print.ts";
 import { newestAllocation } from "./names.ts";
 import { createPrivateAgent, type PrivateAgent } from "./private-agent.ts";
 import { isOver } from "./ps.ts";

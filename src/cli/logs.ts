@@ -1,13 +1,15 @@
-import { Buffer } from "node:buffer";
+import { systemClock } from "../base/clock.ts";
+import { AppError } from "../base/errors.ts";
 import type { Client } from "../client/client.ts";
 import { ask } from "../client/client.ts";
 import { readExplanation } from "./allocation-text.ts";
 import { ADDRESS_FLAG, type Command, connectAgent, type Invocation } from "./command.ts";
-import { createConsoleText } from "./console-text.ts";
 import { EXIT } from "./exit.ts";
 import type { Flag, Flags } from "./flags.ts";
+import { printLog } from "./log-print.ts";
 import { chooseTask, requireAllocation, resolveTask, type TaskOf } from "./names.ts";
 import type { Terminal } from "./terminal.ts";
+import { MOMENT_FORMS, parseMoment } from "./time.ts";
 
 const FLAGS: readonly Flag[] = [
   ADDRESS_FLAG,
@@ -16,6 +18,12 @@ const FLAGS: readonly Flag[] = [
   { name: "stdout", help: "The serial console, which is the default." },
   { name: "tail", help: "Begin with the last lines: 10, or as many as -n says." },
   { name: "n", value: "N", count: true, help: "Begin with the last N lines." },
+  { name: "since", value: "TIME", help: `Only what was written since then: ${MOMENT_FORMS}.` },
+  { name: "until", value: "TIME", help: "Only what was written until then, in the same forms." },
+  {
+    name: "timestamps",
+    help: "Begin each line with when it was written, to some 3 seconds; ~ stands before times by which it was, at the latest.",
+  },
 ];
 
 const DETAILS =
@@ -28,7 +36,7 @@ export const LOGS: Command = {
   takes: [1, 2],
   flags: FLAGS,
   details: `${DETAILS} NAME is a job, JOB/TASK, or the beginning of an allocation's id.`,
-  examples: ["paddock logs -f web", "paddock logs -n 50 web/vm", "paddock logs -stderr 1f2e3d4c"],
+  examples: ["paddock logs -f web", "paddock logs -n 50 web/vm", "paddock logs -since 10m -timestamps web"],
   run: (invocation) => runLogs(invocation, async (client, [name = "", task]) => await resolveTask(client, name, task)),
 };
 
@@ -52,6 +60,7 @@ async function runLogs(
   find: (client: Client, operands: readonly string[]) => Promise<TaskOf>,
 ): Promise<number> {
   const { context, flags, operands } = invocation;
+  const wish = readWish(flags);
   const client = await connectAgent(invocation);
   const target = await find(client, operands);
   const interrupt = context.terminal.listenForInterrupt();
@@ -59,7 +68,7 @@ async function runLogs(
     const { terminal } = context;
     const raw = !terminal.out.isTerminal;
     if (!flags.has("stderr")) await sayWhoseSerial(client, target, terminal);
-    await printLog(client, target, { terminal, raw, signal: interrupt.signal, ...readWish(flags) });
+    await printLog(client, target, { terminal, raw, signal: interrupt.signal, ...wish });
     interrupt.signal.throwIfAborted();
     if (flags.has("f")) await sayEnd(client, target, context.terminal);
     return EXIT.ok;
@@ -72,91 +81,35 @@ async function runLogs(
 const DEFAULT_TAIL = 10;
 
 function readWish(flags: Flags) {
-  return {
+  const wish = {
     type: flags.has("stderr") ? ("stderr" as const) : ("stdout" as const),
     follow: flags.has("f"),
     lines: flags.count("n") ?? (flags.has("tail") ? DEFAULT_TAIL : undefined),
+    since: momentFlag(flags, "since"),
+    until: momentFlag(flags, "until"),
+    timestamps: flags.has("timestamps"),
   };
+  const asksTime = wish.since !== undefined || wish.until !== undefined;
+  if (asksTime && wish.lines !== undefined) {
+    throw new AppError("invalid", "flags -n and -tail: expected alone, without -since and -until", {
+      hint: "paddock logs -since 1h NAME | tail -n 10",
+    });
+  }
+  if (wish.follow && wish.until !== undefined) {
+    throw new AppError("invalid", "flag -until: expected without -f, which follows what is written from now on");
+  }
+  return wish;
 }
 
-export interface LogWish {
-  readonly terminal: Terminal;
-  readonly type: "stdout" | "stderr";
-  readonly follow: boolean;
-  /** Only the last lines; undefined for the whole log. */
-  readonly lines?: number | undefined;
-  readonly signal: AbortSignal;
-  /** Bytes as they are, rather than text that is fit for a terminal. */
-  readonly raw: boolean;
-  /** Looked at with each piece of text: true ends a followed log. */
-  readonly enough?: (text: string) => boolean;
-}
-
-/**
- * Prints a task's log as it is, or as it grows.
- * @throws AppError as the client does, or the signal's reason.
- */
-export async function printLog(client: Client, { allocation, task }: TaskOf, wish: LogWish): Promise<void> {
-  const { terminal, type, follow, lines, signal, raw, enough } = wish;
-  const toText = createConsoleText();
-  const print = async (data: Uint8Array): Promise<boolean> => {
-    const text = toText(data);
-    if (raw) terminal.out.raw(data);
-    else terminal.out.text(text);
-    await terminal.drain();
-    return enough?.(text) === true;
-  };
-  const finish = (): void => {
-    if (!raw) terminal.out.text(toText());
-  };
-  let from: { readonly file?: string | undefined; readonly offset: number } = { offset: 0 };
-  if (lines !== undefined) {
-    const tail = await readTail(client, { allocation, task }, { type, lines, signal });
-    from = { file: tail.file, offset: tail.end };
-    const done = await print(tail.data);
-    if (done || !follow) return finish();
-  }
-  for await (const piece of client.readLog(allocation.ID, task, { type, follow, origin: "start", ...from, signal })) {
-    if (await print(piece.data)) break;
-  }
-  finish();
-}
-
-/** What is read of a log's end at first; doubled until it has lines enough. */
-const FIRST_TAIL = 64 << 10;
-
-/** The last lines of a log, and where it ended when they were read: rotation moves no byte within its file. */
-async function readTail(
-  client: Client,
-  { allocation, task }: TaskOf,
-  { type, lines, signal }: { readonly type: "stdout" | "stderr"; readonly lines: number; readonly signal: AbortSignal },
-): Promise<{ readonly data: Uint8Array; readonly file: string | undefined; readonly end: number }> {
-  for (let size = FIRST_TAIL; ; size *= 2) {
-    const pieces: Uint8Array[] = [];
-    let end = 0;
-    let file: string | undefined;
-    const options = { type, follow: false, origin: "end", offset: size, signal } as const;
-    for await (const piece of client.readLog(allocation.ID, task, options)) {
-      pieces.push(piece.data);
-      ({ file, end } = piece);
-    }
-    const data = Buffer.concat(pieces);
-    const start = startOfLastLines(data, lines);
-    if (start !== undefined || data.length < size) return { data: data.subarray(start ?? 0), file, end };
-  }
-}
-
-const NEWLINE = 0x0a;
-
-/** Offset of the last `count` lines; undefined when there are not that many. A line end at the very end begins no line. */
-function startOfLastLines(data: Uint8Array, count: number): number | undefined {
-  if (count === 0) return data.length;
-  let at = data.length - 1;
-  for (let left = count; at > 0; ) {
-    at = data.lastIndexOf(NEWLINE, at - 1);
-    if (at >= 0 && --left === 0) return at + 1;
-  }
-  return undefined;
+/** @returns milliseconds since 1970. */
+function momentFlag(flags: Flags, name: string): number | undefined {
+  const text = flags.text(name);
+  if (text === undefined) return undefined;
+  const moment = parseMoment(text, systemClock.now());
+  if (moment !== undefined) return moment;
+  throw new AppError("invalid", `flag -${name}: expected a time, found ${JSON.stringify(text)}`, {
+    hint: `a time is ${MOMENT_FORMS}`,
+  });
 }
 
 /** A serial port that `args` bring writes where they say, not into the log; and a job may want no log. */

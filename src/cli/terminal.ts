@@ -3,6 +3,7 @@ import type { WriteStream } from "node:tty";
 import { errnoOf } from "../base/errors.ts";
 import { escapeControls } from "../base/text.ts";
 import { INTERRUPT_SIGNALS, Interrupted } from "./exit.ts";
+import { createKeyboard, type Keyboard } from "./keyboard.ts";
 import { type Piece, paint } from "./style.ts";
 
 /** One of the two ways out. */
@@ -26,6 +27,8 @@ export interface Terminal {
   readonly err: Output;
   /** Shows a line on a terminal that the next output replaces; nothing elsewhere. */
   show(...pieces: readonly Piece[]): void;
+  /** Standard input as it comes, for a command that goes on while it does. */
+  readonly keyboard: Keyboard;
   /** Reads standard input to its end, at most `limit` bytes and the rest of the chunk that passes it. */
   readInput(limit: number): Promise<Buffer>;
   /** Resolves when everything was written. */
@@ -104,6 +107,7 @@ export function createTerminal(streams: TerminalStreams, color: boolean): Termin
       err.write(`${CLEAR_LINE}${paint(pieces, color)}`);
       shown = true;
     },
+    keyboard: createKeyboard(streams.stdin),
     readInput: (limit) => readAll(streams.stdin, limit),
     drain: async () => {
       clear();

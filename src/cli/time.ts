@@ -1,4 +1,4 @@
-import { formatDuration, MILLISECOND, SECOND } from "../base/units.ts";
+import { formatDuration, MILLISECOND, parseDuration, SECOND } from "../base/units.ts";
 
 /** Nanoseconds since 1970 as this host's local time, `2026-03-01 14:05:09`; "" for 0. */
 export function formatTime(nanos: number): string {
@@ -33,4 +33,38 @@ export function formatSpan(nanos: number): string {
 export function spanSince(timestamp: string | null, nowMillis: number): number | undefined {
   const then = timestamp === null ? Number.NaN : Date.parse(timestamp);
   return Number.isNaN(then) ? undefined : (nowMillis - then) * MILLISECOND;
+}
+
+/** What `parseMoment` reads, for people. */
+export const MOMENT_FORMS =
+  "how long ago, as 10m or 1h30m, or a time, as 14:05, 2026-03-01 14:05 or 2026-03-01T14:05:09Z";
+
+/**
+ * Reads a length of time ago, a time of the last 24 hours, or a date with a time, local unless it says otherwise.
+ * @param now milliseconds since 1970.
+ * @returns milliseconds since 1970; undefined when it is none.
+ */
+export function parseMoment(text: string, now: number): number | undefined {
+  const ago = /^[+-]/.test(text) ? undefined : parseDuration(text);
+  if (ago !== undefined) return now - ago / MILLISECOND;
+  const clock = /^(\d\d:\d\d(?::\d\d)?)$/.exec(text)?.[1];
+  if (clock !== undefined) {
+    const today = localText(now * MILLISECOND).slice(0, 10);
+    const at = Date.parse(`${today}T${clock}`);
+    return Number.isNaN(at) ? undefined : at > now ? at - DAY : at;
+  }
+  const full = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d+)?)?)(Z|[+-]\d\d:\d\d)?)?$/i.exec(text);
+  if (full === null) return undefined;
+  const at = Date.parse(`${full[1]}T${full[2] ?? "00:00"}${full[3]?.toUpperCase() ?? ""}`);
+  return Number.isNaN(at) ? undefined : at;
+}
+
+const DAY = 24 * 60 * 60 * 1_000;
+
+/** Nanoseconds since 1970 in RFC 3339 with this host's offset, to the second: `2026-03-01T14:05:09+01:00`. */
+export function formatStamp(nanos: number): string {
+  const minutes = -new Date(nanos / MILLISECOND).getTimezoneOffset();
+  const two = (value: number): string => String(Math.trunc(value)).padStart(2, "0");
+  const offset = `${minutes < 0 ? "-" : "+"}${two(Math.abs(minutes) / 60)}:${two(Math.abs(minutes) % 60)}`;
+  return `${localText(nanos).slice(0, 19)}${offset}`;
 }

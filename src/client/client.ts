@@ -23,6 +23,13 @@ export interface LogOptions {
   readonly offset: number;
   /** Begins in this file of the log, as a piece names it; `offset` counts from its start then. */
   readonly file?: string | undefined;
+  /** Only what was written then, and some seconds more; milliseconds since 1970. */
+  readonly since?: number | undefined;
+  readonly until?: number | undefined;
+  /** Every piece says when it was written. */
+  readonly timestamps?: boolean;
+  /** Told before the first piece of a log that is asked for by time: whether it was kept when it was written. */
+  readonly onTimes?: (kept: boolean) => void;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -32,6 +39,9 @@ export interface LogPiece {
   readonly file: string | undefined;
   /** Where the piece ends in that file, in bytes. */
   readonly end: number;
+  /** By when it had been written, in nanoseconds since 1970; 0 when that was not asked for. */
+  readonly time: number;
+  readonly inferred: boolean;
 }
 
 /** How a stop differs from what the job says. */
@@ -213,17 +223,27 @@ async function* readLog(
   address: Address,
   allocationId: string,
   task: string,
-  { type, follow, origin, offset, file, signal }: LogOptions,
+  { type, follow, origin, offset, file, since, until, timestamps, onTimes, signal }: LogOptions,
 ): AsyncGenerator<LogPiece> {
   const query = new URLSearchParams({ task, type, follow: String(follow), origin, offset: String(offset) });
   if (file !== undefined) query.set("file", file);
+  if (since !== undefined) query.set("since", new Date(since).toISOString());
+  if (until !== undefined) query.set("until", new Date(until).toISOString());
+  if (timestamps === true) query.set("timestamps", "true");
   const target = `/v1/client/fs/logs/${encode(allocationId)}?${query}`;
   const response = await sendRequest(address, { target, signal, stream: true });
+  if (since !== undefined || until !== undefined || timestamps === true) {
+    const times = response.headers.get("x-paddock-log-times");
+    if (times === null) throw new AppError("unsupported", "this agent cannot say when a log was written");
+    onTimes?.(times === "kept");
+  }
   if (response.body === null) return;
   try {
     for await (const text of splitFrames(response.body)) {
       const frame = v.parse(replies.LogFrameSchema, JSON.parse(text));
-      if (frame.Data) yield { data: Buffer.from(frame.Data, "base64"), file: frame.File, end: frame.Offset ?? 0 };
+      if (!frame.Data) continue;
+      const place = { file: frame.File, end: frame.Offset ?? 0 };
+      yield { data: Buffer.from(frame.Data, "base64"), ...place, time: frame.Time ?? 0, inferred: frame.Inferred };
     }
   } catch (error) {
     signal?.throwIfAborted();

@@ -294,4 +294,6 @@ export const LogFrameSchema = v.object({
   File: v.optional(v.string()),
   Offset: v.nullish(v.number()),
   Data: v.nullish(v.string()),
+  Time: v.nullish(v.number()),
+  Inferred: flag,
 });

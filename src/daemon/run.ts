@@ -98,7 +98,7 @@ async function serve(config: AgentConfig, { log, manager, stopAsked }: Surroundi
       httpAddress: `unix://${socket}`,
       stopping: stopping.signal,
     });
-    const server = await listen(socket, (request) => api.fetch(request));
+    const server = await listen(socket, api.fetch);
     log.info("agent started", { version: build.version, socket, data_dir: config.dirs.dataDir });
     await tellManager(manager, { store, recorder, supervisor, signal: stopping.signal });
     await stopAsked;

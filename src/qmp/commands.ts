@@ -40,7 +40,7 @@ export async function stop(client: QmpClient, deadlineMillis: number): Promise<v
   await client.execute("stop", undefined, { deadlineMillis });
 }
 
-const Chardevs = v.array(v.object({ label: v.string(), "frontend-open": v.boolean() }));
+const Chardevs = v.array(v.object({ label: v.string(), filename: v.string(), "frontend-open": v.boolean() }));
 
 /** Whether the guest has opened its end of a chardev, such as a guest agent its channel; null when QEMU has none of this id. */
 export async function isFrontendOpen(client: QmpClient, id: string, deadlineMillis: number): Promise<boolean | null> {
@@ -70,19 +70,44 @@ export const SERIAL_CHARDEV = "paddock-serial";
 
 /** The id of the chardev that leads to the agent in the guest; Nomad's, so that `args` may refer to it. */
 export const GUEST_AGENT_CHARDEV = "qga0";
+/** What a serial port's bytes go through besides its log. */
+export type SerialEnd =
+  /** A socket that QEMU listens at, for one viewer. */
+  | { readonly kind: "socket"; readonly path: string }
+  /** Two files, this path with `.in` and `.out` behind it. */
+  | { readonly kind: "pipe"; readonly path: string };
+
+const YANK_SERIAL = { instances: [{ type: "chardev", id: SERIAL_CHARDEV }] };
 
 /**
- * Gives the serial port a new socket to listen on and a new log to append to. QEMU opens both before it lets go of the old ones,
- * while the guest waits: no byte is lost, and a refusal leaves everything as it was. A viewer's connection is closed.
+ * Gives the serial port a new end and a new log to append to. QEMU opens both before it lets go of the old ones, while the guest
+ * waits: no byte is lost, and a refusal leaves everything as it was. A viewer's connection is closed.
  */
 export async function changeSerial(
   client: QmpClient,
-  { socket, logfile }: { readonly socket: string; readonly logfile: string },
+  { end, logfile }: { readonly end: SerialEnd; readonly logfile: string },
   deadlineMillis: number,
 ): Promise<void> {
-  const addr = { type: "unix", data: { path: socket } };
-  const backend = { type: "socket", data: { addr, server: true, wait: false, logfile, logappend: true } };
+  const log = { logfile, logappend: true };
+  const backend =
+    end.kind === "pipe"
+      ? { type: "pipe", data: { device: end.path, ...log } }
+      : {
+          type: "socket",
+          data: { addr: { type: "unix", data: { path: end.path } }, server: true, wait: false, ...log },
+        };
+  // A guest that waits for a viewer to read would wait for ever for one that is changed away (QEMU 7.2), so the viewer goes first,
+  // and QEMU has noticed when it has answered something else. An older QEMU has no such command.
+  await client.execute("yank", YANK_SERIAL, { deadlineMillis }).catch(() => undefined);
+  await queryStatus(client, deadlineMillis);
   await client.execute("chardev-change", { id: SERIAL_CHARDEV, backend }, { deadlineMillis });
+}
+
+/** What the serial port's bytes go through now. */
+export async function querySerial(client: QmpClient, deadlineMillis: number): Promise<SerialEnd["kind"]> {
+  const answer = v.safeParse(Chardevs, await client.execute("query-chardev", undefined, { deadlineMillis }));
+  const serial = (answer.success ? answer.output : []).find(({ label }) => label === SERIAL_CHARDEV);
+  return serial?.filename === "pipe" ? "pipe" : "socket";
 }
 
 /** Ends QEMU after it has flushed its disks. The monitor may close before the answer arrives: that is what was asked for. */

@@ -2,13 +2,14 @@ import type { Allocation } from "../allocation/allocation.ts";
 import type { Live } from "../allocation/machine.ts";
 import type { TaskEvent } from "../allocation/task-event.ts";
 import type { Clock } from "../base/clock.ts";
-import { errorText } from "../base/errors.ts";
+import { AppError, errorText } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { formatBytes } from "../base/units.ts";
-import { type LogType, nextSerialSocket, taskLog } from "../paths.ts";
+import { type LogType, nextSerialSocket, serialPipe, taskLog } from "../paths.ts";
 import { QmpError } from "../qmp/errors.ts";
 import type { Store } from "../state/store.ts";
-import { lstat, newestIndex, openLogIndex } from "./log-files.ts";
+import { LogClock } from "./log-clock.ts";
+import { newestIndex, openLogIndex } from "./log-files.ts";
 import type { MachinePlace } from "./machine-place.ts";
 import {
   copyAndTruncate,
@@ -19,6 +20,7 @@ import {
   removeLog,
   tidyLog,
 } from "./rotate.ts";
+import { makeSerialPipe } from "./serial-pipe.ts";
 import type { Watch } from "./watch.ts";
 
 /** How often every log is looked at, in milliseconds: two `lstat` for each machine. */
@@ -37,7 +39,7 @@ export interface LoggingMachine {
   readonly allocation: Allocation;
   readonly machine: Live;
   readonly place: MachinePlace;
-  readonly watch: Pick<Watch, "redirectSerial" | "ask">;
+  readonly watch: Pick<Watch, "redirectSerial" | "serialEnd" | "ask">;
   readonly report: (event: TaskEvent) => void;
 }
 
@@ -50,11 +52,13 @@ interface Kept extends LogOf {
   /** True until the first look at a machine of a former agent was done. */
   unseen: boolean;
   failed: boolean;
+  readonly clock: LogClock;
 }
 
 interface KeptMachine {
   readonly logs: readonly Kept[];
-  busy: boolean;
+  /** Something is being done with the logs; resolves when it is done. */
+  busy: Promise<void> | null;
 }
 
 /** Keeps the logs of all machines within what their jobs allow. */
@@ -78,39 +82,76 @@ export class LogKeeper {
 
   close(): void {
     this.#cancel();
+    for (const { logs } of this.#kept.values()) for (const log of logs) lastLook(log);
+  }
+
+  /** Writes down when the logs of a task were written, for whoever reads that. */
+  flushTimes(allocationId: string, task: string): void {
+    for (const [key, { logs }] of this.#kept) {
+      if (key.startsWith(`${allocationId}/${task}/`)) for (const { clock } of logs) clock.flush();
+    }
   }
 
   /** Rotates what is too long. A machine that is slow to answer keeps nobody else waiting; what fails is logged. */
   async look(): Promise<void> {
     const machines = this.#machines().map((machine) => ({ machine, key: keyOf(machine) }));
+    const before = this.#kept;
     this.#kept = new Map(machines.map(({ machine, key }) => [key, this.#kept.get(key) ?? this.#meet(machine)]));
+    for (const [key, { logs }] of before) if (!this.#kept.has(key)) for (const log of logs) lastLook(log);
     await Promise.all(machines.map(({ machine, key }) => this.#lookAt(machine, this.#kept.get(key))));
   }
 
   #meet({ allocation, machine, place }: LoggingMachine): KeptMachine {
-    const { store, logLimitsOf } = this.#context;
+    const { store, clock, log, logLimitsOf } = this.#context;
     const { dirs, task, user } = place;
     const serial = store.lastLaunch(allocation.id, task)?.serial;
     const limits = logLimitsOf(allocation, task);
     const keep = (type: LogType, by: Kept["by"]): Kept => {
-      return { dirs, task, type, limits, user, by, active: null, unseen: machine.adopted, failed: false };
+      const kept = { dirs, task, type, limits, user, by, active: null, unseen: machine.adopted, failed: false };
+      const since = machine.adopted ? null : machine.startedAt;
+      return { ...kept, clock: new LogClock({ log: kept, since, every: LOOK_EVERY, clock, warnings: log }) };
     };
     const ours = serial?.ours === true && serial.disabled !== true;
-    return { logs: [keep("stdout", ours ? "chardev" : "descriptor"), keep("stderr", "descriptor")], busy: false };
+    return { logs: [keep("stdout", ours ? "chardev" : "descriptor"), keep("stderr", "descriptor")], busy: null };
   }
 
   async #lookAt(machine: LoggingMachine, kept: KeptMachine | undefined): Promise<void> {
-    if (kept === undefined || kept.busy) return;
-    kept.busy = true;
-    for (const log of kept.logs) await this.#keepWithin(machine, log);
-    kept.busy = false;
+    if (kept === undefined || kept.busy !== null) return;
+    await occupy(kept, async () => {
+      for (const log of kept.logs) await this.#keepWithin(machine, log);
+    });
+  }
+
+  /**
+   * Makes a machine's serial port take input from a FIFO, unless it does already. Its socket is no good for that: with somebody
+   * connected QEMU 7.2 writes bytes to the log twice whenever the socket is full, and lets the guest wait.
+   * @returns the FIFO's path. @throws AppError `unavailable` when the machine does not run; QmpError.
+   */
+  async openInput(allocationId: string, task: string): Promise<string> {
+    const machine = this.#machines().find((one) => one.allocation.id === allocationId && one.place.task === task);
+    if (machine === undefined) throw new AppError("unavailable", "the machine does not run");
+    const key = keyOf(machine);
+    const kept = this.#kept.get(key) ?? this.#meet(machine);
+    this.#kept.set(key, kept);
+    while (kept.busy !== null) await kept.busy;
+    const [serial] = kept.logs;
+    if (serial?.by !== "chardev") throw new AppError("unavailable", "the serial port's log is not paddock's");
+    const pipe = serialPipe(machine.place.sockets);
+    await occupy(kept, async () => {
+      if ((await machine.watch.serialEnd()) === "pipe") return;
+      await makeSerialPipe(pipe);
+      serial.active ??= findActive(machine, serial);
+      const log = taskLog(serial.dirs, serial.task, serial.type, serial.active);
+      await machine.watch.redirectSerial({ kind: "pipe", path: pipe.prefix }, log);
+    });
+    return pipe.in;
   }
 
   async #keepWithin(machine: LoggingMachine, log: Kept): Promise<void> {
     try {
       if (log.unseen && log.by === "chardev") nameSerialSocket(machine.place.sockets, this.#context.log);
       log.active ??= findActive(machine, log);
-      const size = sizeOf(taskLog(log.dirs, log.task, log.type, log.active));
+      const size = log.clock.look(log.active);
       // A serial log that somebody removed grows on where nobody sees it, until QEMU gets another one.
       if (size === null ? log.by === "chardev" : size >= log.limits.maxBytes)
         await this.#rotate(machine, log, size ?? 0);
@@ -124,8 +165,10 @@ export class LogKeeper {
   }
 
   async #rotate(machine: LoggingMachine, log: Kept, size: number): Promise<void> {
+    const closed = log.active;
     const cutBefore = log.by === "chardev" ? await this.#redirect(machine, log) : moveOn(log);
     const cut = cutBefore + tidyLog(log, log.active ?? 0, log.unseen);
+    log.clock.rotated(closed, cut);
     this.#context.log.debug("log rotated", { task: log.task, log: log.type, file: log.active });
     if (log.unseen) this.#tell(machine, log, size, cut);
   }
@@ -135,7 +178,9 @@ export class LogKeeper {
     const next = makeNextLog(log, log.active ?? 0);
     const path = taskLog(log.dirs, log.task, log.type, next);
     try {
-      await watch.redirectSerial(nextSerialSocket(place.sockets, next), path);
+      const isPipe = (await watch.serialEnd()) === "pipe";
+      const end = isPipe ? serialPipe(place.sockets).prefix : nextSerialSocket(place.sockets, next);
+      await watch.redirectSerial({ kind: isPipe ? "pipe" : "socket", path: end }, path);
     } catch (error) {
       // Without an answer QEMU may have the new file by now; the kernel knows at the next look.
       if (error instanceof QmpError && error.failure !== "refused") log.active = null;
@@ -163,6 +208,22 @@ function moveOn(log: Kept): number {
   return cut;
 }
 
+/** Nobody looks at the log from now on. */
+function lastLook({ clock, active }: Kept): void {
+  clock.look(active);
+  clock.flush();
+}
+
+async function occupy(kept: KeptMachine, work: () => Promise<void>): Promise<void> {
+  const done = work();
+  kept.busy = done.catch(() => undefined);
+  try {
+    await done;
+  } finally {
+    kept.busy = null;
+  }
+}
+
 const keyOf = ({ allocation, machine, place }: LoggingMachine): string =>
   `${allocation.id}/${place.task}/${machine.generation}`;
 
@@ -171,10 +232,4 @@ function findActive({ machine, place }: LoggingMachine, { by, type, dirs, task }
   const given = type === "stdout" ? 1 : 2;
   const counts = (descriptor: number): boolean => (by === "chardev" ? descriptor > 2 : descriptor === given);
   return openLogIndex(machine.identity.pid, place, type, counts) ?? newestIndex(dirs, task, type);
-}
-
-/** Null when there is no regular file. */
-function sizeOf(path: string): number | null {
-  const stat = lstat(path);
-  return stat?.isFile() ? stat.size : null;
 }

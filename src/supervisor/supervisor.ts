@@ -1,6 +1,7 @@
 import { type Allocation, isTerminal } from "../allocation/allocation.ts";
 import type { StopOrder } from "../allocation/ladder.ts";
 import type { MachineState } from "../allocation/machine.ts";
+import type { Clock } from "../base/clock.ts";
 import { AllocationActor } from "./actor.ts";
 import { adoptionEvent } from "./adopt.ts";
 import { CheckKeeper, type CheckKeeperContext } from "./check-keeper.ts";
@@ -28,6 +29,13 @@ export interface Supervisor extends MachineCommands {
   lookAtLogs(): Promise<void>;
   /** What machines and host take. */
   readonly usage: UsageReader;
+  /** Writes down when the logs of a task were written, as far as is known by now. */
+  flushLogTimes(allocationId: string, task: string): void;
+  /**
+   * Makes a machine's serial port take input from a FIFO.
+   * @returns its path, good until this start of the machine ends. @throws as `LogKeeper.openInput` does.
+   */
+  openSerialInput(allocationId: string, task: string): Promise<string>;
   /** Lets go of all machines; they run on. */
   close(): void;
 }
@@ -53,21 +61,10 @@ export function createSupervisor(context: SupervisorContext): Supervisor {
       if (!isTerminal(allocation)) return;
       actors.delete(allocation.id);
       for (const actor of actors.values()) {
-        if (actor.allocation.jobId === allocation.jobId) beginIfFree(actor);
+        if (actor.allocation.jobId === allocation.jobId) beginIfFree(actor, actors, context.clock);
       }
       for (const tell of listeners) tell();
     },
-  };
-
-  const beginIfFree = (actor: AllocationActor): void => {
-    const { id, jobId, createIndex, tasks } = actor.allocation;
-    const blocked = [...actors.values()].some(
-      ({ allocation }) => allocation.jobId === jobId && allocation.id !== id && allocation.createIndex < createIndex,
-    );
-    if (blocked) return;
-    for (const [task, record] of Object.entries(tasks)) {
-      if (record.machine.kind === "pending") actor.send(task, { kind: "begin", at: context.clock.now() });
-    }
   };
 
   return {
@@ -80,13 +77,13 @@ export function createSupervisor(context: SupervisorContext): Supervisor {
       }
       const found = [...actors.values()];
       await Promise.all(found.map((actor) => adopt(actor, context)));
-      for (const actor of found) if (actors.has(actor.allocation.id)) beginIfFree(actor);
+      for (const actor of found) if (actors.has(actor.allocation.id)) beginIfFree(actor, actors, context.clock);
       logs.begin();
     },
     start: (allocation) => {
       const actor = new AllocationActor(allocation, actorContext);
       actors.set(allocation.id, actor);
-      beginIfFree(actor);
+      beginIfFree(actor, actors, context.clock);
     },
     stop: (allocationId, orderFor, description) => {
       const actor = actors.get(allocationId);
@@ -105,6 +102,8 @@ export function createSupervisor(context: SupervisorContext): Supervisor {
     },
     lookAtLogs: () => logs.look(),
     usage,
+    flushLogTimes: (allocationId, task) => logs.flushTimes(allocationId, task),
+    openSerialInput: (allocationId, task) => logs.openInput(allocationId, task),
     close: () => {
       listeners.length = 0;
       logs.close();
@@ -113,6 +112,18 @@ export function createSupervisor(context: SupervisorContext): Supervisor {
       actors.clear();
     },
   };
+}
+
+/** Begins with a machine unless an older allocation of its job has not ended: two may not share disk and ports. */
+function beginIfFree(actor: AllocationActor, actors: ReadonlyMap<string, AllocationActor>, clock: Clock): void {
+  const { id, jobId, createIndex, tasks } = actor.allocation;
+  const blocked = [...actors.values()].some(
+    ({ allocation }) => allocation.jobId === jobId && allocation.id !== id && allocation.createIndex < createIndex,
+  );
+  if (blocked) return;
+  for (const [task, record] of Object.entries(tasks)) {
+    if (record.machine.kind === "pending") actor.send(task, { kind: "begin", at: clock.now() });
+  }
 }
 
 /** Tells an actor what became of its machines while no agent looked. */

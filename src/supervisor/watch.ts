@@ -4,7 +4,7 @@ import { type Clock, delay, monotonicMillis } from "../base/clock.ts";
 import { AppError, errorText } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { connectQmp, type QmpClient } from "../qmp/client.ts";
-import { changeSerial, infoUserNetwork, queryStatus } from "../qmp/commands.ts";
+import { changeSerial, infoUserNetwork, querySerial, queryStatus, type SerialEnd } from "../qmp/commands.ts";
 import type { QmpEvent } from "../qmp/event.ts";
 import { awaitExit, type ExitNotice, openPidfd } from "../runtime/pidfd.ts";
 import type { Child } from "../runtime/spawn.ts";
@@ -95,11 +95,16 @@ export class Watch {
   }
 
   /**
-   * Lets the serial port go on at a new socket and in a new log.
+   * Lets the serial port go on at a new end and in a new log.
    * @throws AppError `unavailable` when nothing was sent, otherwise QmpError: unless it is `refused` it may have happened.
    */
-  async redirectSerial(socket: string, logfile: string): Promise<void> {
-    await changeSerial(await this.awaitMonitor(), { socket, logfile }, COMMAND_DEADLINE);
+  async redirectSerial(end: SerialEnd, logfile: string): Promise<void> {
+    await changeSerial(await this.awaitMonitor(), { end, logfile }, COMMAND_DEADLINE);
+  }
+
+  /** What the serial port's bytes go through. @throws as `redirectSerial` does. */
+  async serialEnd(): Promise<SerialEnd["kind"]> {
+    return await querySerial(await this.awaitMonitor(), COMMAND_DEADLINE);
   }
 
   /** What QEMU's user network does, for `parseUserNetwork`. @throws AppError `unavailable`, or QmpError. */

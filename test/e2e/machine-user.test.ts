@@ -46,6 +46,22 @@ describe.skipIf(!root)("a machine of root's agent", () => {
     expect(statSync(`${agent.dirs.dataDir}/alloc/${id}`).mode & 0o777).toBe(0o700);
   });
 
+  test("takes what is typed at its console, and its log goes on with its user", async () => {
+    await using agent = await startImageAgent();
+    expect(await agent.run(["run", agent.jobFile(jobText({ image: agent.demoDisk() }))])).toMatchObject({ code: 0 });
+    const { id, vm } = await newest(agent);
+    expect(Number(uidsOf(vm.Paddock.Pid ?? 0)[0])).toBeGreaterThanOrEqual(80_000);
+    await until("the guest", async () => (await agent.run(["logs", "demo"])).stdout.includes("tick 1"));
+    const typed = await agent.run(["console", "-exit-on-eof", "demo"], { stdin: "-".repeat(50), deadline: 60_000 });
+    expect(typed.stdout).toContain("----------");
+    expect(typed.stderr).not.toContain("lost");
+    const times = `${agent.dirs.dataDir}/alloc/${id}/.vm.stdout.times`;
+    await until("its times", async () => {
+      expect((await agent.run(["logs", "-timestamps", "demo"])).stdout).toMatch(/\d\d:\d\d tick 1/);
+      return statSync(times).uid === 0;
+    });
+  });
+
   test("runs as root where it is told to", async () => {
     const dir = tempDir();
     await using _ = dir;

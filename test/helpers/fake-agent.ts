@@ -1,4 +1,6 @@
 import type { Agent, LogChunk, Measured, Submission } from "../../src/agent/agent.ts";
+import type { Viewer } from "../../src/agent/console-seat.ts";
+import type { ConsoleRequest } from "../../src/agent/consoles.ts";
 import type { StopOptions } from "../../src/agent/stop.ts";
 import type { Why } from "../../src/agent/why.ts";
 import type { Allocation } from "../../src/allocation/allocation.ts";
@@ -42,6 +44,16 @@ export interface FakeAgent extends Agent {
   /** Thrown by the next use case that changes something. */
   failure: Error | undefined;
   readonly log: FakeLog;
+  /** What `hasLogTimes` gives. */
+  logTimes: boolean;
+  /** Whoever looks at the console now, what it asked for and what it typed. */
+  readonly viewers: FakeSeat[];
+}
+
+export interface FakeSeat {
+  readonly viewer: Viewer;
+  readonly request: ConsoleRequest;
+  readonly typed: Uint8Array[];
 }
 
 /** The one log of a fake agent. */
@@ -96,6 +108,19 @@ export function createFakeAgent(): FakeAgent {
       counts: { ends: new Map(), stops: new Map(), events: new Map(), restarts: 0 },
     },
     log,
+    viewers: [],
+    openConsole: (_id, _task, request) => {
+      if (agent.failure) throw agent.failure;
+      return (viewer) => {
+        const seat: FakeSeat = { viewer, request, typed: [] };
+        agent.viewers.push(seat);
+        return {
+          input: (data) => void seat.typed.push(data),
+          drained: () => undefined,
+          leave: () => void agent.viewers.splice(agent.viewers.indexOf(seat), 1),
+        };
+      };
+    },
     ...readings(shelf),
     put: (record) => putRecord(shelf, changes, record),
     forget: (jobId) => {
@@ -137,6 +162,8 @@ export function createFakeAgent(): FakeAgent {
     hostUsage: async () => agent.measured.host,
     measure: async () => agent.measured,
     readLog: (_id, _task, options) => log.read(options),
+    hasLogTimes: () => agent.logTimes,
+    logTimes: true,
   };
   return agent;
 }

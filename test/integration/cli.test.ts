@@ -5,7 +5,9 @@ import type { Allocation } from "../../src/allocation/allocation.ts";
 import type { MachineState } from "../../src/allocation/machine.ts";
 import type { TaskEvent } from "../../src/allocation/task-event.ts";
 import { AppError } from "../../src/base/errors.ts";
+import { formatStamp } from "../../src/cli/time.ts";
 import { capacity } from "../helpers/capacity.ts";
+import { runInProcess } from "../helpers/cli.ts";
 import { type CliApi, serveCliApi, spawnCli } from "../helpers/cli-api.ts";
 import {
   allocation,
@@ -581,6 +583,56 @@ test("logs -f -n goes on in the file and at the byte where the last lines ended,
   expect((await api.run(["logs", "-f", "-n", "1", "web"])).stdout).toBe("two\n");
   expect(asked[1]).toMatchObject({ follow: true, origin: "start", file: "alloc/logs/vm.stdout.7", offset: 4 });
 });
+
+/** A log in two pieces, the second of which begins in the middle of a line. */
+function withTimedLog(api: CliApi): Record<string, unknown>[] {
+  const asked: Record<string, unknown>[] = [];
+  const [first, second] = [Date.parse("2026-03-01T14:05:09Z"), Date.parse("2026-03-01T14:05:12Z")];
+  Object.assign(api.agent, {
+    readLog: async function* (_id: string, _task: string, { signal: _signal, ...query }: { signal: AbortSignal }) {
+      asked.push(query);
+      const file = "alloc/logs/vm.stdout.0";
+      yield { file, offset: 0, data: Buffer.from("one\ntw"), time: first, inferred: true };
+      yield { file, offset: 6, data: Buffer.from("o\n\u001b[1mthree\r\n"), time: second, inferred: false };
+    },
+  });
+  return asked;
+}
+
+test("logs -timestamps says when each line began to be written, and marks what is inferred", async () => {
+  await using api = withRunningJob();
+  withTimedLog(api);
+  const [first, second] = ["2026-03-01T14:05:09Z", "2026-03-01T14:05:12Z"].map((at) =>
+    formatStamp(Date.parse(at) * 1e6),
+  );
+  const piped = await api.run(["logs", "-timestamps", "web"]);
+  expect(piped).toEqual({ ...quiet, stdout: `~${first} one\n~${first} two\n${second} \u001b[1mthree\r\n` });
+  const seen = await api.run(["logs", "-timestamps", "-n", "2", "web"], { columns: 80 });
+  expect(seen.stdout).toBe(`~${first} two\n${second} three\n`);
+});
+
+test("logs -since and -until ask for a time, and it is said when nobody kept when the log was written", async () => {
+  await using api = withRunningJob();
+  const asked = withTimedLog(api);
+  api.agent.logTimes = false;
+  const before = Date.now();
+  const result = await api.run(["logs", "-since", "10m", "-until", "2026-03-01T14:05:09Z", "web"]);
+  expect(result.stderr).toBe("==> when this log was written was not kept; its times are those of its files\n");
+  expect(asked[0]).toMatchObject({ until: Date.parse("2026-03-01T14:05:09Z"), timestamps: false });
+  expect(Math.abs(Number(asked[0]?.["since"]) - (before - 600_000))).toBeLessThan(5_000);
+});
+
+for (const [args, message] of [
+  [["-since", "yesterday"], 'flag -since: expected a time, found "yesterday"'],
+  [["-since", "1h", "-n", "3"], "flags -n and -tail: expected alone, without -since and -until"],
+  [["-f", "-until", "14:05"], "flag -until: expected without -f, which follows what is written from now on"],
+] as const) {
+  test(`logs ${args.join(" ")} is refused before anybody is asked`, async () => {
+    const { code, stderr } = await runInProcess(["logs", ...args, "web"]);
+    expect(code).toBe(1);
+    expect(stderr).toStartWith(`Error: ${message}\n`);
+  });
+}
 
 test("logs says so where the job has disabled them", async () => {
   await using api = withRunningJob();

@@ -183,6 +183,14 @@ for (const [query, message] of [
   ["task=vm&type=stdout&origin=middle", "query parameter origin: expected start or end"],
   ["task=vm&type=stdout&offset=-1", "query parameter offset: expected a whole number"],
   ["task=vm&type=stdout&offset=1e3", "query parameter offset: expected a whole number"],
+  ["task=vm&type=stdout&since=10m", "query parameter since: expected RFC 3339 or nanoseconds since 1970"],
+  ["task=vm&type=stdout&until=2026-02-30T00:00", "query parameter until: expected RFC 3339 or nanoseconds since 1970"],
+  [
+    "task=vm&type=stdout&until=2026-13-01T00:00:00Z",
+    "query parameter until: expected RFC 3339 or nanoseconds since 1970",
+  ],
+  ["task=vm&type=stdout&until=5&follow=true", "query parameter until: a log is followed without it"],
+  ["task=vm&type=stdout&plain=1&timestamps=1", "query parameter timestamps: they stand in frames; leave plain out"],
   ["task=vm&type=stdout&offset=99999999999999999999", "query parameter offset: expected a whole number"],
 ] as const) {
   test(`a log is refused with ?${query}`, async () => {
@@ -205,4 +213,15 @@ for (const task of ["db", "__proto__", "../../etc/passwd"]) {
 test("a log of an allocation is found by its whole id alone", async () => {
   const { send } = apiWithLog();
   expect((await send("GET", "/v1/client/fs/logs/1f6a0b1c?task=vm&type=stdout")).status).toBe(404);
+});
+
+test("a log is asked for by time in RFC 3339 or nanoseconds, and the reply says whether its times were kept", async () => {
+  const { agent, send } = apiWithLog();
+  const since = Date.UTC(2026, 2, 1, 14, 5, 9);
+  const reply = await send("GET", `${LOGS}&since=2026-03-01T15:05:09%2B01:00&until=${since * 1e6}&timestamps=true`);
+  expect(reply.headers.get("x-paddock-log-times")).toBe("kept");
+  expect(agent.log.asked[0]).toMatchObject({ since, until: since, timestamps: true });
+  agent.logTimes = false;
+  expect((await send("GET", `${LOGS}&since=1`)).headers.get("x-paddock-log-times")).toBe("inferred");
+  expect((await send("GET", LOGS)).headers.get("x-paddock-log-times")).toBeNull();
 });

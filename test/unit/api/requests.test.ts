@@ -142,7 +142,7 @@ for (const [method, path, name] of [
   ["GET", "/v1/client/allocation/1f6a0b1c/exec", "exec"],
   ["PUT", "/v1/node/1f6a0b1c/drain", "draining"],
   ["GET", "/v1/operator/raft/configuration", "operator commands"],
-  ["GET", "/v1/vm/1f6a0b1c/vm/console", "console, screenshot and snapshots"],
+  ["GET", "/v1/vm/1f6a0b1c/vm/screenshot", "screenshot and snapshots"],
 ] as const) {
   test(`${method} ${path} is 501 by its name`, async () => {
     const { status, lines } = await refusalOf(await testApi().send(method, path));

@@ -30,3 +30,13 @@ test("a chunk that is a window on a larger buffer gives its own bytes alone", ()
 test("no data is no frame", () => {
   expect(writeLogFrames("f", 0, new Uint8Array())).toBe("");
 });
+
+test("frames of a chunk whose time is known say it, each of them", () => {
+  const text = writeLogFrames("f", 0, new Uint8Array(MAX_FRAME_BYTES + 1), { time: 1_500, inferred: true });
+  const frames = text.split(/(?<=})/).map((frame) => v.parse(LogFrameSchema, JSON.parse(frame)));
+  expect(frames.map(({ Time, Inferred }) => [Time, Inferred])).toEqual([
+    [1_500_000_000, true],
+    [1_500_000_000, true],
+  ]);
+  expect(writeLogFrames("f", 0, new Uint8Array(1))).not.toContain("Time");
+});

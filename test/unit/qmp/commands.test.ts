@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import type { QmpClient } from "../../../src/qmp/client.ts";
-import { changeSerial, cont, queryStatus, quit, systemPowerdown } from "../../../src/qmp/commands.ts";
+import { changeSerial, cont, querySerial, queryStatus, quit, systemPowerdown } from "../../../src/qmp/commands.ts";
 import { QmpError } from "../../../src/qmp/errors.ts";
 
 /** A client whose only answer is this one. */
@@ -42,26 +42,59 @@ test("each command goes out under QEMU's name", async () => {
   expect(sent).toEqual(["system_powerdown", "cont", "quit"]);
 });
 
-test("the serial port goes on at another socket, as a server that waits for nobody, and is appended to another log", async () => {
-  const sent: unknown[] = [];
-  const client: QmpClient = { ...answering({}), execute: async (command, args) => sent.push(command, args) };
-  await changeSerial(client, { socket: "/run/s", logfile: "/data/l" }, 10);
-  expect(sent).toEqual([
-    "chardev-change",
-    {
-      id: "paddock-serial",
-      backend: {
-        type: "socket",
-        data: {
-          addr: { type: "unix", data: { path: "/run/s" } },
-          server: true,
-          wait: false,
-          logfile: "/data/l",
-          logappend: true,
-        },
-      },
-    },
-  ]);
+/** A client that answers `query-status` and refuses what `refused` names; what it was asked is written down. */
+function recording(refused = ""): { readonly client: QmpClient; readonly sent: [string, unknown][] } {
+  const sent: [string, unknown][] = [];
+  const execute: QmpClient["execute"] = async (command, args) => {
+    sent.push([command, args]);
+    if (command === refused) throw new QmpError("refused", "no such command");
+    return { status: "running", running: true };
+  };
+  return { client: { ...answering({}), execute }, sent };
+}
+
+const backendOf = (sent: readonly [string, unknown][]) => sent.find(([command]) => command === "chardev-change")?.[1];
+
+describe("the serial port", () => {
+  test("goes on at another socket, as a server that waits for nobody, and is appended to another log", async () => {
+    const { client, sent } = recording();
+    await changeSerial(client, { end: { kind: "socket", path: "/run/s" }, logfile: "/data/l" }, 10);
+    const addr = { type: "unix", data: { path: "/run/s" } };
+    const data = { addr, server: true, wait: false, logfile: "/data/l", logappend: true };
+    expect(backendOf(sent)).toEqual({ id: "paddock-serial", backend: { type: "socket", data } });
+  });
+
+  test("goes on at a pipe", async () => {
+    const { client, sent } = recording();
+    await changeSerial(client, { end: { kind: "pipe", path: "/run/s" }, logfile: "/data/l" }, 10);
+    const data = { device: "/run/s", logfile: "/data/l", logappend: true };
+    expect(backendOf(sent)).toEqual({ id: "paddock-serial", backend: { type: "pipe", data } });
+  });
+
+  test("is freed of its viewer before, or a guest that waits for that one would wait for ever", async () => {
+    const { client, sent } = recording();
+    await changeSerial(client, { end: { kind: "pipe", path: "/run/s" }, logfile: "/data/l" }, 10);
+    expect(sent.map(([command]) => command)).toEqual(["yank", "query-status", "chardev-change"]);
+    expect(sent[0]?.[1]).toEqual({ instances: [{ type: "chardev", id: "paddock-serial" }] });
+  });
+
+  test("is changed also by a QEMU that cannot free it", async () => {
+    const { client, sent } = recording("yank");
+    await changeSerial(client, { end: { kind: "pipe", path: "/run/s" }, logfile: "/data/l" }, 10);
+    expect(backendOf(sent)).toBeDefined();
+  });
+
+  const chardev = (label: string, filename: string) => ({ label, filename, "frontend-open": true });
+  for (const [answer, kind] of [
+    [[chardev("paddock-serial", "pipe")], "pipe"],
+    [[chardev("ev", "pipe"), chardev("paddock-serial", "unix:/s,server=on")], "socket"],
+    [[chardev("ev", "pipe")], "socket"],
+    ["no list", "socket"],
+  ] as const) {
+    test(`is a ${kind} when QEMU says ${JSON.stringify(answer)}`, async () => {
+      expect(await querySerial(answering(answer), 10)).toBe(kind);
+    });
+  }
 });
 
 describe("quit", () => {
