@@ -63,7 +63,10 @@ async function printTask(client: Client, { allocation, name, task }: TaskView, o
   if (up !== undefined) facts.push(["Up", formatSpan(up)]);
   for (const line of alignFacts(facts, out.columns)) out.line(...line);
   await printPorts(client, { allocation, name, task }, out);
-  if (machine?.Ending) for (const line of describeEnding(machine.Ending, out.columns)) out.line(...line);
+  if (machine?.Ending) {
+    for (const line of describeEnding(machine.Ending, out.columns)) out.line(...line);
+    out.line({ text: `paddock why ${shortId(allocation.ID)} tells all that is known of it`, style: "dim" });
+  }
   if (task.Events.length > 0) {
     out.line();
     const rows = task.Events.toReversed().map((event): Piece[] => [
