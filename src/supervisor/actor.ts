@@ -25,6 +25,7 @@ export class AllocationActor {
   readonly #ledger: Ledger;
   readonly #context: ActorContext;
   readonly #hands = new Map<string, Hands>();
+  readonly #places = new Map<string, MachinePlace>();
   readonly #mailbox: Mailbox<{ readonly task: string; readonly event: MachineEvent }>;
   #closed = false;
 
@@ -232,7 +233,13 @@ export class AllocationActor {
     };
   }
 
+  /** Kept, because every look at a machine's logs asks for it. */
   #place(task: string, generation: number): MachinePlace {
-    return placeOf(this.#context.dirs, this.allocation, task, generation);
+    const known = this.#places.get(task);
+    const user = this.allocation.tasks[task]?.user ?? null;
+    if (known?.generation === generation && known.user === user) return known;
+    const place = placeOf(this.#context.dirs, this.allocation, task, generation);
+    this.#places.set(task, place);
+    return place;
   }
 }

@@ -23,8 +23,10 @@ import {
 import { makeSerialPipe } from "./serial-pipe.ts";
 import type { Watch } from "./watch.ts";
 
-/** How often every log is looked at, in milliseconds: two `lstat` for each machine. */
+/** How often every serial log is looked at, in milliseconds: one `lstat` for each machine. */
 const LOOK_EVERY = 3_000;
+/** QEMU says next to nothing, so its own words are looked at once in so many looks. */
+const STDERR_TURNS = 5;
 
 export interface LogKeeperContext {
   readonly store: Pick<Store, "lastLaunch">;
@@ -74,10 +76,11 @@ export class LogKeeper {
   }
 
   /** Looks now, and every few seconds from now on. */
-  begin(): void {
+  begin(turn = 0): void {
     const { log } = this.#context;
-    this.look().catch((error: unknown) => log.warn("logs cannot be looked at", { error: errorText(error) }));
-    this.#cancel = this.#context.clock.after(LOOK_EVERY, () => this.begin());
+    const types: readonly LogType[] = turn % STDERR_TURNS === 0 ? ["stdout", "stderr"] : ["stdout"];
+    this.look(types).catch((error: unknown) => log.warn("logs cannot be looked at", { error: errorText(error) }));
+    this.#cancel = this.#context.clock.after(LOOK_EVERY, () => this.begin(turn + 1));
   }
 
   close(): void {
@@ -93,12 +96,12 @@ export class LogKeeper {
   }
 
   /** Rotates what is too long. A machine that is slow to answer keeps nobody else waiting; what fails is logged. */
-  async look(): Promise<void> {
+  async look(types: readonly LogType[] = ["stdout", "stderr"]): Promise<void> {
     const machines = this.#machines().map((machine) => ({ machine, key: keyOf(machine) }));
     const before = this.#kept;
     this.#kept = new Map(machines.map(({ machine, key }) => [key, this.#kept.get(key) ?? this.#meet(machine)]));
     for (const [key, { logs }] of before) if (!this.#kept.has(key)) for (const log of logs) lastLook(log);
-    await Promise.all(machines.map(({ machine, key }) => this.#lookAt(machine, this.#kept.get(key))));
+    await Promise.all(machines.map(({ machine, key }) => this.#lookAt(machine, this.#kept.get(key), types)));
   }
 
   #meet({ allocation, machine, place }: LoggingMachine): KeptMachine {
@@ -109,16 +112,19 @@ export class LogKeeper {
     const keep = (type: LogType, by: Kept["by"]): Kept => {
       const kept = { dirs, task, type, limits, user, by, active: null, unseen: machine.adopted, failed: false };
       const since = machine.adopted ? null : machine.startedAt;
-      return { ...kept, clock: new LogClock({ log: kept, since, every: LOOK_EVERY, clock, warnings: log }) };
+      const every = type === "stderr" ? LOOK_EVERY * STDERR_TURNS : LOOK_EVERY;
+      return { ...kept, clock: new LogClock({ log: kept, since, every, clock, warnings: log }) };
     };
     const ours = serial?.ours === true && serial.disabled !== true;
     return { logs: [keep("stdout", ours ? "chardev" : "descriptor"), keep("stderr", "descriptor")], busy: null };
   }
 
-  async #lookAt(machine: LoggingMachine, kept: KeptMachine | undefined): Promise<void> {
-    if (kept === undefined || kept.busy !== null) return;
+  async #lookAt(machine: LoggingMachine, kept: KeptMachine | undefined, types: readonly LogType[]): Promise<void> {
+    if (kept === undefined) return;
+    // It is being looked at, and may be between two files.
+    if (kept.busy !== null) return await kept.busy;
     await occupy(kept, async () => {
-      for (const log of kept.logs) await this.#keepWithin(machine, log);
+      for (const log of kept.logs) if (log.unseen || types.includes(log.type)) await this.#keepWithin(machine, log);
     });
   }
 
