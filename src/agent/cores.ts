@@ -3,6 +3,7 @@ import type { MachineState } from "../allocation/machine.ts";
 import { formatCores, parseCores } from "../base/cores.ts";
 import { AppError, errnoOf } from "../base/errors.ts";
 import { shortId } from "../base/ids.ts";
+import { inRanges, type Range } from "../base/ranges.ts";
 import type { Store } from "../state/store.ts";
 
 /** Which processors of the host which machine is bound to. */
@@ -29,9 +30,14 @@ export function readOnlineCores(): string {
  * The book is the record of launches, so that it is there after a restart of the agent; what was taken for a launch that is not
  * recorded yet is held here.
  * @param online the host's processors, in Linux's form.
+ * @param reserved those of them that machines do not get.
  */
-export function createCoreBook(store: Pick<Store, "liveAllocations" | "lastLaunch">, online: string): CoreBook {
-  const all = parseCores(online);
+export function createCoreBook(
+  store: Pick<Store, "liveAllocations" | "lastLaunch">,
+  online: string,
+  reserved: readonly Range[] = [],
+): CoreBook {
+  const all = parseCores(online).filter((core) => !inRanges(reserved, core));
   const taken = new Map<string, readonly number[]>();
   const keyOf = (allocationId: string, task: string): string => `${allocationId}/${task}`;
 
@@ -41,7 +47,8 @@ export function createCoreBook(store: Pick<Store, "liveAllocations" | "lastLaunc
     for (const { id, jobId, tasks } of store.liveAllocations()) {
       for (const [task, { machine }] of Object.entries(tasks)) {
         const key = keyOf(id, task);
-        if (key === own || !mayHold(machine)) continue;
+        // The record of a machine that is being prepared may still say that it waits.
+        if (key === own || !(taken.has(key) || mayHold(machine))) continue;
         const cores = taken.get(key) ?? store.lastLaunch(id, task)?.limits?.cores ?? [];
         for (const core of cores) held.set(core, `${shortId(id)} of job "${jobId}"`);
       }
@@ -83,7 +90,8 @@ function tooFew(count: number, all: readonly number[], held: ReadonlyMap<number,
   const holders = [...new Set(held.values())].join(", ");
   const others =
     holders === "" ? "" : `; ${formatCores([...held.keys()])} ${held.size === 1 ? "is" : "are"} held by ${holders}`;
-  const host = all.length === 0 ? "this host does not tell its processors" : `this host has ${formatCores(all)}`;
+  const host =
+    all.length === 0 ? "this host does not tell its processors" : `machines of this host have ${formatCores(all)}`;
   return new AppError("unplaceable", `resources.cores: ${count} asked for, ${host}${others}`, {
     hint: "ask for fewer cores, for cpu in MHz instead, or stop a machine that holds some",
   });

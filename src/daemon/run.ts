@@ -84,7 +84,11 @@ async function serve(config: AgentConfig, { log, manager, stopAsked }: Surroundi
       log: log.named("supervisor"),
       bootId,
       cgroups,
-      prepare: createPrepare({ ...base, log: log.named("prepare"), cores: createCoreBook(store, readOnlineCores()) }),
+      prepare: createPrepare({
+        ...base,
+        log: log.named("prepare"),
+        cores: createCoreBook(store, readOnlineCores(), config.resources.reserved.cores),
+      }),
       ...jobRules(base),
     });
     await supervisor.adoptAll();

@@ -14,7 +14,11 @@ machine() { pidof qemu-system-x86_64; }
 allocation() { ls -t "${DATA:-/var/lib/paddock}/alloc" | head -n 1; }
 console() { cat "${DATA:-/var/lib/paddock}/alloc/$(allocation)/alloc/logs/vm.stdout.0"; }
 start() { paddock run -detach "/test/jobs/$1.hcl" >/dev/null && wait_for 'console | grep -q .'; }
-ending() { fact ending "$1" "$(paddock alloc status -json "$2" | tr -d '\n')"; }
+# The group goes before the end is on record.
+ending() {
+  wait_for "paddock alloc status -json $2 | grep -q '\"Machine\": *\"ended\"'"
+  fact ending "$1" "$(paddock alloc status -json "$2" | tr -d '\n')"
+}
 
 paddock systemd unit >/etc/systemd/system/paddock.service
 systemctl start paddock
@@ -32,7 +36,8 @@ fact attributes "$(paddock node status | awk '/cgroup/{print $1 $2 $3}' | tr '\n
 P=$(machine)
 systemctl restart paddock
 [ "$P" = "$(machine)" ] && fact restarted "$(systemctl is-active paddock) $(cat "$G/memory.max")"
-fact greedy "$(paddock run /test/jobs/greedy.hcl 2>&1 | grep '^Error:')"
+fact greedy "$(paddock run /test/jobs/greedy.hcl 2>&1 | grep ' cores: ')"
+paddock stop -purge greedy >/dev/null
 kill -9 "$P"
 wait_for "! [ -e $G ]"
 ending pinned "$PINNED"
