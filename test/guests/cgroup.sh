@@ -10,10 +10,18 @@ wait_for() {
 }
 group() { ls -d "${GROUPS_OF:-/sys/fs/cgroup}"/paddock-*/*-*; }
 machine() { pidof qemu-system-x86_64; }
-# The newest allocation. Commands of paddock's take a second each in here, so files are looked at instead.
-allocation() { ls -t "${DATA:-/var/lib/paddock}/alloc" | head -n 1; }
+# The allocation of the job that was started last. Commands of paddock's take a second each in here, so files are looked at instead.
+allocations() { ls "${DATA:-/var/lib/paddock}/alloc" 2>/dev/null; }
+allocation() {
+  for a in $(allocations); do
+    case $SEEN in *"$a"*) ;; *) echo "$a" ;; esac
+  done
+}
 console() { cat "${DATA:-/var/lib/paddock}/alloc/$(allocation)/alloc/logs/vm.stdout.0"; }
-start() { paddock run -detach "/test/jobs/$1.hcl" >/dev/null && wait_for 'console | grep -q .'; }
+start() {
+  SEEN=$(allocations)
+  paddock run -detach "/test/jobs/$1.hcl" >/dev/null && wait_for 'console | grep -q .'
+}
 # The group goes before the end is on record.
 ending() {
   wait_for "paddock alloc status -json $2 | grep -q '\"Machine\": *\"ended\"'"
