@@ -33,6 +33,8 @@ export interface InProcessAgent {
   readonly logLines: readonly string[];
   /** Rotates what is too long, as the agent does every few seconds. */
   lookAtLogs(): Promise<void>;
+  /** Lets guests go on for which there is room again, as the agent does every few seconds. */
+  lookForRoom(): Promise<void>;
   /** Ends as an agent does that was told to: the machines run on. */
   close(): void;
 }
@@ -119,6 +121,7 @@ export async function startInProcess(
   return {
     agent,
     lookAtLogs: () => supervisor.lookAtLogs(),
+    lookForRoom: () => supervisor.lookForRoom(),
     logLines,
     close: () => {
       agent.close();
