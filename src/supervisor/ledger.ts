@@ -5,6 +5,7 @@ import type { MachineEvent, MachineState } from "../allocation/machine.ts";
 import { isRestart } from "../allocation/order.ts";
 import { postMortemOf } from "../allocation/post-mortem.ts";
 import { decideRestart, type RestartDecision, type RestartRule } from "../allocation/restart.ts";
+import { shiftTimes } from "../allocation/shift.ts";
 import { appendEvent, type TaskEvent } from "../allocation/task-event.ts";
 import type { Clock } from "../base/clock.ts";
 import type { MachineUser } from "../node/users.ts";
@@ -14,7 +15,14 @@ import type { Recorder } from "../state/recorder.ts";
 import type { Store } from "../state/store.ts";
 import type { Tally } from "./tally.ts";
 
+/**
+ * A clock that was set by less is put up with, in milliseconds: it costs a stop no more than that, and a process that was held up between
+ * two looks at two clocks seems to have found one that was set.
+ */
+const JUMP = 1_000;
+
 export interface LedgerContext {
+  readonly bootId: string;
   readonly store: Store;
   readonly recorder: Recorder;
   readonly clock: Clock;
@@ -31,14 +39,34 @@ export class Ledger {
   constructor(allocation: Allocation, context: LedgerContext) {
     this.#allocation = allocation;
     this.#context = context;
+    this.keepTime();
   }
 
   get allocation(): Allocation {
     return this.#allocation;
   }
 
+  /**
+   * Moves the record's times along when the host's clock was set since they were written, also while no agent ran: deadlines are
+   * counted from them. What was moved is kept with the next change; until then the store has the old times with the old mark.
+   * @returns by how much, in milliseconds; 0 as a rule.
+   */
+  keepTime(): number {
+    const { clock, bootId } = this.#context;
+    const sinceBoot = clock.sinceBoot();
+    if (sinceBoot === null) return 0;
+    const mark = { bootId, offset: clock.now() - sinceBoot };
+    const before = this.#allocation.clock;
+    // Of another boot's clock nothing is known.
+    const jump = before?.bootId === bootId ? mark.offset - before.offset : 0;
+    if (before?.bootId === bootId && Math.abs(jump) < JUMP) return 0;
+    this.#allocation = { ...shiftTimes(this.#allocation, jump), clock: mark };
+    return jump;
+  }
+
   /** What the task's restart policy says of an end; what it counts is kept when the event that carries it is saved. */
   decide(task: string, ending: Ending, recoverable: boolean): RestartDecision {
+    this.keepTime();
     const machine = this.#allocation.tasks[task]?.machine;
     const unhealthy = machine?.kind === "stopping" && machine.order.cause === "unhealthy";
     return decideRestart(this.#context.ruleOf(this.#allocation, task), {

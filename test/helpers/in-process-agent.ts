@@ -6,7 +6,7 @@ import { createCoreBook } from "../../src/agent/cores.ts";
 import { createAgent } from "../../src/agent/create.ts";
 import { jobRules } from "../../src/agent/job-rules.ts";
 import { createPrepare } from "../../src/agent/prepare.ts";
-import { systemClock } from "../../src/base/clock.ts";
+import { type Clock, systemClock } from "../../src/base/clock.ts";
 import { createLog } from "../../src/base/log.ts";
 import { SECOND } from "../../src/base/units.ts";
 import type { Cgroups } from "../../src/cgroup/groups.ts";
@@ -71,6 +71,7 @@ export interface InProcessOptions {
   /** Instead of what this host has. */
   readonly capacity?: Partial<Capacity>;
   readonly cgroups?: Cgroups | null;
+  readonly clock?: Clock;
 }
 
 export async function startInProcess(
@@ -82,6 +83,7 @@ export async function startInProcess(
     users = USERS,
     maxKillTimeout = 30 * SECOND,
     capacity,
+    clock = systemClock,
   }: InProcessOptions = {},
 ): Promise<InProcessAgent> {
   const dirs = { dataDir: join(root, "data"), runDir: join(root, "run") };
@@ -100,7 +102,7 @@ export async function startInProcess(
     users: await findMachineUsers({ dirs, users }, { store, log }),
     node: () => known,
     nodeComplete: Promise.resolve(),
-    clock: systemClock,
+    clock,
     log,
   };
   const rules = jobRules(base);
