@@ -1,28 +1,28 @@
-import type { WireTaskState } from "../contract/task-state.ts";
+import type { Machine } from "../client/replies.ts";
 import { type Piece, statusPiece } from "./style.ts";
 import { formatTime } from "./time.ts";
 
-type Machine = Pick<WireTaskState["Paddock"], "Guest" | "Standstill">;
+type Guest = Pick<Machine, "Guest" | "Standstill">;
 
-const FAULTS = { nospace: "disk full", failed: "disk error", unknown: "disk error" } as const;
+const faultOf = (status: string): string => (status === "nospace" ? "disk full" : "disk error");
 
 /** What the guest does, in a few words: QEMU's own, but for a guest that stands still because of its disk. */
-export function guestPiece(machine: Machine | null): Piece {
+export function guestPiece(machine: Guest | null): Piece {
   const fault = machine?.Standstill;
   if (!fault) return statusPiece(machine?.Guest ?? "-");
-  return { text: `paused: ${FAULTS[fault.Status]}`, style: "red" };
+  return { text: `paused: ${faultOf(fault.Status)}`, style: "red" };
 }
 
 /** The same with what comes next. */
-export function guestSentence(machine: Machine): Piece {
+export function guestSentence(machine: Guest): Piece {
   const fault = machine.Standstill;
   if (!fault) return guestPiece(machine);
   const where = fault.Device === null ? "" : ` of ${fault.Device}`;
-  const since = `paused: ${FAULTS[fault.Status]} (io-error${where}) since ${formatTime(fault.Since)}`;
+  const since = `paused: ${faultOf(fault.Status)} (io-error${where}) since ${formatTime(fault.Since)}`;
   return { text: `${since}; ${nextOf(fault)}`, style: "red" };
 }
 
-function nextOf({ Status, Held }: NonNullable<Machine["Standstill"]>): string {
+function nextOf({ Status, Held }: NonNullable<Guest["Standstill"]>): string {
   if (Held) return "it was paused by command too and goes on by paddock vm power resume";
   return Status === "nospace"
     ? "it goes on by itself once there is room on the host's file system"

@@ -99,9 +99,12 @@ export type Progress = v.InferOutput<typeof ProgressSchema>;
 
 const UserSchema = v.nullish(v.object({ Uid: v.number(), Gid: v.number() }), null);
 
+const StandstillSchema = v.object({ Device: v.nullish(v.string(), null), Status: text, Since: count, Held: flag });
+
 const MachineSchema = v.object({
   Machine: text,
   Guest: v.nullish(v.string(), null),
+  Standstill: v.nullish(StandstillSchema, null),
   Adopted: flag,
   Pid: v.nullish(v.number(), null),
   User: UserSchema,
@@ -120,7 +123,7 @@ export const TaskEventSchema = v.object({
 });
 export type TaskEvent = v.InferOutput<typeof TaskEventSchema>;
 
-const TaskStateSchema = v.object({
+export const TaskStateSchema = v.object({
   State: text,
   Failed: flag,
   Restarts: count,

@@ -111,7 +111,7 @@ export class AllocationActor {
 
   #handle(task: string, event: MachineEvent): void {
     const jump = this.#ledger.keepTime();
-    if (jump !== 0) this.#context.log.warn("the host's clock was set", { task, by: `${Math.round(jump)} ms` });
+    if (jump !== 0) this.#context.log.info("the host's clock was set", { task, by: `${Math.round(jump)} ms` });
     const record = this.allocation.tasks[task];
     if (record === undefined) throw new Error(`allocation ${this.allocation.id} has no task ${task}`);
     const { state, effects } = step(record.machine, event);

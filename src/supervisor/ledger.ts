@@ -11,7 +11,7 @@ import type { Clock } from "../base/clock.ts";
 import type { MachineUser } from "../node/users.ts";
 import type { LaunchPlan } from "../qemu/launch.ts";
 import { build } from "../runtime/build.ts";
-import type { Recorder } from "../state/recorder.ts";
+import { type Recorder, StoreError } from "../state/recorder.ts";
 import type { Store } from "../state/store.ts";
 import type { Tally } from "./tally.ts";
 
@@ -79,8 +79,10 @@ export class Ledger {
   }
 
   /**
-   * Keeps what an event led to, and when that is an end, its post-mortem.
+   * Keeps what an event led to, and when that is an end, its post-mortem. A stop that is under way goes on also when the store takes
+   * nothing: its rungs may be tried twice by the next agent, its deadline may not be missed. It is kept with the next change.
    * @param plan what is about to be launched: kept in the same transaction, for each takes the disk some time.
+   * @throws StoreError otherwise.
    */
   saveStep(
     task: string,
@@ -100,16 +102,23 @@ export class Ledger {
       return;
     }
     const end = postMortemOf(record.machine, event, machine, { paddock: build.version, kernel: release() });
-    this.#saveTask(task, countFor(record, event, machine), machine, reports, () => {
-      if (end !== null) store.putPostMortem(id, task, end);
-      if (plan !== undefined && machine.kind === "starting") store.putLaunch(id, task, machine.generation, plan);
-    });
+    const next = withStep(countFor(record, event, machine), machine, reports);
+    try {
+      this.#saveTask(task, next, reports, () => {
+        if (end !== null) store.putPostMortem(id, task, end);
+        if (plan !== undefined && machine.kind === "starting") store.putLaunch(id, task, machine.generation, plan);
+      });
+    } catch (error) {
+      const climbs = record.machine.kind === "stopping" && machine.kind === "stopping";
+      if (!climbs || !(error instanceof StoreError)) throw error;
+      this.#allocation = { ...this.#allocation, tasks: { ...tasks, [task]: next } };
+    }
   }
 
   /** Adds to a task's history without changing its state. */
   report(task: string, event: TaskEvent): void {
     const record = this.#allocation.tasks[task];
-    if (record !== undefined) this.#saveTask(task, record, record.machine, [event]);
+    if (record !== undefined) this.#saveTask(task, withStep(record, record.machine, [event]), [event]);
   }
 
   /** Says what a task's machine will run as. */
@@ -135,21 +144,8 @@ export class Ledger {
     });
   }
 
-  #saveTask(
-    task: string,
-    record: TaskRecord,
-    machine: MachineState,
-    reports: readonly TaskEvent[],
-    also?: () => void,
-  ): void {
-    const before = this.#allocation.tasks[task] ?? record;
-    const next: TaskRecord = {
-      ...record,
-      machine,
-      events: reports.reduce(appendEvent, record.events),
-      startedAt: machine.kind === "running" || machine.kind === "stopping" ? machine.startedAt : record.startedAt,
-      finishedAt: machine.kind === "ended" ? machine.ending.at : 0,
-    };
+  #saveTask(task: string, next: TaskRecord, reports: readonly TaskEvent[], also?: () => void): void {
+    const before = this.#allocation.tasks[task] ?? next;
     this.save(
       { ...this.#allocation, tasks: { ...this.#allocation.tasks, [task]: next } },
       reports.map((event) => ({ task, event })),
@@ -157,6 +153,16 @@ export class Ledger {
     );
     this.#context.tally.count(before, next, reports);
   }
+}
+
+function withStep(record: TaskRecord, machine: MachineState, reports: readonly TaskEvent[]): TaskRecord {
+  return {
+    ...record,
+    machine,
+    events: reports.reduce(appendEvent, record.events),
+    startedAt: machine.kind === "running" || machine.kind === "stopping" ? machine.startedAt : record.startedAt,
+    finishedAt: machine.kind === "ended" ? machine.ending.at : 0,
+  };
 }
 
 /** What a record remembers of an event beside the machine's state. */

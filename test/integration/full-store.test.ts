@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { closeSync, mkdirSync, openSync, rmSync, writeSync } from "node:fs";
 import { connect } from "node:net";
 import { machineSockets } from "../../src/paths.ts";
+import { makeCounterDisk } from "../guests/counter.ts";
 import { capacity } from "../helpers/capacity.ts";
 import {
   consoleOf,
@@ -76,11 +77,13 @@ describe.skipIf(process.getuid?.() !== 0)("an agent whose data_dir is on a full 
     });
   }
 
-  const typed = (text: string) =>
-    new Promise<void>((resolve) => {
-      const socket = connect(sockets().serial, () => socket.end(text, resolve));
-      socket.resume();
-    });
+  /** Types into the guest's serial port until its QEMU is gone: one that is left at once may lose what it was told. */
+  async function typeUntilGone(text: string, pid: number): Promise<void> {
+    const socket = connect(sockets().serial, () => socket.write(text));
+    socket.resume();
+    await until("QEMU to be gone", () => !isThere(pid));
+    socket.destroy();
+  }
 
   test("refuses jobs with the reason, answers, and lets its machines be", async () => {
     expect(await refusal()).toContain("the store cannot be written: database or disk is full");
@@ -95,14 +98,28 @@ describe.skipIf(process.getuid?.() !== 0)("an agent whose data_dir is on a full 
   test("keeps a power-off that came meanwhile as what it was, once there is room", async () => {
     await refusal();
     const { identity } = await machineOf(running.agent, "running");
-    await typed("\x04");
-    await until("QEMU to be gone", () => !isThere(identity.pid));
+    await typeUntilGone("\x04", identity.pid);
     await until("the agent to say that it cannot keep it", () =>
       running.logLines.some((line) => line.includes("what happened to a machine cannot be kept")),
     );
     rmSync(`${data}/ballast`);
     const { ending } = await machineOf(running.agent, "ended");
     expect(ending).toMatchObject({ reason: "guest-shutdown", failed: false });
+  });
+
+  test("forces a guest that hears nothing as soon as its time is over, and keeps the receipt once there is room", async () => {
+    makeCounterDisk(dir.file("images", "counter.img"));
+    const deaf = demoJob(dir.file("images", "counter.img"), { id: "deaf", task: 'kill_timeout = "3s"' });
+    await running.agent.registerJob(deaf, null, {});
+    const { identity } = await machineOf(running.agent, "running", "deaf");
+    await running.agent.deregisterJob("deaf", { purge: false });
+    await refusal();
+    await machineOf(running.agent, "stopping", "deaf");
+    await until("QEMU to be gone", () => !isThere(identity.pid));
+    rmSync(`${data}/ballast`);
+    const { ending } = await machineOf(running.agent, "ended", "deaf");
+    expect(ending).toMatchObject({ reason: "host-qmp-quit", stop: { rung: "quit" } });
+    expect(ending.stop?.took).toBeLessThanOrEqual(5_000);
   });
 
   test("keeps a kill that came meanwhile as what it was, once there is room", async () => {

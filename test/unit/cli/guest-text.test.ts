@@ -1,6 +1,10 @@
 import { expect, test } from "bun:test";
+import * as v from "valibot";
 import { guestPiece, guestSentence } from "../../../src/cli/guest-text.ts";
 import { textOf } from "../../../src/cli/style.ts";
+import { TaskStateSchema } from "../../../src/client/replies.ts";
+import { writeTaskState } from "../../../src/contract/task-state.ts";
+import { taskRecord } from "../../helpers/records.ts";
 
 const Since = Date.UTC(2026, 0, 2, 3, 4, 5) * 1e6;
 const standstill = { Device: "image0", Status: "nospace", Since, Held: false } as const;
@@ -21,8 +25,17 @@ test("one that was paused by command, or whose disk fails, is for people to let 
   expect(textOf(guestSentence(failed))).toMatch(/^paused: disk error \(io-error\) since .*resume lets it go on$/);
 });
 
-test("any other guest is told in QEMU's words, also by an agent of before", () => {
+test("what the API says of it is what the client reads", () => {
+  const standstill = { device: "image0", status: "nospace", since: 1_000, held: true } as const;
+  const identity = { bootId: "b", pid: 1, startTime: 1 };
+  const live = { generation: 1, identity, startedAt: 1, guest: "io-error", standstill, shutdown: null, adopted: false };
+  const record = taskRecord({ kind: "running", ...live });
+  const { Paddock } = v.parse(TaskStateSchema, JSON.parse(JSON.stringify(writeTaskState(record))));
+  expect(Paddock?.Standstill).toEqual({ Device: "image0", Status: "nospace", Since: 1e9, Held: true });
+});
+
+test("any other guest is told in QEMU's words", () => {
   expect(textOf(guestPiece({ Guest: "paused", Standstill: null }))).toBe("paused");
-  expect(textOf(guestSentence({ Guest: "io-error" }))).toBe("io-error");
+  expect(textOf(guestSentence({ Guest: "io-error", Standstill: null }))).toBe("io-error");
   expect(textOf(guestPiece(null))).toBe("-");
 });
