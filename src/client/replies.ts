@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { GuestSchema } from "./guest-reply.ts";
 
 // Replies are read with what this program needs of them and no more: an agent that is older or newer, or a real Nomad, may leave out
 // or add what it likes. Go writes null for what is empty.
@@ -99,12 +100,9 @@ export type Progress = v.InferOutput<typeof ProgressSchema>;
 
 const UserSchema = v.nullish(v.object({ Uid: v.number(), Gid: v.number() }), null);
 
-const StandstillSchema = v.object({ Device: v.nullish(v.string(), null), Status: text, Since: count, Held: flag });
-
 const MachineSchema = v.object({
   Machine: text,
-  Guest: v.nullish(v.string(), null),
-  Standstill: v.nullish(StandstillSchema, null),
+  ...GuestSchema.entries,
   Adopted: flag,
   Pid: v.nullish(v.number(), null),
   User: UserSchema,
