@@ -29,6 +29,8 @@ export interface Live {
   readonly guest: GuestStatus;
   /** While the guest is in `io-error`; undefined otherwise, and in records of before. */
   readonly standstill?: Standstill | undefined;
+  /** When the history last told of one, in milliseconds since 1970. */
+  readonly standstillTold?: number | undefined;
   /** The first SHUTDOWN event, in milliseconds since 1970; the first cause of an end wins. */
   readonly shutdown: { readonly reason: string; readonly at: number } | null;
   /** True when a former agent had started it. */

@@ -61,5 +61,6 @@ function shiftLive<S extends Live>(live: S, millis: number): S {
     ...(live.standstill === undefined
       ? {}
       : { standstill: { ...live.standstill, since: live.standstill.since + millis } }),
+    ...(live.standstillTold === undefined ? {} : { standstillTold: live.standstillTold + millis }),
   };
 }

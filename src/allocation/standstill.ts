@@ -16,7 +16,12 @@ export interface Standstill extends DiskFault {
   readonly since: number;
   /** Somebody paused it meanwhile: it does not go on by itself when there is room. */
   readonly held: boolean;
+  /** Its beginning is in the history, and so its end will be. */
+  readonly told: boolean;
 }
+
+/** Two that begin within this are told as one, in milliseconds: a QEMU that flips to and fro must not fill the history. */
+const TELL_EVERY = 30_000;
 
 type StatusEvent = Extract<MachineEvent, { kind: "guest_status" }>;
 
@@ -25,8 +30,10 @@ export function withStatus<S extends Live>(state: S, { at, status, fault, held }
   const next = { ...state, guest: status };
   if (status === "unreachable") return next;
   if (status !== "io-error") return { ...next, standstill: undefined };
-  const before = state.standstill ?? { device: null, status: "unknown", since: at, held: false };
-  return { ...next, standstill: { ...before, ...fault, held: held ?? before.held } };
+  const told = state.standstillTold === undefined || at >= state.standstillTold + TELL_EVERY;
+  const before = state.standstill ?? { device: null, status: "unknown", since: at, held: false, told };
+  const standstill = { ...before, ...fault, held: held ?? before.held };
+  return { ...next, standstill, ...(state.standstill === undefined && told ? { standstillTold: at } : {}) };
 }
 
 /** The same for a machine that runs: its history tells when the guest stands still, and when it goes on. */
@@ -34,8 +41,9 @@ export function takeStatus(state: Extract<MachineState, { kind: "running" }>, ev
   const next = withStatus(state, event);
   const [before, after] = [state.standstill, next.standstill];
   const effects: MachineEffect[] = [];
-  if (after !== undefined && after.status !== before?.status) effects.push(stands(after, event.at));
-  if (before !== undefined && event.status === "running") effects.push(goesOn(before, event.at));
+  const news = before === undefined || (before.status === "unknown" && after?.status !== "unknown");
+  if (after?.told && news) effects.push(stands(after, event.at));
+  if (before?.told && event.status === "running") effects.push(goesOn(before, event.at));
   return { state: next, effects };
 }
 

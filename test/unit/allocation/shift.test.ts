@@ -23,7 +23,8 @@ const live = {
   identity: { bootId: "boot", pid: 42, startTime: 1000 },
   startedAt: T + 1,
   guest: "io-error",
-  standstill: { device: "image0", status: "nospace", since: T + 2, held: false },
+  standstill: { device: "image0", status: "nospace", since: T + 2, held: false, told: true },
+  standstillTold: T + 2,
   shutdown: { reason: "guest-shutdown", at: T + 3 },
   adopted: false,
 } as const;

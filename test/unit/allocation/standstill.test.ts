@@ -44,7 +44,7 @@ describe("a guest that stands still because of its disk", () => {
     const { told, state } = after({ status: "io-error" }, full);
     expect(told[0]).toContain("QEMU does not say why");
     expect(told[1]).toContain("disk full");
-    expect(state.standstill).toEqual({ ...nospace, since: 1_000, held: false });
+    expect(state.standstill).toEqual({ ...nospace, since: 1_000, held: false, told: true });
   });
 
   test("is to be mended by people when it lacks more than room", () => {
@@ -65,6 +65,15 @@ describe("a guest that stands still because of its disk", () => {
     expect(after(full, held, full).state.standstill?.held).toBe(true);
     expect(after(full, held, { status: "io-error", held: false }).state.standstill?.held).toBe(false);
     expect(after(full, held, { status: "running" }, full).state.standstill?.held).toBe(false);
+  });
+
+  test("does not fill the history when it flips to and fro, or from one fault to the other", () => {
+    const failed = { status: "io-error", fault: { device: "image0", status: "failed" } } as const;
+    const flips = Array.from({ length: 29 }, (_, index) => (index % 2 === 0 ? full : { status: "running" }));
+    expect(after(...flips).told).toHaveLength(2);
+    expect(after(...Array.from({ length: 29 }, (_, index) => (index % 2 === 0 ? full : failed))).told).toHaveLength(1);
+    // The next one that begins half a minute after the first is told again.
+    expect(after(...flips, { status: "running" }, full, { status: "running" }).told).toHaveLength(4);
   });
 
   test("says nothing of it while it is being stopped", () => {

@@ -26,7 +26,7 @@ test("one that was paused by command, or whose disk fails, is for people to let 
 });
 
 test("what the API says of it is what the client reads", () => {
-  const standstill = { device: "image0", status: "nospace", since: 1_000, held: true } as const;
+  const standstill = { device: "image0", status: "nospace", since: 1_000, held: true, told: true } as const;
   const identity = { bootId: "b", pid: 1, startTime: 1 };
   const live = { generation: 1, identity, startedAt: 1, guest: "io-error", standstill, shutdown: null, adopted: false };
   const record = taskRecord({ kind: "running", ...live });
