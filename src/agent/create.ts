@@ -11,6 +11,7 @@ import { assertTask, restartTasks, signalTasks } from "./operate.ts";
 import { outputOf } from "./output.ts";
 import { warningsOf } from "./placement.ts";
 import { lookUp, readRecords } from "./read.ts";
+import { settleStops } from "./settle.ts";
 import { type StopOptions, stopMachines } from "./stop.ts";
 import { submitJob } from "./submit.ts";
 import { usageReadings } from "./usage.ts";
@@ -26,6 +27,7 @@ export interface RunningAgent extends Agent {
 export function createAgent(context: AgentContext): RunningAgent {
   const { recorder, supervisor } = context;
   const oneByOne = createQueue();
+  settleStops(context);
   const room = createWaitingRoom(context, oneByOne);
   supervisor.whenEnded(() => room.look());
   room.look();

@@ -17,6 +17,13 @@ export interface AssignedPort {
   readonly static: boolean;
 }
 
+/** By what clock the times of a record are meant. */
+export interface ClockMark {
+  readonly bootId: string;
+  /** What the host's clock showed when the host was started, by its clock at that moment; milliseconds since 1970. */
+  readonly offset: number;
+}
+
 /** One placed copy of a group, as the store has it. It ends once and is never reused. */
 export interface Allocation {
   readonly id: string;
@@ -40,6 +47,8 @@ export interface Allocation {
   readonly modifyTime: number;
   readonly createIndex: number;
   readonly modifyIndex: number;
+  /** Tells whether the host's clock was set meanwhile; undefined in records of before. */
+  readonly clock?: ClockMark | undefined;
   /** What is known of the checks of its machines; only while they run, not kept over an agent's restart. */
   readonly checks?: readonly CheckReport[] | undefined;
 }

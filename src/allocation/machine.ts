@@ -2,6 +2,7 @@ import type { Ending } from "./ending.ts";
 import type { LadderTry, Rung, RungAnswer, StopOrder } from "./ladder.ts";
 import type { Remains } from "./post-mortem.ts";
 import type { RestartDecision } from "./restart.ts";
+import type { DiskFault, Standstill } from "./standstill.ts";
 
 /** What tells one process of this host from every other, also after its pid was given away again. */
 export interface ProcessIdentity {
@@ -26,6 +27,10 @@ export interface Live {
   /** Milliseconds since 1970. */
   readonly startedAt: number;
   readonly guest: GuestStatus;
+  /** While the guest is in `io-error`; undefined otherwise, and in records of before. */
+  readonly standstill?: Standstill | undefined;
+  /** When the history last told of one, in milliseconds since 1970. */
+  readonly standstillTold?: number | undefined;
   /** The first SHUTDOWN event, in milliseconds since 1970; the first cause of an end wins. */
   readonly shutdown: { readonly reason: string; readonly at: number } | null;
   /** True when a former agent had started it. */
@@ -66,7 +71,15 @@ export type MachineEvent =
   | { readonly kind: "spawned"; readonly at: number; readonly identity: ProcessIdentity }
   | { readonly kind: "start_failed"; readonly at: number; readonly ending: Ending; readonly next: RestartDecision }
   | { readonly kind: "adopted"; readonly at: number; readonly identity: ProcessIdentity }
-  | { readonly kind: "guest_status"; readonly at: number; readonly status: GuestStatus }
+  | {
+      readonly kind: "guest_status";
+      readonly at: number;
+      readonly status: GuestStatus;
+      /** Of `io-error`, where QEMU told. */
+      readonly fault?: DiskFault | undefined;
+      /** True when a guest in `io-error` was paused by command, false when it was told to go on. */
+      readonly held?: boolean | undefined;
+    }
   | { readonly kind: "shutdown_seen"; readonly at: number; readonly reason: string }
   | { readonly kind: "stop_requested"; readonly at: number; readonly order: StopOrder }
   /** To be stopped and started again in place; the order says how it is stopped. */

@@ -14,7 +14,12 @@ export function stoppedEnding(
   at: number,
 ): Ending & { readonly stop: StopReceipt } {
   const { order, tries } = stopping;
-  const stop: StopReceipt = { order, tries, rung: workingRung(tries, ending), took: at - order.requestedAt };
+  const stop: StopReceipt = {
+    order,
+    tries,
+    rung: workingRung(tries, ending),
+    took: Math.max(0, at - order.requestedAt),
+  };
   const asked = stop.rung === "guest-agent" || stop.rung === "powerdown";
   const forced = stop.rung !== null && !asked && order.graceful && order.force === undefined;
   const hint = forced ? forcedHint(order, tries, stopping.guest) : stop.rung === null ? ending.hint : null;
@@ -74,7 +79,7 @@ export function neverStarted(at: number, order: StopOrder): Ending {
     at,
     message: `stopped before it started (${order.cause})`,
     hint: null,
-    stop: { order, tries: [], rung: null, took: at - order.requestedAt },
+    stop: { order, tries: [], rung: null, took: Math.max(0, at - order.requestedAt) },
   };
 }
 

@@ -58,7 +58,9 @@ export function decideRestart(
   if (success && !rule.onSuccess) return { kind: "stay", failed: false, reason: "Task completed" };
   if (!recoverable) return { kind: "stay", failed: true, reason: "Error was unrecoverable" };
   if (rule.attempts === 0) return { kind: "stay", failed: !success, reason: "Policy allows no restarts" };
-  const current = window === null || now > window.startedAt + rule.interval ? { startedAt: now, count: 0 } : window;
+  // One that is still to begin was told by the clock of a host that has started anew since.
+  const over = window === null || now > window.startedAt + rule.interval || now < window.startedAt;
+  const current = over ? { startedAt: now, count: 0 } : window;
   const next = { startedAt: current.startedAt, count: current.count + 1 };
   const jitter = Math.round(rule.delay * JITTER * random);
   if (next.count <= rule.attempts) {

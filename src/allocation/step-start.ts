@@ -40,9 +40,12 @@ export function neverAnswered(live: Live): boolean {
   return live.guest === "unknown" && !live.adopted;
 }
 
-/** The next start when its time has come. @param at milliseconds since 1970. */
+/**
+ * The next start when its time has come. An end that is still to come was told by the clock of a host that has started anew since, and
+ * that clock says nothing of how long to wait. @param at milliseconds since 1970.
+ */
 export function startAgain(state: StateOf<"backoff">, at: number): Step {
-  if (at < state.until) return { state, effects: [{ kind: "wake", at: state.until }] };
+  if (state.ending.at <= at && at < state.until) return { state, effects: [{ kind: "wake", at: state.until }] };
   return startNow(state);
 }
 

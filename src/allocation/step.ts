@@ -2,6 +2,7 @@ import { endByItself, report, type Step } from "./effect.ts";
 import { LINGER } from "./ladder.ts";
 import type { MachineEvent, MachineEventKind, MachineState, MachineStateKind } from "./machine.ts";
 import { mergeOrders } from "./order.ts";
+import { takeStatus, withStatus } from "./standstill.ts";
 import { cancel, endStarting, goLive, neverAnswered, startAgain, started, startNow } from "./step-start.ts";
 import {
   beginRestart,
@@ -109,10 +110,10 @@ const table: Table = {
     unhealthy: notYet,
   },
   running: {
-    guest_status: (state, { at, status }) => ({
-      state: { ...state, guest: status },
-      effects: neverAnswered(state) ? [started(state, at)] : [],
-    }),
+    guest_status: (state, event) => {
+      const { state: next, effects } = takeStatus(state, event);
+      return { state: next, effects: neverAnswered(state) ? [started(state, event.at), ...effects] : effects };
+    },
     shutdown_seen: (state, { at, reason }) => ({
       state: { ...state, shutdown: state.shutdown ?? { reason, at } },
       effects: [{ kind: "wake", at: at + LINGER }],
@@ -140,7 +141,7 @@ const table: Table = {
   stopping: {
     tick: (state, { at }) => climb(state, at),
     rung_answered: (state, { at, rung, answer }) => takeAnswer(state, rung, answer, at),
-    guest_status: (state, { status }) => ({ state: { ...state, guest: status }, effects: [] }),
+    guest_status: (state, event) => ({ state: withStatus(state, event), effects: [] }),
     shutdown_seen: (state, { at, reason }) => ({
       state: { ...state, shutdown: state.shutdown ?? { reason, at } },
       effects: [{ kind: "wake", at }],

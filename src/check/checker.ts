@@ -54,6 +54,8 @@ interface Watched {
   readonly machine: CheckedMachine;
   readonly entries: readonly Entry[];
   readonly stop: AbortController;
+  /** When it started, by `elapsed`: its time of grace is no matter of a clock that is set. */
+  readonly born: number;
   /** Checks that are being asked. */
   asking: number;
 }
@@ -88,7 +90,8 @@ export class Checker {
       const wait = machine.adopted ? Math.min(PROMPT, half) * random() : half * (1 - random() / 2);
       return { spec, state: newCheck(spec, clock.now()), due: elapsed() + wait };
     });
-    this.#watched.set(key, { machine, entries, stop: new AbortController(), asking: 0 });
+    const born = elapsed() - Math.max(0, clock.now() - machine.startedAt);
+    this.#watched.set(key, { machine, entries, stop: new AbortController(), born, asking: 0 });
     this.#schedule();
   }
 
@@ -146,7 +149,8 @@ export class Checker {
     // A machine that was stopped or paused while it was asked owed no answer.
     if (!stop.signal.aborted && machine.mayAsk()) {
       const before = entry.state;
-      entry.state = afterProbe(entry.spec, before, result, { at: clock.now(), startedAt: machine.startedAt });
+      const at = clock.now();
+      entry.state = afterProbe(entry.spec, before, result, { at, startedAt: at - (elapsed() - watched.born) });
       const { status, output } = entry.state;
       if (status !== before.status) {
         log.info("check changed", { check: entry.spec.name, service: entry.spec.service, status, output });

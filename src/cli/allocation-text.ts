@@ -4,6 +4,7 @@ import type { Client } from "../client/client.ts";
 import { ask } from "../client/client.ts";
 import type { Allocation, Explanation, Forward, Machine, TaskState } from "../client/replies.ts";
 import { eventText } from "./events.ts";
+import { guestSentence } from "./guest-text.ts";
 import { describeForwards, listPorts } from "./ports.ts";
 import { healthText, machineStatus } from "./ps.ts";
 import { describeEnding } from "./receipt.ts";
@@ -56,7 +57,7 @@ async function printTask(client: Client, { allocation, name, task }: TaskView, o
   const machine = task.Paddock;
   const up = task.State === "running" ? spanSince(task.StartedAt, Date.now()) : undefined;
   const facts: [string, Piece][] = [];
-  if (machine?.Guest) facts.push(["Guest", statusPiece(machine.Guest)]);
+  if (machine?.Guest) facts.push(["Guest", guestSentence(machine)]);
   if (machine?.Pid)
     facts.push(["PID", `${machine.Pid}${machine.Adopted ? " (adopted: an earlier agent started it)" : ""}`]);
   if (machine?.Pid) facts.push(["User", userText(machine.User)]);

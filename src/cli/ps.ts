@@ -3,6 +3,7 @@ import { ask, type Client } from "../client/client.ts";
 import type { Allocation, TaskState } from "../client/replies.ts";
 import { ADDRESS_FLAG, type Command, connectAgent, type Invocation, VERBOSE_FLAG } from "./command.ts";
 import { EXIT } from "./exit.ts";
+import { guestPiece } from "./guest-text.ts";
 import { printJson } from "./json.ts";
 import { findBlocked, waitingReason } from "./placement-text.ts";
 import { listPorts } from "./ports.ts";
@@ -101,7 +102,7 @@ function describeMachine(allocation: Allocation, name: string, task: TaskState, 
     id,
     statusPiece(machineStatus(task)),
     ...(health ? [statusPiece(healthText(allocation) ?? "-")] : []),
-    statusPiece(machine?.Guest ?? "-"),
+    guestPiece(machine),
     machine?.Pid === undefined || machine.Pid === null ? "-" : String(machine.Pid),
     up === undefined ? "-" : formatSpan(up),
     ...(usages === null ? [] : [usage?.cpu ?? "-", usage?.memory ?? "-"]),

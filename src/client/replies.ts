@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { GuestSchema } from "./guest-reply.ts";
 
 // Replies are read with what this program needs of them and no more: an agent that is older or newer, or a real Nomad, may leave out
 // or add what it likes. Go writes null for what is empty.
@@ -101,7 +102,7 @@ const UserSchema = v.nullish(v.object({ Uid: v.number(), Gid: v.number() }), nul
 
 const MachineSchema = v.object({
   Machine: text,
-  Guest: v.nullish(v.string(), null),
+  ...GuestSchema.entries,
   Adopted: flag,
   Pid: v.nullish(v.number(), null),
   User: UserSchema,
@@ -120,7 +121,7 @@ export const TaskEventSchema = v.object({
 });
 export type TaskEvent = v.InferOutput<typeof TaskEventSchema>;
 
-const TaskStateSchema = v.object({
+export const TaskStateSchema = v.object({
   State: text,
   Failed: flag,
   Restarts: count,

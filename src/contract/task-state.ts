@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { type FetchProgress, type TaskRecord, taskFailed, taskState } from "../allocation/allocation.ts";
 import { MACHINE_STATES } from "../allocation/machine.ts";
+import type { Standstill } from "../allocation/standstill.ts";
 import type { TaskEvent } from "../allocation/task-event.ts";
 import { EndingSchema, UserSchema, writeEnding, writeUser } from "./machine.ts";
 import { CountSchema, NanosSchema, TextMapSchema, TimestampSchema, writeTime, writeTimestamp } from "./scalars.ts";
@@ -28,6 +29,19 @@ const MachineSchema = v.object({
   Machine: v.picklist(MACHINE_STATES),
   /** QEMU's own words for what the guest does; null while there is no process. */
   Guest: v.nullable(v.string()),
+  /** Why the guest stands still in `io-error`; null while it does not, absent of an agent of before. */
+  Standstill: v.optional(
+    v.nullable(
+      v.object({
+        /** QEMU's name of the disk; null when it told none. */
+        Device: v.nullable(v.string()),
+        Status: v.picklist(["nospace", "failed", "unknown"]),
+        Since: NanosSchema,
+        /** Paused by command: it does not go on by itself. */
+        Held: v.boolean(),
+      }),
+    ),
+  ),
   /** True when a former agent had started it. */
   Adopted: v.boolean(),
   Pid: v.nullable(CountSchema),
@@ -86,6 +100,7 @@ function writeMachine({ machine, progress, user }: TaskRecord): WireMachine {
   return {
     Machine: machine.kind,
     Guest: live?.guest ?? null,
+    Standstill: live?.standstill === undefined ? null : writeStandstill(live.standstill),
     Adopted: live?.adopted ?? false,
     Pid: live?.identity.pid ?? null,
     User: live === null ? null : writeUser(user),
@@ -93,6 +108,10 @@ function writeMachine({ machine, progress, user }: TaskRecord): WireMachine {
     Progress: progress === undefined ? null : writeProgress(progress),
     Ending: ending === null ? null : writeEnding(ending),
   };
+}
+
+function writeStandstill({ device, status, since, held }: Standstill): WireMachine["Standstill"] {
+  return { Device: device, Status: status, Since: writeTime(since), Held: held };
 }
 
 function writeProgress(progress: FetchProgress): v.InferOutput<typeof ProgressSchema> {

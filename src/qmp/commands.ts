@@ -49,6 +49,33 @@ export async function isFrontendOpen(client: QmpClient, id: string, deadlineMill
   return answer.output.find(({ label }) => label === id)?.["frontend-open"] ?? null;
 }
 
+const Blocks = v.array(
+  v.object({
+    device: v.string(),
+    qdev: v.optional(v.string()),
+    "io-status": v.optional(v.picklist(["ok", "failed", "nospace"])),
+  }),
+);
+
+/** A disk that could not be written (QEMU's `BlockDeviceIoStatus`). */
+export interface BlockFault {
+  /** Printable, 64 characters at most; null for a disk without a name. */
+  readonly device: string | null;
+  readonly status: "failed" | "nospace";
+}
+
+/** The disk for which the guest stands still; of several the one that lacks more than room. Null when none of them failed. */
+export async function queryBlockFault(client: QmpClient, deadlineMillis: number): Promise<BlockFault | null> {
+  const answer = v.safeParse(Blocks, await client.execute("query-block", undefined, { deadlineMillis }));
+  if (!answer.success) throw new QmpError("refused", "query-block: QEMU's answer is not of the form it should have");
+  for (const status of ["failed", "nospace"] as const) {
+    const found = answer.output.find((block) => block["io-status"] === status);
+    const name = found?.device || found?.qdev || "";
+    if (found !== undefined) return { device: /^[ -~]{1,64}$/.test(name) ? name : null, status };
+  }
+  return null;
+}
+
 /** Lets a paused guest run on. */
 export async function cont(client: QmpClient, deadlineMillis: number): Promise<void> {
   await client.execute("cont", undefined, { deadlineMillis });

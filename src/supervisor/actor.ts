@@ -44,6 +44,7 @@ export class AllocationActor {
 
   /** The record with what is known only while the agent runs. */
   snapshot(): Allocation {
+    this.#ledger.keepTime();
     const tasks = Object.entries(this.allocation.tasks).map(([name, record]) => {
       const progress = this.#hands.get(name)?.progress;
       return [name, progress === undefined ? record : { ...record, progress }] as const;
@@ -109,6 +110,8 @@ export class AllocationActor {
   }
 
   #handle(task: string, event: MachineEvent): void {
+    const jump = this.#ledger.keepTime();
+    if (jump !== 0) this.#context.log.info("the host's clock was set", { task, by: `${Math.round(jump)} ms` });
     const record = this.allocation.tasks[task];
     if (record === undefined) throw new Error(`allocation ${this.allocation.id} has no task ${task}`);
     const { state, effects } = step(record.machine, event);

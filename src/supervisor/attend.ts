@@ -1,5 +1,6 @@
 import { isRefusal, judgeEnding } from "../allocation/judge.ts";
 import type { Live, MachineState } from "../allocation/machine.ts";
+import type { DiskFault } from "../allocation/standstill.ts";
 import type { TaskEvent } from "../allocation/task-event.ts";
 import { keepsPanicked } from "../qemu/panic.ts";
 import type { Desk } from "./desk.ts";
@@ -10,7 +11,7 @@ import type { WatchListener } from "./watch.ts";
 export function attend(desk: Desk, live: Live): WatchListener {
   const { send, context } = desk;
   return {
-    onStatus: (status) => hearStatus(desk, status),
+    onStatus: (status, fault) => hearStatus(desk, status, fault),
     onShutdown: (reason) => send({ kind: "shutdown_seen", at: context.clock.now(), reason }),
     onPanic: (action) => {
       if (action === "run") tell(desk, "the guest's kernel panicked; QEMU lets it go on, as -action in args asks");
@@ -21,12 +22,13 @@ export function attend(desk: Desk, live: Live): WatchListener {
   };
 }
 
-function hearStatus(desk: Desk, status: string): void {
+function hearStatus(desk: Desk, status: string, fault?: DiskFault): void {
   const { send, context } = desk;
   const machine = liveMachine(desk);
   if (machine === null) return;
   const at = context.clock.now();
-  if (machine.guest !== status) send({ kind: "guest_status", at, status });
+  const news = machine.guest !== status || (fault !== undefined && machine.standstill?.status !== fault.status);
+  if (news) send({ kind: "guest_status", at, status, fault });
   if (machine.kind !== "running" || machine.shutdown !== null) return;
   // In both states of QEMU no guest runs any more; an agent that comes back has not seen the event that led there.
   if (status === "shutdown") send({ kind: "shutdown_seen", at, reason: "guest-shutdown" });

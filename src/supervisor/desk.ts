@@ -14,7 +14,6 @@ import type { MachinePlace } from "./machine-place.ts";
 export interface ActorContext extends LedgerContext {
   readonly dirs: AgentDirs;
   readonly log: Log;
-  readonly bootId: string;
   readonly prepare: Prepare;
   /** Called after a machine's state has changed. */
   readonly onChange: (allocationId: string, task: string) => void;

@@ -5,16 +5,24 @@ import type { MachineEvent, MachineState } from "../allocation/machine.ts";
 import { isRestart } from "../allocation/order.ts";
 import { postMortemOf } from "../allocation/post-mortem.ts";
 import { decideRestart, type RestartDecision, type RestartRule } from "../allocation/restart.ts";
+import { shiftTimes } from "../allocation/shift.ts";
 import { appendEvent, type TaskEvent } from "../allocation/task-event.ts";
 import type { Clock } from "../base/clock.ts";
 import type { MachineUser } from "../node/users.ts";
 import type { LaunchPlan } from "../qemu/launch.ts";
 import { build } from "../runtime/build.ts";
-import type { Recorder } from "../state/recorder.ts";
+import { type Recorder, StoreError } from "../state/recorder.ts";
 import type { Store } from "../state/store.ts";
 import type { Tally } from "./tally.ts";
 
+/**
+ * A clock that was set by less is put up with, in milliseconds: it costs a stop no more than that, and a process that was held up between
+ * two looks at two clocks seems to have found one that was set.
+ */
+const JUMP = 1_000;
+
 export interface LedgerContext {
+  readonly bootId: string;
   readonly store: Store;
   readonly recorder: Recorder;
   readonly clock: Clock;
@@ -31,14 +39,34 @@ export class Ledger {
   constructor(allocation: Allocation, context: LedgerContext) {
     this.#allocation = allocation;
     this.#context = context;
+    this.keepTime();
   }
 
   get allocation(): Allocation {
     return this.#allocation;
   }
 
+  /**
+   * Moves the record's times along when the host's clock was set since they were written, also while no agent ran: deadlines are
+   * counted from them. What was moved is kept with the next change; until then the store has the old times with the old mark.
+   * @returns by how much, in milliseconds; 0 as a rule.
+   */
+  keepTime(): number {
+    const { clock, bootId } = this.#context;
+    const sinceBoot = clock.sinceBoot();
+    if (sinceBoot === null) return 0;
+    const mark = { bootId, offset: clock.now() - sinceBoot };
+    const before = this.#allocation.clock;
+    // Of another boot's clock nothing is known.
+    const jump = before?.bootId === bootId ? mark.offset - before.offset : 0;
+    if (before?.bootId === bootId && Math.abs(jump) < JUMP) return 0;
+    this.#allocation = { ...shiftTimes(this.#allocation, jump), clock: mark };
+    return jump;
+  }
+
   /** What the task's restart policy says of an end; what it counts is kept when the event that carries it is saved. */
   decide(task: string, ending: Ending, recoverable: boolean): RestartDecision {
+    this.keepTime();
     const machine = this.#allocation.tasks[task]?.machine;
     const unhealthy = machine?.kind === "stopping" && machine.order.cause === "unhealthy";
     return decideRestart(this.#context.ruleOf(this.#allocation, task), {
@@ -51,8 +79,10 @@ export class Ledger {
   }
 
   /**
-   * Keeps what an event led to, and when that is an end, its post-mortem.
+   * Keeps what an event led to, and when that is an end, its post-mortem. A stop that is under way goes on also when the store takes
+   * nothing: its rungs may be tried twice by the next agent, its deadline may not be missed. It is kept with the next change.
    * @param plan what is about to be launched: kept in the same transaction, for each takes the disk some time.
+   * @throws StoreError otherwise.
    */
   saveStep(
     task: string,
@@ -72,16 +102,23 @@ export class Ledger {
       return;
     }
     const end = postMortemOf(record.machine, event, machine, { paddock: build.version, kernel: release() });
-    this.#saveTask(task, countFor(record, event, machine), machine, reports, () => {
-      if (end !== null) store.putPostMortem(id, task, end);
-      if (plan !== undefined && machine.kind === "starting") store.putLaunch(id, task, machine.generation, plan);
-    });
+    const next = withStep(countFor(record, event, machine), machine, reports);
+    try {
+      this.#saveTask(task, next, reports, () => {
+        if (end !== null) store.putPostMortem(id, task, end);
+        if (plan !== undefined && machine.kind === "starting") store.putLaunch(id, task, machine.generation, plan);
+      });
+    } catch (error) {
+      const climbs = record.machine.kind === "stopping" && machine.kind === "stopping";
+      if (!climbs || !(error instanceof StoreError)) throw error;
+      this.#allocation = { ...this.#allocation, tasks: { ...tasks, [task]: next } };
+    }
   }
 
   /** Adds to a task's history without changing its state. */
   report(task: string, event: TaskEvent): void {
     const record = this.#allocation.tasks[task];
-    if (record !== undefined) this.#saveTask(task, record, record.machine, [event]);
+    if (record !== undefined) this.#saveTask(task, withStep(record, record.machine, [event]), [event]);
   }
 
   /** Says what a task's machine will run as. */
@@ -107,21 +144,8 @@ export class Ledger {
     });
   }
 
-  #saveTask(
-    task: string,
-    record: TaskRecord,
-    machine: MachineState,
-    reports: readonly TaskEvent[],
-    also?: () => void,
-  ): void {
-    const before = this.#allocation.tasks[task] ?? record;
-    const next: TaskRecord = {
-      ...record,
-      machine,
-      events: reports.reduce(appendEvent, record.events),
-      startedAt: machine.kind === "running" || machine.kind === "stopping" ? machine.startedAt : record.startedAt,
-      finishedAt: machine.kind === "ended" ? machine.ending.at : 0,
-    };
+  #saveTask(task: string, next: TaskRecord, reports: readonly TaskEvent[], also?: () => void): void {
+    const before = this.#allocation.tasks[task] ?? next;
     this.save(
       { ...this.#allocation, tasks: { ...this.#allocation.tasks, [task]: next } },
       reports.map((event) => ({ task, event })),
@@ -129,6 +153,16 @@ export class Ledger {
     );
     this.#context.tally.count(before, next, reports);
   }
+}
+
+function withStep(record: TaskRecord, machine: MachineState, reports: readonly TaskEvent[]): TaskRecord {
+  return {
+    ...record,
+    machine,
+    events: reports.reduce(appendEvent, record.events),
+    startedAt: machine.kind === "running" || machine.kind === "stopping" ? machine.startedAt : record.startedAt,
+    finishedAt: machine.kind === "ended" ? machine.ending.at : 0,
+  };
 }
 
 /** What a record remembers of an event beside the machine's state. */

@@ -37,11 +37,24 @@ export async function operatePower(desk: Desk, action: PowerAction): Promise<Pow
   try {
     const before = (await queryStatus(client, PATIENCE)).status;
     const after = await perform(client, action);
-    return { guest: after ?? "unknown", message: describe(action, before, after) };
+    const held = keepHold(desk, action, after);
+    return { guest: after ?? "unknown", message: `${describe(action, before, after)}${held}` };
   } catch (error) {
     assertAwake(desk, machine);
     throw explain(error);
   }
+}
+
+/**
+ * QEMU takes no note of a pause while the guest stands still because its disk is full; without ours it would go on as soon as there is
+ * room. @returns what there is to tell of it.
+ */
+function keepHold({ send, context }: Desk, action: PowerAction, after: string | null): string {
+  if (after === null || (action !== "pause" && action !== "resume")) return "";
+  const held = action === "pause";
+  if (held && after !== "io-error") return "";
+  send({ kind: "guest_status", at: context.clock.now(), status: after, held });
+  return held ? "; it stays so until it is resumed by command, also when there is room on its disk again" : "";
 }
 
 /**

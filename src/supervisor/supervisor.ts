@@ -10,6 +10,7 @@ import { sweepGroups } from "./confine.ts";
 import type { ActorContext } from "./desk.ts";
 import { LogKeeper, type LogKeeperContext } from "./log-keeper.ts";
 import { placeOf } from "./machine-place.ts";
+import { RoomKeeper } from "./room-keeper.ts";
 import { sweepSockets } from "./sweep.ts";
 import { UsageKeeper, type UsageReader } from "./usage-keeper.ts";
 
@@ -36,6 +37,8 @@ export interface Supervisor extends MachineCommands {
    * @returns its path, good until this start of the machine ends. @throws as `LogKeeper.openInput` does.
    */
   openSerialInput(allocationId: string, task: string): Promise<string>;
+  /** Lets guests go on for which there is room again; done by itself while one waits. Resolves when each was looked at. */
+  lookForRoom(): Promise<void>;
   /** Lets go of all machines; they run on. */
   close(): void;
 }
@@ -47,6 +50,7 @@ export type SupervisorContext = Omit<ActorContext, "onTerminal" | "onChange" | "
 export function createSupervisor(context: SupervisorContext): Supervisor {
   const actors = new Map<string, AllocationActor>();
   const checks = new CheckKeeper(context);
+  const room = new RoomKeeper(context);
   const listeners: (() => void)[] = [];
   const logs = new LogKeeper(context, () => [...actors.values()].flatMap((actor) => actor.logging()));
   const usage = new UsageKeeper(context, () => [...actors.values()]);
@@ -55,7 +59,7 @@ export function createSupervisor(context: SupervisorContext): Supervisor {
     tally: usage.tally,
     onChange: (id, task) => {
       const actor = actors.get(id);
-      if (actor !== undefined) checks.see(actor, task);
+      if (actor !== undefined) for (const keeper of [checks, room]) keeper.see(actor, task);
     },
     onTerminal: (allocation) => {
       if (!isTerminal(allocation)) return;
@@ -104,10 +108,12 @@ export function createSupervisor(context: SupervisorContext): Supervisor {
     usage,
     flushLogTimes: (allocationId, task) => logs.flushTimes(allocationId, task),
     openSerialInput: (allocationId, task) => logs.openInput(allocationId, task),
+    lookForRoom: () => room.look(),
     close: () => {
       listeners.length = 0;
       logs.close();
       checks.close();
+      room.close();
       for (const actor of actors.values()) actor.close();
       actors.clear();
     },

@@ -1,10 +1,18 @@
 import { closeSync } from "node:fs";
 import type { ProcessIdentity } from "../allocation/machine.ts";
+import type { DiskFault } from "../allocation/standstill.ts";
 import { type Clock, delay, monotonicMillis } from "../base/clock.ts";
 import { AppError, errorText } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { connectQmp, type QmpClient } from "../qmp/client.ts";
-import { changeSerial, infoUserNetwork, querySerial, queryStatus, type SerialEnd } from "../qmp/commands.ts";
+import {
+  changeSerial,
+  infoUserNetwork,
+  queryBlockFault,
+  querySerial,
+  queryStatus,
+  type SerialEnd,
+} from "../qmp/commands.ts";
 import type { QmpEvent } from "../qmp/event.ts";
 import { awaitExit, type ExitNotice, openPidfd } from "../runtime/pidfd.ts";
 import type { Child } from "../runtime/spawn.ts";
@@ -34,7 +42,8 @@ const STATUS_EVENTS = new Set([
 ]);
 
 export interface WatchListener {
-  onStatus(status: string): void;
+  /** @param fault of `io-error`, where QEMU told. */
+  onStatus(status: string, fault?: DiskFault): void;
   onShutdown(reason: string): void;
   /** The guest's kernel panicked. @param action what QEMU does about it: `poweroff`, `pause`, `run`. */
   onPanic(action: string): void;
@@ -63,6 +72,8 @@ export class Watch {
   readonly #stop = new AbortController();
   #client: QmpClient | null = null;
   #gone = false;
+  /** Counts the questions for the guest's status. */
+  #turn = 0;
   #cancelSweep: () => void = () => undefined;
   #exitNotice: ExitNotice | null = null;
 
@@ -184,12 +195,24 @@ export class Watch {
   async #askStatus(): Promise<void> {
     const client = this.#client;
     if (client === null) return;
+    const turn = ++this.#turn;
     try {
       const { status } = await queryStatus(client, COMMAND_DEADLINE);
-      if (!this.#gone) this.#options.listener.onStatus(status);
+      if (status === "io-error") await this.#askFault(client, turn);
+      else if (!this.#gone) this.#options.listener.onStatus(status);
     } catch (error) {
       this.#options.log.debug("query-status not answered", { error: errorText(error) });
     }
+  }
+
+  async #askFault(client: QmpClient, turn: number): Promise<void> {
+    const { log, listener } = this.#options;
+    const fault = await queryBlockFault(client, COMMAND_DEADLINE).catch((error: unknown) => {
+      log.debug("query-block not answered", { error: errorText(error) });
+      return null;
+    });
+    // What two questions have found out is old by the time that a later one is asked.
+    if (!this.#gone && turn === this.#turn) listener.onStatus("io-error", fault ?? undefined);
   }
 
   #lookForOrphan(): void {

@@ -1,6 +1,7 @@
 import { startImageAgent } from "../helpers/jobs.ts";
 import { expectNoLeaks } from "../helpers/leaks.ts";
-import { command, expectWishes, jobJson, qemuPids, randomFrom, readMachines, type Wish } from "./model.ts";
+import { ACTIONS, act, type Play, stopJob } from "./actions.ts";
+import { expectNoTwins, expectWishes, jobJson, NO_WISH, randomFrom, readMachines } from "./model.ts";
 
 export interface ChaosOptions {
   readonly seed: number;
@@ -11,14 +12,18 @@ export interface ChaosOptions {
 }
 
 export interface ChaosReport {
+  /** How often the agent was killed. */
   readonly kills: number;
-  readonly commands: number;
+  /** How often each thing was done. */
+  readonly actions: Readonly<Record<string, number>>;
   readonly acknowledged: number;
+  /** Ends of machines by reason, those that were started again among them. */
   readonly endings: Readonly<Record<string, number>>;
 }
 
 /**
- * Submits, changes, restarts and stops jobs and kills QEMUs while the agent is killed by SIGKILL at random moments and started again.
+ * Submits, changes, restarts, pauses and stops jobs, powers guests off and kills QEMUs and wrappers, while the agent is killed by
+ * SIGKILL at random moments and started again.
  * @throws when a machine has no owner, is there twice or lost, when an acknowledged command is not in effect, or an end is not
  * explained; the seed plays it again.
  */
@@ -27,92 +32,98 @@ export async function playChaos({ seed, rounds, jobs, lookEvery }: ChaosOptions)
   const pick = (size: number): number => Math.floor(random() * size);
   await using agent = await startImageAgent();
   const ids = Array.from({ length: jobs }, (_, index) => `job${index}`);
-  const revisions = new Map<string, [string, string]>();
+  const revisions = new Map<string, readonly string[]>();
   for (const id of ids) revisions.set(id, [await jobJson(agent, id, 0), await jobJson(agent, id, 1)]);
-  const wishes = new Map<string, Wish>(ids.map((id) => [id, null]));
-  let [kills, commands, acknowledged] = [0, 0, 0];
+  const play: Play = { agent, revisions, wishes: new Map(ids.map((id) => [id, NO_WISH])) };
+  const actions: Record<string, number> = {};
+  const endings = new Endings();
+  const story: string[] = [];
+  let [kills, acknowledged] = [0, 0];
 
-  const act = async (): Promise<void> => {
-    const id = ids[pick(ids.length)] ?? "";
-    const what = pick(10);
-    if (what === 9) {
-      const [pid] = qemuPids(agent.dir);
-      if (pid !== undefined) process.kill(pid, "SIGKILL");
-      return;
-    }
-    commands++;
-    if (what === 8) {
-      // Where there is nothing to restart it is refused; otherwise the job goes on as it was wished to.
-      if (await restart(agent, id)) acknowledged++;
-      return;
-    }
-    wishes.set(id, null);
-    const run = what < 6;
-    const ok = run
-      ? await command(agent, "/v1/jobs", { method: "PUT", body: revisions.get(id)?.[pick(2)] ?? "" })
-      : await stopIfKnown(agent, id);
-    if (ok) {
-      acknowledged++;
-      wishes.set(id, run ? "run" : "stop");
-    }
-  };
-
-  for (let round = 1; round <= rounds; round++) {
-    const acting = act();
-    if (pick(3) === 0) {
+  const playRound = async (round: number): Promise<void> => {
+    const draw = {
+      action: ACTIONS[pick(ACTIONS.length)] ?? "stop",
+      job: ids[pick(ids.length)] ?? "",
+      revision: pick(2),
+    };
+    const [killed, moment, again, next] = [pick(3) === 0, pick(120), pick(4) === 0, pick(250)];
+    const told = `${round}: ${draw.action} ${draw.job} ${draw.revision}`;
+    story.push(`${told}${killed ? `, agent killed after ${moment} ms${again ? ` and ${next} ms` : ""}` : ""}`);
+    actions[draw.action] = (actions[draw.action] ?? 0) + 1;
+    const acting = act(play, draw);
+    if (killed) {
       // Somewhere between the request's first byte and the machine's last one.
-      await Bun.sleep(pick(120));
+      await Bun.sleep(moment);
       await agent.kill();
-      await acting;
+      expectNoTwins(agent);
+    }
+    const done = await acting;
+    if (done) acknowledged++;
+    if (killed && again) {
+      // While it takes its machines over.
+      const starting = agent.start().catch(() => undefined);
+      await Bun.sleep(next);
+      await agent.kill();
+      await starting;
+      kills++;
+    }
+    if (killed) {
       await agent.start();
       kills++;
-    } else {
-      await acting;
     }
-    if (round % lookEvery === 0) await expectWishes(agent, wishes);
-  }
+    expectNoTwins(agent);
+    if (round % lookEvery !== 0) return;
+    await expectWishes(agent, play.wishes);
+    endings.take(await readMachines(agent));
+  };
 
-  for (const id of ids) {
-    if (await stopIfKnown(agent, id)) wishes.set(id, "stop");
-  }
-  await expectWishes(agent, wishes);
-  const endings = await countEndings(agent);
-  await agent.stop();
-  await expectNoLeaks({ dir: agent.dir, agent: agent.dirs });
-  return { kills, commands, acknowledged, endings };
-}
-
-async function restart(agent: Parameters<typeof command>[0], id: string): Promise<boolean> {
-  const alloc = (await readMachines(agent)).filter(({ job }) => job === id).at(-1)?.alloc;
-  if (alloc === undefined) return false;
   try {
-    return await command(agent, `/v1/client/allocation/${alloc}/restart`, { method: "PUT", body: "{}" });
+    for (let round = 1; round <= rounds; round++) await playRound(round);
+    for (const id of ids) if (!(await stopJob(play, id))) throw new Error(`${id} cannot be stopped`);
+    await expectWishes(agent, play.wishes);
+    endings.take(await readMachines(agent));
+    const found = await endings.counts(agent);
+    const lost = found["lost"] ?? 0;
+    if (lost > (actions["kill wrapper"] ?? 0))
+      throw new Error(`${lost} ends are not explained: ${JSON.stringify(found)}`);
+    await agent.stop();
+    await expectNoLeaks({ dir: agent.dir, agent: agent.dirs });
+    return { kills, actions, acknowledged, endings: found };
   } catch (error) {
-    if (/: 409 /.test(String(error))) return false;
-    throw error;
+    const words = error instanceof Error ? error.message : String(error);
+    throw new Error(
+      `seed ${seed}: ${words}\nlast rounds:\n${story.slice(-12).join("\n")}\nagent:\n${agent.output().slice(-4_000)}`,
+    );
   }
 }
 
-/** A job that was never registered cannot be stopped, and need not be. */
-async function stopIfKnown(agent: Parameters<typeof command>[0], id: string): Promise<boolean> {
-  try {
-    return await command(agent, `/v1/job/${id}`, { method: "DELETE" });
-  } catch (error) {
-    if (/: 404 /.test(String(error))) return true;
-    throw error;
-  }
-}
+/** The ends that the histories of allocations tell of; each is counted once. */
+class Endings {
+  readonly #seen = new Map<string, string>();
 
-async function countEndings(agent: Parameters<typeof command>[0]): Promise<Record<string, number>> {
-  const counts: Record<string, number> = {};
-  for (const { alloc, kind } of await readMachines(agent)) {
-    if (kind !== "ended") throw new Error(`${alloc} is ${kind} at the end`);
-    const receipt = (await (await agent.request(`/v1/vm/${alloc}/vm/receipt`)).json()) as {
-      Reason: string;
-      Message: string;
-    };
-    if (!receipt.Message) throw new Error(`${alloc} ended without a message`);
-    counts[receipt.Reason] = (counts[receipt.Reason] ?? 0) + 1;
+  take(machines: Awaited<ReturnType<typeof readMachines>>): void {
+    for (const { alloc, events } of machines) {
+      for (const { Type, DisplayMessage, Details, Time } of events) {
+        if (Type !== "Terminated") continue;
+        if (!DisplayMessage || !Details["reason"]) throw new Error(`an end of ${alloc} is not explained`);
+        this.#seen.set(`${alloc} ${Time}`, Details["reason"]);
+      }
+    }
   }
-  return counts;
+
+  /** By reason, the last ends as their receipts tell them. @throws when one is not explained. */
+  async counts(agent: Play["agent"]): Promise<Record<string, number>> {
+    const counts: Record<string, number> = {};
+    for (const reason of this.#seen.values()) counts[reason] = (counts[reason] ?? 0) + 1;
+    for (const { alloc, kind } of await readMachines(agent)) {
+      if (kind !== "ended") throw new Error(`${alloc} is ${kind} at the end`);
+      const receipt = (await (await agent.request(`/v1/vm/${alloc}/vm/receipt`)).json()) as {
+        Reason: string;
+        Message: string;
+      };
+      if (!receipt.Message) throw new Error(`${alloc} ended without a message`);
+      if (receipt.Reason === "not-started") counts["not-started"] = (counts["not-started"] ?? 0) + 1;
+    }
+    return counts;
+  }
 }

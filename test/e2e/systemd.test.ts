@@ -12,7 +12,7 @@ const DEADLINE = 280_000;
 /** The guest's disk is its memory, and has less room than the 300 MiB that a group asks for by itself. */
 const SMALL_DISK = {
   group: "ephemeral_disk {\n size = 20\n }",
-  task: "logs {\n max_files = 1\n max_file_size = 10\n }",
+  task: 'shutdown_delay = "4s"\n logs {\n max_files = 1\n max_file_size = 10\n }',
 };
 
 /** Words of the scripts below; what they print stands behind a line `== NAME` each. */
@@ -22,6 +22,14 @@ section() { echo "== $1"; }
 main() { systemctl show paddock -P MainPID; }
 machine() { pid=$(pidof qemu-system-x86_64); echo "machine $pid since $(cut -d ' ' -f 22 /proc/$pid/stat)"; }
 told() { paddock ps | awk '$1 == "demo" { print "told", $4, $6 }'; systemctl show paddock -P ActiveState -P StatusText; }
+uptime() { cut -d . -f 1 /proc/uptime; }
+# The machine is stopped within shutdown_delay, kill_timeout and 2 s although the clock is set by $1 seconds meanwhile.
+stop_while_set() {
+  begun=$(uptime); paddock stop demo >/dev/null 2>&1 & stop=$!
+  tries=0; until paddock ps | grep -q stopping; do tries=$((tries + 1)); [ $tries -lt 50 ] || break; sleep 0.1; done
+  date -s "@$(($(date +%s) + $1))" >/dev/null; wait $stop; echo "ended $?"; took=$(($(uptime) - begun))
+  if [ $took -ge 3 ] && [ $took -le 20 ]; then echo "in time"; else echo "took $took s"; fi
+}
 # The agent is there again after its restart number $1.
 await_restart() {
   tries=0
@@ -45,7 +53,7 @@ section kill; kill -9 $(main); await_restart 1; machine; told
 section hang; kill -STOP $(main); await_restart 2; machine; told
 section stop; systemctl stop paddock; echo "stopped $?"; systemctl is-active paddock; machine; ls /run/paddock | sed 's/[0-9a-f]/0/g'
 section again; systemctl start paddock; echo "started $?"; machine; told
-section end; paddock stop demo >/dev/null 2>&1; echo "ended $?"; pidof qemu-system-x86_64 || echo "no machine"
+section end; stop_while_set -86400; pidof qemu-system-x86_64 || echo "no machine"
 section journal; journalctl -u paddock _COMM=paddock -p info..info -o cat | grep -c 'INFO. paddock: agent started'
 journalctl -u paddock _COMM=systemd -o cat | grep -o "result '[a-z]*'"
 journalctl -u paddock _COMM=paddock -p warning -o cat
@@ -139,7 +147,7 @@ describe.skipIf(process.env["PADDOCK_E2E_STAGE"] === "user")("on a host that sys
       hang: runs,
       stop: ["stopped 0", "inactive", machine, "00000000-0000"],
       again: ["started 0", ...runs],
-      end: ["ended 0", "no machine"],
+      end: ["ended 0", "in time", "no machine"],
       journal: ["5", "result 'signal'", "result 'watchdog'"],
     };
   });

@@ -6,7 +6,7 @@ import { createCoreBook } from "../../src/agent/cores.ts";
 import { createAgent } from "../../src/agent/create.ts";
 import { jobRules } from "../../src/agent/job-rules.ts";
 import { createPrepare } from "../../src/agent/prepare.ts";
-import { systemClock } from "../../src/base/clock.ts";
+import { type Clock, systemClock } from "../../src/base/clock.ts";
 import { createLog } from "../../src/base/log.ts";
 import { SECOND } from "../../src/base/units.ts";
 import type { Cgroups } from "../../src/cgroup/groups.ts";
@@ -33,6 +33,8 @@ export interface InProcessAgent {
   readonly logLines: readonly string[];
   /** Rotates what is too long, as the agent does every few seconds. */
   lookAtLogs(): Promise<void>;
+  /** Lets guests go on for which there is room again, as the agent does every few seconds. */
+  lookForRoom(): Promise<void>;
   /** Ends as an agent does that was told to: the machines run on. */
   close(): void;
 }
@@ -69,6 +71,7 @@ export interface InProcessOptions {
   /** Instead of what this host has. */
   readonly capacity?: Partial<Capacity>;
   readonly cgroups?: Cgroups | null;
+  readonly clock?: Clock;
 }
 
 export async function startInProcess(
@@ -80,6 +83,7 @@ export async function startInProcess(
     users = USERS,
     maxKillTimeout = 30 * SECOND,
     capacity,
+    clock = systemClock,
   }: InProcessOptions = {},
 ): Promise<InProcessAgent> {
   const dirs = { dataDir: join(root, "data"), runDir: join(root, "run") };
@@ -98,7 +102,7 @@ export async function startInProcess(
     users: await findMachineUsers({ dirs, users }, { store, log }),
     node: () => known,
     nodeComplete: Promise.resolve(),
-    clock: systemClock,
+    clock,
     log,
   };
   const rules = jobRules(base);
@@ -119,6 +123,7 @@ export async function startInProcess(
   return {
     agent,
     lookAtLogs: () => supervisor.lookAtLogs(),
+    lookForRoom: () => supervisor.lookForRoom(),
     logLines,
     close: () => {
       agent.close();

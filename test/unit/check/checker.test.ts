@@ -26,7 +26,7 @@ function testChecker(random = 0) {
   const checker = new Checker({
     clock,
     log: silentLog,
-    elapsed: () => clock.now() - begun,
+    elapsed: () => clock.sinceBoot() ?? 0,
     random: () => random,
     probe: async (spec, { signal }) => {
       asked.push(spec.name);
@@ -175,4 +175,17 @@ test("nothing is asked once the checker was closed", async () => {
   checker.watch("b", machine([specOf("web")]));
   await pass(20);
   expect({ asked, waiting: clock.waiting }).toEqual({ asked: [], waiting: 0 });
+});
+
+test("a clock that is set makes no time of grace pass, nor last longer", async () => {
+  for (const by of [86_400_000, -86_400_000]) {
+    const { checker, clock, results, told, machine, pass } = testChecker();
+    results["web"] = Promise.resolve({ success: false, output: "refused", statusCode: 0 });
+    checker.watch("a", machine([specOf("web", { limit: 1, grace: 60_000 })]));
+    clock.set(by);
+    await pass(55);
+    expect(told).not.toContain("unhealthy web");
+    await pass(20);
+    expect(told).toContain("unhealthy web");
+  }
 });

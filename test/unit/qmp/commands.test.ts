@@ -1,6 +1,14 @@
 import { describe, expect, test } from "bun:test";
 import type { QmpClient } from "../../../src/qmp/client.ts";
-import { changeSerial, cont, querySerial, queryStatus, quit, systemPowerdown } from "../../../src/qmp/commands.ts";
+import {
+  changeSerial,
+  cont,
+  queryBlockFault,
+  querySerial,
+  queryStatus,
+  quit,
+  systemPowerdown,
+} from "../../../src/qmp/commands.ts";
 import { QmpError } from "../../../src/qmp/errors.ts";
 
 /** A client whose only answer is this one. */
@@ -104,5 +112,25 @@ describe("quit", () => {
 
   test("fails when QEMU does not answer", async () => {
     await expect(quit(answering(new QmpError("timed_out", "late")), 10)).rejects.toThrow("late");
+  });
+});
+
+describe("the disk for which a guest stands still", () => {
+  const ask = (...blocks: object[]) => queryBlockFault(answering(blocks), 10);
+
+  test("is the one that lacks room, or rather the one that lacks more", async () => {
+    const ok = { device: "ide1-cd0" };
+    const full = { device: "image0", "io-status": "nospace" };
+    expect(await ask(ok, { device: "a", "io-status": "ok" }, full)).toEqual({ device: "image0", status: "nospace" });
+    expect(await ask(full, { device: "", qdev: "/b", "io-status": "failed" })).toEqual({
+      device: "/b",
+      status: "failed",
+    });
+    expect(await ask(ok)).toBeNull();
+  });
+
+  test("has no name where QEMU forged one, and an answer of another form is refused", async () => {
+    expect(await ask({ device: "a\u001b[2J", "io-status": "nospace" })).toEqual({ device: null, status: "nospace" });
+    expect(queryBlockFault(answering({ blocks: 1 }), 10)).rejects.toThrow("query-block");
   });
 });

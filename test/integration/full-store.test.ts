@@ -1,0 +1,143 @@
+import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { execFileSync } from "node:child_process";
+import { closeSync, mkdirSync, openSync, rmSync, writeSync } from "node:fs";
+import { connect } from "node:net";
+import { machineSockets } from "../../src/paths.ts";
+import { makeCounterDisk } from "../guests/counter.ts";
+import { capacity } from "../helpers/capacity.ts";
+import {
+  consoleOf,
+  demoJob,
+  type InProcessAgent,
+  machineOf,
+  startInProcess,
+  writeDemoDisk,
+} from "../helpers/in-process-agent.ts";
+import { type TempDir, tempDir } from "../helpers/temp.ts";
+import { until } from "../helpers/until.ts";
+
+setDefaultTimeout(60_000);
+
+/** Mounting a small file system is root's; nobody else can have one that is full. */
+describe.skipIf(process.getuid?.() !== 0)("an agent whose data_dir is on a full file system", () => {
+  let dir: TempDir;
+  let running: InProcessAgent;
+  let data: string;
+
+  beforeEach(async () => {
+    dir = tempDir();
+    data = dir.file("data");
+    mkdirSync(data);
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=4m,mode=0755", "none", data]);
+    // What jobs ask for as ephemeral_disk, this one has not.
+    running = await startInProcess(dir.path, { capacity: capacity() });
+    await running.agent.registerJob(demoJob(writeDemoDisk(dir.path)), null, {});
+    await machineOf(running.agent, "running");
+    await until("the guest's banner", async () => (await consoleOf(running.agent)).includes("DEMO GUEST"));
+  });
+
+  afterEach(async () => {
+    rmSync(`${data}/ballast`, { force: true });
+    for (const { jobId } of running.agent.allocations({})) {
+      await running.agent.deregisterJob(jobId, { purge: false, force: "SIGKILL" });
+      await machineOf(running.agent, "ended", jobId);
+    }
+    running.close();
+    execFileSync("umount", ["-l", data]);
+    await dir[Symbol.asyncDispose]();
+  });
+
+  const id = () => running.agent.allocations({ jobId: "demo" }).at(-1)?.id ?? "";
+  const sockets = () => machineSockets({ dataDir: "", runDir: dir.file("run") }, id(), "vm");
+
+  /** Takes every block there is. */
+  function fill(): void {
+    const ballast = openSync(`${data}/ballast`, "w");
+    const block = new Uint8Array(4096);
+    try {
+      for (;;) writeSync(ballast, block);
+    } catch (error) {
+      expect(error).toMatchObject({ code: "ENOSPC" });
+    } finally {
+      closeSync(ballast);
+    }
+  }
+
+  /** Until what SQLite has set aside is used up, a change may still be kept. */
+  async function refusal(): Promise<string> {
+    fill();
+    return await until("a change to be refused", async () => {
+      try {
+        await running.agent.registerJob(demoJob(writeDemoDisk(dir.path, "b.img"), { id: "other" }), null, {});
+        fill();
+        return null;
+      } catch (error) {
+        return String(error);
+      }
+    });
+  }
+
+  /** Types into the guest's serial port until its QEMU is gone: one that is left at once may lose what it was told. */
+  async function typeUntilGone(text: string, pid: number): Promise<void> {
+    const socket = connect(sockets().serial, () => socket.write(text));
+    socket.resume();
+    await until("QEMU to be gone", () => !isThere(pid));
+    socket.destroy();
+  }
+
+  test("refuses jobs with the reason, answers, and lets its machines be", async () => {
+    expect(await refusal()).toContain("the store cannot be written: database or disk is full");
+    const { guest, identity } = await machineOf(running.agent, "running");
+    expect(guest).toBe("running");
+    expect(running.agent.allocation(id()).tasks["vm"]?.machine).toMatchObject({ identity });
+    rmSync(`${data}/ballast`);
+    await running.agent.registerJob(demoJob(writeDemoDisk(dir.path, "c.img"), { id: "third" }), null, {});
+    await machineOf(running.agent, "running", "third");
+  });
+
+  test("keeps a power-off that came meanwhile as what it was, once there is room", async () => {
+    await refusal();
+    const { identity } = await machineOf(running.agent, "running");
+    await typeUntilGone("\x04", identity.pid);
+    await until("the agent to say that it cannot keep it", () =>
+      running.logLines.some((line) => line.includes("what happened to a machine cannot be kept")),
+    );
+    rmSync(`${data}/ballast`);
+    const { ending } = await machineOf(running.agent, "ended");
+    expect(ending).toMatchObject({ reason: "guest-shutdown", failed: false });
+  });
+
+  test("forces a guest that hears nothing as soon as its time is over, and keeps the receipt once there is room", async () => {
+    makeCounterDisk(dir.file("images", "counter.img"));
+    const deaf = demoJob(dir.file("images", "counter.img"), { id: "deaf", task: 'kill_timeout = "3s"' });
+    await running.agent.registerJob(deaf, null, {});
+    const { identity } = await machineOf(running.agent, "running", "deaf");
+    await running.agent.deregisterJob("deaf", { purge: false });
+    await refusal();
+    await machineOf(running.agent, "stopping", "deaf");
+    await until("QEMU to be gone", () => !isThere(identity.pid));
+    rmSync(`${data}/ballast`);
+    const { ending } = await machineOf(running.agent, "ended", "deaf");
+    expect(ending).toMatchObject({ reason: "host-qmp-quit", stop: { rung: "quit" } });
+    expect(ending.stop?.took).toBeLessThanOrEqual(5_000);
+  });
+
+  test("keeps a kill that came meanwhile as what it was, once there is room", async () => {
+    await refusal();
+    const { identity } = await machineOf(running.agent, "running");
+    process.kill(identity.pid, "SIGKILL");
+    await until("QEMU to be gone", () => !isThere(identity.pid));
+    rmSync(`${data}/ballast`);
+    const { ending } = await machineOf(running.agent, "ended");
+    expect(ending).toMatchObject({ reason: "killed", signal: 9 });
+  });
+
+  function isThere(pid: number): boolean {
+    try {
+      process.kill(pid, 0);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+});

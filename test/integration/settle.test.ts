@@ -1,0 +1,92 @@
+import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
+import type { Allocation } from "../../src/allocation/allocation.ts";
+import { newId } from "../../src/base/ids.ts";
+import { databaseFile } from "../../src/paths.ts";
+import { createRecorder } from "../../src/state/recorder.ts";
+import type { JobRecord } from "../../src/state/records.ts";
+import { openStore } from "../../src/state/store.ts";
+import { demoJob, type InProcessAgent, machineOf, startInProcess, writeDemoDisk } from "../helpers/in-process-agent.ts";
+import { type TempDir, tempDir } from "../helpers/temp.ts";
+
+setDefaultTimeout(60_000);
+
+let dir: TempDir;
+let running: InProcessAgent;
+
+beforeEach(async () => {
+  dir = tempDir();
+  running = await startInProcess(dir.path);
+  await running.agent.registerJob(demoJob(writeDemoDisk(dir.path), { task: 'kill_timeout = "2s"' }), null, {});
+  await machineOf(running.agent, "running");
+});
+
+afterEach(async () => {
+  for (const { jobId } of running.agent.allocations({})) {
+    await running.agent.deregisterJob(jobId, { purge: false, force: "SIGKILL" }).catch(() => undefined);
+    await machineOf(running.agent, "ended", jobId);
+  }
+  running.close();
+  await dir[Symbol.asyncDispose]();
+});
+
+/** What an agent has recorded that was killed before it did it. */
+async function recorded(change: (job: JobRecord, allocation: Allocation) => [JobRecord | null, Allocation[]]) {
+  running.close();
+  const store = openStore(databaseFile({ dataDir: dir.file("data"), runDir: dir.file("run") }));
+  const [allocation] = store.liveAllocations();
+  const job = store.job("demo");
+  if (job === undefined || allocation === undefined) throw new Error("nothing is recorded");
+  const [changed, allocations] = change(job, allocation);
+  createRecorder(store).record((index) => {
+    if (changed === null) store.deleteJob(job.job.id);
+    else store.putJob({ ...changed, modifyIndex: index });
+    for (const one of allocations) store.putAllocation({ ...one, modifyIndex: index });
+  });
+  store.close();
+  running = await startInProcess(dir.path);
+  return allocation.id;
+}
+
+const ended = async (id: string) => {
+  await machineOf(running.agent, "ended");
+  const machine = running.agent.allocation(id).tasks["vm"]?.machine;
+  return machine?.kind === "ended" ? machine.ending.stop?.order.cause : machine;
+};
+
+test("a job that was stopped when the agent was killed does not run on", async () => {
+  const id = await recorded((job) => [{ ...job, stop: true }, []]);
+  expect(await ended(id)).toBe("job stopped");
+  expect(running.agent.allocation(id).desired).toBe("stop");
+});
+
+test("a job that was removed when the agent was killed does not run on", async () => {
+  const id = await recorded(() => [null, []]);
+  expect(await ended(id)).toBe("job stopped");
+});
+
+test("an allocation that was said to stop when the agent was killed does so, and for the reason given", async () => {
+  const id = await recorded((job, one) => [
+    job,
+    [{ ...one, desired: "stop", desiredDescription: "allocation stopped" }],
+  ]);
+  expect(await ended(id)).toBe("allocation stopped");
+});
+
+test("an allocation that was replaced when the agent was killed makes room for its successor", async () => {
+  const successor = newId();
+  const id = await recorded((job, one) => {
+    const tasks = { vm: { ...one.tasks["vm"], machine: { kind: "pending" } } } as Allocation["tasks"];
+    const next = { ...one, id: successor, createIndex: one.createIndex + 100, createTime: one.createTime + 1, tasks };
+    return [job, [next]];
+  });
+  await machineOf(running.agent, "running");
+  expect(running.agent.allocations({ jobId: "demo" }).at(-1)?.id).toBe(successor);
+  const before = running.agent.allocation(id).tasks["vm"]?.machine;
+  expect(before?.kind === "ended" ? before.ending.stop?.order.cause : before).toBe("job updated");
+});
+
+test("what is to run runs on", async () => {
+  const id = await recorded((job) => [job, []]);
+  expect((await machineOf(running.agent, "running")).adopted).toBe(true);
+  expect(running.agent.allocation(id).desired).toBe("run");
+});
