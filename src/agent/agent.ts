@@ -1,16 +1,17 @@
 import type { Allocation } from "../allocation/allocation.ts";
 import type { CheckReport } from "../allocation/check.ts";
+import type { Seat } from "../console/console.ts";
+import type { Viewer } from "../console/seat.ts";
 import type { Verdict } from "../constraint/check.ts";
 import type { ChangeSignal } from "../events/bus.ts";
 import type { Job } from "../job/job.ts";
+import type { LogChunk } from "../logs/chunk.ts";
 import type { Node } from "../node/node.ts";
 import type { LaunchPlan } from "../qemu/launch.ts";
 import type { Evaluation, JobRecord } from "../state/records.ts";
 import type { HostUsage } from "../stats/usage.ts";
 import type { PowerAction, PowerOutcome } from "../supervisor/operate.ts";
 import type { TaskUsage, UsageReader } from "../supervisor/usage-keeper.ts";
-import type { Seat } from "./console.ts";
-import type { Viewer } from "./console-seat.ts";
 import type { ConsoleRequest } from "./consoles.ts";
 import type { PlacedService } from "./services.ts";
 import type { StopOptions } from "./stop.ts";
@@ -138,16 +139,4 @@ export interface Measured {
   readonly host: HostUsage;
   readonly states: ReturnType<UsageReader["states"]>;
   readonly counts: ReturnType<UsageReader["counts"]>;
-}
-
-export interface LogChunk {
-  /** Below the allocation directory: `alloc/logs/vm.stdout.0`. */
-  readonly file: string;
-  /** Where the data begins in that file, in bytes. */
-  readonly offset: number;
-  readonly data: Uint8Array;
-  /** By when its last byte had been written, in milliseconds since 1970; only when it was asked for. */
-  readonly time?: number;
-  /** The time is the next one that is known, and may be much too late: nobody looked when this was written. */
-  readonly inferred?: boolean;
 }

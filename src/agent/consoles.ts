@@ -1,12 +1,12 @@
 import type { Allocation } from "../allocation/allocation.ts";
 import { AppError } from "../base/errors.ts";
 import { shortId } from "../base/ids.ts";
+import { MachineConsole, type Seat } from "../console/console.ts";
+import type { ConsoleWish, Viewer } from "../console/seat.ts";
+import { indexOfLogFile } from "../logs/read.ts";
+import type { LogPosition } from "../logs/stretch.ts";
 import { machineSockets, taskDirs } from "../paths.ts";
-import { MachineConsole, type Seat } from "./console.ts";
-import type { ConsoleWish, Viewer } from "./console-seat.ts";
 import type { AgentContext } from "./context.ts";
-import type { LogPosition } from "./log-stretch.ts";
-import { indexOfLogFile } from "./logs.ts";
 
 /** Most viewers of one machine. */
 const MOST_VIEWERS = 32;

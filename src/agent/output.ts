@@ -1,10 +1,10 @@
 import { type Allocation, isTerminal } from "../allocation/allocation.ts";
+import { readLogByTime } from "../logs/by-time.ts";
+import { readTimes } from "../logs/moments.ts";
 import { logTimes, taskDirs } from "../paths.ts";
-import { readTimes } from "../supervisor/log-times.ts";
 import type { Agent } from "./agent.ts";
 import { createConsoles } from "./consoles.ts";
 import type { AgentContext } from "./context.ts";
-import { readLogByTime } from "./log-by-time.ts";
 import { assertTask } from "./operate.ts";
 
 /** The use cases about what machines write: their logs and consoles. @param allocation finds one by its id. */

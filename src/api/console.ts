@@ -1,7 +1,7 @@
 import type { Context, Hono } from "hono";
-import type { Seat } from "../agent/console.ts";
-import type { Viewer } from "../agent/console-seat.ts";
 import { AppError } from "../base/errors.ts";
+import type { Seat } from "../console/console.ts";
+import type { Viewer } from "../console/seat.ts";
 import type { ConsoleFrame } from "../contract/console.ts";
 import type { ServedSocket, SocketHandler } from "../runtime/serve.ts";
 import type { ApiContext } from "./context.ts";

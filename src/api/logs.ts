@@ -1,8 +1,8 @@
 import type { Context, Hono } from "hono";
-import type { LogChunk } from "../agent/agent.ts";
 import type { Clock } from "../base/clock.ts";
 import { AppError, errorText } from "../base/errors.ts";
 import { HEARTBEAT_FRAME, writeLogFrames } from "../contract/log-frame.ts";
+import type { LogChunk } from "../logs/chunk.ts";
 import { readHeaders } from "./blocking.ts";
 import type { ApiContext } from "./context.ts";
 import { findTask } from "./machines.ts";

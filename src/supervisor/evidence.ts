@@ -6,11 +6,11 @@ import { delay, monotonicMillis } from "../base/clock.ts";
 import { errnoOf, errorText } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { readNumbers } from "../cgroup/numbers.ts";
+import { lstat } from "../logs/files.ts";
 import { parseJournal, type QmpEvent } from "../qmp/event.ts";
 import { readFileEnd, readMachineFile } from "./file-ends.ts";
 import { type Intent, readIntent } from "./intent.ts";
 import { readKernelWords } from "./kernel-log.ts";
-import { lstat } from "./log-files.ts";
 import type { MachinePlace } from "./machine-place.ts";
 import { parseStatus, type WrapperStatus } from "./wrapper.ts";
 

@@ -2,9 +2,9 @@ import { basename } from "node:path";
 import * as v from "valibot";
 import { writeNew } from "../base/files.ts";
 import type { Log } from "../base/log.ts";
+import { lstat } from "../logs/files.ts";
 import type { MachineFiles } from "../paths.ts";
 import { readMachineFile } from "./file-ends.ts";
-import { lstat } from "./log-files.ts";
 import type { MachinePlace } from "./machine-place.ts";
 
 /** More than any command line makes it. */

@@ -1,9 +1,17 @@
 import type { Clock } from "../base/clock.ts";
 import { errorText } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
+import { logIndexes, lstat } from "../logs/files.ts";
+import {
+  appendTimes,
+  changeTimes,
+  forgetFiles,
+  type LogTime,
+  readTimes,
+  shiftFile,
+  timesOfLook,
+} from "../logs/moments.ts";
 import { type LogType, logTimes, type TaskDirs, taskLog } from "../paths.ts";
-import { logIndexes, lstat } from "./log-files.ts";
-import { appendTimes, changeTimes, forgetFiles, type LogTime, readTimes, shiftFile, timesOfLook } from "./log-times.ts";
 
 /** Moments that wait to be written together: fewer writes for a log that grows all the time. A crash makes their times inferred. */
 const MOST_WAITING = 10;

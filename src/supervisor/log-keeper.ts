@@ -5,11 +5,11 @@ import type { Clock } from "../base/clock.ts";
 import { AppError, errorText } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { formatBytes } from "../base/units.ts";
+import { newestIndex, openLogIndex } from "../logs/files.ts";
 import { type LogType, nextSerialSocket, serialPipe, taskLog } from "../paths.ts";
 import { QmpError } from "../qmp/errors.ts";
 import type { Store } from "../state/store.ts";
 import { LogClock } from "./log-clock.ts";
-import { newestIndex, openLogIndex } from "./log-files.ts";
 import type { MachinePlace } from "./machine-place.ts";
 import {
   copyAndTruncate,

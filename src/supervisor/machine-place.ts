@@ -1,8 +1,8 @@
 import type { Allocation } from "../allocation/allocation.ts";
+import { newestLog } from "../logs/files.ts";
 import type { MachineUser } from "../node/users.ts";
 import type { AgentDirs, MachineFiles, MachineSockets, TaskDirs } from "../paths.ts";
 import { machineFiles, machineSockets, taskDirs } from "../paths.ts";
-import { newestLog } from "./log-files.ts";
 
 /** Every place on disk that belongs to one start of one machine. */
 export interface MachinePlace {

@@ -5,9 +5,9 @@ import { type Clock, monotonicMillis } from "../base/clock.ts";
 import { errorText } from "../base/errors.ts";
 import { withDeadline } from "../base/exec.ts";
 import type { Log } from "../base/log.ts";
+import { listUntrusted } from "../logs/files.ts";
 import { cont, queryStatus } from "../qmp/commands.ts";
 import type { Desk } from "./desk.ts";
-import { listUntrusted } from "./log-files.ts";
 import type { MachinePlace } from "./machine-place.ts";
 
 /** How often it is looked for room while a guest waits for some, in milliseconds; nothing is looked at otherwise. */

@@ -12,6 +12,7 @@ import {
 import { join } from "node:path";
 import { AppError, errnoOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
+import { type LogFile, listUntrusted, logIndexes, statLogs } from "../logs/files.ts";
 import type { MachineUser } from "../node/users.ts";
 import {
   isNextSerialSocketName,
@@ -21,7 +22,6 @@ import {
   type TaskDirs,
   taskLog,
 } from "../paths.ts";
-import { type LogFile, listUntrusted, logIndexes, statLogs } from "./log-files.ts";
 import { assertOwnFile, giveFile } from "./own-files.ts";
 
 /** What a job's `logs` block allows each log of a task. */

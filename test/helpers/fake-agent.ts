@@ -1,5 +1,4 @@
-import type { Agent, LogChunk, Measured, Submission } from "../../src/agent/agent.ts";
-import type { Viewer } from "../../src/agent/console-seat.ts";
+import type { Agent, Measured, Submission } from "../../src/agent/agent.ts";
 import type { ConsoleRequest } from "../../src/agent/consoles.ts";
 import type { StopOptions } from "../../src/agent/stop.ts";
 import type { Why } from "../../src/agent/why.ts";
@@ -7,8 +6,10 @@ import type { Allocation } from "../../src/allocation/allocation.ts";
 import type { PostMortem } from "../../src/allocation/post-mortem.ts";
 import { AppError } from "../../src/base/errors.ts";
 import { newId } from "../../src/base/ids.ts";
+import type { Viewer } from "../../src/console/seat.ts";
 import { type ChangeSignal, createChangeSignal } from "../../src/events/bus.ts";
 import type { Job } from "../../src/job/job.ts";
+import type { LogChunk } from "../../src/logs/chunk.ts";
 import type { LaunchPlan } from "../../src/qemu/launch.ts";
 import type { Evaluation, JobRecord } from "../../src/state/records.ts";
 import { allocation, evaluation, HOST_USAGE, jobRecord, NODE } from "./records.ts";

@@ -1,4 +1,4 @@
-import type { Viewer } from "../../src/agent/console-seat.ts";
+import type { Viewer } from "../../src/console/seat.ts";
 import type { ConsoleFrame } from "../../src/contract/console.ts";
 
 /** A viewer of a console that remembers everything. */

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { connect } from "node:net";
-import type { Seat } from "../../src/agent/console.ts";
 import type { ConsoleRequest } from "../../src/agent/consoles.ts";
 import { delay } from "../../src/base/clock.ts";
+import type { Seat } from "../../src/console/console.ts";
 import { readLogIndex } from "../../src/paths.ts";
 import { readStat } from "../../src/supervisor/identity.ts";
 import { countNumbers, makeCounterDisk } from "../guests/counter.ts";

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import { rmSync, writeFileSync } from "node:fs";
-import type { LogChunk } from "../../src/agent/agent.ts";
+import type { LogChunk } from "../../src/logs/chunk.ts";
+import { MOST_TIMES, readTimes } from "../../src/logs/moments.ts";
 import { logTimes, taskDirs } from "../../src/paths.ts";
 import { readStat } from "../../src/supervisor/identity.ts";
-import { MOST_TIMES, readTimes } from "../../src/supervisor/log-times.ts";
 import { makeCounterDisk } from "../guests/counter.ts";
 import {
   demoJob,

@@ -12,6 +12,7 @@ import {
   writeSync,
 } from "node:fs";
 import { silentLog } from "../../../src/base/log.ts";
+import { newestIndex, openLogIndex } from "../../../src/logs/files.ts";
 import {
   isNextSerialSocketName,
   machineSockets,
@@ -19,7 +20,6 @@ import {
   readLogIndex,
   taskDirs,
 } from "../../../src/paths.ts";
-import { newestIndex, openLogIndex } from "../../../src/supervisor/log-files.ts";
 import {
   copyAndTruncate,
   type LogOf,

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { appendFileSync, mkdirSync, utimesSync, writeFileSync } from "node:fs";
-import { readLogByTime, type TimedLogQuery } from "../../../src/agent/log-by-time.ts";
+import { readLogByTime, type TimedLogQuery } from "../../../src/logs/by-time.ts";
+import { appendTimes } from "../../../src/logs/moments.ts";
 import { logTimes, stdoutLog, type TaskDirs, taskDirs } from "../../../src/paths.ts";
-import { appendTimes } from "../../../src/supervisor/log-times.ts";
 import { type TempDir, tempDir } from "../../helpers/temp.ts";
 
 let dir: TempDir;

@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { appendFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type LogQuery, readTaskLog } from "../../../src/agent/logs.ts";
+import { type LogQuery, readTaskLog } from "../../../src/logs/read.ts";
 import { stdoutLog, type TaskDirs, taskDirs } from "../../../src/paths.ts";
 import { copyAndTruncate } from "../../../src/supervisor/rotate.ts";
 

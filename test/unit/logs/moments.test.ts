@@ -11,8 +11,6 @@ import {
   writeFileSync,
 } from "node:fs";
 import { createLog } from "../../../src/base/log.ts";
-import { logTimes, stdoutLog, type TaskDirs, taskDirs } from "../../../src/paths.ts";
-import { LogClock } from "../../../src/supervisor/log-clock.ts";
 import {
   appendTimes,
   changeTimes,
@@ -25,7 +23,9 @@ import {
   shiftFile,
   thinTimes,
   timesOfLook,
-} from "../../../src/supervisor/log-times.ts";
+} from "../../../src/logs/moments.ts";
+import { logTimes, stdoutLog, type TaskDirs, taskDirs } from "../../../src/paths.ts";
+import { LogClock } from "../../../src/supervisor/log-clock.ts";
 import { type ManualClock, manualClock } from "../../helpers/manual-clock.ts";
 import { type TempDir, tempDir } from "../../helpers/temp.ts";
 

@@ -3,7 +3,7 @@ import { connect, type Socket } from "node:net";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { AppError, errorText } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
-import type { SerialWriter } from "./serial-input.ts";
+import type { SerialWriter } from "./input.ts";
 
 /** Linux's flag for a descriptor that names a file without opening it; `node:fs` has no constant for it. */
 const O_PATH = 0o10000000;

@@ -1,7 +1,7 @@
 import { relative } from "node:path";
 import { type LogType, type TaskDirs, taskLog } from "../paths.ts";
-import { logIndexes, statLogs } from "../supervisor/log-files.ts";
-import { OpenLog } from "./open-log.ts";
+import { logIndexes, statLogs } from "./files.ts";
+import { OpenLog } from "./open.ts";
 
 /** A place in a log: so many bytes into the file with this index. */
 export interface LogPosition {

@@ -6,15 +6,15 @@ import type { Log } from "../base/log.ts";
 import { startOfLastLines } from "../base/text.ts";
 import { type ConsoleFrame, MAX_INPUT_UNDERWAY } from "../contract/console.ts";
 import type { ChangeSignal } from "../events/bus.ts";
+import type { LogChunk } from "../logs/chunk.ts";
+import { isBefore } from "../logs/moments.ts";
+import { readTaskLog } from "../logs/read.ts";
+import { endOfLog, type LogPosition, logFileName, type ReadableLog, readStretch } from "../logs/stretch.ts";
 import { readLogIndex } from "../paths.ts";
-import { isBefore } from "../supervisor/log-times.ts";
-import type { LogChunk } from "./agent.ts";
-import { describeMachine, isOver, takesInput } from "./console-machine.ts";
-import { type ConsoleWish, MOST_WAITING, Seated, type Viewer } from "./console-seat.ts";
-import { endOfLog, type LogPosition, logFileName, type ReadableLog, readStretch } from "./log-stretch.ts";
-import { readTaskLog } from "./logs.ts";
-import { SerialInput, type SerialWriter } from "./serial-input.ts";
-import { SerialLine } from "./serial-line.ts";
+import { SerialInput, type SerialWriter } from "./input.ts";
+import { SerialLine } from "./line.ts";
+import { describeMachine, isOver, takesInput } from "./machine.ts";
+import { type ConsoleWish, MOST_WAITING, Seated, type Viewer } from "./seat.ts";
 
 /** Most bytes of scrollback, however long its lines are. */
 const MOST_SCROLLBACK = 64 << 10;

@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { errnoOf } from "../base/errors.ts";
-import { lstat } from "../supervisor/log-files.ts";
+import { lstat } from "./files.ts";
 
 /** Largest piece handed on at once; Nomad's frames have this size. */
 const CHUNK = 64 << 10;

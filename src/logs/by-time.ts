@@ -1,7 +1,7 @@
-import type { LogChunk } from "./agent.ts";
-import { type LogPosition, logFileName, type ReadableLog, readStretch } from "./log-stretch.ts";
-import { addTimes, findEnd, findStart, findTimes, type LogTimes } from "./log-times.ts";
-import { indexOfLogFile, type LogQuery, readTaskLog } from "./logs.ts";
+import type { LogChunk } from "./chunk.ts";
+import { indexOfLogFile, type LogQuery, readTaskLog } from "./read.ts";
+import { type LogPosition, logFileName, type ReadableLog, readStretch } from "./stretch.ts";
+import { addTimes, findEnd, findStart, findTimes, type LogTimes } from "./times.ts";
 
 /** A query that may ask by time. Times are milliseconds since 1970. */
 export interface TimedLogQuery extends LogQuery {

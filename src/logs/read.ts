@@ -2,11 +2,11 @@ import { relative } from "node:path";
 import { setImmediate as takeTurns } from "node:timers/promises";
 import { AppError } from "../base/errors.ts";
 import { type LogType, readLogIndex, type TaskDirs, taskLog } from "../paths.ts";
-import { type LogFile, logIndexes, lstat, statLogs } from "../supervisor/log-files.ts";
-import type { LogChunk } from "./agent.ts";
-import type { LogPosition } from "./log-stretch.ts";
-import { waitFor, watchLogs } from "./log-watch.ts";
-import { OpenLog } from "./open-log.ts";
+import type { LogChunk } from "./chunk.ts";
+import { type LogFile, logIndexes, lstat, statLogs } from "./files.ts";
+import { OpenLog } from "./open.ts";
+import type { LogPosition } from "./stretch.ts";
+import { waitFor, watchLogs } from "./watch.ts";
 
 /** How often a log that is not there yet is looked for, in milliseconds. */
 const LOOK_FOR = 100;

@@ -1,5 +1,5 @@
 import type { ConsoleFrame } from "../contract/console.ts";
-import type { LogPosition } from "./log-stretch.ts";
+import type { LogPosition } from "../logs/stretch.ts";
 
 /** Most bytes that wait for one viewer; what it is too slow for beyond that is left out, and it is told how much. */
 export const MOST_WAITING = 256 << 10;

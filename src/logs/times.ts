@@ -1,8 +1,8 @@
 import { logTimes, taskLog } from "../paths.ts";
-import { logIndexes, lstat } from "../supervisor/log-files.ts";
-import { isBefore, type LogTime, readTimes } from "../supervisor/log-times.ts";
-import type { LogChunk } from "./agent.ts";
-import type { LogPosition, ReadableLog } from "./log-stretch.ts";
+import type { LogChunk } from "./chunk.ts";
+import { logIndexes, lstat } from "./files.ts";
+import { isBefore, type LogTime, readTimes } from "./moments.ts";
+import type { LogPosition, ReadableLog } from "./stretch.ts";
 
 /** A time is inferred when nobody looked at the log for longer than this before, in milliseconds: looks are 3 s apart. */
 const KNOWN_WITHIN = 7_000;

@@ -12,13 +12,13 @@ import {
   writeFileSync,
 } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
-import { MachineConsole, type Seat } from "../../../src/agent/console.ts";
-import type { ConsoleWish } from "../../../src/agent/console-seat.ts";
 import type { Allocation } from "../../../src/allocation/allocation.ts";
 import type { MachineState } from "../../../src/allocation/machine.ts";
 import { systemClock } from "../../../src/base/clock.ts";
 import { errnoOf } from "../../../src/base/errors.ts";
 import { silentLog } from "../../../src/base/log.ts";
+import { MachineConsole, type Seat } from "../../../src/console/console.ts";
+import type { ConsoleWish } from "../../../src/console/seat.ts";
 import { createChangeSignal } from "../../../src/events/bus.ts";
 import { stdoutLog, type TaskDirs, taskDirs } from "../../../src/paths.ts";
 import { makeFifo } from "../../../src/runtime/fifo.ts";
