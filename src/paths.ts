@@ -101,6 +101,14 @@ export function readLogIndex(name: string, task: string, type: LogType): number 
 export const logTimes = (dirs: TaskDirs, task: string, type: LogType): string =>
   join(dirs.alloc, `.${task}.${type}.times`);
 
+/**
+ * What the agent knows of a file that is half fetched, for the next try to take it up. Beside the directories that machines may write
+ * to: the agent believes it.
+ * @param alloc the allocation directory.
+ * @param target the file, as 16 hex digits that tell it from others of the allocation.
+ */
+export const downloadJournal = (alloc: string, target: string): string => join(alloc, `.${target}.download`);
+
 /** What the agent and the wrapper write about one start of a machine; `generation` counts its starts from 1. */
 export interface MachineFiles {
   /** Written before the spawn. */

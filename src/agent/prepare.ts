@@ -1,14 +1,11 @@
 import type { Allocation } from "../allocation/allocation.ts";
 import type { TaskEventType } from "../allocation/task-event.ts";
-import { acquire } from "../artifact/acquire.ts";
-import { planArtifact } from "../artifact/plan.ts";
 import { AppError, errorText } from "../base/errors.ts";
-import { formatBytes } from "../base/units.ts";
 import type { CheckedImage } from "../image/checked.ts";
 import { closeImage, openImage } from "../image/open.ts";
 import { buildTaskEnvironment } from "../job/environment.ts";
-import { interpolateConfig, interpolateText } from "../job/interpolate.ts";
-import type { Artifact, Group, Job, QemuConfig, Task } from "../job/job.ts";
+import { interpolateConfig } from "../job/interpolate.ts";
+import type { Group, Job, QemuConfig, Task } from "../job/job.ts";
 import { readPortMapping } from "../job/port-mapping.ts";
 import { findPortHolder } from "../node/port-holder.ts";
 import type { MachineUser } from "../node/users.ts";
@@ -21,6 +18,7 @@ import { planLaunch } from "../qemu/plan.ts";
 import type { Prepare, PrepareRequest } from "../supervisor/hands.ts";
 import type { AgentContext } from "./context.ts";
 import type { CoreBook } from "./cores.ts";
+import { fetchArtifacts } from "./fetch-artifacts.ts";
 import { letIn, settleUser } from "./machine-users.ts";
 import { knowWhatMatters } from "./placement.ts";
 import { isFree } from "./ports.ts";
@@ -59,7 +57,11 @@ export function createPrepare(context: PrepareContext): Prepare {
     });
     const config = await stage(context, request, "Failed Validation", () => interpolateTaskConfig(context, subject));
     if (subject.task.artifacts.length > 0 && !request.fetched) {
-      await stage(context, request, "Failed Artifact Download", () => fetchArtifacts(context, request, subject));
+      await stage(context, request, "Failed Artifact Download", () =>
+        fetchArtifacts(context, request, subject, (message) =>
+          report(context, request, "Downloading Artifacts", message),
+        ),
+      );
     }
     return await stage(context, request, "Driver Failure", async () => {
       const image = openImage({
@@ -170,55 +172,6 @@ function interpolateTaskConfig(context: PrepareContext, { task, env }: Subject):
   throw new AppError("invalid", errors.map(({ message }) => message).join("; "), {
     hint: errors.find(({ hint }) => hint !== undefined)?.hint,
   });
-}
-
-/** How many artifacts of a task are fetched at once, as in Nomad. */
-const PARALLEL_ARTIFACTS = 3;
-
-async function fetchArtifacts(context: PrepareContext, request: PrepareRequest, subject: Subject): Promise<void> {
-  report(context, request, "Downloading Artifacts", "Client is downloading artifacts");
-  const waiting = subject.task.artifacts.map((artifact) => interpolateArtifact(artifact, subject.env, context));
-  const plans = waiting.map((artifact) => planArtifact(artifact, request.place.dirs));
-  const failed = new AbortController();
-  const signal = AbortSignal.any([request.signal, failed.signal]);
-  const next = async (): Promise<void> => {
-    for (let plan = plans.shift(); plan !== undefined; plan = plans.shift()) {
-      const { source } = plan;
-      const got = await acquire(plan, {
-        signal,
-        log: context.log,
-        onProgress: (progress) => request.onProgress({ source, ...progress }),
-      });
-      const message = got.skipped
-        ? `${source} is there already (${got.checksum})`
-        : `fetched ${source}: ${formatBytes(got.bytes)} in ${(got.millis / 1000).toFixed(1)} s (${got.checksum})`;
-      report(context, request, "Downloading Artifacts", message);
-    }
-  };
-  const workers = Array.from({ length: Math.min(PARALLEL_ARTIFACTS, plans.length) }, () =>
-    next().catch((error: unknown) => {
-      // One failure is enough: what is still being fetched is of no use.
-      failed.abort(error);
-      throw error;
-    }),
-  );
-  const settled = await Promise.allSettled(workers);
-  request.onProgress(undefined);
-  if (settled.some(({ status }) => status === "rejected")) throw failed.signal.reason;
-}
-
-function interpolateArtifact(artifact: Artifact, env: Subject["env"], context: PrepareContext): Artifact {
-  const node = context.node();
-  const text = (value: string): string => interpolateText(value, env, node);
-  const map = (values: Readonly<Record<string, string>>): Record<string, string> =>
-    Object.fromEntries(Object.entries(values).map(([key, value]) => [key, text(value)]));
-  return {
-    ...artifact,
-    source: text(artifact.source),
-    destination: text(artifact.destination),
-    options: map(artifact.options),
-    headers: map(artifact.headers),
-  };
 }
 
 /** What is certain before the command line is made. */

@@ -6,17 +6,23 @@ import { startWorker } from "../runtime/worker.ts";
 import type { Acquired } from "./download.ts";
 import { artifactError } from "./failure.ts";
 import { openFolder } from "./folder.ts";
+import { removeJournal } from "./journal.ts";
 import { type FromWorker, type ToWorker, unpackError } from "./messages.ts";
+import { removePart } from "./part.ts";
 import type { ArtifactPlan } from "./plan.ts";
 import type { Progress } from "./progress.ts";
-import { removePart } from "./sink.ts";
+import { DEFAULT_RETRY, type Retry, type RetryRule } from "./retry.ts";
 
 export interface AcquireOptions {
-  /** Cancels the download; nothing of it stays. */
+  /** Cancels the download; nothing of it stays, unless its reason is an AppError: then a later try may go on where it stood. */
   readonly signal: AbortSignal;
   /** About four times a second while bytes come, and once at the end. */
   readonly onProgress: (progress: Progress) => void;
+  /** Called when the source failed and is going to be asked again. */
+  readonly onRetry?: (retry: Retry) => void;
   readonly log: Log;
+  /** How often and when a source that failed is asked again; `DEFAULT_RETRY` unless set. */
+  readonly retry?: RetryRule;
   /** Longest silence of the server in milliseconds, 60 s unless set. */
   readonly stallMillis?: number;
   /** How long the Worker may take to tidy up after a cancellation before it is cut off, in milliseconds; 5 s unless set. */
@@ -33,8 +39,8 @@ const busy = new Set<string>();
 /**
  * Fetches one artifact in a Worker of its own and gives it its name once it is proved.
  * @param start makes the Worker; tests give their own.
- * @throws AppError `fetch` when it fails or is cancelled, `conflict` when two artifacts have the same destination at once. Then
- * neither a part file nor a new destination is left.
+ * @throws AppError `fetch` when it fails or is cancelled, `conflict` when two artifacts have the same destination at once. No new
+ * destination is left then, and a part file only where a later try can go on with it.
  */
 export async function acquire(
   plan: ArtifactPlan,
@@ -50,12 +56,13 @@ export async function acquire(
   try {
     options.log.info("fetching artifact", { source: plan.source, path });
     const acquired = await runWorker(plan, options, start());
-    const { bytes, checksum, skipped, millis } = acquired;
+    const { bytes, checksum, skipped, resumed, millis } = acquired;
     options.log.info("artifact is there", {
       path,
       size: formatBytes(bytes),
       checksum,
       skipped,
+      resumed,
       millis: Math.round(millis),
     });
     return acquired;
@@ -77,7 +84,11 @@ async function runWorker(plan: ArtifactPlan, options: AcquireOptions, worker: Wo
   worker.addEventListener("message", (event: MessageEvent<FromWorker>) => {
     const message = event.data;
     if (message.kind === "progress") options.onProgress(message.progress);
-    else if (message.kind === "acquired") resolve(message.acquired);
+    else if (message.kind === "retry") {
+      const { message: error, bytes, millis } = message.retry;
+      options.log.warn("fetching an artifact is tried again", { error, kept: formatBytes(bytes), millis });
+      options.onRetry?.(message.retry);
+    } else if (message.kind === "acquired") resolve(message.acquired);
     else reject(unpackError(message.error));
   });
   worker.addEventListener("error", (event) => {
@@ -90,14 +101,19 @@ async function runWorker(plan: ArtifactPlan, options: AcquireOptions, worker: Wo
   const post = (message: ToWorker): void => worker.postMessage(message);
   const stopCancelling = cancelOnAbort(
     options,
-    () => post({ kind: "cancel" }),
+    () => post({ kind: "cancel", keep: options.signal.reason instanceof AppError }),
     () => {
       worker.terminate();
       died("cancelled, but it did not answer");
     },
   );
   try {
-    post({ kind: "start", plan, stallMillis: options.stallMillis ?? STALL_MILLIS });
+    post({
+      kind: "start",
+      plan,
+      stallMillis: options.stallMillis ?? STALL_MILLIS,
+      retry: options.retry ?? DEFAULT_RETRY,
+    });
     return await promise;
   } finally {
     settled = true;
@@ -125,6 +141,7 @@ function discardPart(plan: ArtifactPlan, log: Log): void {
     const folder = openFolder(plan.target.root, plan.target.folders);
     try {
       removePart(folder, plan.target.fileName);
+      removeJournal(plan);
     } finally {
       folder.close();
     }

@@ -1,16 +1,19 @@
-import { constants, fsyncSync } from "node:fs";
-import { open } from "node:fs/promises";
 import { setImmediate } from "node:timers/promises";
 import { monotonicMillis } from "../base/clock.ts";
 import { AppError } from "../base/errors.ts";
-import { formatBytes } from "../base/units.ts";
-import { type ChecksumType, DEFAULT_TYPE, formatChecksum } from "./checksum.ts";
-import { artifactError, diskError, networkError } from "./failure.ts";
-import { type Folder, kindOf, lookAt, openFolder } from "./folder.ts";
+import { formatChecksum } from "./checksum.ts";
+import { findProved, openTargetFolder, type ProvedFile, refuseOddDestination } from "./destination.ts";
+import { type Draft, openDraft } from "./draft.ts";
+import { artifactError, diskError, networkError, onDisk, PassingTrouble } from "./failure.ts";
+import type { Folder } from "./folder.ts";
+import { removeJournal } from "./journal.ts";
+import { removePart, WRITEBACK_BYTES } from "./part.ts";
 import type { ArtifactPlan } from "./plan.ts";
 import { createMeter, type Progress } from "./progress.ts";
-import { createHashSink, createPartFile, type HashSink, type PartFile, type Sink } from "./sink.ts";
-import { openHttpSource, type Source } from "./source.ts";
+import { PROGRESS_BYTES, pause, pauseMillis, type Retry, type RetryRule } from "./retry.ts";
+import type { Sink } from "./sink.ts";
+import { type Beginning, openHttpSource, type Source } from "./source.ts";
+import { assertRoom } from "./space.ts";
 import { transfer } from "./transfer.ts";
 import { createWatchdog, type Watchdog } from "./watchdog.ts";
 
@@ -23,193 +26,214 @@ export interface Acquired {
   readonly checksum: string;
   /** True when the file was there already with the right checksum, and nothing was fetched. */
   readonly skipped: boolean;
+  /** Bytes that an earlier try had brought; 0 when all of it was fetched now, or nothing had to be. */
+  readonly resumed: number;
   readonly millis: number;
 }
 
 export interface DownloadOptions {
   readonly signal: AbortSignal;
   readonly onProgress: (progress: Progress) => void;
+  readonly onRetry: (retry: Retry) => void;
+  readonly retry: RetryRule;
   /** Longest silence of the server; there is no limit on the whole. */
   readonly stallMillis: number;
 }
 
+/** The reason of a signal that cancels, and leaves what is there for a later try. */
+export const LEAVE = Symbol("leave");
+
 /**
  * Fetches one artifact: source, then hash and part file, then proof, then the name. Blocks on the disk, so it runs in a Worker.
- * Whatever fails leaves neither a part file nor a destination that was not there before.
+ * Whatever fails leaves no destination that was not there before, and a part file only when the network failed (or `LEAVE` was said)
+ * and the source proved that it can be asked for the rest.
  * @throws AppError `fetch`.
  */
 export async function download(plan: ArtifactPlan, options: DownloadOptions): Promise<Acquired> {
   const started = monotonicMillis();
-  const abort = new AbortController();
-  const cancel = (): void => abort.abort(artifactError(plan.source, "cancelled"));
+  const cancelled = new AbortController();
+  const cancel = (): void => cancelled.abort(artifactError(plan.source, "cancelled"));
   if (options.signal.aborted) cancel();
   options.signal.addEventListener("abort", cancel, { once: true });
   const folder = openTargetFolder(plan);
   try {
-    const kept = await findProved(plan, folder, abort.signal);
-    const file = kept ?? (await fetchInto(plan, folder, options, abort));
-    return { path: plan.target.path, ...file, skipped: kept !== undefined, millis: monotonicMillis() - started };
+    const job = { plan, folder, options, cancelled: cancelled.signal };
+    const kept = await findProved(plan, folder, cancelled.signal);
+    const file = kept ?? (await fetchInto(job));
+    return {
+      path: plan.target.path,
+      resumed: 0,
+      ...file,
+      skipped: kept !== undefined,
+      millis: monotonicMillis() - started,
+    };
   } finally {
     folder.close();
     options.signal.removeEventListener("abort", cancel);
-    // Lets go of the connection when it was the disk that failed.
-    abort.abort(artifactError(plan.source, "finished"));
   }
 }
 
-type ProvedFile = Pick<Acquired, "bytes" | "checksum">;
+/** One download, with all that its steps need. */
+interface Fetch {
+  readonly plan: ArtifactPlan;
+  readonly folder: Folder;
+  readonly options: DownloadOptions;
+  /** Aborts with what is thrown then. */
+  readonly cancelled: AbortSignal;
+}
 
-function openTargetFolder(plan: ArtifactPlan): Folder {
+async function fetchInto(job: Fetch): Promise<ProvedFile & Pick<Acquired, "resumed">> {
+  const { plan, folder, options, cancelled } = job;
+  let keep = false;
+  let draft: Draft | undefined;
   try {
-    return openFolder(plan.target.root, plan.target.folders);
+    draft = await openDraft(plan, folder, cancelled);
+    const resumed = draft.bytes;
+    const startedAnew = await fetchPatiently(job, draft);
+    const checksum = proveBytes(plan, draft);
+    await giveName(job, draft);
+    return { bytes: draft.bytes, checksum, resumed: startedAnew ? 0 : resumed };
   } catch (error) {
-    if (!(error instanceof AppError)) throw error;
-    throw new AppError(error.code, `artifact ${plan.source}: ${error.message}`, { hint: error.hint, cause: error });
-  }
-}
-
-/** go-getter's rule: what is there already with the right checksum is not fetched again. */
-async function findProved(plan: ArtifactPlan, folder: Folder, signal: AbortSignal): Promise<ProvedFile | undefined> {
-  const there = refuseOddDestination(plan, folder);
-  if (!there || plan.checksum === null) return undefined;
-  try {
-    const { bytes, hex } = await hashFile(folder.at(plan.target.fileName), plan.checksum.type, signal);
-    return hex === plan.checksum.hex ? { bytes, checksum: formatChecksum(plan.checksum) } : undefined;
-  } catch (error) {
-    if (signal.aborted) throw signal.reason;
-    throw diskError(plan.source, plan.target.path, "read", error);
-  }
-}
-
-async function hashFile(
-  path: string,
-  type: ChecksumType,
-  signal: AbortSignal,
-): Promise<{ bytes: number; hex: string }> {
-  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-  try {
-    const hash = createHashSink(type);
-    const buffer = Buffer.alloc(1 << 20);
-    for (let bytes = 0; ; ) {
-      signal.throwIfAborted();
-      const { bytesRead } = await file.read(buffer, 0, buffer.length, null);
-      if (bytesRead === 0) return { bytes, hex: hash.digest().hex };
-      hash.write(buffer.subarray(0, bytesRead));
-      bytes += bytesRead;
-    }
+    keep = cancelled.aborted ? options.signal.reason === LEAVE : error instanceof PassingTrouble;
+    throw error;
   } finally {
-    await file.close();
+    if (draft !== undefined) await draft.close(keep);
+    else if (!keep) removeLeft(plan, folder);
   }
 }
 
-/** @returns whether a file is there. @throws AppError when it is something that must not be replaced. */
-function refuseOddDestination(plan: ArtifactPlan, folder: Folder): boolean {
-  const there = lookAt(folder.at(plan.target.fileName));
-  if (there === undefined || there.isFile()) return there !== undefined;
-  throw artifactError(
-    plan.source,
-    `destination ${plan.target.path}: expected a file or nothing, found a ${kindOf(there)}`,
-    there.isDirectory() ? 'leave mode = "file" out to put the file into that directory' : undefined,
-  );
+/** What an earlier try left goes even when it could not be opened, as far as that can be done. */
+function removeLeft(plan: ArtifactPlan, folder: Folder): void {
+  try {
+    removeJournal(plan);
+    removePart(folder, plan.target.fileName);
+  } catch {
+    // Why the download failed is told already.
+  }
 }
 
-async function fetchInto(
-  plan: ArtifactPlan,
-  folder: Folder,
-  options: DownloadOptions,
-  abort: AbortController,
-): Promise<ProvedFile> {
+/** Asks the source until all of it is there. @returns whether what was there before had to go. @throws AppError when it is hopeless. */
+async function fetchPatiently(job: Fetch, draft: Draft): Promise<boolean> {
+  const { options, cancelled } = job;
+  let startedAnew = false;
+  for (let failures = 1, best = draft.bytes; ; failures++) {
+    try {
+      startedAnew = (await fetchOnce(job, draft)) || startedAnew;
+      return startedAnew;
+    } catch (error) {
+      if (cancelled.aborted) throw cancelled.reason;
+      if (!(error instanceof PassingTrouble)) throw error;
+      const kept = draft.version === null ? 0 : draft.bytes;
+      if (kept >= best + PROGRESS_BYTES) {
+        best = kept;
+        failures = 1;
+      }
+      if (failures >= options.retry.tries) throw error;
+      const millis = pauseMillis(options.retry, failures, error.afterMillis);
+      options.onRetry({ message: error.message, bytes: kept, millis });
+      await pause(millis, cancelled);
+    }
+  }
+}
+
+/** One request and its reply. @returns whether it began anew. */
+async function fetchOnce(job: Fetch, draft: Draft): Promise<boolean> {
+  const { plan, folder, options } = job;
+  const ended = new AbortController();
+  const signal = AbortSignal.any([job.cancelled, ended.signal]);
   const watchdog = createWatchdog(options.stallMillis, () => {
-    abort.abort(artifactError(plan.source, `no byte came for ${options.stallMillis / 1000} s`, STALL_HINT));
+    ended.abort(new PassingTrouble(plan.source, `no byte came for ${options.stallMillis / 1000} s`, STALL_HINT));
   });
   try {
     watchdog.arm();
-    const source = await openHttpSource(plan, abort.signal);
+    const source = await openHttpSource(plan, beginningOf(draft), signal);
     watchdog.disarm();
-    return await storeSource(plan, folder, source, { ...options, signal: abort.signal, watchdog });
+    const anew = source.offset === 0 && draft.bytes > 0;
+    await settleDraft(plan, draft, source);
+    assertRoom(plan, folder, draft.bytes, source.total);
+    await moveBytes(job, draft, source, watchdog, signal);
+    return anew;
   } finally {
     watchdog.disarm();
+    // Lets go of the connection when it was the disk that failed.
+    ended.abort(artifactError(plan.source, "finished"));
   }
 }
 
 const STALL_HINT = "the server or the network on the way hangs; try again";
 
-async function storeSource(
-  plan: ArtifactPlan,
-  folder: Folder,
-  source: Source,
-  options: DownloadOptions & { readonly watchdog: Watchdog },
-): Promise<ProvedFile> {
-  const path = plan.target.path;
-  const part = attempt(plan, `${path}.part`, "create", () => createPartFile(folder, plan.target.fileName));
-  try {
-    const hash = createHashSink(plan.checksum?.type ?? DEFAULT_TYPE);
-    const bytes = await moveBytes(plan, source, [hash, guardWrites(plan, part)], options);
-    const checksum = proveBytes(plan, source, bytes, hash);
-    await part.sync().catch((error: unknown) => {
-      throw diskError(plan.source, path, "write", error);
-    });
-    // A turn of the event loop, so that a cancellation on its way is heard before the file has its name.
-    await setImmediate();
-    if (options.signal.aborted) throw options.signal.reason;
-    refuseOddDestination(plan, folder);
-    attempt(plan, path, "name", () => {
-      part.publish();
-      fsyncSync(folder.fd);
-    });
-    return { bytes, checksum };
-  } finally {
-    await part.close();
-  }
+function beginningOf({ bytes, version }: Draft): Beginning | null {
+  return version === null || bytes === 0 ? null : { bytes, version };
+}
+
+/** Makes the draft what the source goes on from. */
+async function settleDraft(plan: ArtifactPlan, draft: Draft, source: Source): Promise<void> {
+  if (source.offset === draft.bytes && draft.bytes > 0) return;
+  await draft.startOver(source.version).catch((error: unknown) => {
+    throw error instanceof AppError ? error : diskError(plan.source, `${plan.target.path}.part`, "write", error);
+  });
 }
 
 async function moveBytes(
-  plan: ArtifactPlan,
+  { plan, folder, options }: Fetch,
+  draft: Draft,
   source: Source,
-  sinks: readonly Sink[],
-  options: DownloadOptions & { readonly watchdog: Watchdog },
-): Promise<number> {
-  const meter = createMeter(source.length, options.onProgress);
+  watchdog: Watchdog,
+  signal: AbortSignal,
+): Promise<void> {
+  const { total } = source;
+  const meter = createMeter(total, options.onProgress, draft.bytes);
+  let unlooked = 0;
+  const look = (count: number): void => {
+    meter.add(count);
+    unlooked += count;
+    if (unlooked < WRITEBACK_BYTES) return;
+    unlooked = 0;
+    assertRoom(plan, folder, draft.bytes, total);
+  };
   try {
-    const bytes = await transfer(source, sinks, options.watchdog, (count) => meter.add(count));
+    await transfer(source, [limitTo(plan, draft, total), draft], watchdog, look);
     meter.finish();
-    return bytes;
   } catch (error) {
-    if (options.signal.aborted) throw options.signal.reason;
+    if (signal.aborted) throw signal.reason;
     throw error instanceof AppError ? error : networkError(plan.source, error);
   }
+  if (total === null || draft.bytes === total) return;
+  const found = `the connection broke before the end of the reply: expected ${total} bytes, got ${draft.bytes}`;
+  throw new PassingTrouble(plan.source, found, "try again; look at the server's log when it stays");
+}
+
+/** Ends a reply that is longer than the file. */
+function limitTo(plan: ArtifactPlan, draft: Draft, total: number | null): Sink {
+  return {
+    write(chunk) {
+      if (total === null || draft.bytes + chunk.length <= total) return;
+      throw artifactError(plan.source, `expected ${total} bytes, got more`, "the server lies about the length");
+    },
+  };
 }
 
 /** @throws AppError when the bytes are not those that were asked for. */
-function proveBytes(plan: ArtifactPlan, source: Source, bytes: number, hash: HashSink): string {
-  if (source.length !== null && bytes !== source.length) {
-    const found = `expected ${source.length} bytes, got ${bytes} (${formatBytes(bytes)})`;
-    throw artifactError(plan.source, found, "the connection broke, or the server lies about the length");
-  }
-  const found = formatChecksum(hash.digest());
+function proveBytes(plan: ArtifactPlan, draft: Draft): string {
+  const found = formatChecksum(draft.digest());
   if (plan.checksum !== null && found !== formatChecksum(plan.checksum)) {
     throw artifactError(
       plan.source,
-      `checksum of ${bytes} bytes: expected ${formatChecksum(plan.checksum)}, got ${found}`,
+      `checksum of ${draft.bytes} bytes: expected ${formatChecksum(plan.checksum)}, got ${found}`,
       "the file on the server is another one than the job means, or it was damaged on the way",
     );
   }
   return found;
 }
 
-/** Tells a disk's errors from the network's: both come out of the same loop. */
-function guardWrites(plan: ArtifactPlan, part: PartFile): Sink {
-  const path = `${plan.target.path}.part`;
-  return { write: (chunk) => attempt(plan, path, "write", () => part.write(chunk)) };
-}
-
-function attempt<T>(plan: ArtifactPlan, path: string, doing: string, work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    if (error instanceof AppError) {
-      throw artifactError(plan.source, error.message, error.hint, error);
-    }
-    throw diskError(plan.source, path, doing, error);
-  }
+async function giveName({ plan, folder, cancelled }: Fetch, draft: Draft): Promise<void> {
+  const { path } = plan.target;
+  await draft.sync().catch((error: unknown) => {
+    throw diskError(plan.source, path, "write", error);
+  });
+  // A turn of the event loop, so that a cancellation on its way is heard before the file has its name.
+  await setImmediate();
+  cancelled.throwIfAborted();
+  refuseOddDestination(plan, folder);
+  onDisk(plan.source, path, "name", () => draft.publish());
 }

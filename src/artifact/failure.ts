@@ -6,6 +6,17 @@ export function artifactError(source: string, message: string, hint?: string, ca
   return new AppError("fetch", `artifact ${source}: ${message}`, { hint, cause });
 }
 
+/** Trouble that may be over when the source is asked again: the network's, or a server that says so. */
+export class PassingTrouble extends AppError {
+  /** How long the server wants to be left alone, in milliseconds; null when it did not say. */
+  readonly afterMillis: number | null;
+
+  constructor(source: string, message: string, hint?: string, afterMillis: number | null = null, cause?: unknown) {
+    super("fetch", `artifact ${source}: ${message}`, { hint, cause });
+    this.afterMillis = afterMillis;
+  }
+}
+
 const NETWORK_TROUBLE: Readonly<Record<string, readonly [message: string, hint: string]>> = {
   ECONNREFUSED: ["connection refused", "is the server running, and the port right?"],
   ECONNRESET: ["the connection broke before the end of the reply", "try again; look at the server's log when it stays"],
@@ -18,6 +29,9 @@ const NETWORK_TROUBLE: Readonly<Record<string, readonly [message: string, hint: 
   InvalidContentLength: ["the server sent contradicting lengths", "look at the server and at proxies on the way"],
 };
 
+/** Asking again soon does not help against these. */
+const LASTING: ReadonlySet<string> = new Set(["ENOTFOUND", "EPROTO", "InvalidContentLength"]);
+
 /**
  * What went wrong on the network, in our own words: the runtime's texts may hold the URL with its secrets.
  * @param source the redacted one.
@@ -25,7 +39,11 @@ const NETWORK_TROUBLE: Readonly<Record<string, readonly [message: string, hint: 
 export function networkError(source: string, error: unknown): AppError {
   const code = errnoOf(error) ?? errnoOf((error as { cause?: unknown } | null)?.cause);
   const known = code === undefined ? undefined : NETWORK_TROUBLE[code];
-  if (known !== undefined) return artifactError(source, known[0], known[1], error);
+  if (known !== undefined && code !== undefined) {
+    const [message, hint] = known;
+    if (LASTING.has(code)) return artifactError(source, message, hint, error);
+    return new PassingTrouble(source, message, hint, null, error);
+  }
   if (code !== undefined && /^(Malformed_HTTP_Response|HPE_)/.test(code)) {
     return artifactError(source, "the server does not speak HTTP", "check scheme and port of the source", error);
   }
@@ -33,12 +51,11 @@ export function networkError(source: string, error: unknown): AppError {
     const hint = "add the server's authority to this host's certificates, or insecure = true with a checksum";
     return artifactError(source, `the server's certificate is not trusted (${code})`, hint, error);
   }
-  return artifactError(
-    source,
-    `the request failed (${escapeControls(code ?? "unknown network error")})`,
-    undefined,
-    error,
-  );
+  const message = `the request failed (${escapeControls(code ?? "unknown network error")})`;
+  if (code === undefined || /SSL|TLS|INVALID|UNSUPPORTED/i.test(code)) {
+    return artifactError(source, message, undefined, error);
+  }
+  return new PassingTrouble(source, message, undefined, null, error);
 }
 
 const DISK_TROUBLE: Readonly<Record<string, readonly [message: string, hint: string]>> = {
@@ -55,4 +72,17 @@ export function diskError(source: string, path: string, doing: string, error: un
   const code = errnoOf(error) ?? "unknown error";
   const [message, hint] = DISK_TROUBLE[code] ?? [code, undefined];
   return artifactError(source, `cannot ${doing} ${escapeControls(path)}: ${message}`, hint, error);
+}
+
+/**
+ * Runs what touches the disk. @param path as people know it.
+ * @throws AppError `fetch` for whatever it throws.
+ */
+export function onDisk<T>(source: string, path: string, doing: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof AppError) throw artifactError(source, error.message, error.hint, error);
+    throw diskError(source, path, doing, error);
+  }
 }

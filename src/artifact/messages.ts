@@ -2,15 +2,23 @@ import { AppError, type ErrorCode } from "../base/errors.ts";
 import type { Acquired } from "./download.ts";
 import type { ArtifactPlan } from "./plan.ts";
 import type { Progress } from "./progress.ts";
+import type { Retry, RetryRule } from "./retry.ts";
 
 /** What the agent tells a download's Worker. */
 export type ToWorker =
-  | { readonly kind: "start"; readonly plan: ArtifactPlan; readonly stallMillis: number }
-  | { readonly kind: "cancel" };
+  | {
+      readonly kind: "start";
+      readonly plan: ArtifactPlan;
+      readonly stallMillis: number;
+      readonly retry: RetryRule;
+    }
+  /** `keep` leaves what is there for a later try. */
+  | { readonly kind: "cancel"; readonly keep: boolean };
 
 /** What it hears from it; `acquired` and `failed` are the last word. */
 export type FromWorker =
   | { readonly kind: "progress"; readonly progress: Progress }
+  | { readonly kind: "retry"; readonly retry: Retry }
   | { readonly kind: "acquired"; readonly acquired: Acquired }
   | { readonly kind: "failed"; readonly error: WireError };
 

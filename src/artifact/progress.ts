@@ -21,15 +21,20 @@ export interface ProgressMeter {
   finish(): void;
 }
 
-/** Turns chunks into reports, the first after `REPORT_MILLIS`. @param now milliseconds that never go backwards. */
+/**
+ * Turns chunks into reports, the first after `REPORT_MILLIS`.
+ * @param start bytes that were there before.
+ * @param now milliseconds that never go backwards.
+ */
 export function createMeter(
   total: number | null,
   report: (progress: Progress) => void,
+  start = 0,
   now: () => number = monotonicMillis,
 ): ProgressMeter {
-  let bytes = 0;
+  let bytes = start;
   let rate = 0;
-  let reportedBytes = 0;
+  let reportedBytes = start;
   let reportedAt = now();
   const send = (): void => {
     const at = now();

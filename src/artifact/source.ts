@@ -1,17 +1,29 @@
 import { STATUS_CODES } from "node:http";
 import type { AppError } from "../base/errors.ts";
 import { fetchStream } from "../runtime/fetch.ts";
-import { artifactError, networkError } from "./failure.ts";
+import { artifactError, networkError, PassingTrouble } from "./failure.ts";
 import { headersAfterRedirect } from "./headers.ts";
 import { isLinkLocal } from "./link-local.ts";
 import { type ArtifactPlan, archiveSuffix } from "./plan.ts";
 import { redactSource } from "./redact.ts";
+import { readRetryAfter } from "./retry.ts";
+import { type FileVersion, restHeaders, totalOfRest, versionOf } from "./version.ts";
 
 /** What an artifact's source gives to the sinks. */
 export interface Source {
   readonly stream: ReadableStream<Uint8Array>;
-  /** Bytes that must come, null when the source cannot tell. */
-  readonly length: number | null;
+  /** Where in the file the stream begins: 0, or what was asked for. */
+  readonly offset: number;
+  /** Bytes of the whole file, null when the source cannot tell. */
+  readonly total: number | null;
+  /** What to ask for the rest with, should the stream break; null when the source cannot prove that it is the rest. */
+  readonly version: FileVersion | null;
+}
+
+/** The beginning of a file that is there already. */
+export interface Beginning {
+  readonly bytes: number;
+  readonly version: FileVersion;
 }
 
 /** As many as Go's client follows. */
@@ -26,14 +38,24 @@ interface Hop {
 
 /**
  * Asks for an artifact over HTTP, following redirects by hand, each checked before it is followed.
+ * @param beginning asks for the rest of it; a source that has another file by now gives all of that one.
  * @param signal its reason is thrown when it aborts.
- * @throws AppError `fetch` for everything but a plain 200.
+ * @throws AppError `fetch` for everything but a plain 200, or a 206 that is the rest; `PassingTrouble` where asking again may help.
  */
-export async function openHttpSource(plan: ArtifactPlan, signal: AbortSignal): Promise<Source> {
+export async function openHttpSource(
+  plan: ArtifactPlan,
+  beginning: Beginning | null,
+  signal: AbortSignal,
+): Promise<Source> {
+  const asked = beginning === null ? {} : restHeaders(beginning.version, beginning.bytes);
   let hop: Hop = { url: new URL(plan.url), headers: plan.headers };
   for (let redirects = 0; ; redirects++) {
-    const response = await request(plan, hop, signal);
-    if (!REDIRECTS.includes(response.status)) return await acceptReply(plan, hop, response);
+    const response = await request(plan, hop, asked, signal);
+    if (!REDIRECTS.includes(response.status)) {
+      if (beginning === null || response.status === 200) return await acceptWhole(plan, hop, response);
+      const rest = await acceptRest(plan, hop, response, beginning);
+      return rest ?? (await openHttpSource(plan, null, signal));
+    }
     await discardBody(response);
     if (redirects === MAX_REDIRECTS) {
       throw artifactError(plan.source, `more than ${MAX_REDIRECTS} redirects, the last to ${redactSource(hop.url)}`);
@@ -42,9 +64,15 @@ export async function openHttpSource(plan: ArtifactPlan, signal: AbortSignal): P
   }
 }
 
-async function request(plan: ArtifactPlan, hop: Hop, signal: AbortSignal): Promise<Response> {
+async function request(
+  plan: ArtifactPlan,
+  hop: Hop,
+  asked: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<Response> {
   try {
-    return await fetchStream(hop.url.href, { headers: hop.headers, signal, insecure: plan.insecure });
+    const headers = { ...hop.headers, ...asked };
+    return await fetchStream(hop.url.href, { headers, signal, insecure: plan.insecure });
   } catch (error) {
     if (signal.aborted) throw signal.reason;
     throw networkError(describeHop(plan, hop), error);
@@ -72,26 +100,61 @@ async function followRedirect(plan: ArtifactPlan, hop: Hop, response: Response):
   return { url, headers: headersAfterRedirect(hop.headers, hop.url, url) };
 }
 
-async function acceptReply(plan: ArtifactPlan, hop: Hop, response: Response): Promise<Source> {
-  const refuse = async (message: string, hint?: string): Promise<AppError> => {
+async function acceptWhole(plan: ArtifactPlan, hop: Hop, response: Response): Promise<Source> {
+  if (response.status !== 200) throw await refuseStatus(plan, hop, response);
+  await refuseEncoding(plan, hop, response);
+  const announced = response.headers.get("content-length");
+  const total = announced !== null && /^\d+$/.test(announced) && !isChunked(response) ? Number(announced) : null;
+  return { stream: streamOf(response), offset: 0, total, version: versionOf(response.headers, total) };
+}
+
+/** @returns undefined when the source has another file, or sends another part than it was asked for. */
+async function acceptRest(
+  plan: ArtifactPlan,
+  hop: Hop,
+  response: Response,
+  { bytes, version }: Beginning,
+): Promise<Source | undefined> {
+  const { status, headers } = response;
+  if (status !== 206 && status !== 416 && status !== 412) throw await refuseStatus(plan, hop, response);
+  if (status === 416 && bytes === version.total && headers.get("content-range")?.trim() === `bytes */${bytes}`) {
+    // It compared the validator first, or it would have sent all of it: nothing is missing.
     await discardBody(response);
-    return artifactError(describeHop(plan, hop), message, hint);
-  };
-  if (response.status !== 200) {
-    const found = `${response.status} ${STATUS_CODES[response.status] ?? ""}`.trim();
-    throw await refuse(`expected status 200, found ${found}`, statusHint(response.status));
+    return { stream: streamOf(new Response("")), offset: bytes, total: bytes, version };
   }
+  const total = status === 206 ? totalOfRest(headers, version, bytes) : undefined;
+  if (total === undefined) {
+    await discardBody(response);
+    return undefined;
+  }
+  await refuseEncoding(plan, hop, response);
+  return { stream: streamOf(response), offset: bytes, total, version: { ...version, total } };
+}
+
+async function refuseStatus(plan: ArtifactPlan, hop: Hop, response: Response): Promise<AppError> {
+  await discardBody(response);
+  const { status, headers } = response;
+  const message = `expected status 200, found ${`${status} ${STATUS_CODES[status] ?? ""}`.trim()}`;
+  const where = describeHop(plan, hop);
+  if (status < 500 && status !== 429 && status !== 408) return artifactError(where, message, statusHint(status));
+  const afterMillis = readRetryAfter(headers.get("retry-after"), Date.now());
+  return new PassingTrouble(where, message, statusHint(status), afterMillis);
+}
+
+async function refuseEncoding(plan: ArtifactPlan, hop: Hop, response: Response): Promise<void> {
   const encoding = response.headers.get("content-encoding") ?? "identity";
   // Some servers label a stored .gz file with the encoding it has anyway; there the bytes are the file.
-  if (encoding.toLowerCase() !== "identity" && archiveSuffix(hop.url.pathname) === undefined) {
-    throw await refuse(
-      `expected the file as it is, found it encoded as ${JSON.stringify(encoding)}`,
-      "switch compression off for this file on the server",
-    );
-  }
-  const announced = response.headers.get("content-length");
-  const length = announced !== null && /^\d+$/.test(announced) && !isChunked(response) ? Number(announced) : null;
-  return { stream: response.body ?? new Response("").body ?? new ReadableStream(), length };
+  if (encoding.toLowerCase() === "identity" || archiveSuffix(hop.url.pathname) !== undefined) return;
+  await discardBody(response);
+  throw artifactError(
+    describeHop(plan, hop),
+    `expected the file as it is, found it encoded as ${JSON.stringify(encoding)}`,
+    "switch compression off for this file on the server",
+  );
+}
+
+function streamOf(response: Response): ReadableStream<Uint8Array> {
+  return response.body ?? new Response("").body ?? new ReadableStream();
 }
 
 function isChunked(response: Response): boolean {

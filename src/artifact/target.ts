@@ -61,6 +61,13 @@ function checkTarget(path: string, dirs: TaskDirs, what: string): Target {
   if (names[1] === basename(dirs.machine)) {
     throw new AppError("invalid", `${what}: ${basename(dirs.machine)} belongs to the agent`);
   }
+  const [first = ""] = names;
+  if (first.startsWith(".") && first !== basename(dirs.task)) {
+    throw new AppError(
+      "invalid",
+      `${what}: names that begin with a dot belong to the agent in the allocation directory`,
+    );
+  }
   return { root: dirs.alloc, folders: names.slice(0, -1), fileName, path: join(dirs.alloc, ...names) };
 }
 

@@ -20,6 +20,9 @@ import { Mailbox } from "./mailbox.ts";
 import { prepareMachine, startMachine } from "./start.ts";
 import { Watch } from "./watch.ts";
 
+/** Why what is being prepared ends; the next agent goes on with what was fetched. */
+const AGENT_ENDS = new AppError("unavailable", "the agent ends");
+
 /** Owns the machines of one allocation: takes events one after the other, persists what they lead to, then acts. */
 export class AllocationActor {
   readonly #ledger: Ledger;
@@ -103,7 +106,7 @@ export class AllocationActor {
     for (const hands of this.#hands.values()) {
       hands.cancelWake();
       hands.watch?.close();
-      hands.preparing?.abort();
+      hands.preparing?.abort(AGENT_ENDS);
       releaseImage(hands);
       hands.child?.unref();
     }

@@ -1,10 +1,11 @@
+import { once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 
 /**
  * How the origin answers for a path. It speaks HTTP by itself, since servers of a library refuse to send a reply that breaks off
  * or that is shorter than it says.
  */
-export type Reply =
+export type PlainReply =
   /** 200 and the whole body. */
   | { readonly kind: "bytes"; readonly body: Uint8Array | string; readonly headers?: Readonly<Record<string, string>> }
   /** Another status, with a short text. */
@@ -16,8 +17,25 @@ export type Reply =
   | { readonly kind: "stall"; readonly body: Uint8Array | string; readonly send: number }
   /** The whole body, `chunk` bytes every `every` milliseconds. */
   | { readonly kind: "slow"; readonly body: Uint8Array | string; readonly chunk: number; readonly every: number }
+  /** Any status and headers; `content-length` is the body's unless given, a header of `null` is left out. Closes after `send` bytes, else at the end. */
+  | {
+      readonly kind: "raw";
+      readonly status: number;
+      readonly headers: Readonly<Record<string, string | null>>;
+      readonly body: Uint8Array;
+      readonly send?: number;
+      /** Bytes at a time and milliseconds in between. */
+      readonly pace?: { readonly chunk: number; readonly every: number };
+      /** After `send` bytes the connection is reset, or stays open in silence, instead of closing. */
+      readonly end?: "reset" | "silence";
+    }
   /** Takes the connection and closes it without a word. */
   | { readonly kind: "hang-up" };
+
+export type Reply =
+  | PlainReply
+  /** Another answer for each request; the first is number 1. */
+  | { readonly kind: "each"; readonly answer: (request: SeenRequest, number: number) => PlainReply };
 
 export interface SeenRequest {
   readonly method: string;
@@ -33,6 +51,8 @@ export interface Origin extends AsyncDisposable {
   readonly requests: readonly SeenRequest[];
   url(path: string): string;
   count(path: string): number;
+  /** Bytes of bodies that went out by `raw` replies. */
+  served(): number;
   /** Changes the answer for a path from now on. */
   set(path: string, reply: Reply): void;
 }
@@ -42,6 +62,7 @@ export async function startOrigin(replies: Readonly<Record<string, Reply>>): Pro
   const table = new Map(Object.entries(replies));
   const requests: SeenRequest[] = [];
   const sockets = new Set<Socket>();
+  const counter = { served: 0 };
   const server = createServer((socket) => {
     sockets.add(socket);
     socket.on("close", () => sockets.delete(socket));
@@ -49,7 +70,11 @@ export async function startOrigin(replies: Readonly<Record<string, Reply>>): Pro
     socket.on("error", () => socket.destroy());
     readRequest(socket, (request) => {
       requests.push(request);
-      void answer(socket, request, table.get(request.path) ?? { kind: "status", status: 404 });
+      const found = table.get(request.path) ?? { kind: "status", status: 404 };
+      const number = requests.filter(({ path }) => path === request.path).length;
+      const reply = found.kind === "each" ? found.answer(request, number) : found;
+      if (reply.kind === "raw") void answerRaw(socket, reply, counter);
+      else void answer(socket, request, reply);
     });
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -59,6 +84,7 @@ export async function startOrigin(replies: Readonly<Record<string, Reply>>): Pro
     requests,
     url: (path) => `http://127.0.0.1:${port}${path}`,
     count: (path) => requests.filter((request) => request.path === path).length,
+    served: () => counter.served,
     set: (path, reply) => table.set(path, reply),
     [Symbol.asyncDispose]: () =>
       new Promise((resolve) => {
@@ -85,7 +111,51 @@ function readRequest(socket: Socket, done: (request: SeenRequest) => void): void
   socket.on("data", onData);
 }
 
-async function answer(socket: Socket, request: SeenRequest, reply: Reply): Promise<void> {
+type Raw = Extract<Reply, { kind: "raw" }>;
+
+async function answerRaw(socket: Socket, reply: Raw, counter: { served: number }): Promise<void> {
+  const { body, pace, end } = reply;
+  const all = { "content-length": String(body.length), connection: "close", ...reply.headers };
+  const lines = Object.entries(all).map(([name, value]) => (value === null ? "" : `${name}: ${value}\r\n`));
+  socket.write(`HTTP/1.1 ${reply.status} Reply\r\n${lines.join("")}\r\n`);
+  const most = Math.min(reply.send ?? body.length, body.length);
+  const step = pace?.chunk ?? 64 << 10;
+  for (let at = 0; at < most && !socket.destroyed; at += step) {
+    const chunk = body.subarray(at, Math.min(at + step, most));
+    if (!socket.write(chunk)) {
+      const free = new AbortController();
+      const { signal } = free;
+      await Promise.race([once(socket, "drain", { signal }), once(socket, "close", { signal })]).catch(() => undefined);
+      free.abort();
+    }
+    counter.served += chunk.length;
+    if (pace !== undefined) await Bun.sleep(pace.every);
+  }
+  if (end === "reset") socket.resetAndDestroy();
+  else if (end === undefined) socket.end();
+}
+
+/** The reply of a careful server to a request for a file or the rest of one; `more` changes it. */
+export function rangeReply(
+  request: SeenRequest,
+  file: { readonly body: Uint8Array; readonly etag?: string; readonly headers?: Readonly<Record<string, string>> },
+  more: Partial<Raw> = {},
+): PlainReply {
+  const { body, etag } = file;
+  const headers = { ...(etag === undefined ? {} : { etag }), "accept-ranges": "bytes", ...file.headers };
+  const from = /^bytes=(\d+)-$/.exec(request.headers["range"] ?? "")?.[1];
+  const condition = request.headers["if-range"];
+  const same = condition === undefined || condition === etag || condition === file.headers?.["last-modified"];
+  if (from === undefined || !same)
+    return { kind: "raw", status: 200, body, ...more, headers: { ...headers, ...more.headers } };
+  const start = Number(from);
+  const range = start < body.length ? `bytes ${start}-${body.length - 1}/${body.length}` : `bytes */${body.length}`;
+  const rest =
+    start < body.length ? { status: 206, body: body.subarray(start) } : { status: 416, body: Buffer.alloc(0) };
+  return { kind: "raw", ...rest, ...more, headers: { ...headers, "content-range": range, ...more.headers } };
+}
+
+async function answer(socket: Socket, request: SeenRequest, reply: Exclude<PlainReply, Raw>): Promise<void> {
   if (reply.kind === "hang-up") {
     socket.destroy();
     return;

@@ -7,6 +7,7 @@ import { type AcquireOptions, acquire } from "../../src/artifact/acquire.ts";
 import { type Acquired, type DownloadOptions, download } from "../../src/artifact/download.ts";
 import { type ArtifactPlan, planArtifact } from "../../src/artifact/plan.ts";
 import type { Progress } from "../../src/artifact/progress.ts";
+import type { RetryRule } from "../../src/artifact/retry.ts";
 import { AppError } from "../../src/base/errors.ts";
 import { silentLog } from "../../src/base/log.ts";
 import type { Artifact } from "../../src/job/job.ts";
@@ -17,6 +18,9 @@ import { type TempDir, tempDir } from "../helpers/temp.ts";
 
 const BODY = Buffer.from("0123456789".repeat(10_000));
 const sum = (type: string, body: Uint8Array = BODY): string => `${type}:${createHash(type).update(body).digest("hex")}`;
+
+/** A download that asks its source once. */
+const ONCE: RetryRule = { tries: 1, firstMillis: 1, longestMillis: 1 };
 
 let dir: TempDir;
 let dirs: TaskDirs;
@@ -45,7 +49,8 @@ function plan(source: string, { checksum, ...rest }: Wanted): ArtifactPlan {
 /** A download in this thread: what the Worker runs. */
 async function get(source: string, wanted: Wanted = {}, options: Partial<DownloadOptions> = {}): Promise<Acquired> {
   const signal = new AbortController().signal;
-  return await download(plan(source, wanted), { signal, onProgress: () => undefined, stallMillis: 10_000, ...options });
+  const silent = { onProgress: () => undefined, onRetry: () => undefined };
+  return await download(plan(source, wanted), { signal, ...silent, stallMillis: 10_000, retry: ONCE, ...options });
 }
 
 /** A download in a Worker, as the agent does it. */
@@ -55,7 +60,12 @@ async function getByWorker(
   options: Partial<AcquireOptions> = {},
   start?: () => Worker,
 ): Promise<Acquired> {
-  const defaults = { signal: new AbortController().signal, onProgress: () => undefined, log: silentLog };
+  const defaults = {
+    signal: new AbortController().signal,
+    onProgress: () => undefined,
+    log: silentLog,
+    retry: ONCE,
+  };
   return await acquire(plan(source, wanted), { ...defaults, ...options }, start);
 }
 

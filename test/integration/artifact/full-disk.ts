@@ -1,6 +1,7 @@
 import { mkdirSync, readdirSync } from "node:fs";
 import { download } from "../../../src/artifact/download.ts";
 import { planArtifact } from "../../../src/artifact/plan.ts";
+import { DEFAULT_RETRY } from "../../../src/artifact/retry.ts";
 import { AppError } from "../../../src/base/errors.ts";
 import { taskDirs } from "../../../src/paths.ts";
 
@@ -13,7 +14,13 @@ const plan = planArtifact(
   dirs,
 );
 try {
-  await download(plan, { signal: new AbortController().signal, onProgress: () => undefined, stallMillis: 10_000 });
+  await download(plan, {
+    signal: new AbortController().signal,
+    onProgress: () => undefined,
+    onRetry: () => undefined,
+    stallMillis: 10_000,
+    retry: DEFAULT_RETRY,
+  });
 } catch (error) {
   if (!(error instanceof AppError)) throw error;
   console.log(JSON.stringify({ message: error.message, hint: error.hint, left: readdirSync(dirs.local) }));

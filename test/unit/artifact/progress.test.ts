@@ -7,6 +7,7 @@ test("reports at most four times a second and once at the end", () => {
   const meter = createMeter(
     null,
     (progress) => seen.push(progress),
+    0,
     () => now,
   );
   for (; now < 1000; now += 10) meter.add(100);
@@ -21,6 +22,7 @@ test("the rate follows the speed, smoothed", () => {
   const meter = createMeter(
     5000,
     (progress) => seen.push(progress),
+    0,
     () => now,
   );
   now = 1000;
@@ -36,6 +38,7 @@ test("finishing at once divides by no time", () => {
   createMeter(
     0,
     (progress) => seen.push(progress),
+    0,
     () => 5,
   ).finish();
   expect(seen).toEqual([{ bytes: 0, total: 0, rate: 0 }]);

@@ -1,0 +1,79 @@
+import { acquire } from "../artifact/acquire.ts";
+import type { Acquired } from "../artifact/download.ts";
+import { planArtifact } from "../artifact/plan.ts";
+import type { Retry } from "../artifact/retry.ts";
+import { formatBytes } from "../base/units.ts";
+import { interpolateText } from "../job/interpolate.ts";
+import type { Artifact } from "../job/job.ts";
+import type { PrepareRequest } from "../supervisor/hands.ts";
+import type { AgentContext } from "./context.ts";
+import type { Subject } from "./prepare.ts";
+
+/** How many artifacts of a task are fetched at once, as in Nomad. */
+const PARALLEL_ARTIFACTS = 3;
+
+/**
+ * Fetches what a task's job file asks for; a restart or the next agent goes on with what is half there.
+ * @param tell puts a message into the task's events.
+ * @throws AppError of the first artifact that failed; the others are given up then.
+ */
+export async function fetchArtifacts(
+  context: Pick<AgentContext, "node" | "log">,
+  request: PrepareRequest,
+  { task, env }: Pick<Subject, "task" | "env">,
+  tell: (message: string) => void,
+): Promise<void> {
+  tell("Client is downloading artifacts");
+  const waiting = task.artifacts.map((artifact) => interpolateArtifact(artifact, env, context));
+  const plans = waiting.map((artifact) => planArtifact(artifact, request.place.dirs));
+  const failed = new AbortController();
+  const signal = AbortSignal.any([request.signal, failed.signal]);
+  const next = async (): Promise<void> => {
+    for (let plan = plans.shift(); plan !== undefined; plan = plans.shift()) {
+      const { source } = plan;
+      const got = await acquire(plan, {
+        signal,
+        log: context.log,
+        onProgress: (progress) => request.onProgress({ source, ...progress }),
+        // What was on its way when the agent ended has no store any more.
+        onRetry: (retry) => signal.aborted || tell(describeRetry(retry)),
+      });
+      tell(describeAcquired(source, got));
+    }
+  };
+  const workers = Array.from({ length: Math.min(PARALLEL_ARTIFACTS, plans.length) }, () =>
+    next().catch((error: unknown) => {
+      // One failure is enough: what is still being fetched is of no use.
+      failed.abort(error);
+      throw error;
+    }),
+  );
+  const settled = await Promise.allSettled(workers);
+  request.onProgress(undefined);
+  if (settled.some(({ status }) => status === "rejected")) throw failed.signal.reason;
+}
+
+function describeRetry({ message, bytes, millis }: Retry): string {
+  const from = bytes === 0 ? "from the beginning" : `after the ${formatBytes(bytes)} that came`;
+  return `${message}; tried again in ${(millis / 1000).toFixed(1)} s, ${from}`;
+}
+
+function describeAcquired(source: string, { skipped, bytes, resumed, millis, checksum }: Acquired): string {
+  if (skipped) return `${source} is there already (${checksum})`;
+  const earlier = resumed === 0 ? "" : `, ${formatBytes(resumed)} of it were there from an earlier try`;
+  return `fetched ${source}: ${formatBytes(bytes)} in ${(millis / 1000).toFixed(1)} s${earlier} (${checksum})`;
+}
+
+function interpolateArtifact(artifact: Artifact, env: Subject["env"], context: Pick<AgentContext, "node">): Artifact {
+  const node = context.node();
+  const text = (value: string): string => interpolateText(value, env, node);
+  const map = (values: Readonly<Record<string, string>>): Record<string, string> =>
+    Object.fromEntries(Object.entries(values).map(([key, value]) => [key, text(value)]));
+  return {
+    ...artifact,
+    source: text(artifact.source),
+    destination: text(artifact.destination),
+    options: map(artifact.options),
+    headers: map(artifact.headers),
+  };
+}

@@ -1,0 +1,156 @@
+import { fsyncSync } from "node:fs";
+import { setImmediate } from "node:timers/promises";
+import { type Checksum, DEFAULT_TYPE } from "./checksum.ts";
+import { onDisk } from "./failure.ts";
+import type { Folder } from "./folder.ts";
+import { readJournal, removeJournal, writeJournal } from "./journal.ts";
+import { type Checkpoint, createPartFile, type PartFile, reopenPartFile } from "./part.ts";
+import type { ArtifactPlan } from "./plan.ts";
+import { createHashSink, type HashSink, type Sink } from "./sink.ts";
+import type { FileVersion } from "./version.ts";
+
+/** What is there of an artifact that is not whole yet: part file, hash and journal, which always agree. */
+export interface Draft extends Sink {
+  readonly bytes: number;
+  /** What the bytes are a beginning of; null when the rest of it cannot be asked for. */
+  readonly version: FileVersion | null;
+  /** Drops what is there: other bytes come. */
+  startOver(version: FileVersion | null): Promise<void>;
+  /** To be asked once, at the end. */
+  digest(): Checksum;
+  sync(): Promise<void>;
+  /** Gives the file its name. */
+  publish(): void;
+  /**
+   * @param keep leaves part file and journal for a later try when that can take them up. Else nothing stays but what was published.
+   */
+  close(keep: boolean): Promise<void>;
+}
+
+/**
+ * Takes up what an earlier try left, or begins with nothing. The state of a hash cannot be stored, so what is there is read again,
+ * and must have the hash that the journal has: neither a power cut nor somebody else's file gets into the result.
+ * @throws AppError `fetch` of the disk, or the signal's reason.
+ */
+export async function openDraft(plan: ArtifactPlan, folder: Folder, signal: AbortSignal): Promise<Draft> {
+  const type = plan.checksum?.type ?? DEFAULT_TYPE;
+  const path = `${plan.target.path}.part`;
+  const { fileName } = plan.target;
+  let version: FileVersion | null = null;
+  let hash = createHashSink(type);
+  const mark = (): (() => void) => {
+    if (version === null || part.bytes === 0) return () => undefined;
+    const journal = { version, bytes: part.bytes, hex: hash.peek().hex };
+    return () => note(plan, journal);
+  };
+  const begin = (checkpoint: Checkpoint): PartFile => {
+    removeJournal(plan);
+    return createPartFile(folder, fileName, checkpoint);
+  };
+  let part: PartFile;
+  const left = await takeUp(plan, folder, mark, signal);
+  if (left === undefined) part = onDisk(plan.source, path, "create", () => begin(mark));
+  else ({ part, hash, version } = left);
+  return {
+    get bytes() {
+      return part.bytes;
+    },
+    get version() {
+      return version;
+    },
+    write(chunk) {
+      // The hash first: a checkpoint that the write begins speaks of both.
+      hash.write(chunk);
+      onDisk(plan.source, path, "write", () => part.write(chunk));
+    },
+    async startOver(next) {
+      version = null;
+      await part.clear();
+      onDisk(plan.source, path, "write", () => removeJournal(plan));
+      hash = createHashSink(type);
+      version = next;
+    },
+    digest: () => hash.digest(),
+    sync: () => part.sync(),
+    publish() {
+      part.publish();
+      fsyncSync(folder.fd);
+      removeJournal(plan);
+    },
+    async close(keep) {
+      if (keep && version !== null && part.bytes > 0 && (await settle(part, mark()))) return await part.leave();
+      try {
+        removeJournal(plan);
+      } finally {
+        await part.close();
+      }
+    },
+  };
+}
+
+interface Left {
+  readonly part: PartFile;
+  readonly hash: HashSink;
+  readonly version: FileVersion;
+}
+
+async function takeUp(
+  plan: ArtifactPlan,
+  folder: Folder,
+  checkpoint: Checkpoint,
+  signal: AbortSignal,
+): Promise<Left | undefined> {
+  const journal = readJournal(plan);
+  if (journal === undefined) return undefined;
+  const path = `${plan.target.path}.part`;
+  const open = (): PartFile | undefined => reopenPartFile(folder, plan.target.fileName, journal.bytes, checkpoint);
+  const part = onDisk(plan.source, path, "read", open);
+  if (part === undefined) return undefined;
+  const hash = createHashSink(plan.checksum?.type ?? DEFAULT_TYPE);
+  let fits = false;
+  try {
+    fits = await rehash(part, hash, signal);
+    fits &&= hash.peek().hex === journal.hex;
+  } catch (error) {
+    // A bad sector of the part file is no reason not to fetch it again.
+    if (signal.aborted) throw error;
+  } finally {
+    if (!fits) await part.leave();
+  }
+  return fits ? { part, hash, version: journal.version } : undefined;
+}
+
+/** @returns false when the file became shorter meanwhile. @throws system errors, the signal's reason. */
+async function rehash(part: PartFile, hash: HashSink, signal: AbortSignal): Promise<boolean> {
+  const buffer = Buffer.alloc(1 << 20);
+  for (let position = 0; position < part.bytes; ) {
+    // Lets a cancellation in between.
+    await setImmediate();
+    signal.throwIfAborted();
+    const count = part.read(buffer, position);
+    if (count === 0) return false;
+    hash.write(buffer.subarray(0, Math.min(count, part.bytes - position)));
+    position += count;
+  }
+  return true;
+}
+
+/** @returns whether bytes and journal are on the disk. */
+async function settle(part: PartFile, noted: () => void): Promise<boolean> {
+  try {
+    await part.sync();
+    noted();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A journal that cannot be written costs a later try its beginning, never this one. */
+function note(plan: ArtifactPlan, journal: Parameters<typeof writeJournal>[1]): void {
+  try {
+    writeJournal(plan, journal);
+  } catch {
+    removeJournal(plan);
+  }
+}
