@@ -1,5 +1,6 @@
 import { fsyncSync } from "node:fs";
 import { setImmediate } from "node:timers/promises";
+import { formatBytes } from "../base/units.ts";
 import { type Checksum, DEFAULT_TYPE } from "./checksum.ts";
 import { onDisk } from "./failure.ts";
 import type { Folder } from "./folder.ts";
@@ -37,11 +38,14 @@ export async function openDraft(plan: ArtifactPlan, folder: Folder, signal: Abor
   const path = `${plan.target.path}.part`;
   const { fileName } = plan.target;
   let version: FileVersion | null = null;
+  let dropped = false;
   let hash = createHashSink(type);
   const mark = (): (() => void) => {
     if (version === null || part.bytes === 0) return () => undefined;
     const journal = { version, bytes: part.bytes, hex: hash.peek().hex };
-    return () => note(plan, journal);
+    return () => {
+      if (!dropped) note(plan, journal);
+    };
   };
   const begin = (checkpoint: Checkpoint): PartFile => {
     removeJournal(plan);
@@ -61,7 +65,13 @@ export async function openDraft(plan: ArtifactPlan, folder: Folder, signal: Abor
     write(chunk) {
       // The hash first: a checkpoint that the write begins speaks of both.
       hash.write(chunk);
-      onDisk(plan.source, path, "write", () => part.write(chunk));
+      onDisk(
+        plan.source,
+        path,
+        "write",
+        () => part.write(chunk),
+        () => `after ${formatBytes(part.bytes)}`,
+      );
     },
     async startOver(next) {
       version = null;
@@ -79,6 +89,8 @@ export async function openDraft(plan: ArtifactPlan, folder: Folder, signal: Abor
     },
     async close(keep) {
       if (keep && version !== null && part.bytes > 0 && (await settle(part, mark()))) return await part.leave();
+      // What is being written back meanwhile has nothing to note any more.
+      dropped = true;
       try {
         removeJournal(plan);
       } finally {

@@ -67,22 +67,32 @@ const DISK_TROUBLE: Readonly<Record<string, readonly [message: string, hint: str
   EFBIG: ["the file grows larger than the file system or a limit allows", "see ulimit -f of the agent"],
 };
 
-/** What went wrong on the disk. @param path as people know it, not the one the system call got. */
-export function diskError(source: string, path: string, doing: string, error: unknown): AppError {
+/**
+ * What went wrong on the disk.
+ * @param path as people know it, not the one the system call got.
+ * @param more how far it was.
+ */
+export function diskError(source: string, path: string, doing: string, error: unknown, more = ""): AppError {
   const code = errnoOf(error) ?? "unknown error";
   const [message, hint] = DISK_TROUBLE[code] ?? [code, undefined];
-  return artifactError(source, `cannot ${doing} ${escapeControls(path)}: ${message}`, hint, error);
+  return artifactError(
+    source,
+    `cannot ${doing} ${escapeControls(path)}: ${message}${more === "" ? "" : ` ${more}`}`,
+    hint,
+    error,
+  );
 }
 
 /**
  * Runs what touches the disk. @param path as people know it.
+ * @param more how far it was, for the error.
  * @throws AppError `fetch` for whatever it throws.
  */
-export function onDisk<T>(source: string, path: string, doing: string, work: () => T): T {
+export function onDisk<T>(source: string, path: string, doing: string, work: () => T, more?: () => string): T {
   try {
     return work();
   } catch (error) {
     if (error instanceof AppError) throw artifactError(source, error.message, error.hint, error);
-    throw diskError(source, path, doing, error);
+    throw diskError(source, path, doing, error, more?.());
   }
 }

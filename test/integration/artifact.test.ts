@@ -345,18 +345,51 @@ describe("what fails leaves nothing and says what was expected and found", () =>
   const small = ["unshare", "--user", "--map-root-user", "--mount"] as const;
   // Containers often forbid user namespaces; then there is no small disk to fill.
   const mayMount = Bun.spawnSync([...small, "mount", "-t", "tmpfs", "none", "/mnt"]).success;
-  test.skipIf(!mayMount)("a disk that is full", async () => {
-    const body = Buffer.alloc(4 << 20, 1);
-    origin.set("/big", { kind: "bytes", body });
-    const mount = `mount -t tmpfs -o size=1m none "$0" && exec "$1" "$2" "$3" "$0"`;
+  interface Fate {
+    readonly message: string;
+    readonly hint: string;
+    readonly left: readonly string[];
+  }
+  const fill = async (size: string): Promise<Fate> => {
+    const mount = `mount -t tmpfs -o size=${size} none "$0" && exec "$1" "$2" "$3" "$0"`;
     const script = join(import.meta.dirname, "artifact", "full-disk.ts");
     const { stdout } = await runProgram(
       [...small, "sh", "-c", mount, dir.path, process.execPath, script, origin.url("/big")],
       { cwd: dir.path },
     );
-    const { message, hint, left } = JSON.parse(stdout) as { message: string; hint: string; left: string[] };
-    expect(message).toContain("/vm/local/big.part: no space left on the disk");
+    return JSON.parse(stdout) as Fate;
+  };
+  const resumable = { etag: '"one"', "transfer-encoding": "chunked", "content-length": null };
+  const inChunks = (body: Buffer): Reply => {
+    const chunked = Buffer.concat([Buffer.from(`${body.length.toString(16)}\r\n`), body, Buffer.from("\r\n0\r\n\r\n")]);
+    return { kind: "raw", status: 200, body: chunked, headers: resumable };
+  };
+
+  test.skipIf(!mayMount)("a disk that is too small, before a byte is written to it", async () => {
+    origin.set("/big", { kind: "bytes", body: Buffer.alloc(4 << 20, 1) });
+    const { message, hint, left } = await fill("1m");
+    expect(message).toContain("/vm/local/big.part: no space left on the disk: needed 4 MiB, free ");
     expect(hint).toContain("make room");
+    expect(left).toEqual([]);
+  });
+
+  test.skipIf(!mayMount)("a disk that is full before the end of a file of unknown size", async () => {
+    origin.set("/big", inChunks(Buffer.alloc(4 << 20, 1)));
+    const { message, hint, left } = await fill("1m");
+    expect(message).toContain("/vm/local/big.part: no space left on the disk");
+    expect(message).toMatch(/after [0-9.]+ KiB$/);
+    expect(hint).toContain("make room");
+    expect(left).toEqual([]);
+    // Nobody asks for more of what there is no room for.
+    expect(origin.count("/big")).toBe(1);
+  });
+
+  test.skipIf(!mayMount)("a disk that is nearly full, with room left for others", async () => {
+    origin.set("/big", inChunks(Buffer.alloc(40 << 20, 1)));
+    const { message, left } = await fill("33m");
+    expect(message).toMatch(
+      /no space left on the disk: 32(\.\d)? MiB came, its size is not known, free [0-9.]+ (KiB|MiB), /,
+    );
     expect(left).toEqual([]);
   });
 });

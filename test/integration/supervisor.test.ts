@@ -435,7 +435,7 @@ describe("a restart policy", () => {
   });
 
   test("tries a download again that failed", async () => {
-    await using origin = await startOrigin({ "/demo.img": { kind: "status", status: 503 } });
+    await using origin = await startOrigin({});
     const task = `artifact {\n source = "${origin.url("/demo.img")}"\n }`;
     await running.agent.registerJob(demoJob("local/demo.img", { restart, task }), null, {});
     await until("the first attempt", () => record()?.restarts === 1);

@@ -23,5 +23,6 @@ try {
   });
 } catch (error) {
   if (!(error instanceof AppError)) throw error;
-  console.log(JSON.stringify({ message: error.message, hint: error.hint, left: readdirSync(dirs.local) }));
+  const left = [...readdirSync(dirs.local), ...readdirSync(dirs.alloc).filter((name) => name !== "vm")];
+  console.log(JSON.stringify({ message: error.message, hint: error.hint, left }));
 }

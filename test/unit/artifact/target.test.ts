@@ -49,6 +49,21 @@ describe("a destination", () => {
   );
 });
 
+describe("the allocation directory itself", () => {
+  test.each([
+    ["../", ".vm.stdout.times"],
+    ["../", ".0123456789abcdef.download"],
+    ["../.0123456789abcdef.download", "a"],
+  ])("%p with the name %p belongs to the agent", (destination, name) => {
+    expect(() => any(destination, name)).toThrow("belong to the agent");
+  });
+
+  test("takes other names, and the task directory names with a dot", () => {
+    expect(any("../", "a")).toEndWith("/id/a");
+    expect(any(".", ".a")).toEndWith("/id/vm/.a");
+  });
+});
+
 describe("a file name", () => {
   test.each(["../a", "x/../../a", "..", "x\\..\\y"])("%p leads out", (name) => {
     expect(() => any("local", name)).toThrow("leads out of the allocation directory");
