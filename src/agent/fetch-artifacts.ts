@@ -1,7 +1,7 @@
 import { acquire } from "../artifact/acquire.ts";
 import type { Acquired } from "../artifact/download.ts";
 import { planArtifact } from "../artifact/plan.ts";
-import type { Retry } from "../artifact/retry.ts";
+import { isWorthTelling, type Retry } from "../artifact/retry.ts";
 import { formatBytes } from "../base/units.ts";
 import { interpolateText } from "../job/interpolate.ts";
 import type { Artifact } from "../job/job.ts";
@@ -31,12 +31,15 @@ export async function fetchArtifacts(
   const next = async (): Promise<void> => {
     for (let plan = plans.shift(); plan !== undefined; plan = plans.shift()) {
       const { source } = plan;
+      let retries = 0;
       const got = await acquire(plan, {
         signal,
         log: context.log,
         onProgress: (progress) => request.onProgress({ source, ...progress }),
         // What was on its way when the agent ended has no store any more.
-        onRetry: (retry) => signal.aborted || tell(describeRetry(retry)),
+        onRetry: (retry) => {
+          if (!signal.aborted && isWorthTelling(++retries)) tell(describeRetry(retry, retries));
+        },
       });
       tell(describeAcquired(source, got));
     }
@@ -53,9 +56,9 @@ export async function fetchArtifacts(
   if (settled.some(({ status }) => status === "rejected")) throw failed.signal.reason;
 }
 
-function describeRetry({ message, bytes, millis }: Retry): string {
-  const from = bytes === 0 ? "from the beginning" : `after the ${formatBytes(bytes)} that came`;
-  return `${message}; tried again in ${(millis / 1000).toFixed(1)} s, ${from}`;
+function describeRetry({ message, bytes, millis }: Retry, retries: number): string {
+  const from = bytes === 0 ? "begins anew" : `goes on after the ${formatBytes(bytes)} that came`;
+  return `${message}; try ${retries + 1} in ${(millis / 1000).toFixed(1)} s ${from}`;
 }
 
 function describeAcquired(source: string, { skipped, bytes, resumed, millis, checksum }: Acquired): string {

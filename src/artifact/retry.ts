@@ -66,3 +66,11 @@ export async function pause(millis: number, signal: AbortSignal): Promise<void> 
   cancel();
   signal.throwIfAborted();
 }
+
+/**
+ * A line that breaks and breaks brings the file on all the same; a thousand events about it would push out all others.
+ * @param retries of one download, from 1.
+ */
+export function isWorthTelling(retries: number): boolean {
+  return retries <= 5 || Number.isInteger(Math.log10(retries));
+}

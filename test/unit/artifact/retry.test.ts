@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { DEFAULT_RETRY, pauseMillis, readRetryAfter } from "../../../src/artifact/retry.ts";
+import { DEFAULT_RETRY, isWorthTelling, pauseMillis, readRetryAfter } from "../../../src/artifact/retry.ts";
 
 test("pauses double from one second to thirty, less up to half of it", () => {
   const pauses = (random: number) => [1, 2, 3, 5, 6, 40].map((n) => pauseMillis(DEFAULT_RETRY, n, null, random));
@@ -28,4 +28,9 @@ const wishes: [string | null, number | null][] = [
 ];
 test.each(wishes)("Retry-After %p is %p ms", (text, millis) => {
   expect(readRetryAfter(text, NOW)).toBe(millis);
+});
+
+test("of a hundred thousand tries ten are told", () => {
+  const told = Array.from({ length: 100_000 }, (_, index) => index + 1).filter(isWorthTelling);
+  expect(told).toEqual([1, 2, 3, 4, 5, 10, 100, 1000, 10_000, 100_000]);
 });
