@@ -14,11 +14,15 @@ import {
 import { join } from "node:path";
 import { type AcquireOptions, acquire } from "../../src/artifact/acquire.ts";
 import { type Acquired, type DownloadOptions, download, LEAVE } from "../../src/artifact/download.ts";
+import { openDraft } from "../../src/artifact/draft.ts";
+import { openFolder } from "../../src/artifact/folder.ts";
 import { type ArtifactPlan, planArtifact } from "../../src/artifact/plan.ts";
 import type { Retry, RetryRule } from "../../src/artifact/retry.ts";
+import { versionOf } from "../../src/artifact/version.ts";
 import { AppError } from "../../src/base/errors.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { type TaskDirs, taskDirs } from "../../src/paths.ts";
+import { startNginx } from "../helpers/nginx.ts";
 import { type Origin, type PlainReply, rangeReply, type SeenRequest, startOrigin } from "../helpers/origin.ts";
 import { type TempDir, tempDir } from "../helpers/temp.ts";
 import { until } from "../helpers/until.ts";
@@ -206,6 +210,36 @@ describe("a broken download is taken up where it broke", () => {
   });
 });
 
+test("a real server takes what we ask it with", async () => {
+  await using nginx = await startNginx();
+  writeFileSync(join(nginx.root, "a.img"), BODY);
+  const { headers } = await fetch(nginx.url("/a.img"), { method: "HEAD" });
+  const source = nginx.url("/a.img");
+  const real = planArtifact(
+    { source, destination: "local/", mode: "any", options: {}, headers: {}, insecure: false },
+    dirs,
+  );
+  const leave = async (): Promise<void> => {
+    const folder = openFolder(real.target.root, real.target.folders);
+    const draft = await openDraft(real, folder, new AbortController().signal);
+    await draft.startOver(versionOf(headers, BODY.length));
+    draft.write(BODY.subarray(0, 1 << 20));
+    await draft.close(true);
+    folder.close();
+  };
+  const fetchRest = async (): Promise<Acquired> =>
+    await acquire(real, { signal: new AbortController().signal, onProgress: () => undefined, log: silentLog });
+  await leave();
+  expect((await fetchRest()).resumed).toBe(1 << 20);
+  expect(nginx.accessLog().at(-1)).toBe(`GET /a.img 206 ${2 << 20}`);
+  expect(result().equals(BODY)).toBe(true);
+  await leave();
+  writeFileSync(join(nginx.root, "a.img"), OTHER.subarray(1));
+  expect((await fetchRest()).resumed).toBe(0);
+  expect(nginx.accessLog().at(-1)).toBe(`GET /a.img 200 ${OTHER.length - 1}`);
+  expect(result().equals(OTHER.subarray(1))).toBe(true);
+});
+
 describe("what came before is dropped", () => {
   const wholeAgain = async (wanted: Wanted = {}, body = BODY): Promise<void> => {
     expect(await get(wanted)).toMatchObject({ resumed: 0, checksum: sha256(body), bytes: body.length });
@@ -314,7 +348,7 @@ describe("what was left is believed only as far as it is proved", () => {
 
   test("bytes behind those of the journal are not: they may not have reached the disk", async () => {
     const there = await breakOff();
-    writeFileSync(partPath(), Buffer.concat([BODY.subarray(0, there), Buffer.alloc(5000)]));
+    writeFileSync(partPath(), Buffer.concat([BODY.subarray(0, there), Buffer.alloc(BODY.length)]));
     await again(there);
   });
 
