@@ -71,12 +71,12 @@ function disksOf(pid: number, images: string): Set<string> {
   return found;
 }
 
-/** Undefined when what was looked at ended meanwhile. */
+/** Undefined when what was looked at ended meanwhile: an ordinary user may not look at the descriptors of a process that is ending. */
 function orGone<T>(look: () => T): T | undefined {
   try {
     return look();
   } catch (error) {
-    if (["ENOENT", "ESRCH"].includes((error as { code?: string }).code ?? "")) return undefined;
+    if (["ENOENT", "ESRCH", "EACCES"].includes((error as { code?: string }).code ?? "")) return undefined;
     throw error;
   }
 }
