@@ -1,5 +1,6 @@
 import { createReadStream, statSync } from "node:fs";
 import { AppError, errnoOf, errorText } from "../base/errors.ts";
+import { readBeginning } from "../base/files.ts";
 import { formatBytes } from "../base/units.ts";
 import { MAX_SOURCE_BYTES } from "../hcl/limits.ts";
 import { renderDiagnostics } from "../hcl/render.ts";
@@ -40,8 +41,10 @@ export function assertJson({ name, format }: JobFile): void {
 
 async function readFileBounded(path: string): Promise<Buffer> {
   try {
-    // A pipe such as <(command) has no size: what is read of it is counted.
-    if (statSync(path).size > MAX_SOURCE_BYTES) throw tooLong(path);
+    const stat = statSync(path);
+    if (stat.size > MAX_SOURCE_BYTES) throw tooLong(path);
+    if (stat.isFile()) return readBeginning(path, MAX_SOURCE_BYTES);
+    // A pipe such as <(command) has no size: what is read of it is counted. It may make one wait, and Ctrl-C ends that.
     const chunks: Buffer[] = [];
     for await (const chunk of createReadStream(path, { end: MAX_SOURCE_BYTES })) chunks.push(Buffer.from(chunk));
     return Buffer.concat(chunks);

@@ -64,8 +64,7 @@ async function endByHand(agent: ImageAgent): Promise<End> {
   );
   try {
     await waitForBanner(log);
-    const ordered = Date.now();
-    await type(socket, POWER_OFF);
+    const ordered = await typePowerOff(socket, child.pid);
     await child.exited;
     return { fromOrder: Date.now() - ordered, fromEvent: Number.NaN, fromGone: Number.NaN };
   } finally {
@@ -81,8 +80,7 @@ async function endUnderAgent(agent: ImageAgent, id: string): Promise<End> {
   await waitForBanner(stdoutLog(dirs, "vm"));
   const reported = waitForEnd(agent, allocId);
   const gone = waitUntilGone(pid);
-  const ordered = Date.now();
-  await type(machineSockets(agent.dirs, allocId, "vm").serial, POWER_OFF);
+  const ordered = await typePowerOff(machineSockets(agent.dirs, allocId, "vm").serial, pid);
   const [reportedAt, goneAt] = await Promise.all([reported, gone]);
   return {
     fromOrder: reportedAt - ordered,
@@ -93,6 +91,16 @@ async function endUnderAgent(agent: ImageAgent, id: string): Promise<End> {
 
 async function waitForBanner(console: string): Promise<void> {
   await until("the guest's banner", () => readFileSync(console, "latin1").includes(DEMO_BANNER));
+}
+
+/** Types until the machine goes: SeaBIOS looks at the serial port, too, and sometimes takes what was meant for the guest. @returns when it was typed last. */
+async function typePowerOff(socket: string, pid: number): Promise<number> {
+  for (;;) {
+    const ordered = Date.now();
+    await type(socket, POWER_OFF);
+    const gone = until("QEMU to be gone", () => !isAlive(pid), { every: 1, deadline: 1_000 });
+    if (await gone.catch(() => false)) return ordered;
+  }
 }
 
 function type(socket: string, text: string): Promise<void> {
