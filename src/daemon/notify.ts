@@ -4,6 +4,8 @@ import { sendDatagram } from "../runtime/datagram.ts";
 
 /** The service manager that started this agent, systemd or what speaks its protocol (sd_notify(3)); or nobody, who hears nothing. */
 export interface ServiceManager {
+  /** False for nobody. */
+  readonly listens: boolean;
   /** One line that `systemctl status` shows. */
   status(text: string): Promise<void>;
   /** The agent serves: what waits for it goes on, and from now on it says in time that it lives, where that is wished for. */
@@ -60,6 +62,7 @@ export function findServiceManager(
     cancel = clock.after(pause, showLife);
   };
   return {
+    listens: true,
     status: (text) => tell([`STATUS=${text}`]),
     ready: async (text) => {
       await tell(["READY=1", `STATUS=${text}`]);
@@ -75,6 +78,7 @@ export function findServiceManager(
 }
 
 const NOBODY: ServiceManager = {
+  listens: false,
   status: async () => undefined,
   ready: async () => undefined,
   stopping: async () => undefined,

@@ -129,6 +129,8 @@ async function tellManager(
     signal,
   }: Pick<AgentContext, "store" | "recorder" | "supervisor"> & { readonly signal: AbortSignal },
 ): Promise<void> {
+  // To count costs the more the more machines there are.
+  if (!manager.listens) return;
   const live = () => store.liveAllocations().map((stored) => supervisor.live(stored.id) ?? stored);
   const told = countMachines(live());
   await manager.ready(told);
