@@ -7,7 +7,7 @@ export const RANKS: readonly (readonly string[])[] = [
   ["runtime"],
   ["base"],
   ["paths.ts", "hcl", "qmp", "guest"],
-  ["config", "job", "node", "cgroup", "stats", "logs"],
+  ["config", "job", "node", "cgroup", "stats", "logs", "archive"],
   ["allocation", "constraint", "artifact", "image", "placement"],
   ["qemu", "events", "contract", "check"],
   ["state", "client", "console"],

@@ -1,0 +1,116 @@
+import { Readable } from "node:stream";
+import { createGunzip, createInflateRaw, createZstdDecompress } from "node:zlib";
+import { XzReadableStream } from "xz-decompress";
+import { AppError, errnoOf } from "../base/errors.ts";
+import { type ArchiveFile, readRange } from "./archive-file.ts";
+import { unpackBzip2 } from "./bzip2.ts";
+import { archiveError, truncated, WRONG_NAME } from "./failure.ts";
+import type { Compression } from "./formats.ts";
+import { checkZstdFrames } from "./zstd-frames.ts";
+
+/** Largest chunk that comes out of node:zlib. */
+const CHUNK = 256 << 10;
+
+/**
+ * What a compressed file holds, chunk by chunk, all its members one after the other; nothing is read far ahead of what was taken.
+ * @throws AppError for a file that ends early, is damaged by its own checksums, is empty, or has other bytes behind its end; aborts of
+ * the file's signal.
+ */
+export async function* decompress(file: ArchiveFile, compression: Compression): AsyncGenerator<Uint8Array> {
+  if (compression === "none") {
+    yield* readRange(file, 0, file.size);
+    return;
+  }
+  if (file.size === 0) throw truncated(`the ${compression} file`);
+  if (compression === "zst") await checkZstdFrames(file);
+  const packed = readRange(file, 0, file.size);
+  try {
+    if (compression === "gz") yield* throughZlib(packed, createGunzip({ chunkSize: CHUNK }));
+    else if (compression === "zst") yield* throughZlib(packed, createZstdDecompress({ chunkSize: CHUNK }));
+    else if (compression === "xz") yield* throughXz(packed);
+    else yield* unpackBzip2(packed);
+  } catch (error) {
+    throw explain(compression, error);
+  }
+}
+
+/**
+ * The deflated bytes from `start` to before `end`.
+ * @throws AppError when they are damaged, or when the stream ends before or behind `end`.
+ */
+export async function* inflateRange(file: ArchiveFile, start: number, end: number): AsyncGenerator<Uint8Array> {
+  const engine = createInflateRaw({ chunkSize: CHUNK });
+  try {
+    yield* throughZlib(readRange(file, start, end), engine);
+  } catch (error) {
+    throw explain("deflated", error);
+  }
+  if (engine.bytesWritten !== end - start) throw archiveError("other bytes stand behind its deflated content");
+}
+
+type Engine = ReturnType<typeof createGunzip | typeof createInflateRaw | typeof createZstdDecompress>;
+
+async function* throughZlib(packed: AsyncGenerator<Uint8Array>, engine: Engine): AsyncGenerator<Uint8Array> {
+  const source = Readable.from(packed, { objectMode: false, highWaterMark: 1 });
+  // pipe() does not carry errors over, so an aborted read would be waited for without end.
+  source.on("error", (error) => engine.destroy(error));
+  source.pipe(engine);
+  try {
+    for await (const chunk of engine as AsyncIterable<Uint8Array>) yield chunk;
+  } finally {
+    source.destroy();
+    engine.destroy();
+  }
+}
+
+async function* throughXz(packed: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let ended = false;
+  const source = new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const { done, value } = await packed.next();
+        ended = done === true;
+        if (done) controller.close();
+        else controller.enqueue(value);
+      },
+      async cancel() {
+        await packed.return(undefined);
+      },
+    },
+    { highWaterMark: 0 },
+  );
+  const reader = new XzReadableStream(source).getReader();
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      if (value.length > 0) yield value;
+    }
+  } catch (error) {
+    // The decoder says the same of a stream that goes on after its last byte and of one that is damaged.
+    if (ended && /error code 8/.test(String(error))) throw truncated("the xz file");
+    throw error;
+  } finally {
+    await reader.cancel().catch(() => undefined);
+    await packed.return(undefined);
+  }
+}
+
+/** The error numbers of XZ Embedded (`xz.h`) that name a kind of file; the rest is damage. */
+const XZ_TROUBLE: Readonly<Record<string, readonly [message: string, hint: string]>> = {
+  4: ["the xz file needs a dictionary of more than 64 MiB", "compress it with xz -9 or less"],
+  5: ["expected an xz file, found something else", WRONG_NAME],
+  6: ["the xz file uses a filter or check other than LZMA2 with CRC-32 or CRC-64", "compress it with plain xz"],
+};
+
+function explain(what: string, error: unknown): unknown {
+  const code = errnoOf(error);
+  const xz = /get_next_output failed with error code (\d+)/.exec(String(error))?.[1];
+  if (error instanceof AppError) return error;
+  if (code === "Z_BUF_ERROR") return truncated(`the ${what} data`);
+  if (code === "Z_DATA_ERROR" || code === "Z_NEED_DICT" || code?.startsWith("ZSTD_") === true || xz !== undefined) {
+    const [message, hint] = XZ_TROUBLE[xz ?? ""] ?? [`the ${what} data is damaged`, "fetch or make the file again"];
+    return archiveError(message, hint, error);
+  }
+  return error;
+}

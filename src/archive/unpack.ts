@@ -1,0 +1,180 @@
+import { closeSync, fchmodSync, fsyncSync, futimesSync, statfsSync } from "node:fs";
+import { AppError } from "../base/errors.ts";
+import { formatBytes } from "../base/units.ts";
+import { collectGarbage } from "../runtime/memory.ts";
+import type { ArchiveFile } from "./archive-file.ts";
+import { decompress } from "./decompress.ts";
+import { asExtents, type Entry } from "./entry.ts";
+import { archiveError, entryError } from "./failure.ts";
+import type { ArchiveFormat } from "./formats.ts";
+import { type Budget, createBudget, type Limits } from "./limits.ts";
+import { checkSymlink, splitName } from "./names.ts";
+import { endSparse, writeSparse } from "./sparse-file.ts";
+import { readTar } from "./tar.ts";
+import { createTree, type Tree } from "./tree.ts";
+import { readZip } from "./zip.ts";
+
+export interface UnpackRequest {
+  readonly file: ArchiveFile;
+  readonly format: ArchiveFormat;
+  /** A new, empty directory, open. */
+  readonly rootFd: number;
+  /** The name of what a file without a container becomes. */
+  readonly singleName: string;
+  /** A name that no entry may have in its path. */
+  readonly agentName: string;
+  readonly limits: Limits;
+}
+
+export interface Unpacked {
+  /** Regular files, each by the names of its path; hard links count again. */
+  readonly files: number;
+  /** The first of them. */
+  readonly firstFile: readonly string[] | null;
+  /** Length of all of them, with their holes. */
+  readonly bytes: number;
+}
+
+/** What is being written, and what it costs so far. */
+interface Work {
+  readonly request: UnpackRequest;
+  readonly tree: Tree;
+  readonly budget: Budget;
+  files: number;
+  firstFile: readonly string[] | null;
+  bytes: number;
+}
+
+/**
+ * Unpacks an archive into an empty directory. Memory does not grow with it: a chunk is written before the next one is unpacked.
+ * @throws AppError for an archive that is damaged, ends early, is empty, passes a limit, or has an entry that is refused; system errors
+ * of the disk; aborts of the file's signal. What was written until then stays, for the caller to remove.
+ */
+export async function unpack(request: UnpackRequest): Promise<Unpacked> {
+  const budget = createBudget(request.limits, request.file.size);
+  const tree = createTree(request.rootFd, () => budget.entry());
+  const work: Work = { request, tree, budget, files: 0, firstFile: null, bytes: 0 };
+  let entries = 0;
+  for await (const entry of entriesOf(request, budget)) {
+    entries++;
+    await addEntry(work, entry);
+  }
+  if (entries === 0)
+    throw archiveError("the archive is empty", "put files into it, or archive = false keeps it as it is");
+  return { files: work.files, firstFile: work.firstFile, bytes: work.bytes };
+}
+
+async function* entriesOf({ file, format, singleName, limits }: UnpackRequest, budget: Budget): AsyncGenerator<Entry> {
+  if (format.container === "zip") {
+    yield* readZip(file, limits.entries);
+    return;
+  }
+  const chunks = metered(decompress(file, format.compression), budget);
+  if (format.container === "tar") yield* readTar(chunks);
+  else
+    yield { name: singleName, kind: "file", mode: 0o644, mtime: null, size: -1, link: "", content: asExtents(chunks) };
+}
+
+/** After so many bytes the collector is called: it does not see what chunks hold outside of its heap. */
+const COLLECT_BYTES = 16 << 20;
+
+async function* metered(chunks: AsyncIterable<Uint8Array>, budget: Budget): AsyncGenerator<Uint8Array> {
+  let uncollected = 0;
+  for await (const chunk of chunks) {
+    budget.bytes(chunk.length);
+    yield chunk;
+    uncollected += chunk.length;
+    if (uncollected < COLLECT_BYTES) continue;
+    uncollected = 0;
+    collectGarbage();
+  }
+}
+
+async function addEntry(work: Work, entry: Entry): Promise<void> {
+  const { tree, budget, request } = work;
+  request.file.signal.throwIfAborted();
+  const parts = splitName(entry.name, request.agentName);
+  if (parts.length === 0) {
+    if (entry.kind === "directory") return;
+    throw entryError(entry.name, "a name that only a directory can have");
+  }
+  if (entry.kind !== "directory" && entry.name.endsWith("/"))
+    throw entryError(entry.name, `a ${entry.kind} with the name of a directory`);
+  if (entry.kind === "directory") {
+    tree.directory(entry.name, parts);
+    return;
+  }
+  budget.entry();
+  if (entry.kind === "symlink") {
+    checkSymlink(entry.name, parts, entry.link);
+    tree.symlink(entry.name, parts, entry.link);
+    return;
+  }
+  if (entry.kind === "hardlink") tree.hardlink(entry.name, parts, splitLink(work, entry));
+  else await addFile(work, entry, parts);
+  work.files++;
+  work.firstFile ??= parts;
+}
+
+function splitLink({ request }: Work, entry: Entry): readonly string[] {
+  try {
+    return splitName(entry.link, request.agentName);
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    throw entryError(entry.name, `a hard link to ${error.message}`, error.hint);
+  }
+}
+
+/** Setuid, setgid and sticky. */
+const SPECIAL = 0o7000;
+
+async function addFile(work: Work, entry: Entry, parts: readonly string[]): Promise<void> {
+  const { tree, budget, request } = work;
+  if ((entry.mode & SPECIAL) !== 0) {
+    throw entryError(
+      entry.name,
+      "a file with a setuid, setgid or sticky bit",
+      "clear it with chmod before making the archive",
+    );
+  }
+  const isMetered = request.format.container !== "zip";
+  if (entry.size > 0) budget.length(entry.size);
+  const fd = tree.file(entry.name, parts);
+  try {
+    let end = 0;
+    let unchecked = CHECK_BYTES;
+    for await (const { offset, bytes } of entry.content) {
+      if (!isMetered) budget.bytes(bytes.length);
+      if (entry.size === -1) budget.length(bytes.length);
+      unchecked += bytes.length;
+      if (unchecked >= CHECK_BYTES) unchecked = checkSpace(fd);
+      writeSparse(fd, bytes, offset);
+      end = offset + bytes.length;
+    }
+    const length = Math.max(end, entry.size);
+    endSparse(fd, length);
+    // Whoever runs the machine must be able to read it; more than that and "may be run" an archive does not decide.
+    fchmodSync(fd, (entry.mode & 0o100) === 0 ? 0o644 : 0o755);
+    if (entry.mtime !== null && entry.mtime > 0 && entry.mtime < LAST_TIME) futimesSync(fd, entry.mtime, entry.mtime);
+    fsyncSync(fd);
+    work.bytes += length;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** In the year 2242; later ones do not fit every file system. */
+const LAST_TIME = 2 ** 33;
+
+/** How often the free space is looked at, and how much of it is left to others. */
+const CHECK_BYTES = 64 << 20;
+
+/** @returns 0. @throws AppError when the next bytes would take what is left to others. */
+function checkSpace(fd: number): number {
+  const { bavail, bsize } = statfsSync(`/proc/self/fd/${fd}`);
+  if (bavail * bsize >= 2 * CHECK_BYTES) return 0;
+  throw archiveError(
+    `less than ${formatBytes(2 * CHECK_BYTES)} of the disk are free`,
+    "make room in the agent's data_dir",
+  );
+}

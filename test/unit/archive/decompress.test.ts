@@ -1,0 +1,77 @@
+import { expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { PACKED, PLAIN, XZ_SHA256 } from "../../helpers/packed.ts";
+import { tempDir } from "../../helpers/temp.ts";
+import { refusal, unpackBytes } from "../../helpers/unpacking.ts";
+
+const FORMATS = ["gz", "zst", "xz", "bz2"] as const;
+
+async function unpacked(bytes: Uint8Array, word: string): Promise<Buffer> {
+  await using dir = tempDir();
+  await unpackBytes(dir, bytes, word);
+  return readFileSync(dir.file("out", "content"));
+}
+
+async function refused(bytes: Uint8Array, word: string): Promise<string> {
+  await using dir = tempDir();
+  return (await refusal(unpackBytes(dir, bytes, word))).message;
+}
+
+test.each(FORMATS)("%s comes out as it went in", async (word) => {
+  expect((await unpacked(PACKED[word], word)).equals(PLAIN)).toBe(true);
+});
+
+test.each(FORMATS)("all members of a %s file come out, one after the other", async (word) => {
+  const twice = await unpacked(Buffer.concat([PACKED[word], PACKED[word]]), word);
+  expect(twice.equals(Buffer.concat([PLAIN, PLAIN]))).toBe(true);
+});
+
+test.each(FORMATS)("%s that ends early is refused, wherever it ends", async (word) => {
+  const packed = PACKED[word];
+  for (const length of [0, 1, 5, 20, packed.length >> 1, packed.length - 5, packed.length - 1]) {
+    const message = await refused(packed.subarray(0, length), word);
+    expect({ length, message }).toEqual({ length, message: expect.stringContaining("ends too early") });
+  }
+});
+
+test.each(FORMATS)("%s whose second member ends early is refused", async (word) => {
+  const packed = PACKED[word];
+  expect(await refused(Buffer.concat([packed, packed.subarray(0, -3)]), word)).toContain("ends too early");
+});
+
+test.each(FORMATS)("%s with other bytes behind its end is refused", async (word) => {
+  const message = await refused(Buffer.concat([PACKED[word], Buffer.from("something else, long enough")]), word);
+  expect(message).toMatch(/behind its end|is damaged|found something else/);
+});
+
+test.each(FORMATS)("one wrong bit anywhere in %s is never taken for the file", async (word) => {
+  for (let at = 10; at < PACKED[word].length; at += Math.ceil(PACKED[word].length / 40)) {
+    const bytes = Buffer.from(PACKED[word]);
+    bytes[at] = (bytes[at] ?? 0) ^ 0x10;
+    const out = await unpacked(bytes, word).catch(() => undefined);
+    // Not every bit of a header means something.
+    if (out !== undefined) expect(out.equals(PLAIN)).toBe(true);
+  }
+});
+
+test.each(FORMATS)("what is no %s is refused with a word on its name", async (word) => {
+  await using dir = tempDir();
+  const error = await refusal(unpackBytes(dir, Buffer.from("<html>not found</html>".repeat(10)), word));
+  expect(error.message).toMatch(/found something else|is damaged/);
+});
+
+test("xz with a check that cannot be proved is refused by name", async () => {
+  expect(await refused(XZ_SHA256, "xz")).toContain("check other than LZMA2 with CRC-32 or CRC-64");
+});
+
+test("zst that wants a window above 128 MiB is refused before memory is taken", async () => {
+  const frame = Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0x00, (31 - 10) << 3, 0x01, 0x00, 0x00]);
+  expect(await refused(frame, "zst")).toContain("a window of more than 128 MiB");
+});
+
+test.each(FORMATS)("a cancelled unpacking of %s ends with the reason", async (word) => {
+  await using dir = tempDir();
+  const reason = new Error("no longer wanted");
+  const promise = unpackBytes(dir, PACKED[word], word, {}, AbortSignal.abort(reason));
+  expect(await promise.catch((error: unknown) => error)).toBe(reason);
+});
