@@ -2,6 +2,7 @@ import { acquire } from "../artifact/acquire.ts";
 import type { Acquired } from "../artifact/download.ts";
 import { planArtifact } from "../artifact/plan.ts";
 import { isWorthTelling, type Retry } from "../artifact/retry.ts";
+import type { Fetched } from "../artifact/unpack.ts";
 import { formatBytes } from "../base/units.ts";
 import { interpolateText } from "../job/interpolate.ts";
 import type { Artifact } from "../job/job.ts";
@@ -41,7 +42,7 @@ export async function fetchArtifacts(
           if (!signal.aborted && isWorthTelling(++retries)) tell(describeRetry(retry, retries));
         },
       });
-      tell(describeAcquired(source, got));
+      tell(describeAcquired(source, got) + describeUnpacked(got));
     }
   };
   const workers = Array.from({ length: Math.min(PARALLEL_ARTIFACTS, plans.length) }, () =>
@@ -65,6 +66,13 @@ function describeAcquired(source: string, { skipped, bytes, resumed, millis, che
   if (skipped) return `${source} is there already (${checksum})`;
   const earlier = resumed === 0 ? "" : `, ${formatBytes(resumed)} of it were there from an earlier try`;
   return `fetched ${source}: ${formatBytes(bytes)} in ${(millis / 1000).toFixed(1)} s${earlier} (${checksum})`;
+}
+
+function describeUnpacked({ unpacked }: Fetched): string {
+  if (unpacked === null) return "";
+  const { files, bytes, millis } = unpacked;
+  const count = `${files} ${files === 1 ? "file" : "files"}, ${formatBytes(bytes)}`;
+  return `; unpacked ${count} in ${(millis / 1000).toFixed(1)} s`;
 }
 
 function interpolateArtifact(artifact: Artifact, env: Subject["env"], context: Pick<AgentContext, "node">): Artifact {

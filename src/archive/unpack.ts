@@ -142,7 +142,7 @@ async function addFile(work: Work, entry: Entry, parts: readonly string[]): Prom
   const fd = tree.file(entry.name, parts);
   try {
     let end = 0;
-    let unchecked = CHECK_BYTES;
+    let unchecked = 0;
     for await (const { offset, bytes } of entry.content) {
       if (!isMetered) budget.bytes(bytes.length);
       if (entry.size === -1) budget.length(bytes.length);
@@ -166,7 +166,7 @@ async function addFile(work: Work, entry: Entry, parts: readonly string[]): Prom
 /** In the year 2242; later ones do not fit every file system. */
 const LAST_TIME = 2 ** 33;
 
-/** How often the free space is looked at, and how much of it is left to others. */
+/** After so many bytes of a file the free space is looked at, so that a large one does not take what others need. */
 const CHECK_BYTES = 64 << 20;
 
 /** @returns 0. @throws AppError when the next bytes would take what is left to others. */

@@ -3,7 +3,6 @@ import { AppError, errorText } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { formatBytes } from "../base/units.ts";
 import { startWorker } from "../runtime/worker.ts";
-import type { Acquired } from "./download.ts";
 import { artifactError } from "./failure.ts";
 import { openFolder } from "./folder.ts";
 import { removeJournal } from "./journal.ts";
@@ -12,6 +11,7 @@ import { removePart } from "./part.ts";
 import type { ArtifactPlan } from "./plan.ts";
 import type { Progress } from "./progress.ts";
 import { DEFAULT_RETRY, type Retry, type RetryRule } from "./retry.ts";
+import { discardUnpacked, type Fetched } from "./unpack.ts";
 
 export interface AcquireOptions {
   /** Cancels the download; nothing of it stays, unless its reason is an AppError: then a later try may go on where it stood. */
@@ -46,7 +46,7 @@ export async function acquire(
   plan: ArtifactPlan,
   options: AcquireOptions,
   start: () => Worker = () => startWorker("artifact/worker.ts"),
-): Promise<Acquired> {
+): Promise<Fetched> {
   const { path } = plan.target;
   if (busy.has(path)) {
     throw new AppError("conflict", `artifact ${plan.source}: another artifact is being written to ${path}`);
@@ -56,9 +56,10 @@ export async function acquire(
   try {
     options.log.info("fetching artifact", { source: plan.source, path });
     const acquired = await runWorker(plan, options, start());
-    const { bytes, checksum, skipped, resumed, millis } = acquired;
+    const { bytes, checksum, skipped, resumed, millis, unpacked } = acquired;
     options.log.info("artifact is there", {
-      path,
+      path: acquired.path,
+      ...(unpacked === null ? {} : { files: unpacked.files }),
       size: formatBytes(bytes),
       checksum,
       skipped,
@@ -71,8 +72,8 @@ export async function acquire(
   }
 }
 
-async function runWorker(plan: ArtifactPlan, options: AcquireOptions, worker: Worker): Promise<Acquired> {
-  const { promise, resolve, reject } = Promise.withResolvers<Acquired>();
+async function runWorker(plan: ArtifactPlan, options: AcquireOptions, worker: Worker): Promise<Fetched> {
+  const { promise, resolve, reject } = Promise.withResolvers<Fetched>();
   let settled = false;
   const died = (why: string): void => {
     // Our own terminate() closes it too, and by then the part file's name may be another download's.
@@ -142,6 +143,7 @@ function discardPart(plan: ArtifactPlan, log: Log): void {
     try {
       removePart(folder, plan.target.fileName);
       removeJournal(plan);
+      discardUnpacked(plan, folder);
     } finally {
       folder.close();
     }

@@ -1,8 +1,8 @@
 import { AppError, type ErrorCode } from "../base/errors.ts";
-import type { Acquired } from "./download.ts";
 import type { ArtifactPlan } from "./plan.ts";
 import type { Progress } from "./progress.ts";
 import type { Retry, RetryRule } from "./retry.ts";
+import type { Fetched } from "./unpack.ts";
 
 /** What the agent tells a download's Worker. */
 export type ToWorker =
@@ -19,7 +19,7 @@ export type ToWorker =
 export type FromWorker =
   | { readonly kind: "progress"; readonly progress: Progress }
   | { readonly kind: "retry"; readonly retry: Retry }
-  | { readonly kind: "acquired"; readonly acquired: Acquired }
+  | { readonly kind: "acquired"; readonly acquired: Fetched }
   | { readonly kind: "failed"; readonly error: WireError };
 
 /** An AppError as plain data: a Worker's boundary keeps no classes. */

@@ -1,12 +1,12 @@
 import { basename } from "node:path";
 import { AppError } from "../base/errors.ts";
-import { orList } from "../base/text.ts";
 import type { Artifact } from "../job/job.ts";
 import type { TaskDirs } from "../paths.ts";
 import { type Checksum, parseChecksum } from "./checksum.ts";
 import { planHeaders } from "./headers.ts";
 import { redactSource } from "./redact.ts";
 import { resolveTarget, type Target } from "./target.ts";
+import { planUnpacking, type UnpackPlan } from "./unpack-plan.ts";
 
 /** All that a download needs to know, decided before a byte moves. Plain data: it travels to a Worker. */
 export interface ArtifactPlan {
@@ -19,17 +19,11 @@ export interface ArtifactPlan {
   /** True leaves the server's certificate unchecked. */
   readonly insecure: boolean;
   readonly checksum: Checksum | null;
+  /** Where the download goes: the file itself, or the archive until it is unpacked. */
   readonly target: Target;
+  /** Null when the file stays as it is. */
+  readonly unpack: UnpackPlan | null;
 }
-
-/** Suffixes of URL paths that go-getter unpacks (NOMAD.md 3.3), longest match first. */
-const ARCHIVES = [
-  ...["tar.bz2", "tar.zst", "tar.gz", "tar.xz", "tbz2", "tzst", "tgz", "txz"],
-  ...["bz2", "tar", "xz", "zip", "zst", "gz"],
-];
-
-/** What Go's `strconv.ParseBool` takes for false. */
-const FALSE_WORDS = ["0", "f", "F", "false", "False", "FALSE"];
 
 /** Parameters that mean something to go-getter and are not sent to the server; `filename` only where it names the file. */
 const MAGIC = ["archive", "checksum", "filename"] as const;
@@ -46,29 +40,25 @@ export function planArtifact(artifact: Artifact, dirs: TaskDirs): ArtifactPlan {
     const url = parseSource(artifact.source);
     const magic = takeMagic(url, artifact);
     const fileName = decodedBaseName(url);
-    refuseUnpacking(fileName, magic.archive);
-    if (artifact.mode === "dir") throw unsupportedDirectory();
     const headers = planHeaders(artifact.headers, url);
     url.username = "";
     url.password = "";
     url.hash = "";
+    const unpacking = planUnpacking(artifact, dirs, { ...magic, fileName, url: url.href });
+    if (unpacking === null && artifact.mode === "dir") throw unsupportedDirectory();
     return {
       source,
       url: url.href,
       headers,
       insecure: artifact.insecure,
       checksum: magic.checksum === undefined ? null : parseChecksum(magic.checksum),
-      target: resolveTarget(artifact, dirs, magic.filename ?? fileName),
+      target: unpacking?.target ?? resolveTarget(artifact, dirs, magic.filename ?? fileName),
+      unpack: unpacking?.unpack ?? null,
     };
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
     throw new AppError(error.code, `artifact ${source}: ${error.message}`, { hint: error.hint, cause: error });
   }
-}
-
-/** The suffix that makes go-getter unpack a file of this name, or undefined. */
-export function archiveSuffix(fileName: string): string | undefined {
-  return ARCHIVES.find((suffix) => fileName.endsWith(`.${suffix}`));
 }
 
 const WORKS = "http:// and https:// URLs work; serve the file over one of them, or put the image under image_paths";
@@ -147,19 +137,6 @@ function decode(text: string, what: string): string {
   } catch (error) {
     throw new AppError("invalid", `${what} has a percent sign that is no valid escape`, { cause: error });
   }
-}
-
-function refuseUnpacking(fileName: string, archive: string | undefined): void {
-  if (archive !== undefined && FALSE_WORDS.includes(archive)) return;
-  if (archive !== undefined && !ARCHIVES.includes(archive)) {
-    const known = orList(["false", ...[...ARCHIVES].sort()]);
-    throw new AppError("invalid", `archive: expected ${known}, found ${JSON.stringify(archive)}`);
-  }
-  const kind = archive ?? archiveSuffix(fileName);
-  if (kind === undefined) return;
-  throw new AppError("unsupported", `${kind} archive: unpacking is not supported yet`, {
-    hint: "options { archive = false } keeps the file as it is",
-  });
 }
 
 function unsupportedDirectory(): AppError {

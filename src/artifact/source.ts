@@ -1,10 +1,11 @@
 import { STATUS_CODES } from "node:http";
+import { archiveSuffix } from "../archive/formats.ts";
 import type { AppError } from "../base/errors.ts";
 import { fetchStream } from "../runtime/fetch.ts";
 import { artifactError, networkError, PassingTrouble } from "./failure.ts";
 import { headersAfterRedirect } from "./headers.ts";
 import { isLinkLocal } from "./link-local.ts";
-import { type ArtifactPlan, archiveSuffix } from "./plan.ts";
+import type { ArtifactPlan } from "./plan.ts";
 import { redactSource } from "./redact.ts";
 import { readRetryAfter } from "./retry.ts";
 import { type FileVersion, restHeaders, totalOfRest, versionOf } from "./version.ts";

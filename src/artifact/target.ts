@@ -44,6 +44,21 @@ export function resolveTarget(
   return checkTarget(join(folder, fileName), dirs, name);
 }
 
+/**
+ * The directory that an archive is unpacked into, and the file in it that holds the archive until then.
+ * @throws AppError `invalid`.
+ */
+export function resolveArchiveTarget(
+  artifact: Pick<Artifact, "destination">,
+  dirs: TaskDirs,
+  fileName: string,
+): Target {
+  const destination = artifact.destination === "" ? "local/" : artifact.destination;
+  const folder = resolveDestination(destination, dirs);
+  if (!isInside(dirs.alloc, folder)) throw escapes(`destination ${JSON.stringify(destination)}`);
+  return checkTarget(join(folder, fileName), dirs, `destination ${JSON.stringify(destination)}`);
+}
+
 function resolveDestination(destination: string, dirs: TaskDirs): string {
   const absolute = normalize(destination);
   return isAbsolute(destination) && isInside(dirs.alloc, absolute) ? absolute : join(dirs.task, destination);

@@ -1,6 +1,7 @@
-import { download, LEAVE } from "./download.ts";
+import { LEAVE } from "./download.ts";
 import { type FromWorker, packError, type ToWorker } from "./messages.ts";
 import type { Retry } from "./retry.ts";
+import { fetchAndUnpack } from "./unpack.ts";
 
 /** Entry of a Worker that fetches one artifact, so that hashing and disk do not hold up the agent. */
 const cancelled = new AbortController();
@@ -15,7 +16,7 @@ self.addEventListener("message", (event: MessageEvent<ToWorker>) => {
   const onProgress = (progress: Extract<FromWorker, { kind: "progress" }>["progress"]): void =>
     post({ kind: "progress", progress });
   const onRetry = (retry: Retry): void => post({ kind: "retry", retry });
-  download(plan, { signal: cancelled.signal, onProgress, onRetry, stallMillis, retry: rule }).then(
+  fetchAndUnpack(plan, { signal: cancelled.signal, onProgress, onRetry, stallMillis, retry: rule }).then(
     (acquired) => post({ kind: "acquired", acquired }),
     (error: unknown) => post({ kind: "failed", error: packError(error) }),
   );

@@ -1,0 +1,103 @@
+import { closeSync, constants, fsyncSync, openSync, readdirSync, readlinkSync, readSync, renameSync } from "node:fs";
+import { quoteName } from "../archive/failure.ts";
+import { AppError } from "../base/errors.ts";
+import { type Folder, kindOf, lookAt, openFolder } from "./folder.ts";
+import type { ArtifactPlan } from "./plan.ts";
+import type { UnpackPlan } from "./unpack-plan.ts";
+
+/** What gets its name when an archive is unpacked: entries whose directory is there already, and which are not there themselves. */
+export interface Moves {
+  readonly plan: ArtifactPlan;
+  readonly stagingName: string;
+  /** Each by the names of its path in the archive. */
+  readonly entries: readonly (readonly string[])[];
+}
+
+/**
+ * Compares what was unpacked with what is in the destination. Directories are shared. A file or link that is there already, the same
+ * to the last byte, stays: an agent that was killed between two moves has brought it.
+ * @throws AppError for anything else that stands in the way: an archive's names are not the job's, so they replace nothing.
+ */
+export function planMoves(plan: ArtifactPlan, { stagingName }: UnpackPlan): Moves {
+  const entries: (readonly string[])[] = [];
+  const visit = (parents: readonly string[]): void =>
+    inBoth(plan, stagingName, parents, (from, to) => {
+      for (const name of readdirSync(from.at("."))) {
+        const entry = [...parents, name];
+        const there = lookAt(to.at(name));
+        if (there === undefined) entries.push(entry);
+        else if (there.isDirectory() && lookAt(from.at(name))?.isDirectory() === true) visit(entry);
+        else if (!isSame(from.at(name), to.at(name))) throw inTheWay(entry, kindOf(there));
+      }
+    });
+  visit([]);
+  return { plan, stagingName, entries };
+}
+
+/** Gives each its name. @throws what a rename throws, after those that were done are undone. */
+export function publishMoves({ plan, stagingName, entries }: Moves): void {
+  const done: (readonly string[])[] = [];
+  try {
+    for (const entry of entries) {
+      move(entry, (from, to) => renameSync(from, to));
+      done.push(entry);
+    }
+  } catch (error) {
+    for (const entry of done.reverse()) move(entry, (from, to) => renameSync(to, from));
+    throw error;
+  }
+  function move(entry: readonly string[], rename: (from: string, to: string) => void): void {
+    const name = entry.at(-1) ?? ".";
+    inBoth(plan, stagingName, entry.slice(0, -1), (from, to) => {
+      rename(from.at(name), to.at(name));
+      fsyncSync(to.fd);
+    });
+  }
+}
+
+function inBoth(
+  { target }: ArtifactPlan,
+  stagingName: string,
+  parents: readonly string[],
+  work: (from: Folder, to: Folder) => void,
+): void {
+  const to = openFolder(target.root, [...target.folders, ...parents]);
+  try {
+    const from = openFolder(target.root, [...target.folders, stagingName, ...parents]);
+    try {
+      work(from, to);
+    } finally {
+      from.close();
+    }
+  } finally {
+    to.close();
+  }
+}
+
+function isSame(path: string, other: string): boolean {
+  const [a, b] = [lookAt(path), lookAt(other)];
+  if (a?.isSymbolicLink() === true && b?.isSymbolicLink() === true) return readlinkSync(path) === readlinkSync(other);
+  return a?.isFile() === true && b?.isFile() === true && a.size === b.size && holdsSame(path, other);
+}
+
+const CHUNK = 1 << 20;
+
+function holdsSame(path: string, other: string): boolean {
+  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+  const files = [path, other].map((name) => ({ fd: openSync(name, flags), buffer: Buffer.alloc(CHUNK) }));
+  try {
+    for (;;) {
+      const [mine, theirs] = files.map(({ fd, buffer }) => buffer.subarray(0, readSync(fd, buffer, 0, CHUNK, null)));
+      if (mine === undefined || theirs === undefined || !mine.equals(theirs)) return false;
+      if (mine.length === 0) return true;
+    }
+  } finally {
+    for (const { fd } of files) closeSync(fd);
+  }
+}
+
+function inTheWay(entry: readonly string[], kind: string): AppError {
+  return new AppError("fetch", `entry ${quoteName(entry.join("/"))}: a ${kind} is there already, and not the same`, {
+    hint: "an archive replaces nothing; unpack it into a directory of its own, by destination",
+  });
+}

@@ -1,0 +1,156 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { createHash } from "node:crypto";
+import { lstatSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { DEFAULT_LIMITS } from "../../src/archive/limits.ts";
+import { acquire } from "../../src/artifact/acquire.ts";
+import { type ArtifactPlan, planArtifact } from "../../src/artifact/plan.ts";
+import { type Fetched, fetchAndUnpack } from "../../src/artifact/unpack.ts";
+import { silentLog } from "../../src/base/log.ts";
+import type { Artifact } from "../../src/job/job.ts";
+import { type TaskDirs, taskDirs } from "../../src/paths.ts";
+import { tarOf, zipOf } from "../helpers/archives.ts";
+import { type Origin, startOrigin } from "../helpers/origin.ts";
+import { PACKED, PLAIN } from "../helpers/packed.ts";
+import { type TempDir, tempDir } from "../helpers/temp.ts";
+import { listing, refusal } from "../helpers/unpacking.ts";
+
+const TREE = tarOf(
+  { name: "boot/", type: "5" },
+  { name: "boot/vmlinuz", body: "kernel" },
+  { name: "disk.raw", body: "disk" },
+);
+
+let dir: TempDir;
+let dirs: TaskDirs;
+let origin: Origin;
+
+beforeEach(async () => {
+  dir = tempDir();
+  dirs = taskDirs({ dataDir: dir.path, runDir: dir.path }, "id", "vm");
+  mkdirSync(dirs.local, { recursive: true });
+  origin = await startOrigin({});
+});
+
+afterEach(async () => {
+  await origin[Symbol.asyncDispose]();
+  await dir[Symbol.asyncDispose]();
+});
+
+/** The plan for an archive that the origin serves. */
+function serve(path: string, body: Uint8Array, wanted: Partial<Artifact> = {}): ArtifactPlan {
+  origin.set(path, { kind: "bytes", body });
+  const plain = { destination: "local/", mode: "any", options: {}, headers: {}, insecure: false } as const;
+  return planArtifact({ source: origin.url(path), ...plain, ...wanted }, dirs);
+}
+
+const options = { onProgress: () => undefined, stallMillis: 10_000 };
+
+async function get(plan: ArtifactPlan, limits = DEFAULT_LIMITS): Promise<Fetched> {
+  return await fetchAndUnpack(plan, { ...options, signal: new AbortController().signal }, limits);
+}
+
+const local = (...names: string[]): string => join(dirs.local, ...names);
+
+describe("by a Worker, from an origin", () => {
+  test("a tar.gz fills the destination, proved by the checksum of the archive", async () => {
+    const archive = gzipSync(TREE);
+    const checksum = `sha256:${createHash("sha256").update(archive).digest("hex")}`;
+    const plan = serve("/tree.tar.gz", archive, { options: { checksum } });
+    const defaults = { signal: new AbortController().signal, onProgress: () => undefined, log: silentLog };
+    const got = await acquire(plan, defaults);
+    expect(got).toMatchObject({ path: dirs.local, checksum, unpacked: { files: 2, bytes: 10 } });
+    expect(listing(dirs.local)).toEqual(["boot", "boot/vmlinuz", "disk.raw"]);
+    expect(lstatSync(local("boot")).mode & 0o777).toBe(0o755);
+  });
+
+  test.each(["gz", "zst", "xz", "bz2"] as const)("a bare disk.img.%s becomes disk.img", async (word) => {
+    const got = await get(serve(`/disk.img.${word}`, PACKED[word]));
+    expect(got).toMatchObject({ path: local("disk.img"), unpacked: { files: 1, bytes: PLAIN.length } });
+    expect(readFileSync(local("disk.img")).equals(PLAIN)).toBe(true);
+    expect(listing(dirs.local)).toEqual(["disk.img"]);
+  });
+
+  test("mode file takes the one file of an archive, and refuses more than one", async () => {
+    const one = serve("/a.zip", zipOf({ name: "deep/x.raw", body: "disk" }), {
+      mode: "file",
+      destination: "local/vm.img",
+    });
+    expect((await get(one)).path).toBe(local("vm.img"));
+    expect(readFileSync(local("vm.img"), "utf8")).toBe("disk");
+    const two = serve("/b.tar", TREE, { mode: "file", destination: "local/other.img" });
+    expect((await refusal(get(two))).message).toContain('mode = "file" needs an archive with one file, found 2');
+    expect(listing(dirs.local)).toEqual(["vm.img"]);
+  });
+});
+
+describe("what fails leaves nothing behind", () => {
+  test.each([
+    ["an entry that climbs out", tarOf({ name: "good", body: "g" }, { name: "../bad", body: "b" }), 'entry "../bad"'],
+    ["an archive that ends early", TREE.subarray(0, 1700), "the tar archive ends too early"],
+    ["what is no archive", Buffer.from("<html>".repeat(200)), "this is no tar archive"],
+  ])("%s", async (_, body, message) => {
+    const error = await refusal(get(serve("/a.tar", body)));
+    expect(error.code).toBe("fetch");
+    expect(error.message).toStartWith(`artifact ${origin.url("/a.tar")}: `);
+    expect(error.message).toContain(message);
+    expect(listing(dirs.local)).toEqual([]);
+  });
+
+  test("a wrong checksum, before anything is unpacked", async () => {
+    const plan = serve("/a.tar", TREE, { options: { checksum: `md5:${"0".repeat(32)}` } });
+    expect((await refusal(get(plan))).message).toContain("checksum of");
+    expect(listing(dirs.local)).toEqual([]);
+  });
+
+  test("a limit that is passed", async () => {
+    const plan = serve("/a.tar.gz", gzipSync(tarOf({ name: "z", body: Buffer.alloc(1 << 20) })));
+    const error = await refusal(get(plan, { ...DEFAULT_LIMITS, bytes: 1 << 16 }));
+    expect(error.message).toContain("more than 64 KiB come out of it");
+    expect(listing(dirs.local)).toEqual([]);
+  });
+
+  test("a cancellation while it is unpacked", async () => {
+    const aborted = new AbortController();
+    const plan = serve("/a.gz", gzipSync(Buffer.alloc(64 << 20, "x")));
+    const promise = refusal(fetchAndUnpack(plan, { ...options, signal: aborted.signal }));
+    const timer = setInterval(() => {
+      if (listing(dirs.local).some((name) => name.endsWith("/content"))) aborted.abort();
+    }, 1);
+    expect((await promise).message).toEndWith("cancelled");
+    clearInterval(timer);
+    expect(listing(dirs.local)).toEqual([]);
+  });
+
+  test("an agent that was killed at it: the next one starts anew", async () => {
+    const plan = serve("/a.tar", TREE);
+    mkdirSync(local(plan.unpack?.stagingName ?? "", "disk.raw"), { recursive: true });
+    writeFileSync(dir.file("precious"), "not the archive's");
+    symlinkSync(dir.path, local(plan.unpack?.stagingName ?? "", "away"));
+    writeFileSync(local("disk.raw"), "disk");
+    await get(plan);
+    expect(listing(dirs.local)).toEqual(["boot", "boot/vmlinuz", "disk.raw"]);
+    expect(readFileSync(dir.file("precious"), "utf8")).toBe("not the archive's");
+  });
+});
+
+describe("an archive replaces nothing", () => {
+  test("a directory that is there is shared", async () => {
+    mkdirSync(local("boot"));
+    writeFileSync(local("boot", "initrd"), "initrd");
+    await get(serve("/a.tar", TREE));
+    expect(listing(dirs.local)).toEqual(["boot", "boot/initrd", "boot/vmlinuz", "disk.raw"]);
+  });
+
+  test.each([
+    ["another file", () => writeFileSync(local("disk.raw"), "DISK"), "a file is there already"],
+    ["a directory", () => mkdirSync(local("disk.raw")), "a directory is there already"],
+    ["a planted link", () => symlinkSync("/etc", local("boot")), "a symbolic link is there already"],
+  ])("%s in its way is refused, and no other entry comes", async (_, plant, message) => {
+    plant();
+    const before = listing(dirs.local);
+    expect((await refusal(get(serve("/a.tar", TREE)))).message).toContain(message);
+    expect(listing(dirs.local)).toEqual(before);
+  });
+});
