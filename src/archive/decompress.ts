@@ -1,12 +1,16 @@
 import { Readable } from "node:stream";
 import { createGunzip, createInflateRaw, createZstdDecompress } from "node:zlib";
-import { XzReadableStream } from "xz-decompress";
+import * as xz from "xz-decompress";
 import { AppError, errnoOf } from "../base/errors.ts";
 import { type ArchiveFile, readRange } from "./archive-file.ts";
 import { unpackBzip2 } from "./bzip2.ts";
 import { archiveError, truncated, WRONG_NAME } from "./failure.ts";
 import type { Compression } from "./formats.ts";
-import { checkZstdFrames } from "./zstd-frames.ts";
+import { walkZstdFrames } from "./zstd-frames.ts";
+
+/** The package is CommonJS: Bun finds its names, Deno only the whole of it, as the default. */
+const xzModule: Partial<typeof xz> & { readonly default?: typeof xz } = xz;
+const XzReadableStream = xzModule.XzReadableStream ?? xzModule.default?.XzReadableStream;
 
 /** Largest chunk that comes out of node:zlib. */
 const CHUNK = 256 << 10;
@@ -22,11 +26,15 @@ export async function* decompress(file: ArchiveFile, compression: Compression): 
     return;
   }
   if (file.size === 0) throw truncated(`the ${compression} file`);
-  if (compression === "zst") await checkZstdFrames(file);
-  const packed = readRange(file, 0, file.size);
   try {
+    if (compression === "zst") {
+      for await (const { start, end } of walkZstdFrames(file)) {
+        yield* throughZlib(readRange(file, start, end), createZstdDecompress({ chunkSize: CHUNK }));
+      }
+      return;
+    }
+    const packed = readRange(file, 0, file.size);
     if (compression === "gz") yield* throughZlib(packed, createGunzip({ chunkSize: CHUNK }));
-    else if (compression === "zst") yield* throughZlib(packed, createZstdDecompress({ chunkSize: CHUNK }));
     else if (compression === "xz") yield* throughXz(packed);
     else yield* unpackBzip2(packed);
   } catch (error) {
@@ -64,6 +72,7 @@ async function* throughZlib(packed: AsyncGenerator<Uint8Array>, engine: Engine):
 }
 
 async function* throughXz(packed: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
+  if (XzReadableStream === undefined) throw new AppError("unsupported", "this runtime does not load the decoder of xz");
   let ended = false;
   const source = new ReadableStream<Uint8Array>(
     {

@@ -49,6 +49,9 @@ export async function readPaxSparse(
 ): Promise<SparseMap | undefined> {
   const major = paxNumber(records, "GNU.sparse.major");
   const realSize = paxNumber(records, "GNU.sparse.realsize") ?? paxNumber(records, "GNU.sparse.size");
+  if (paxValue(records, "SUN.holesdata") !== undefined || paxValue(records, "SCHILY.realsize") !== undefined) {
+    throw archiveError("a sparse entry as Solaris or star writes it", "make the archive with GNU tar or bsdtar");
+  }
   if (realSize === undefined) {
     if (records.some(([key]) => key.startsWith("GNU.sparse."))) throw damaged("no length of the file");
     return undefined;

@@ -1,4 +1,5 @@
-import { closeSync, fchmodSync, fsyncSync, futimesSync, statfsSync } from "node:fs";
+import { closeSync, fchmodSync, fsync, futimesSync, statfsSync } from "node:fs";
+import { promisify } from "node:util";
 import { AppError } from "../base/errors.ts";
 import { formatBytes } from "../base/units.ts";
 import { collectGarbage } from "../runtime/memory.ts";
@@ -125,6 +126,8 @@ function splitLink({ request }: Work, entry: Entry): readonly string[] {
   }
 }
 
+const fsyncAsync = promisify(fsync);
+
 /** Setuid, setgid and sticky. */
 const SPECIAL = 0o7000;
 
@@ -156,7 +159,7 @@ async function addFile(work: Work, entry: Entry, parts: readonly string[]): Prom
     // Whoever runs the machine must be able to read it; more than that and "may be run" an archive does not decide.
     fchmodSync(fd, (entry.mode & 0o100) === 0 ? 0o644 : 0o755);
     if (entry.mtime !== null && entry.mtime > 0 && entry.mtime < LAST_TIME) futimesSync(fd, entry.mtime, entry.mtime);
-    fsyncSync(fd);
+    await fsyncAsync(fd);
     work.bytes += length;
   } finally {
     closeSync(fd);

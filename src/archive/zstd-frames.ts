@@ -1,24 +1,34 @@
 import { type ArchiveFile, readPiece } from "./archive-file.ts";
 import { archiveError, truncated, WRONG_NAME } from "./failure.ts";
 
+/** Where a frame begins, and the offset behind it. */
+export interface ZstdFrame {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** A decoder is made for each; the seekable format makes one of 64 KiB, so 64 GiB have as many. */
+const MAX_FRAMES = 1 << 20;
+
 /**
- * Walks the frames of a Zstandard file by their lengths (RFC 8878, 3.1), without unpacking: the decoder of node:zlib takes a file
- * that ends in the middle of a frame for a whole one.
+ * Walks the frames of a Zstandard file by their lengths (RFC 8878, 3.1), without unpacking: node:zlib takes a file that ends in the
+ * middle of a frame for a whole one, and stops behind the first frame in some runtimes.
  * @throws AppError when it ends early, holds something behind its last frame, or asks for a window above 128 MiB.
  */
-export async function checkZstdFrames(file: ArchiveFile): Promise<void> {
+export async function* walkZstdFrames(file: ArchiveFile): AsyncGenerator<ZstdFrame> {
   let frames = 0;
   for (let at = 0; at < file.size; ) {
+    const start = at;
     const magic = (await peek(file, at, 4)).readUInt32LE(0);
-    if (magic === 0xfd2fb528) {
-      at = await skipFrame(file, at + 4);
-      frames++;
-    } else if (magic >= 0x184d2a50 && magic <= 0x184d2a5f) {
-      at += 8 + (await peek(file, at + 4, 4)).readUInt32LE(0);
-    } else if (frames === 0) {
-      throw archiveError("expected a zst file, found something else", WRONG_NAME);
-    } else throw archiveError("the zst file has other bytes behind its end");
+    const isSkippable = magic >= 0x184d2a50 && magic <= 0x184d2a5f;
+    if (isSkippable) at += 8 + (await peek(file, at + 4, 4)).readUInt32LE(0);
+    else if (magic === 0xfd2fb528) at = await skipFrame(file, at + 4);
+    else if (frames === 0) throw archiveError("expected a zst file, found something else", WRONG_NAME);
+    else throw archiveError("the zst file has other bytes behind its end");
     if (at > file.size) throw truncated("the zst file");
+    if (isSkippable) continue;
+    if (++frames > MAX_FRAMES) throw archiveError(`the zst file has more than ${MAX_FRAMES} frames`);
+    yield { start, end: at };
   }
   if (frames === 0) throw truncated("the zst file");
 }

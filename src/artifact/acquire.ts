@@ -11,7 +11,8 @@ import { removePart } from "./part.ts";
 import type { ArtifactPlan } from "./plan.ts";
 import type { Progress } from "./progress.ts";
 import { DEFAULT_RETRY, type Retry, type RetryRule } from "./retry.ts";
-import { discardUnpacked, type Fetched } from "./unpack.ts";
+import { discardUnpacked } from "./staging.ts";
+import type { Fetched } from "./unpack.ts";
 
 export interface AcquireOptions {
   /** Cancels the download; nothing of it stays, unless its reason is an AppError: then a later try may go on where it stood. */

@@ -10,6 +10,7 @@ import { artifactError, diskError } from "./failure.ts";
 import { type Folder, kindOf, lookAt, openFolder } from "./folder.ts";
 import { planMoves, publishMoves } from "./merge.ts";
 import type { ArtifactPlan } from "./plan.ts";
+import { discardUnpacked } from "./staging.ts";
 import type { UnpackPlan } from "./unpack-plan.ts";
 
 /** An artifact that is there; `path` is the file, or the directory that an archive was unpacked into. */
@@ -44,13 +45,6 @@ export async function fetchAndUnpack(
     discardUnpacked(plan, folder);
     folder.close();
   }
-}
-
-/** Removes the archive and what is half unpacked; nothing there is fine. @throws system errors. */
-export function discardUnpacked(plan: ArtifactPlan, folder: Folder): void {
-  if (plan.unpack === null) return;
-  rmSync(folder.at(plan.target.fileName), { force: true });
-  rmSync(folder.at(plan.unpack.stagingName), { force: true, recursive: true });
 }
 
 async function unpackInto(

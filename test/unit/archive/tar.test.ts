@@ -159,6 +159,14 @@ describe("sparse files keep their holes", () => {
     expect(found).toContain(message);
   });
 
+  test("but those of Solaris and star are refused, for without their map the bytes would be wrong", async () => {
+    for (const key of ["SUN.holesdata", "SCHILY.realsize"]) {
+      expect(await refused(tarOf(pax([[key, "4096"]]), { name: "f", body: "x" }))).toContain(
+        "as Solaris or star writes",
+      );
+    }
+  });
+
   test("but a map of pax 1.0 without end is refused", async () => {
     const records: [string, string][] = [
       ["GNU.sparse.major", "1"],

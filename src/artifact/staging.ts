@@ -1,0 +1,10 @@
+import { rmSync } from "node:fs";
+import type { Folder } from "./folder.ts";
+import type { ArtifactPlan } from "./plan.ts";
+
+/** Removes the archive and what is half unpacked; nothing there is fine. @throws system errors. */
+export function discardUnpacked(plan: ArtifactPlan, folder: Folder): void {
+  if (plan.unpack === null) return;
+  rmSync(folder.at(plan.target.fileName), { force: true });
+  rmSync(folder.at(plan.unpack.stagingName), { force: true, recursive: true });
+}
