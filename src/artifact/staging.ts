@@ -2,9 +2,13 @@ import { rmSync } from "node:fs";
 import type { Folder } from "./folder.ts";
 import type { ArtifactPlan } from "./plan.ts";
 
-/** Removes the archive and what is half unpacked; nothing there is fine. @throws system errors. */
-export function discardUnpacked(plan: ArtifactPlan, folder: Folder): void {
+/**
+ * Removes the archive and what is half unpacked; nothing there is fine.
+ * @param keepArchive leaves the archive itself for a later try, which knows it by its checksum.
+ * @throws system errors.
+ */
+export function discardUnpacked(plan: ArtifactPlan, folder: Folder, keepArchive = false): void {
   if (plan.unpack === null) return;
-  rmSync(folder.at(plan.target.fileName), { force: true });
+  if (!keepArchive) rmSync(folder.at(plan.target.fileName), { force: true });
   rmSync(folder.at(plan.unpack.stagingName), { force: true, recursive: true });
 }

@@ -5,7 +5,7 @@ import { DEFAULT_LIMITS, type Limits } from "../archive/limits.ts";
 import { type Unpacked, unpack } from "../archive/unpack.ts";
 import { monotonicMillis } from "../base/clock.ts";
 import { AppError } from "../base/errors.ts";
-import { type Acquired, type DownloadOptions, download } from "./download.ts";
+import { type Acquired, type DownloadOptions, download, LEAVE } from "./download.ts";
 import { artifactError, diskError } from "./failure.ts";
 import { type Folder, kindOf, lookAt, openFolder } from "./folder.ts";
 import { planMoves, publishMoves } from "./merge.ts";
@@ -42,7 +42,7 @@ export async function fetchAndUnpack(
   } catch (error) {
     throw explain(plan, plan.unpack, error, options.signal);
   } finally {
-    discardUnpacked(plan, folder);
+    discardUnpacked(plan, folder, options.signal.reason === LEAVE);
     folder.close();
   }
 }

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { type AcquireOptions, acquire } from "../../src/artifact/acquire.ts";
 import { type Acquired, type DownloadOptions, download } from "../../src/artifact/download.ts";
 import { type ArtifactPlan, planArtifact } from "../../src/artifact/plan.ts";
@@ -350,11 +351,11 @@ describe("what fails leaves nothing and says what was expected and found", () =>
     readonly hint: string;
     readonly left: readonly string[];
   }
-  const fill = async (size: string): Promise<Fate> => {
+  const fill = async (size: string, path = "/big"): Promise<Fate> => {
     const mount = `mount -t tmpfs -o size=${size} none "$0" && exec "$1" "$2" "$3" "$0"`;
     const script = join(import.meta.dirname, "artifact", "full-disk.ts");
     const { stdout } = await runProgram(
-      [...small, "sh", "-c", mount, dir.path, process.execPath, script, origin.url("/big")],
+      [...small, "sh", "-c", mount, dir.path, process.execPath, script, origin.url(path)],
       { cwd: dir.path },
     );
     return JSON.parse(stdout) as Fate;
@@ -364,6 +365,14 @@ describe("what fails leaves nothing and says what was expected and found", () =>
     const chunked = Buffer.concat([Buffer.from(`${body.length.toString(16)}\r\n`), body, Buffer.from("\r\n0\r\n\r\n")]);
     return { kind: "raw", status: 200, body: chunked, headers: resumable };
   };
+
+  test.skipIf(!mayMount)("a disk that is too small for what an archive holds", async () => {
+    origin.set("/big.gz", { kind: "bytes", body: gzipSync(Buffer.alloc(4 << 20, 1)) });
+    const { message, hint, left } = await fill("1m", "/big.gz");
+    expect(message).toContain(`cannot unpack to ${dir.path}/alloc/id/vm/local/big: no space left on the disk`);
+    expect(hint).toContain("make room");
+    expect(left).toEqual([]);
+  });
 
   test.skipIf(!mayMount)("a disk that is too small, before a byte is written to it", async () => {
     origin.set("/big", { kind: "bytes", body: Buffer.alloc(4 << 20, 1) });

@@ -5,8 +5,10 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { DEFAULT_LIMITS } from "../../src/archive/limits.ts";
 import { acquire } from "../../src/artifact/acquire.ts";
+import { LEAVE } from "../../src/artifact/download.ts";
 import { type ArtifactPlan, planArtifact } from "../../src/artifact/plan.ts";
 import { type Fetched, fetchAndUnpack } from "../../src/artifact/unpack.ts";
+import type { AppError } from "../../src/base/errors.ts";
 import { silentLog } from "../../src/base/log.ts";
 import type { Artifact } from "../../src/job/job.ts";
 import { type TaskDirs, taskDirs } from "../../src/paths.ts";
@@ -45,7 +47,12 @@ function serve(path: string, body: Uint8Array, wanted: Partial<Artifact> = {}): 
   return planArtifact({ source: origin.url(path), ...plain, ...wanted }, dirs);
 }
 
-const options = { onProgress: () => undefined, stallMillis: 10_000 };
+const options = {
+  onProgress: () => undefined,
+  onRetry: () => undefined,
+  stallMillis: 10_000,
+  retry: { tries: 1, firstMillis: 1, longestMillis: 1 },
+};
 
 async function get(plan: ArtifactPlan, limits = DEFAULT_LIMITS): Promise<Fetched> {
   return await fetchAndUnpack(plan, { ...options, signal: new AbortController().signal }, limits);
@@ -111,15 +118,47 @@ describe("what fails leaves nothing behind", () => {
     expect(listing(dirs.local)).toEqual([]);
   });
 
-  test("a cancellation while it is unpacked", async () => {
+  /** Unpacks until the first bytes are there, then gives up with this reason. */
+  async function giveUp(plan: ArtifactPlan, reason?: symbol): Promise<AppError> {
     const aborted = new AbortController();
-    const plan = serve("/a.gz", gzipSync(Buffer.alloc(64 << 20, "x")));
     const promise = refusal(fetchAndUnpack(plan, { ...options, signal: aborted.signal }));
     const timer = setInterval(() => {
-      if (listing(dirs.local).some((name) => name.endsWith("/content"))) aborted.abort();
+      if (listing(dirs.local).some((name) => name.endsWith("/content"))) aborted.abort(reason);
     }, 1);
-    expect((await promise).message).toEndWith("cancelled");
-    clearInterval(timer);
+    try {
+      return await promise;
+    } finally {
+      clearInterval(timer);
+    }
+  }
+
+  test("a cancellation while it is unpacked", async () => {
+    const error = await giveUp(serve("/a.gz", gzipSync(Buffer.alloc(64 << 20, "x"))));
+    expect(error.message).toEndWith("cancelled");
+    expect(listing(dirs.local)).toEqual([]);
+  });
+
+  test("but an agent that ends keeps the archive for the next one, which knows it by its checksum", async () => {
+    const body = gzipSync(Buffer.alloc(64 << 20, "x"));
+    const checksum = `sha256:${createHash("sha256").update(body).digest("hex")}`;
+    const plan = serve("/a.gz", body, { options: { checksum } });
+    expect((await giveUp(plan, LEAVE)).message).toEndWith("cancelled");
+    expect(listing(dirs.local)).toEqual([plan.target.fileName]);
+    expect(await get(plan)).toMatchObject({ skipped: true, unpacked: { files: 1, bytes: 64 << 20 } });
+    expect(origin.count("/a.gz")).toBe(1);
+    expect(listing(dirs.local)).toEqual(["a"]);
+  });
+
+  test("a Worker that hears no cancellation and is cut off", async () => {
+    const aborted = new AbortController();
+    const started = Promise.withResolvers<void>();
+    const deaf = (): Worker => new Worker(join(import.meta.dirname, "artifact", "deaf-unpacker.ts"));
+    const wanted = { signal: aborted.signal, onProgress: () => started.resolve(), log: silentLog, graceMillis: 20 };
+    const promise = refusal(acquire(serve("/a.tar", TREE), wanted, deaf));
+    await started.promise;
+    expect(listing(dirs.local)).toHaveLength(4);
+    aborted.abort();
+    expect((await promise).message).toContain("it did not answer");
     expect(listing(dirs.local)).toEqual([]);
   });
 

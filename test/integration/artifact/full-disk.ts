@@ -1,11 +1,11 @@
 import { mkdirSync, readdirSync } from "node:fs";
-import { download } from "../../../src/artifact/download.ts";
 import { planArtifact } from "../../../src/artifact/plan.ts";
 import { DEFAULT_RETRY } from "../../../src/artifact/retry.ts";
+import { fetchAndUnpack } from "../../../src/artifact/unpack.ts";
 import { AppError } from "../../../src/base/errors.ts";
 import { taskDirs } from "../../../src/paths.ts";
 
-/** Fetches `argv[2]` below `argv[3]`, a file system that is too small for it, and prints what came of it. */
+/** Fetches and unpacks `argv[2]` below `argv[3]`, a file system that is too small for it, and prints what came of it. */
 const [, , source = "", dataDir = ""] = process.argv;
 const dirs = taskDirs({ dataDir, runDir: dataDir }, "id", "vm");
 mkdirSync(dirs.local, { recursive: true });
@@ -14,7 +14,7 @@ const plan = planArtifact(
   dirs,
 );
 try {
-  await download(plan, {
+  await fetchAndUnpack(plan, {
     signal: new AbortController().signal,
     onProgress: () => undefined,
     onRetry: () => undefined,

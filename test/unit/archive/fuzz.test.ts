@@ -1,12 +1,13 @@
 import { expect, test } from "bun:test";
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { GNU_MAGIC, octal, pax, tarOf, zipOf } from "../../helpers/archives.ts";
+import { PACKED, PLAIN } from "../../helpers/packed.ts";
 import { tempDir } from "../../helpers/temp.ts";
 import { refusal, unpackBytes } from "../../helpers/unpacking.ts";
 
 /** Enough for every field of the small archives below to be hit many times; a few seconds. */
-const RUNS = 400;
+const RUNS = 1000;
 
 const SPARSE = { 386: `${octal(4096, 11)}\0${octal(512, 11)}\0`, 483: octal(1 << 20, 11) };
 
@@ -83,6 +84,26 @@ test.each([
     expect(existsSync("/x")).toBe(false);
     expect(refusals).toBeGreaterThan(RUNS / 3);
     expect(refusals).toBeLessThan(RUNS);
+  },
+  60_000,
+);
+
+const STREAM_RUNS = 100;
+
+test.each(["gz", "zst", "xz", "bz2"] as const)(
+  `${STREAM_RUNS} damaged %s files are refused, or give what the good one gives`,
+  async (word) => {
+    const random = createRandom(word);
+    for (let run = 0; run < STREAM_RUNS; run++) {
+      await using dir = tempDir();
+      try {
+        await unpackBytes(dir, mutate(PACKED[word], random), word, { bytes: 1 << 22 });
+      } catch (error) {
+        await refusal(Promise.reject(error));
+        continue;
+      }
+      expect(readFileSync(dir.file("out", "content")).equals(PLAIN)).toBe(true);
+    }
   },
   60_000,
 );
