@@ -19,6 +19,7 @@ import type { Prepare, PrepareRequest } from "../supervisor/hands.ts";
 import type { AgentContext } from "./context.ts";
 import type { CoreBook } from "./cores.ts";
 import { fetchArtifacts } from "./fetch-artifacts.ts";
+import { assertImageFree } from "./image-holder.ts";
 import { letIn, settleUser } from "./machine-users.ts";
 import { knowWhatMatters } from "./placement.ts";
 import { isFree } from "./ports.ts";
@@ -208,6 +209,7 @@ async function planMachine(
     user,
     args_allowlist: context.policy.argsAllowlist,
   });
+  assertImageFree(context.store, { allocation, task: task.name, image, plan });
   const limits = limitsOf({
     argv: plan.argv.map(({ word }) => word),
     resources: task.resources,

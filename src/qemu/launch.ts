@@ -1,4 +1,5 @@
 import type { MachineLimits } from "../cgroup/limits.ts";
+import type { CheckedImage } from "../image/checked.ts";
 import type { MachineUser } from "../node/users.ts";
 
 /** Where a word of QEMU's command line comes from, for `explain` and for messages. */
@@ -47,7 +48,12 @@ export interface LaunchPlan {
   /** For people: what was changed or has no effect. */
   readonly warnings: readonly string[];
   /** The boot disk as it was checked; absent in what a former version recorded, as the next one. */
-  readonly image?: { readonly path: string; readonly format: string };
+  readonly image?: {
+    readonly path: string;
+    readonly format: string;
+    /** The file that the guest writes to; absent under `-snapshot`, and in what a former version recorded. */
+    readonly written?: CheckedImage["identity"] | undefined;
+  };
   /** Version of the emulator. */
   readonly qemu?: string;
 }

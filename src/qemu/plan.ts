@@ -20,7 +20,7 @@ export interface LaunchInput {
   /** After interpolation. */
   readonly config: QemuConfig;
   readonly resources: Pick<Resources, "memory" | "cores">;
-  readonly image: Pick<CheckedImage, "name" | "format"> & Partial<Pick<CheckedImage, "realPath">>;
+  readonly image: Pick<CheckedImage, "name" | "format"> & Partial<Pick<CheckedImage, "realPath" | "identity">>;
   readonly emulator: Pick<Emulator, "path" | "version" | "panicDevice">;
   readonly kvm: KvmFacts;
   /** From `forwardsOf`. */
@@ -84,7 +84,11 @@ export function planLaunch(input: LaunchInput): LaunchPlan {
     disk: DISK_FDS,
     serial: own === undefined ? ourSerial(input) : { ours: false, because: own },
     warnings: user.warnings,
-    image: { path: input.image.realPath ?? input.image.name, format: input.image.format },
+    image: {
+      path: input.image.realPath ?? input.image.name,
+      format: input.image.format,
+      written: optionsNamed(args, "snapshot").length > 0 ? undefined : input.image.identity,
+    },
     qemu: input.emulator.version,
   };
 }
