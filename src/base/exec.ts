@@ -1,9 +1,10 @@
-import { closeSync, fstatSync, ftruncateSync, openSync, readSync, unlinkSync, writeFileSync } from "node:fs";
+import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, unlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Child, type Exit, type SpawnOptions, type Stdio, spawn } from "../runtime/spawn.ts";
 import { monotonicMillis, systemClock } from "./clock.ts";
 import { errnoOf } from "./errors.ts";
+import { procPath } from "./files.ts";
 import { newId } from "./ids.ts";
 
 export interface ExecResult {
@@ -149,17 +150,37 @@ async function withScratch<T>(
 
 /** Opens an empty file for writing, or one with `file`'s content for reading only. */
 function openScratch(file?: ExecFile): number {
-  const path = join(tmpdir(), `paddock-exec-${newId()}`);
-  const fd = openSync(path, "wx+", 0o600);
+  const fd = openNameless() ?? openUnlinked();
+  if (file === undefined) return fd;
   try {
-    if (file === undefined) return fd;
     writeFileSync(fd, file.content);
     ftruncateSync(fd, file.size);
-    return openSync(path, "r");
+    return openSync(procPath(fd), "r");
   } finally {
-    if (file !== undefined) closeSync(fd);
-    unlinkSync(path);
+    closeSync(fd);
   }
+}
+
+/** Linux's flag for a file that never has a name (open(2)); `node:fs` has no constant for it. */
+const O_TMPFILE = 0o20200000;
+
+/** Null where there is no such thing: another system than Linux, or a file system without it. */
+function openNameless(): number | null {
+  if (process.platform !== "linux") return null;
+  try {
+    return openSync(tmpdir(), O_TMPFILE | constants.O_RDWR, 0o600);
+  } catch (error) {
+    if (["EOPNOTSUPP", "ENOTSUP", "EISDIR", "ENOENT", "EINVAL"].includes(errnoOf(error) ?? "")) return null;
+    throw error;
+  }
+}
+
+/** For a moment it has a name, which a process that is killed just then leaves behind. */
+function openUnlinked(): number {
+  const path = join(tmpdir(), `paddock-exec-${newId()}`);
+  const fd = openSync(path, "wx+", 0o600);
+  unlinkSync(path);
+  return fd;
 }
 
 function readBounded(fd: number): string {

@@ -19,6 +19,11 @@ describe("running a program of the host", () => {
     expect(result).toEqual({ exit: null, stdout: "begun\n", stderr: "" });
     expect(outputs()).toEqual(before);
   });
+  test("lets it write to files that never had a name, which an agent that is killed would leave behind", async () => {
+    const { stdout } = await execProgram(["/bin/ls", "-l", "/proc/self/fd"], 5000);
+    expect(stdout).toMatch(/ 1 -> \S+\/#\d+ \(deleted\)/);
+    expect(stdout).toMatch(/ 2 -> \S+\/#\d+ \(deleted\)/);
+  });
   test("throws when there is no such program and leaves nothing", async () => {
     const before = outputs();
     await expect(execProgram(["/nonexistent/program"], 1000)).rejects.toThrow();
