@@ -1,32 +1,8 @@
 import { networkInterfaces } from "node:os";
 import { isInBlock, parseIpv4Block } from "../base/ipv4.ts";
-import { countInRanges, type Range } from "../base/ranges.ts";
+import { countInRanges } from "../base/ranges.ts";
+import type { ResourceConfig } from "../config/resources.ts";
 import type { Capacity, HostNetwork } from "./node.ts";
-
-/** What the operator says of what this host has for machines; amounts in MHz and MiB. */
-export interface CapacityConfig {
-  /** Instead of what was found; 0 keeps what was found. */
-  readonly cpuTotal: number;
-  readonly memoryTotal: number;
-  readonly diskTotal: number;
-  readonly diskFree: number;
-  readonly dynamicPorts: Range;
-  /** "" for every address. */
-  readonly bindAddress: string;
-  readonly reserved: {
-    readonly cpu: number;
-    readonly cores: readonly Range[];
-    readonly memory: number;
-    readonly disk: number;
-    readonly ports: readonly Range[];
-  };
-  readonly hostNetworks: readonly {
-    readonly name: string;
-    readonly cidr: string | undefined;
-    readonly interface: string | undefined;
-    readonly reservedPorts: readonly Range[];
-  }[];
-}
 
 /** The IPv4 addresses of the host's interfaces, in the order in which the kernel has them. */
 export interface InterfaceAddress {
@@ -40,7 +16,7 @@ const MIB = 1 << 20;
 /** The attributes of the host with what the operator says instead of what was found. */
 export function overrideAttributes(
   found: Readonly<Record<string, string>>,
-  { cpuTotal, memoryTotal, diskTotal, diskFree }: CapacityConfig,
+  { cpuTotal, memoryTotal, diskTotal, diskFree }: ResourceConfig,
 ): Record<string, string> {
   return {
     ...found,
@@ -54,7 +30,7 @@ export function overrideAttributes(
 /** What the host has for machines, from its attributes. */
 export function describeCapacity(
   attributes: Readonly<Record<string, string>>,
-  config: CapacityConfig,
+  config: ResourceConfig,
   addresses: readonly InterfaceAddress[],
 ): Capacity {
   const number = (name: string): number => Math.max(0, Math.floor(Number(attributes[name] ?? "0")) || 0);
@@ -78,7 +54,7 @@ export function describeCapacity(
   };
 }
 
-function findHostNetworks(config: CapacityConfig, addresses: readonly InterfaceAddress[]): HostNetwork[] {
+function findHostNetworks(config: ResourceConfig, addresses: readonly InterfaceAddress[]): HostNetwork[] {
   const { bindAddress } = config;
   const bound = bindAddress === "" ? undefined : findAddress(`${bindAddress}/32`, undefined, addresses);
   const byDefault: HostNetwork = {

@@ -1,6 +1,7 @@
 import { type Log, silentLog } from "../base/log.ts";
+import type { ResourceConfig } from "../config/resources.ts";
 import { build } from "../runtime/build.ts";
-import { type CapacityConfig, describeCapacity, listAddresses, overrideAttributes } from "./capacity.ts";
+import { describeCapacity, listAddresses, overrideAttributes } from "./capacity.ts";
 import { DEFAULT_EMULATOR, type FoundEmulators, findEmulators, type LeftOut, stripPrefix } from "./emulators.ts";
 import { describeHost } from "./host.ts";
 import { KVM_PENDING } from "./kvm.ts";
@@ -18,7 +19,7 @@ export interface NodeConfig {
   readonly dataDir: string;
   /** True where every machine runs as a user of its own. */
   readonly dynamicUsers: boolean;
-  readonly resources: CapacityConfig;
+  readonly resources: ResourceConfig;
 }
 
 export interface FingerprintOptions {

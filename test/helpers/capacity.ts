@@ -1,8 +1,8 @@
-import type { CapacityConfig } from "../../src/node/capacity.ts";
+import type { ResourceConfig } from "../../src/config/resources.ts";
 import type { Capacity } from "../../src/node/node.ts";
 
 /** What an agent has whose configuration says nothing of resources. */
-export const NO_RESOURCES: CapacityConfig = {
+export const NO_RESOURCES: ResourceConfig = {
   cpuTotal: 0,
   memoryTotal: 0,
   diskTotal: 0,

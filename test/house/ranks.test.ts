@@ -36,7 +36,7 @@ const PLANTED: readonly { file: string; source: string; breach: string }[] = [
     source: 'const x = await import("../job/job.ts");',
     breach: "job has no lower rank than base",
   },
-  { file: "node/side.ts", source: 'import { x } from "../job/job.ts";', breach: "job has no lower rank than node" },
+  { file: "config/side.ts", source: 'import { x } from "../job/job.ts";', breach: "job has no lower rank than config" },
   { file: "extras/odd.ts", source: "export const x = 1;", breach: "extras has no rank" },
   { file: "cli/reach.ts", source: 'import { x } from "../agent/agent.ts";', breach: "cli never imports agent" },
   { file: "api/reach.ts", source: 'import { x } from "../state/store.ts";', breach: "api never imports state" },

@@ -1,10 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import {
-  type CapacityConfig,
-  describeCapacity,
-  listAddresses,
-  overrideAttributes,
-} from "../../../src/node/capacity.ts";
+import type { ResourceConfig } from "../../../src/config/resources.ts";
+import { describeCapacity, listAddresses, overrideAttributes } from "../../../src/node/capacity.ts";
 import { NO_RESOURCES } from "../../helpers/capacity.ts";
 
 const ATTRIBUTES = {
@@ -19,8 +15,8 @@ const ADDRESSES = [
   { interface: "eth1", address: "10.1.2.3" },
   { interface: "eth1", address: "10.9.2.3" },
 ];
-const config = (change: Partial<CapacityConfig>): CapacityConfig => ({ ...NO_RESOURCES, ...change });
-const reserving = (change: Partial<CapacityConfig["reserved"]>) =>
+const config = (change: Partial<ResourceConfig>): ResourceConfig => ({ ...NO_RESOURCES, ...change });
+const reserving = (change: Partial<ResourceConfig["reserved"]>) =>
   config({ reserved: { ...NO_RESOURCES.reserved, ...change } });
 const network = (where: { readonly cidr?: string; readonly interface?: string }) =>
   config({ hostNetworks: [{ name: "n", cidr: where.cidr, interface: where.interface, reservedPorts: [] }] });
