@@ -3,7 +3,6 @@ import { open } from "node:fs/promises";
 import { archiveFormat } from "../../src/archive/formats.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../src/archive/limits.ts";
 import { type Unpacked, unpack } from "../../src/archive/unpack.ts";
-import { AppError } from "../../src/base/errors.ts";
 import type { TempDir } from "./temp.ts";
 
 /** Unpacks bytes into `out` below a directory, which is made. @param word as the `archive` option has it. */
@@ -33,16 +32,6 @@ export async function unpackBytes(
     await handle.close();
     closeSync(rootFd);
   }
-}
-
-/** The AppError that a promise ends with. */
-export async function refusal(promise: Promise<unknown>): Promise<AppError> {
-  const error = await promise.then(
-    () => new Error("expected a refusal"),
-    (caught: unknown) => caught,
-  );
-  if (error instanceof AppError) return error;
-  throw error;
 }
 
 /** Every path below a directory, sorted. */

@@ -1,22 +1,19 @@
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { createHash } from "node:crypto";
+import { describe, expect, test } from "bun:test";
 import { lstatSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { DEFAULT_LIMITS } from "../../src/archive/limits.ts";
 import { acquire } from "../../src/artifact/acquire.ts";
 import { LEAVE } from "../../src/artifact/download.ts";
-import { type ArtifactPlan, planArtifact } from "../../src/artifact/plan.ts";
+import type { ArtifactPlan } from "../../src/artifact/plan.ts";
 import { type Fetched, fetchAndUnpack } from "../../src/artifact/unpack.ts";
 import type { AppError } from "../../src/base/errors.ts";
 import { silentLog } from "../../src/base/log.ts";
-import type { Artifact } from "../../src/job/job.ts";
-import { type TaskDirs, taskDirs } from "../../src/paths.ts";
 import { tarOf, zipOf } from "../helpers/archives.ts";
-import { type Origin, startOrigin } from "../helpers/origin.ts";
+import { artifactBench, ONCE, sum, type Wanted } from "../helpers/artifact.ts";
 import { PACKED, PLAIN } from "../helpers/packed.ts";
-import { type TempDir, tempDir } from "../helpers/temp.ts";
-import { listing, refusal } from "../helpers/unpacking.ts";
+import { refusal } from "../helpers/refusal.ts";
+import { listing } from "../helpers/unpacking.ts";
 
 const TREE = tarOf(
   { name: "boot/", type: "5" },
@@ -24,51 +21,36 @@ const TREE = tarOf(
   { name: "disk.raw", body: "disk" },
 );
 
-let dir: TempDir;
-let dirs: TaskDirs;
-let origin: Origin;
-
-beforeEach(async () => {
-  dir = tempDir();
-  dirs = taskDirs({ dataDir: dir.path, runDir: dir.path }, "id", "vm");
-  mkdirSync(dirs.local, { recursive: true });
-  origin = await startOrigin({});
-});
-
-afterEach(async () => {
-  await origin[Symbol.asyncDispose]();
-  await dir[Symbol.asyncDispose]();
-});
+const here = artifactBench();
 
 /** The plan for an archive that the origin serves. */
-function serve(path: string, body: Uint8Array, wanted: Partial<Artifact> = {}): ArtifactPlan {
-  origin.set(path, { kind: "bytes", body });
-  const plain = { destination: "local/", mode: "any", options: {}, headers: {}, insecure: false } as const;
-  return planArtifact({ source: origin.url(path), ...plain, ...wanted }, dirs);
+function serve(path: string, body: Uint8Array, wanted: Wanted = {}): ArtifactPlan {
+  here.origin.set(path, { kind: "bytes", body });
+  return here.plan(here.origin.url(path), wanted);
 }
 
 const options = {
   onProgress: () => undefined,
   onRetry: () => undefined,
   stallMillis: 10_000,
-  retry: { tries: 1, firstMillis: 1, longestMillis: 1 },
+  retry: ONCE,
 };
 
 async function get(plan: ArtifactPlan, limits = DEFAULT_LIMITS): Promise<Fetched> {
   return await fetchAndUnpack(plan, { ...options, signal: new AbortController().signal }, limits);
 }
 
-const local = (...names: string[]): string => join(dirs.local, ...names);
+const local = (...names: string[]): string => join(here.dirs.local, ...names);
 
 describe("by a Worker, from an origin", () => {
   test("a tar.gz fills the destination, proved by the checksum of the archive", async () => {
     const archive = gzipSync(TREE);
-    const checksum = `sha256:${createHash("sha256").update(archive).digest("hex")}`;
-    const plan = serve("/tree.tar.gz", archive, { options: { checksum } });
+    const checksum = sum("sha256", archive);
+    const plan = serve("/tree.tar.gz", archive, { checksum });
     const defaults = { signal: new AbortController().signal, onProgress: () => undefined, log: silentLog };
     const got = await acquire(plan, defaults);
-    expect(got).toMatchObject({ path: dirs.local, checksum, unpacked: { files: 2, bytes: 10 } });
-    expect(listing(dirs.local)).toEqual(["boot", "boot/vmlinuz", "disk.raw"]);
+    expect(got).toMatchObject({ path: here.dirs.local, checksum, unpacked: { files: 2, bytes: 10 } });
+    expect(listing(here.dirs.local)).toEqual(["boot", "boot/vmlinuz", "disk.raw"]);
     expect(lstatSync(local("boot")).mode & 0o777).toBe(0o755);
   });
 
@@ -76,7 +58,7 @@ describe("by a Worker, from an origin", () => {
     const got = await get(serve(`/disk.img.${word}`, PACKED[word]));
     expect(got).toMatchObject({ path: local("disk.img"), unpacked: { files: 1, bytes: PLAIN.length } });
     expect(readFileSync(local("disk.img")).equals(PLAIN)).toBe(true);
-    expect(listing(dirs.local)).toEqual(["disk.img"]);
+    expect(listing(here.dirs.local)).toEqual(["disk.img"]);
   });
 
   test("mode file takes the one file of an archive, and refuses more than one", async () => {
@@ -88,7 +70,7 @@ describe("by a Worker, from an origin", () => {
     expect(readFileSync(local("vm.img"), "utf8")).toBe("disk");
     const two = serve("/b.tar", TREE, { mode: "file", destination: "local/other.img" });
     expect((await refusal(get(two))).message).toContain('mode = "file" needs an archive with one file, found 2');
-    expect(listing(dirs.local)).toEqual(["vm.img"]);
+    expect(listing(here.dirs.local)).toEqual(["vm.img"]);
   });
 });
 
@@ -100,22 +82,22 @@ describe("what fails leaves nothing behind", () => {
   ])("%s", async (_, body, message) => {
     const error = await refusal(get(serve("/a.tar", body)));
     expect(error.code).toBe("fetch");
-    expect(error.message).toStartWith(`artifact ${origin.url("/a.tar")}: `);
+    expect(error.message).toStartWith(`artifact ${here.origin.url("/a.tar")}: `);
     expect(error.message).toContain(message);
-    expect(listing(dirs.local)).toEqual([]);
+    expect(listing(here.dirs.local)).toEqual([]);
   });
 
   test("a wrong checksum, before anything is unpacked", async () => {
-    const plan = serve("/a.tar", TREE, { options: { checksum: `md5:${"0".repeat(32)}` } });
+    const plan = serve("/a.tar", TREE, { checksum: `md5:${"0".repeat(32)}` });
     expect((await refusal(get(plan))).message).toContain("checksum of");
-    expect(listing(dirs.local)).toEqual([]);
+    expect(listing(here.dirs.local)).toEqual([]);
   });
 
   test("a limit that is passed", async () => {
     const plan = serve("/a.tar.gz", gzipSync(tarOf({ name: "z", body: Buffer.alloc(1 << 20) })));
     const error = await refusal(get(plan, { ...DEFAULT_LIMITS, bytes: 1 << 16 }));
     expect(error.message).toContain("more than 64 KiB come out of it");
-    expect(listing(dirs.local)).toEqual([]);
+    expect(listing(here.dirs.local)).toEqual([]);
   });
 
   /** Unpacks until the first bytes are there, then gives up with this reason. */
@@ -123,7 +105,7 @@ describe("what fails leaves nothing behind", () => {
     const aborted = new AbortController();
     const promise = refusal(fetchAndUnpack(plan, { ...options, signal: aborted.signal }));
     const timer = setInterval(() => {
-      if (listing(dirs.local).some((name) => name.endsWith("/content"))) aborted.abort(reason);
+      if (listing(here.dirs.local).some((name) => name.endsWith("/content"))) aborted.abort(reason);
     }, 1);
     try {
       return await promise;
@@ -135,18 +117,18 @@ describe("what fails leaves nothing behind", () => {
   test("a cancellation while it is unpacked", async () => {
     const error = await giveUp(serve("/a.gz", gzipSync(Buffer.alloc(64 << 20, "x"))));
     expect(error.message).toEndWith("cancelled");
-    expect(listing(dirs.local)).toEqual([]);
+    expect(listing(here.dirs.local)).toEqual([]);
   });
 
   test("but an agent that ends keeps the archive for the next one, which knows it by its checksum", async () => {
     const body = gzipSync(Buffer.alloc(64 << 20, "x"));
-    const checksum = `sha256:${createHash("sha256").update(body).digest("hex")}`;
-    const plan = serve("/a.gz", body, { options: { checksum } });
+    const checksum = sum("sha256", body);
+    const plan = serve("/a.gz", body, { checksum });
     expect((await giveUp(plan, LEAVE)).message).toEndWith("cancelled");
-    expect(listing(dirs.local)).toEqual([plan.target.fileName]);
+    expect(listing(here.dirs.local)).toEqual([plan.target.fileName]);
     expect(await get(plan)).toMatchObject({ skipped: true, unpacked: { files: 1, bytes: 64 << 20 } });
-    expect(origin.count("/a.gz")).toBe(1);
-    expect(listing(dirs.local)).toEqual(["a"]);
+    expect(here.origin.count("/a.gz")).toBe(1);
+    expect(listing(here.dirs.local)).toEqual(["a"]);
   });
 
   test("a Worker that hears no cancellation and is cut off", async () => {
@@ -156,21 +138,21 @@ describe("what fails leaves nothing behind", () => {
     const wanted = { signal: aborted.signal, onProgress: () => started.resolve(), log: silentLog, graceMillis: 20 };
     const promise = refusal(acquire(serve("/a.tar", TREE), wanted, deaf));
     await started.promise;
-    expect(listing(dirs.local)).toHaveLength(4);
+    expect(listing(here.dirs.local)).toHaveLength(4);
     aborted.abort();
     expect((await promise).message).toContain("it did not answer");
-    expect(listing(dirs.local)).toEqual([]);
+    expect(listing(here.dirs.local)).toEqual([]);
   });
 
   test("an agent that was killed at it: the next one starts anew", async () => {
     const plan = serve("/a.tar", TREE);
     mkdirSync(local(plan.unpack?.stagingName ?? "", "disk.raw"), { recursive: true });
-    writeFileSync(dir.file("precious"), "not the archive's");
-    symlinkSync(dir.path, local(plan.unpack?.stagingName ?? "", "away"));
+    writeFileSync(here.dir.file("precious"), "not the archive's");
+    symlinkSync(here.dir.path, local(plan.unpack?.stagingName ?? "", "away"));
     writeFileSync(local("disk.raw"), "disk");
     await get(plan);
-    expect(listing(dirs.local)).toEqual(["boot", "boot/vmlinuz", "disk.raw"]);
-    expect(readFileSync(dir.file("precious"), "utf8")).toBe("not the archive's");
+    expect(listing(here.dirs.local)).toEqual(["boot", "boot/vmlinuz", "disk.raw"]);
+    expect(readFileSync(here.dir.file("precious"), "utf8")).toBe("not the archive's");
   });
 });
 
@@ -179,7 +161,7 @@ describe("an archive replaces nothing", () => {
     mkdirSync(local("boot"));
     writeFileSync(local("boot", "initrd"), "initrd");
     await get(serve("/a.tar", TREE));
-    expect(listing(dirs.local)).toEqual(["boot", "boot/initrd", "boot/vmlinuz", "disk.raw"]);
+    expect(listing(here.dirs.local)).toEqual(["boot", "boot/initrd", "boot/vmlinuz", "disk.raw"]);
   });
 
   test.each([
@@ -188,8 +170,8 @@ describe("an archive replaces nothing", () => {
     ["a planted link", () => symlinkSync("/etc", local("boot")), "a symbolic link is there already"],
   ])("%s in its way is refused, and no other entry comes", async (_, plant, message) => {
     plant();
-    const before = listing(dirs.local);
+    const before = listing(here.dirs.local);
     expect((await refusal(get(serve("/a.tar", TREE)))).message).toContain(message);
-    expect(listing(dirs.local)).toEqual(before);
+    expect(listing(here.dirs.local)).toEqual(before);
   });
 });

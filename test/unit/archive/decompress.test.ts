@@ -1,8 +1,9 @@
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { PACKED, PLAIN, XZ_SHA256 } from "../../helpers/packed.ts";
+import { refusal } from "../../helpers/refusal.ts";
 import { tempDir } from "../../helpers/temp.ts";
-import { refusal, unpackBytes } from "../../helpers/unpacking.ts";
+import { unpackBytes } from "../../helpers/unpacking.ts";
 
 const FORMATS = ["gz", "zst", "xz", "bz2"] as const;
 

@@ -3,8 +3,9 @@ import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { GNU_MAGIC, octal, pax, tarOf, zipOf } from "../../helpers/archives.ts";
 import { PACKED, PLAIN } from "../../helpers/packed.ts";
+import { refusal } from "../../helpers/refusal.ts";
 import { tempDir } from "../../helpers/temp.ts";
-import { refusal, unpackBytes } from "../../helpers/unpacking.ts";
+import { unpackBytes } from "../../helpers/unpacking.ts";
 
 /** Enough for every field of the small archives below to be hit many times; a few seconds. */
 const RUNS = 1000;

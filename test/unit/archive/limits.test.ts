@@ -2,8 +2,9 @@ import { expect, test } from "bun:test";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { DEFAULT_LIMITS, type Limits } from "../../../src/archive/limits.ts";
 import { tarOf, zipOf } from "../../helpers/archives.ts";
+import { refusal } from "../../helpers/refusal.ts";
 import { tempDir } from "../../helpers/temp.ts";
-import { refusal, unpackBytes } from "../../helpers/unpacking.ts";
+import { unpackBytes } from "../../helpers/unpacking.ts";
 
 async function refused(bytes: Uint8Array, word: string, limits: Partial<Limits>): Promise<string> {
   await using dir = tempDir();

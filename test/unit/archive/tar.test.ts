@@ -1,8 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import { lstatSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { GNU_MAGIC, octal, pax, TAR_END, type TarEntry, tarEntry, tarOf } from "../../helpers/archives.ts";
+import { refusal } from "../../helpers/refusal.ts";
 import { type TempDir, tempDir } from "../../helpers/temp.ts";
-import { listing, refusal, unpackBytes } from "../../helpers/unpacking.ts";
+import { listing, unpackBytes } from "../../helpers/unpacking.ts";
 
 const MIB = 1 << 20;
 

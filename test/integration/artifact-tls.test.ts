@@ -1,0 +1,26 @@
+import { describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { artifactBench, BODY, sum } from "../helpers/artifact.ts";
+
+const here = artifactBench();
+const { get, expectFailure } = here;
+
+describe("TLS", () => {
+  const tls = {
+    key: readFileSync(join(import.meta.dirname, "artifact", "localhost.key"), "utf8"),
+    cert: readFileSync(join(import.meta.dirname, "artifact", "localhost.crt"), "utf8"),
+  };
+
+  test("a certificate that nobody vouches for is refused, unless insecure is true", async () => {
+    const server = Bun.serve({ port: 0, hostname: "127.0.0.1", tls, fetch: () => new Response(BODY) });
+    try {
+      const url = `https://127.0.0.1:${server.port}/a.img`;
+      const error = await expectFailure(get(url), "the server's certificate is not trusted (");
+      expect(error.hint).toContain("insecure = true");
+      expect((await get(url, { insecure: true })).checksum).toBe(sum("sha256"));
+    } finally {
+      await server.stop(true);
+    }
+  });
+});
