@@ -1,26 +1,9 @@
 import { expect, test } from "bun:test";
 import type { MachineState } from "../../src/allocation/machine.ts";
-import type { TaskEvent } from "../../src/allocation/task-event.ts";
 import { AppError } from "../../src/base/errors.ts";
 import { type CliApi, serveCliApi } from "../helpers/cli-api.ts";
-import {
-  allocation,
-  CRASHED,
-  ended,
-  GRACEFUL,
-  jobRecord,
-  RECORD_TIME,
-  RUNNING,
-  STOPPING,
-  taskRecord,
-} from "../helpers/records.ts";
-
-const inState = (machine: MachineState, events: readonly TaskEvent[] = []) =>
-  allocation({ tasks: { vm: taskRecord(machine, { events }) } });
-
-const event = (type: TaskEvent["type"], message: string): TaskEvent => {
-  return { type, message, time: RECORD_TIME, details: {}, failsTask: false };
-};
+import { event, inState } from "../helpers/cli-job.ts";
+import { allocation, CRASHED, ended, GRACEFUL, jobRecord, RECORD_TIME, RUNNING, STOPPING } from "../helpers/records.ts";
 
 function withMachine(machine: MachineState = RUNNING): CliApi {
   const api = serveCliApi();
