@@ -1,73 +1,9 @@
 import { describe, expect, test } from "bun:test";
-import { decodeBody, decodeObject } from "../../../src/hcl/decode.ts";
-import {
-  attribute,
-  type Block,
-  block,
-  blocks,
-  converted,
-  ignored,
-  label,
-  optional,
-  passed,
-  refused,
-  required,
-  sameNames,
-  single,
-  sortedBlocks,
-} from "../../../src/hcl/describe.ts";
-import { encode } from "../../../src/hcl/encode.ts";
-import { parseJson } from "../../../src/hcl/json.ts";
-import { duration, flag, integer, list, mapOf, mergedMap, text } from "../../../src/hcl/leaf.ts";
+import { decodeBody } from "../../../src/hcl/decode.ts";
+import { attribute, block, blocks, converted, label, required, sameNames, single } from "../../../src/hcl/describe.ts";
+import { integer } from "../../../src/hcl/leaf.ts";
 import { parseHcl } from "../../../src/hcl/parser.ts";
-import { createReporter } from "../../../src/hcl/places.ts";
-import type { Value } from "../../../src/hcl/value.ts";
-
-const wheelBlock = block({
-  name: label({ json: "Name" }),
-  size: attribute(integer({ min: 1 }), { json: "Size", default: 0 }),
-});
-
-const carBlock = block({
-  name: label({ json: "Name", alsoAttribute: true }),
-  color: attribute(text(), { json: "Color", required: true }),
-  doors: attribute(integer({ min: 2, max: 5 }), { json: "Doors", default: 4 }),
-  open: attribute(flag(), { json: "Open", default: false }),
-  delay: attribute(duration(), { json: "Delay" }),
-  tags: attribute(list(text()), { json: "Tags", default: [] }),
-  notes: attribute(mapOf(text()), { json: "Notes", default: {}, form: "map", secret: true }),
-  seats: attribute(mergedMap(integer()), { json: "Seats", default: {}, form: "maps" }),
-  engine: single(block({ power: attribute(integer(), { json: "Power", default: 90 }) }), { json: "Engine" }),
-  trailer: optional(block({ load: attribute(integer(), { json: "Load", default: 1 }) }), { json: "Trailer" }),
-  wheels: sortedBlocks(wheelBlock, {
-    name: "wheel",
-    json: ["BigWheels", "Wheels"],
-    place: (wheel) => (wheel.size > 10 ? "BigWheels" : "Wheels"),
-  }),
-  radio: ignored("makes no sound", {
-    json: "Radio",
-    neutral: { Band: "FM", Presets: [88, 94] },
-    encoded: { Band: "AM" },
-  }),
-  rocket: refused("is not allowed", { json: "Rocket", hint: "drive slowly" }),
-  built: passed("Built"),
-});
-
-function fromHcl<T>(of: Block<T>, source: string) {
-  const { body, diagnostics } = parseHcl("car.hcl", source);
-  expect(diagnostics).toEqual([]);
-  return decodeBody(block({ car: required(of) }), body);
-}
-
-function fromJson<T>(of: Block<T>, json: unknown) {
-  const { value } = parseJson("car.json", JSON.stringify(json));
-  return decodeObject(of, value as Value & { kind: "object" });
-}
-
-const told = (decoded: { diagnostics: readonly { message: string; where?: string | undefined }[] }) =>
-  decoded.diagnostics.map(({ where, message }) => (where === undefined ? message : `${where}: ${message}`));
-
-const car = (body: string) => fromHcl(carBlock, `car "beetle" {\n  color = "red"\n${body}\n}`);
+import { car, carBlock, fromHcl, fromJson, told, wheelBlock } from "../../helpers/car-block.ts";
 
 describe("decoding HCL", () => {
   test("what is not written has its default, and absent optional blocks are undefined", () => {
@@ -298,69 +234,5 @@ describe("decoding JSON", () => {
       expect(diagnostics).toEqual([]);
       expect(value.plugins).toEqual([{ name: "a", config: { x: 1 } }]);
     }
-  });
-});
-
-describe("places", () => {
-  const source =
-    'car "a" {\n  color = "red"\n  wheel "small" {\n    size = 3\n  }\n  wheel "big" {\n    size = 20\n  }\n}';
-
-  test("lists that JSON keeps apart are in its order, and places follow their values", () => {
-    const { value, places } = fromHcl(carBlock, source);
-    expect(value.car.wheels.map(({ name }) => name)).toEqual(["big", "small"]);
-    expect(places.get("car.wheels[0].size")?.span?.start.line).toBe(7);
-    expect(places.get("car.wheels[1].size")?.span?.start.line).toBe(4);
-  });
-
-  test("a default is told at the block around it", () => {
-    const { places, diagnostics } = fromHcl(carBlock, source);
-    createReporter(places, diagnostics, "car").at("wheels[0]").must("spokes", "be 5");
-    createReporter(places, diagnostics, "car").must("engine.power", "be 100");
-    expect(diagnostics).toMatchObject([
-      { where: 'car "a", wheel "big"', message: "spokes must be 5", span: { start: { line: 6 } } },
-      { where: 'car "a"', message: "engine.power must be 100", span: { start: { line: 1 } } },
-    ]);
-  });
-
-  test("nothing more is told about what is wrong or missing already", () => {
-    const { places, diagnostics } = fromHcl(carBlock, 'car "a" {\n  doors = 9\n}');
-    const before = diagnostics.length;
-    createReporter(places, diagnostics, "car").must("doors", "be 4");
-    createReporter(places, diagnostics, "car").error("color", "is wrong");
-    expect(diagnostics.length).toBe(before);
-  });
-
-  test("a value that came without text is told by its path", () => {
-    const diagnostics: Parameters<typeof createReporter>[1] = [];
-    createReporter(new Map(), diagnostics).at("wheels[1]").must("size", "be even");
-    expect(diagnostics).toMatchObject([{ message: "wheels[1].size must be even", span: undefined, where: undefined }]);
-  });
-});
-
-describe("encoding", () => {
-  test("what is written in HCL comes back from the JSON that it is encoded to", () => {
-    const { value } = car(
-      'open = true\ndelay = "2s"\nnotes {\n  a = "b"\n}\nseats {\n  x = 1\n}\ntrailer {}\nwheel "w" {\n  size = 11\n}',
-    );
-    const json = encode(carBlock, value.car);
-    expect(json).toEqual({
-      Name: "beetle",
-      Color: "red",
-      Doors: 4,
-      Open: true,
-      Delay: 2_000_000_000,
-      Tags: [],
-      Notes: { a: "b" },
-      Seats: [{ x: 1 }],
-      Engine: { Power: 90 },
-      Trailer: { Load: 1 },
-      BigWheels: [{ Name: "w", Size: 11 }],
-      Wheels: [],
-      Radio: { Band: "AM" },
-      Rocket: null,
-    });
-    const again = fromJson(carBlock, json);
-    expect(again.diagnostics).toEqual([]);
-    expect(again.value).toEqual(value.car);
   });
 });
