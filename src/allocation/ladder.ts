@@ -121,7 +121,7 @@ function patienceWith(order: StopOrder, asked: LadderTry): number {
 }
 
 /** How long the guest agent may take to answer, in milliseconds: a part of kill_timeout, for the button needs its time too. */
-export function agentPatience({ killTimeout }: StopOrder): number {
+function agentPatience({ killTimeout }: StopOrder): number {
   return Math.min(AGENT_PATIENCE, killTimeout / 4);
 }
 

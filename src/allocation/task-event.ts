@@ -14,7 +14,6 @@ export type TaskEventType =
   | "Killed"
   | "Restart Signaled"
   | "Restarting"
-  | "Restart Signaled"
   | "Signaling"
   | "Not Restarting";
 

@@ -65,7 +65,7 @@ export function cgroupVersion(mountinfo: string): "1" | "2" | undefined {
 }
 
 /** The first mount of cgroup v2; beside cgroup v1 it often lies at `/sys/fs/cgroup/unified`. */
-export function findMount(mountinfo: string): Mount | undefined {
+function findMount(mountinfo: string): Mount | undefined {
   return parseMounts(mountinfo).find(({ type }) => type === "cgroup2");
 }
 

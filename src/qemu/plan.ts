@@ -5,6 +5,7 @@ import type { QemuConfig, Resources } from "../job/job.ts";
 import type { Emulator, KvmFacts } from "../node/node.ts";
 import type { MachineUser } from "../node/users.ts";
 import { MAX_SOCKET_PATH, type MachineSockets } from "../paths.ts";
+import { SERIAL_CHARDEV } from "../qmp/commands.ts";
 import { assertAccelerator } from "./accelerator.ts";
 import { optionsNamed, ownSerial, readArguments } from "./arguments.ts";
 import { bootDiskWords, DISK_FDS } from "./disk.ts";
@@ -140,14 +141,14 @@ function memory(mebibytes: number): number {
 
 /** What `-nographic` does for Nomad's driver, but with the serial port in our hands and no prompt on stdout. */
 function consoleWords({ sockets, serialLog }: LaunchInput, serialIsOurs: boolean): readonly Word[] {
-  const socket = socketOption("paddock-serial", sockets.serial);
+  const socket = socketOption(SERIAL_CHARDEV, sockets.serial);
   const log = serialLog === null ? "" : `,logfile=${quote(serialLog, "data_dir")},logappend=on`;
   const why = serialLog === null ? "the serial port; the job's logs are disabled" : "the serial port, and its log";
   return [
     ...ours("no window", "-display", "none"),
     ...ours("firmware and boot loader write to the serial port too, as under -nographic", "-machine", "graphics=off"),
     ...(serialIsOurs ? ours(why, "-chardev", `${socket}${log}`) : []),
-    ...(serialIsOurs ? ours(why, "-serial", "chardev:paddock-serial") : []),
+    ...(serialIsOurs ? ours(why, "-serial", `chardev:${SERIAL_CHARDEV}`) : []),
   ];
 }
 

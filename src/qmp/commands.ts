@@ -97,6 +97,7 @@ export const SERIAL_CHARDEV = "paddock-serial";
 
 /** The id of the chardev that leads to the agent in the guest; Nomad's, so that `args` may refer to it. */
 export const GUEST_AGENT_CHARDEV = "qga0";
+
 /** What a serial port's bytes go through besides its log. */
 export type SerialEnd =
   /** A socket that QEMU listens at, for one viewer. */

@@ -1,4 +1,5 @@
 import { realpathSync, statfsSync } from "node:fs";
+import { unescapeMount } from "../base/text.ts";
 import { kibibytes, readProc } from "./process.ts";
 
 /** Clock ticks that a processor of the host has spent since boot. */
@@ -86,9 +87,4 @@ export function findMountPoint(mounts: string, directory: string): string {
   const points = mounts.split("\n").map((line) => unescapeMount(line.split(" ")[1] ?? ""));
   const around = points.filter((point) => point === "/" || directory === point || directory.startsWith(`${point}/`));
   return around.reduce((longest, point) => (point.length > longest.length ? point : longest), "/");
-}
-
-/** The kernel writes space, tab, newline and backslash as three octal digits. */
-function unescapeMount(text: string): string {
-  return text.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
 }

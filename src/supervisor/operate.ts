@@ -9,7 +9,6 @@ import { isStopped, SENT, type SentSignal, signalProcess } from "./signal.ts";
 
 /** What a person may do to a machine's power. */
 export type PowerAction = "press" | "reset" | "pause" | "resume";
-export const POWER_ACTIONS = ["press", "reset", "pause", "resume"] as const satisfies readonly PowerAction[];
 
 /** What came of it. */
 export interface PowerOutcome {
