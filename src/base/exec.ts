@@ -117,7 +117,7 @@ async function start(
 }
 
 /** Ends a program with all that it started and that stayed in its process group. */
-async function killGroup(child: Child): Promise<void> {
+export async function killGroup(child: Child): Promise<void> {
   try {
     process.kill(-child.pid, "SIGKILL");
   } catch (error) {

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { ProcessIdentity } from "../allocation/machine.ts";
 import { delay, monotonicMillis } from "../base/clock.ts";
 import { AppError, errnoOf } from "../base/errors.ts";
+import { killGroup } from "../base/exec.ts";
 import { readUntrusted, writeNew } from "../base/files.ts";
 import type { MachineGroup } from "../cgroup/groups.ts";
 import type { CheckedImage } from "../image/checked.ts";
@@ -50,8 +51,13 @@ export async function launchMachine(
       plan.argv.map(({ word }) => word),
     );
     const child = await spawnWrapper(place, files, plan, { image, group });
-    const identity = await waitForIdentity(place, files, { child, bootId });
-    return { child, identity };
+    try {
+      return { child, identity: await waitForIdentity(place, files, { child, bootId }) };
+    } catch (error) {
+      // It is recorded that nothing runs, and nobody would look after what does.
+      await killGroup(child);
+      throw error;
+    }
   });
 }
 

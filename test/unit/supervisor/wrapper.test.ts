@@ -52,6 +52,20 @@ describe("the wrapper", () => {
     expect((await wrap(["/nonexistent/qemu"])).status.exit).toBe(127);
   });
 
+  test("starts nothing when it cannot write down who that is, as on a full disk", async () => {
+    const dir = mkdtempSync(join(tmpdir(), "paddock-test-"));
+    const [full, out] = [openSync("/dev/full", "w"), openSync(join(dir, "out"), "a")];
+    try {
+      const argv = ["/bin/sh", "-c", WRAPPER, "paddock-machine", "/bin/echo", "ran"] as const;
+      const child = await spawn({ argv, env: {}, stdio: ["ignore", out, "ignore", full] });
+      await child.exited;
+      expect(readFileSync(join(dir, "out"), "utf8")).toBe("");
+    } finally {
+      for (const fd of [full, out]) closeSync(fd);
+      rmSync(dir, { recursive: true });
+    }
+  });
+
   test("hands over words as they are and keeps the status file to itself", async () => {
     const { out } = await wrap([
       "/bin/sh",
