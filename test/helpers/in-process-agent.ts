@@ -6,6 +6,7 @@ import { createCoreBook } from "../../src/agent/cores.ts";
 import { createAgent } from "../../src/agent/create.ts";
 import { jobRules } from "../../src/agent/job-rules.ts";
 import { createPrepare } from "../../src/agent/prepare.ts";
+import type { Allocation } from "../../src/allocation/allocation.ts";
 import { type Clock, systemClock } from "../../src/base/clock.ts";
 import { createLog } from "../../src/base/log.ts";
 import { SECOND } from "../../src/base/units.ts";
@@ -35,7 +36,7 @@ export interface InProcessAgent {
   lookAtLogs(): Promise<void>;
   /** Lets guests go on for which there is room again, as the agent does every few seconds. */
   lookForRoom(): Promise<void>;
-  /** Ends as an agent does that was told to: the machines run on. */
+  /** Ends as an agent does that was told to: the machines run on. Once it has ended nothing happens. */
   close(): void;
 }
 
@@ -120,12 +121,15 @@ export async function startInProcess(
   await supervisor.adoptAll();
   const context: AgentContext = { ...base, supervisor };
   const agent = createAgent(context);
+  let open = true;
   return {
     agent,
     lookAtLogs: () => supervisor.lookAtLogs(),
     lookForRoom: () => supervisor.lookForRoom(),
     logLines,
     close: () => {
+      if (!open) return;
+      open = false;
       agent.close();
       supervisor.close();
       store.close();
@@ -190,7 +194,7 @@ export async function machineOf<K extends string>(agent: Agent, kind: K, jobId =
   return await until(
     `the machine of job ${jobId} to be ${kind}`,
     () => {
-      const machine = agent.allocations({ jobId }).at(-1)?.tasks["vm"]?.machine;
+      const machine = newestOf(agent, jobId)?.tasks["vm"]?.machine;
       if (machine?.kind !== kind) throw new Error(JSON.stringify(machine));
       if (machine.kind === "running" && machine.guest === "unknown") throw new Error("QEMU has not answered yet");
       return machine as Extract<typeof machine, { kind: K }>;
@@ -199,9 +203,23 @@ export async function machineOf<K extends string>(agent: Agent, kind: K, jobId =
   );
 }
 
+export const newestOf = (agent: Agent, jobId = "demo"): Allocation | undefined => agent.allocations({ jobId }).at(-1);
+
+/** The id of a job's newest allocation; empty when there is none. */
+export const idOf = (agent: Agent, jobId = "demo"): string => newestOf(agent, jobId)?.id ?? "";
+
+/** The history of the one machine of a job's newest allocation, by the types of its events. */
+export const eventsOf = (agent: Agent, jobId = "demo"): string[] =>
+  newestOf(agent, jobId)?.tasks["vm"]?.events.map(({ type }) => type) ?? [];
+
+/** Waits until the demo guest has spoken, and so hears its power button. */
+export async function bannerOf(agent: Agent, jobId = "demo"): Promise<void> {
+  const spoken = async () => (await consoleOf(agent, jobId)).includes("DEMO GUEST");
+  await until("the guest's banner", spoken, { deadline: 20_000 });
+}
+
 /** The serial console of a job's newest allocation so far. */
 export async function consoleOf(agent: Agent, jobId = "demo"): Promise<string> {
-  const id = agent.allocations({ jobId }).at(-1)?.id ?? "";
   let text = "";
   const options = {
     type: "stdout",
@@ -210,6 +228,7 @@ export async function consoleOf(agent: Agent, jobId = "demo"): Promise<string> {
     offset: 0,
     signal: new AbortController().signal,
   } as const;
-  for await (const chunk of agent.readLog(id, "vm", options)) text += Buffer.from(chunk.data).toString();
+  for await (const chunk of agent.readLog(idOf(agent, jobId), "vm", options))
+    text += Buffer.from(chunk.data).toString();
   return text;
 }

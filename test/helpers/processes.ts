@@ -24,6 +24,15 @@ export function isAlive(pid: number): boolean {
   return seen !== undefined && seen.command !== "";
 }
 
+/** SIGKILL, unless the process is gone already. */
+export function kill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
+}
+
 function readProcess(pid: string): SeenProcess | undefined {
   try {
     const command = readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim();

@@ -29,6 +29,11 @@ export async function until<T>(
   }
 }
 
+/** `until` for what a guest must do first: in emulation and on a busy host it takes its time. */
+export async function patiently<T>(what: string, check: () => T | Promise<T>, every = 20) {
+  return await until(what, check, { deadline: 45_000, every });
+}
+
 async function attempt(check: () => unknown): Promise<{ met: boolean; value?: unknown; shown: string }> {
   try {
     const value = await check();

@@ -1,11 +1,12 @@
-import { expect, test } from "bun:test";
+import { afterEach, beforeEach, expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Agent } from "../../src/agent/agent.ts";
 import { type Cgroups, openCgroups } from "../../src/cgroup/groups.ts";
 import { machineCgroup } from "../../src/paths.ts";
 import { groupTree } from "../helpers/cgroup-tree.ts";
-import { demoJob, machineOf, startInProcess, writeDemoDisk } from "../helpers/in-process-agent.ts";
+import { clearAway } from "../helpers/clear-away.ts";
+import { demoJob, type InProcessAgent, machineOf, startInProcess, writeDemoDisk } from "../helpers/in-process-agent.ts";
 import { type TempDir, tempDir } from "../helpers/temp.ts";
 import { until } from "../helpers/until.ts";
 
@@ -14,7 +15,15 @@ import { until } from "../helpers/until.ts";
  * test/e2e/cgroup.test.ts.
  */
 
-function groupsIn(dir: TempDir): Cgroups {
+let dir: TempDir;
+let running: InProcessAgent;
+
+beforeEach(() => {
+  dir = tempDir();
+});
+afterEach(() => clearAway(dir, running));
+
+function makeGroups(): Cgroups {
   const tree = groupTree(dir.file("cgroup"));
   tree.group("/");
   const { cgroups } = openCgroups(tree.source("/"), "paddock-1");
@@ -32,9 +41,9 @@ function countKill(group: string): void {
 }
 
 test("a machine is put into its group with its limits before QEMU is there, and a kill that the kernel counted is its end", async () => {
-  await using dir = tempDir();
-  const cgroups = groupsIn(dir);
-  const { agent, close } = await startInProcess(dir.path, { cgroups });
+  const cgroups = makeGroups();
+  running = await startInProcess(dir.path, { cgroups });
+  const { agent } = running;
   await agent.registerJob(demoJob(writeDemoDisk(dir.path)), null, {});
   const { identity } = await machineOf(agent, "running");
   const group = groupOf(agent, cgroups);
@@ -48,43 +57,39 @@ test("a machine is put into its group with its limits before QEMU is there, and 
   expect(failed).toBe(true);
   const events = agent.allocations({}).at(-1)?.tasks["vm"]?.events ?? [];
   expect(events.find(({ type }) => type === "Terminated")?.details).toMatchObject({ oom_killed: "true" });
-  close();
 });
 
 test("what the kernel counted while no agent was there is read by the next one", async () => {
-  await using dir = tempDir();
-  const cgroups = groupsIn(dir);
-  const first = await startInProcess(dir.path, { cgroups });
-  await first.agent.registerJob(demoJob(writeDemoDisk(dir.path)), null, {});
-  const { identity } = await machineOf(first.agent, "running");
-  const group = groupOf(first.agent, cgroups);
-  first.close();
+  const cgroups = makeGroups();
+  running = await startInProcess(dir.path, { cgroups });
+  await running.agent.registerJob(demoJob(writeDemoDisk(dir.path)), null, {});
+  const { identity } = await machineOf(running.agent, "running");
+  const group = groupOf(running.agent, cgroups);
+  running.close();
   countKill(group);
   process.kill(identity.pid, "SIGKILL");
   await until("QEMU to be gone", () => !isThere(identity.pid));
-  const second = await startInProcess(dir.path, { cgroups });
-  expect((await machineOf(second.agent, "ended")).ending).toMatchObject({ reason: "oom" });
-  second.close();
+  running = await startInProcess(dir.path, { cgroups });
+  expect((await machineOf(running.agent, "ended")).ending).toMatchObject({ reason: "oom" });
 });
 
 test("a machine whose group cannot be made runs without limits, and an event says so", async () => {
-  await using dir = tempDir();
   const cgroups: Cgroups = {
-    ...groupsIn(dir),
+    ...makeGroups(),
     create: () => {
       throw new Error("no control group: ENOSPC");
     },
     locate: () => null,
     sweep: () => [],
   };
-  const { agent, close } = await startInProcess(dir.path, { cgroups });
+  running = await startInProcess(dir.path, { cgroups });
+  const { agent } = running;
   await agent.registerJob(demoJob(writeDemoDisk(dir.path)), null, {});
   const { identity } = await machineOf(agent, "running");
   const messages = (agent.allocations({}).at(-1)?.tasks["vm"]?.events ?? []).map(({ message }) => message);
   expect(messages).toContain("the machine runs without limits: no control group: ENOSPC");
   process.kill(identity.pid, "SIGKILL");
   await machineOf(agent, "ended");
-  close();
 });
 
 function isThere(pid: number): boolean {

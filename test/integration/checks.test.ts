@@ -5,9 +5,12 @@ import type { CheckReport } from "../../src/allocation/check.ts";
 import { readStat } from "../../src/supervisor/identity.ts";
 import { makeCounterDisk } from "../guests/counter.ts";
 import { tinyGuest } from "../guests/tiny.ts";
+import { clearAway } from "../helpers/clear-away.ts";
 import {
   demoJob,
+  eventsOf,
   type InProcessAgent,
+  idOf,
   imagesDir,
   jobFrom,
   machineOf,
@@ -27,25 +30,10 @@ beforeEach(async () => {
   running = await startInProcess(dir.path);
 });
 
-afterEach(async () => {
-  for (const { id } of running.agent.allocations({})) {
-    const machine = running.agent.allocation(id).tasks["vm"]?.machine;
-    const pid = machine?.kind === "running" || machine?.kind === "stopping" ? machine.identity.pid : undefined;
-    if (pid !== undefined && readStat(pid) !== null) process.kill(pid, "SIGKILL");
-  }
-  running.close();
-  await dir[Symbol.asyncDispose]();
-});
-
-const allocationId = (jobId: string) => running.agent.allocations({ jobId }).at(-1)?.id ?? "";
-const eventsOf = (jobId: string) =>
-  running.agent
-    .allocations({ jobId })
-    .at(-1)
-    ?.tasks["vm"]?.events.map(({ type }) => type) ?? [];
+afterEach(() => clearAway(dir, running));
 
 function reportOf(jobId: string, check: string): CheckReport | undefined {
-  return running.agent.checks(allocationId(jobId)).find(({ spec }) => spec.name === check);
+  return running.agent.checks(idOf(running.agent, jobId)).find(({ spec }) => spec.name === check);
 }
 
 async function untilStatus(jobId: string, check: string, status: string): Promise<CheckReport["state"]> {
@@ -96,7 +84,7 @@ job "web" {
   await running.agent.registerJob(job, null, {});
   // While the guest boots nobody answers, although QEMU takes every connection.
   expect((await untilStatus("web", "listens", "failure")).output).toBe("the guest did not answer within 1s");
-  expect(running.agent.allocation(allocationId("web")).checks).toHaveLength(4);
+  expect(running.agent.allocation(idOf(running.agent, "web")).checks).toHaveLength(4);
   expect((await untilStatus("web", "listens", "success")).output).toBe("tcp ok");
   expect(await untilStatus("web", "answers", "success")).toMatchObject({ statusCode: 200, output: "http ok: 200" });
   const missing = await until("the status of a page that is not there", () => {
@@ -107,7 +95,7 @@ job "web" {
   await until("a refusal", () => reportOf("web", "refuses")?.state.output === "the guest refused the connection");
   expect(reportOf("web", "refuses")?.state.status).toBe("failure");
   expect(running.agent.services({ name: "web-0" })).toMatchObject([{ provider: "nomad", tags: ["on-test"] }]);
-  expect(eventsOf("web")).toEqual(["Received", "Started"]);
+  expect(eventsOf(running.agent, "web")).toEqual(["Received", "Started"]);
 
   running.close();
   running = await startInProcess(dir.path);
@@ -115,7 +103,7 @@ job "web" {
   expect((await machineOf(running.agent, "running", "web")).adopted).toBe(true);
   await running.agent.deregisterJob("web", { purge: false });
   await machineOf(running.agent, "ended", "web");
-  expect(running.agent.checks(allocationId("web"))).toEqual([]);
+  expect(running.agent.checks(idOf(running.agent, "web"))).toEqual([]);
   expect(running.agent.services({})).toEqual([]);
 });
 
@@ -133,7 +121,7 @@ test("a machine whose check goes on failing is stopped by its power button and s
     stop: { rung: "powerdown", order: { cause: "unhealthy" } },
   });
   // The first of eleven has made room.
-  expect(eventsOf("demo")).toEqual([
+  expect(eventsOf(running.agent)).toEqual([
     "Started",
     "Restart Signaled",
     "Killing",
@@ -182,5 +170,5 @@ test("a machine that somebody paused is not called sick", async () => {
   await running.agent.registerJob(demoJob(other, { id: "other", group }), null, {});
   await untilStatus("other", "alive", "failure");
   expect(reportOf("demo", "alive")?.state.status).toBe("pending");
-  expect(eventsOf("demo")).toEqual(["Received", "Started"]);
+  expect(eventsOf(running.agent)).toEqual(["Received", "Started"]);
 });

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from
 import { mkdirSync } from "node:fs";
 import { type Clock, systemClock } from "../../src/base/clock.ts";
 import { makeCounterDisk } from "../guests/counter.ts";
+import { clearAway } from "../helpers/clear-away.ts";
 import { demoJob, type InProcessAgent, imagesDir, machineOf, startInProcess } from "../helpers/in-process-agent.ts";
 import { type TempDir, tempDir } from "../helpers/temp.ts";
 import { until } from "../helpers/until.ts";
@@ -23,12 +24,7 @@ beforeEach(async () => {
   running = await startInProcess(dir.path, { clock });
 });
 
-afterEach(async () => {
-  await running.agent.deregisterJob("demo", { purge: false, force: "SIGKILL" });
-  await machineOf(running.agent, "ended");
-  running.close();
-  await dir[Symbol.asyncDispose]();
-});
+afterEach(() => clearAway(dir, running));
 
 /** A guest that never hears its button. */
 async function startDeaf(restart?: string) {

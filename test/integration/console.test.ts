@@ -5,48 +5,37 @@ import type { ConsoleRequest } from "../../src/agent/consoles.ts";
 import { delay } from "../../src/base/clock.ts";
 import type { Seat } from "../../src/console/console.ts";
 import { readLogIndex } from "../../src/paths.ts";
-import { readStat } from "../../src/supervisor/identity.ts";
 import { countNumbers, makeCounterDisk } from "../guests/counter.ts";
+import { clearAway } from "../helpers/clear-away.ts";
 import {
   demoJob,
   type InProcessAgent,
+  idOf,
   imagesDir,
   machineOf,
   startInProcess,
   writeDemoDisk,
 } from "../helpers/in-process-agent.ts";
 import { type TempDir, tempDir } from "../helpers/temp.ts";
-import { until as untilWithin } from "../helpers/until.ts";
+import { patiently } from "../helpers/until.ts";
 import { type TestViewer, testViewer } from "../helpers/viewer.ts";
 
 setDefaultTimeout(100_000);
 
-const until = (what: string, check: () => boolean | Promise<boolean>) => untilWithin(what, check, { deadline: 45_000 });
-
 let dir: TempDir;
 let running: InProcessAgent;
-let pids: Set<number>;
 let id: string;
 
 beforeEach(() => {
   dir = tempDir();
-  pids = new Set();
 });
-afterEach(async () => {
-  for (const { tasks } of running.agent.allocations({})) {
-    const machine = tasks["vm"]?.machine;
-    if (machine?.kind === "running" || machine?.kind === "stopping") pids.add(machine.identity.pid);
-  }
-  for (const pid of pids) if (readStat(pid) !== null) process.kill(pid, "SIGKILL");
-  running.close();
-  await dir[Symbol.asyncDispose]();
-});
+afterEach(() => clearAway(dir, running));
 
 async function run(maxLogBytes: number, more: Parameters<typeof demoJob>[1] = {}, disk?: string): Promise<number> {
   running = await startInProcess(dir.path, { maxLogBytes });
   await running.agent.registerJob(demoJob(disk ?? writeDemoDisk(dir.path), more), null, {});
   const { identity } = await machineOf(running.agent, "running");
-  id = running.agent.allocations({ jobId: "demo" }).at(-1)?.id ?? "";
+  id = idOf(running.agent);
   return identity.pid;
 }
 
@@ -62,7 +51,7 @@ function join(wish: Partial<ConsoleRequest> = {}): Joined {
 async function echo(typing: Joined, word: string, ...seeing: Joined[]): Promise<void> {
   const seen = () => [typing, ...seeing].every(({ text }) => text.includes(word));
   const check = () => seen() || typing.type(word);
-  await untilWithin(`the echo of ${word}`, check, { deadline: 45_000, every: 300 });
+  await patiently(`the echo of ${word}`, check, 300);
 }
 
 const logs = "logs {\n max_files = 100\n max_file_size = 1\n }";
@@ -77,7 +66,7 @@ const wholeLog = () =>
 
 async function rotate(): Promise<void> {
   const wanted = logFiles().length + 1;
-  await until("a rotation", async () => {
+  await patiently("a rotation", async () => {
     await running.lookAtLogs();
     return logFiles().length >= wanted;
   });
@@ -95,7 +84,7 @@ test("viewers of a guest that writes for ever and type see every byte once over 
     await rotate();
   }
   process.kill(pid, "SIGKILL");
-  await until("the end", () => one.ended !== undefined && other.ended !== undefined);
+  await patiently("the end", () => one.ended !== undefined && other.ended !== undefined);
   const whole = wholeLog();
   expect(countNumbers(whole)).toBeGreaterThan((5 * (24 << 10)) / 9);
   for (const { text } of [one, other]) expect(whole.endsWith(text.slice(begin))).toBe(true);
@@ -106,12 +95,12 @@ test("viewers of a guest that writes for ever and type see every byte once over 
 test("what several viewers type reaches the guest before and behind a rotation, and all see the answers", async () => {
   await run(512, { task: logs });
   const [one, other] = [join(), join({ lines: 0 })];
-  await until("the guest", () => one.text.includes("^D off"));
+  await patiently("the guest", () => one.text.includes("^D off"));
   await echo(one, "marco", other);
   for (let times = 0; times < 60; times++) one.type("........*");
   await rotate();
   // The guest itself misses one now and then.
-  await until("the echoes", () => one.text.split("*").length > 50);
+  await patiently("the echoes", () => one.text.split("*").length > 50);
   await echo(other, "polo", one);
   expect(other.frames.filter(({ Type }) => Type === "lost")).toEqual([]);
 });
@@ -121,14 +110,14 @@ test("a guest that waits for somebody at its socket who reads nothing goes on wh
   writeDemoDisk(dir.path);
   makeCounterDisk(disk);
   await run(2 << 10, { task: logs }, disk);
-  await until("the counter", () => wholeLog().length > 4 << 10);
+  await patiently("the counter", () => wholeLog().length > 4 << 10);
   const [machine = ""] = readdirSync(dir.file("run"));
   const stranger = connect(dir.file("run", machine, "serial.sock")).pause();
   try {
     for (let length = -1; length < wholeLog().length; await delay(200)) length = wholeLog().length;
     const before = wholeLog().length;
     await rotate();
-    await until("the guest to write on", () => wholeLog().length > before + (8 << 10));
+    await patiently("the guest to write on", () => wholeLog().length > before + (8 << 10));
   } finally {
     stranger.destroy();
   }
@@ -138,10 +127,10 @@ test("a viewer stays while its machine is started again", async () => {
   const restart = 'attempts = 1\n interval = "1h"\n delay = "50ms"\n mode = "fail"';
   const pid = await run(1 << 20, { restart });
   const viewer = join();
-  await until("the guest", () => viewer.text.includes("boot=1"));
+  await patiently("the guest", () => viewer.text.includes("boot=1"));
   await echo(viewer, "one");
   process.kill(pid, "SIGKILL");
-  await until("the guest's next start", () => viewer.text.includes("boot=2"));
+  await patiently("the guest's next start", () => viewer.text.includes("boot=2"));
   const words = viewer.frames.flatMap((frame) => (frame.Type === "machine" ? [frame.Machine] : []));
   expect(words[0]).toBe("backoff");
   expect(words).toContain("running");
@@ -152,10 +141,10 @@ test("a console is there where the job keeps no serial log, without scrollback",
   await run(1 << 20, { task: "logs {\n disabled = true\n }" });
   const viewer = join();
   expect(viewer.frames[0]).toMatchObject({ Type: "hello", Logged: false });
-  await until("the guest", () => viewer.text.includes("tick"));
+  await patiently("the guest", () => viewer.text.includes("tick"));
   await echo(viewer, "hello");
   viewer.type("\u0004");
-  await until("the end", () => viewer.ended !== undefined);
+  await patiently("the end", () => viewer.ended !== undefined);
   expect(viewer.text).toContain("power off");
   expect(wholeLog()).toBe("");
 });

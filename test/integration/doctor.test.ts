@@ -12,7 +12,16 @@ import { processUids } from "../../src/node/users.ts";
 import { type AgentDirs, allocDir, allocsDir, databaseFile } from "../../src/paths.ts";
 import { openStore } from "../../src/state/store.ts";
 import { readStat } from "../../src/supervisor/identity.ts";
-import { demoJob, type InProcessAgent, machineOf, startInProcess, writeDemoDisk } from "../helpers/in-process-agent.ts";
+import { clearAway } from "../helpers/clear-away.ts";
+import {
+  demoJob,
+  type InProcessAgent,
+  idOf,
+  machineOf,
+  startInProcess,
+  writeDemoDisk,
+} from "../helpers/in-process-agent.ts";
+import { kill } from "../helpers/processes.ts";
 import { type TempDir, tempDir } from "../helpers/temp.ts";
 import { until } from "../helpers/until.ts";
 
@@ -21,19 +30,18 @@ setDefaultTimeout(60_000);
 let dir: TempDir;
 let dirs: AgentDirs;
 let agent: InProcessAgent | undefined;
-let children: { readonly pid: number }[];
+let strays: { readonly pid: number }[];
 
 beforeEach(() => {
   dir = tempDir();
   dirs = { dataDir: dir.file("data"), runDir: dir.file("run") };
-  children = [];
+  strays = [];
 });
 
 afterEach(async () => {
-  agent?.close();
+  for (const { pid } of strays) kill(pid);
+  await clearAway(dir, agent);
   agent = undefined;
-  for (const { pid } of children) if (readStat(pid) !== null) process.kill(pid, "SIGKILL");
-  await dir[Symbol.asyncDispose]();
 });
 
 /** Starts a machine that the test's end kills. @returns QEMU's pid and its allocation's id. */
@@ -41,8 +49,7 @@ async function startMachine(): Promise<{ readonly pid: number; readonly id: stri
   agent = await startInProcess(dir.path);
   await agent.agent.registerJob(demoJob(writeDemoDisk(dir.path)), null, {});
   const { identity } = await machineOf(agent.agent, "running");
-  children.push({ pid: identity.pid });
-  return { pid: identity.pid, id: agent.agent.allocations({})[0]?.id ?? "" };
+  return { pid: identity.pid, id: idOf(agent.agent) };
 }
 
 async function strangers(): Promise<readonly Finding[]> {
@@ -61,7 +68,7 @@ const NO_STRANGERS: Finding = {
 /** A process with these words on its command line that waits for a line which never comes. */
 function idle(words: readonly string[]): number {
   const child = Bun.spawn(["/bin/sh", "-c", "read -r line", ...words], { stdio: ["pipe", "ignore", "ignore"] });
-  children.push(child);
+  strays.push(child);
   return child.pid;
 }
 

@@ -5,10 +5,12 @@ import { connect } from "node:net";
 import { machineSockets } from "../../src/paths.ts";
 import { makeCounterDisk } from "../guests/counter.ts";
 import { capacity } from "../helpers/capacity.ts";
+import { clearAway } from "../helpers/clear-away.ts";
 import {
-  consoleOf,
+  bannerOf,
   demoJob,
   type InProcessAgent,
+  idOf,
   machineOf,
   startInProcess,
   writeDemoDisk,
@@ -33,21 +35,15 @@ describe.skipIf(process.getuid?.() !== 0)("an agent whose data_dir is on a full 
     running = await startInProcess(dir.path, { capacity: capacity() });
     await running.agent.registerJob(demoJob(writeDemoDisk(dir.path)), null, {});
     await machineOf(running.agent, "running");
-    await until("the guest's banner", async () => (await consoleOf(running.agent)).includes("DEMO GUEST"));
+    await bannerOf(running.agent);
   });
 
   afterEach(async () => {
-    rmSync(`${data}/ballast`, { force: true });
-    for (const { jobId } of running.agent.allocations({})) {
-      await running.agent.deregisterJob(jobId, { purge: false, force: "SIGKILL" });
-      await machineOf(running.agent, "ended", jobId);
-    }
-    running.close();
     execFileSync("umount", ["-l", data]);
-    await dir[Symbol.asyncDispose]();
+    await clearAway(dir, running);
   });
 
-  const id = () => running.agent.allocations({ jobId: "demo" }).at(-1)?.id ?? "";
+  const id = () => idOf(running.agent);
   const sockets = () => machineSockets({ dataDir: "", runDir: dir.file("run") }, id(), "vm");
 
   /** Takes every block there is. */

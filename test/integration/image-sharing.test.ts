@@ -1,8 +1,7 @@
 import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
+import { clearAway } from "../helpers/clear-away.ts";
 import { demoJob, type InProcessAgent, machineOf, startInProcess, writeDemoDisk } from "../helpers/in-process-agent.ts";
-import { processesAt } from "../helpers/processes.ts";
 import { type TempDir, tempDir } from "../helpers/temp.ts";
-import { until } from "../helpers/until.ts";
 
 setDefaultTimeout(60_000);
 
@@ -16,14 +15,7 @@ beforeEach(async () => {
   image = writeDemoDisk(dir.path);
 });
 
-afterEach(async () => {
-  for (const id of ["demo", "second"]) {
-    if (running.agent.jobs(id).length > 0) await running.agent.deregisterJob(id, { purge: false });
-  }
-  await until("the machines to be gone", () => processesAt(dir.path).length === 0, { deadline: 20_000 });
-  running.close();
-  await dir[Symbol.asyncDispose]();
-});
+afterEach(() => clearAway(dir, running));
 
 const run = async (id: string, config = ""): Promise<void> => {
   await running.agent.registerJob(demoJob(image, { id, config }), null, {});

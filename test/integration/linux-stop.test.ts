@@ -3,9 +3,17 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { machineFiles, taskDirs } from "../../src/paths.ts";
 import { parseJournal } from "../../src/qmp/event.ts";
-import { readStat } from "../../src/supervisor/identity.ts";
 import { tinyGuest } from "../guests/tiny.ts";
-import { consoleOf, demoJob, type InProcessAgent, machineOf, startInProcess } from "../helpers/in-process-agent.ts";
+import { clearAway } from "../helpers/clear-away.ts";
+import {
+  consoleOf,
+  demoJob,
+  type InProcessAgent,
+  idOf,
+  machineOf,
+  newestOf,
+  startInProcess,
+} from "../helpers/in-process-agent.ts";
 import { type TempDir, tempDir } from "../helpers/temp.ts";
 import { until } from "../helpers/until.ts";
 
@@ -24,15 +32,7 @@ beforeEach(async () => {
   running = await startInProcess(dir.path);
 });
 
-afterEach(async () => {
-  for (const allocation of running.agent.allocations({})) {
-    const machine = running.agent.allocation(allocation.id).tasks["vm"]?.machine;
-    if (machine?.kind !== "running" && machine?.kind !== "stopping") continue;
-    if (readStat(machine.identity.pid) !== null) process.kill(machine.identity.pid, "SIGKILL");
-  }
-  running.close();
-  await dir[Symbol.asyncDispose]();
-});
+afterEach(() => clearAway(dir, running));
 
 interface LinuxJob {
   /** Words that build-tiny.sh explains. */
@@ -60,7 +60,7 @@ async function stop() {
   const { ending } = await until(
     "the machine to be gone",
     () => {
-      const machine = running.agent.allocations({ jobId: "demo" }).at(-1)?.tasks["vm"]?.machine;
+      const machine = newestOf(running.agent)?.tasks["vm"]?.machine;
       return machine?.kind === "ended" ? machine : undefined;
     },
     { deadline: 40_000 },
@@ -73,9 +73,8 @@ async function stop() {
 
 /** The events of the last machine's journal. */
 function journal(): string[] {
-  const id = running.agent.allocations({ jobId: "demo" }).at(-1)?.id ?? "";
   const dirs = { dataDir: dir.file("data"), runDir: dir.file("run") };
-  const file = machineFiles(taskDirs(dirs, id, "vm"), 1).journalOut;
+  const file = machineFiles(taskDirs(dirs, idOf(running.agent), "vm"), 1).journalOut;
   return parseJournal(readFileSync(file)).events.map(({ name }) => name);
 }
 

@@ -3,43 +3,37 @@ import { rmSync, writeFileSync } from "node:fs";
 import type { LogChunk } from "../../src/logs/chunk.ts";
 import { MOST_TIMES, readTimes } from "../../src/logs/moments.ts";
 import { logTimes, taskDirs } from "../../src/paths.ts";
-import { readStat } from "../../src/supervisor/identity.ts";
 import { makeCounterDisk } from "../guests/counter.ts";
+import { clearAway } from "../helpers/clear-away.ts";
 import {
   demoJob,
   type InProcessAgent,
+  idOf,
   imagesDir,
   machineOf,
   startInProcess,
   writeDemoDisk,
 } from "../helpers/in-process-agent.ts";
 import { type TempDir, tempDir } from "../helpers/temp.ts";
-import { until as untilWithin } from "../helpers/until.ts";
+import { patiently } from "../helpers/until.ts";
 
 setDefaultTimeout(100_000);
 
-const until = (what: string, check: () => boolean | Promise<boolean>) => untilWithin(what, check, { deadline: 45_000 });
-
 let dir: TempDir;
 let running: InProcessAgent;
-let pid: number;
 let id: string;
 
 beforeEach(() => {
   dir = tempDir();
 });
-afterEach(async () => {
-  if (readStat(pid) !== null) process.kill(pid, "SIGKILL");
-  running.close();
-  await dir[Symbol.asyncDispose]();
-});
+afterEach(() => clearAway(dir, running));
 
 async function run(disk: string, maxLogBytes: number): Promise<void> {
   running = await startInProcess(dir.path, { maxLogBytes });
   const task = "logs {\n max_files = 3\n max_file_size = 1\n }";
   await running.agent.registerJob(demoJob(disk, { task }), null, {});
-  pid = (await machineOf(running.agent, "running")).identity.pid;
-  id = running.agent.allocations({ jobId: "demo" }).at(-1)?.id ?? "";
+  await machineOf(running.agent, "running");
+  id = idOf(running.agent);
 }
 
 const timesFile = () =>
@@ -55,11 +49,11 @@ const textOf = (chunks: readonly LogChunk[]) => chunks.map(({ data }) => Buffer.
 test("what a guest writes is found by the time at which it wrote it, also by the next agent", async () => {
   await run(writeDemoDisk(dir.path), 1 << 20);
   const log = async () => textOf(await read());
-  await until("the third tick", async () => (await log()).includes("tick 3"));
+  await patiently("the third tick", async () => (await log()).includes("tick 3"));
   await running.lookAtLogs();
   const middle = Date.now();
   for (const tick of ["tick 4", "tick 5"]) {
-    await until(tick, async () => (await log()).includes(tick));
+    await patiently(tick, async () => (await log()).includes(tick));
     await running.lookAtLogs();
   }
   for (const agent of ["the same", "the next"]) {
@@ -91,7 +85,7 @@ test("the times of a log that is rotated are those of its files, in order and fe
   const begin = Date.now();
   await run(disk, 32 << 10);
   const firstFile = async () => Number(/\d+$/.exec((await read())[0]?.file ?? "")?.[0]);
-  await until("a file to go", async () => {
+  await patiently("a file to go", async () => {
     await running.lookAtLogs();
     return (await firstFile()) > 0;
   });
@@ -108,7 +102,7 @@ test("the times of a log that is rotated are those of its files, in order and fe
 
 test("a log whose times somebody removed or forged is read whole, and its files say when", async () => {
   await run(writeDemoDisk(dir.path), 1 << 20);
-  await until("the guest", async () => textOf(await read()).includes("tick 1"));
+  await patiently("the guest", async () => textOf(await read()).includes("tick 1"));
   await running.lookAtLogs();
   const before = textOf(await read({ timestamps: true }));
   rmSync(timesFile());

@@ -8,6 +8,7 @@ import { jobStatus } from "../../src/contract/job-record.ts";
 import type { Job, Resources } from "../../src/job/job.ts";
 import type { Capacity } from "../../src/node/node.ts";
 import { readStat } from "../../src/supervisor/identity.ts";
+import { clearAway } from "../helpers/clear-away.ts";
 import {
   type DemoJob,
   demoJob,
@@ -17,7 +18,7 @@ import {
   writeDemoDisk,
 } from "../helpers/in-process-agent.ts";
 import { freePort } from "../helpers/ports.ts";
-import { processesAt } from "../helpers/processes.ts";
+import { kill } from "../helpers/processes.ts";
 import { type TempDir, tempDir } from "../helpers/temp.ts";
 import { until } from "../helpers/until.ts";
 
@@ -34,20 +35,7 @@ beforeEach(async () => {
   running = await startInProcess(dir.path, { capacity: SMALL });
 });
 
-afterEach(async () => {
-  running.close();
-  // A test may end while a machine is being started: what lives below the directory is this test's.
-  await until("the machines to be gone", () => {
-    const left = processesAt(dir.path);
-    for (const { pid } of left) kill(pid);
-    return left.length === 0;
-  });
-  await dir[Symbol.asyncDispose]();
-});
-
-function kill(pid: number): void {
-  if (readStat(pid) !== null) process.kill(pid, "SIGKILL");
-}
+afterEach(() => clearAway(dir, running));
 
 async function restart(capacity: Partial<Capacity> = SMALL): Promise<void> {
   running.close();

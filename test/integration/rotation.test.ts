@@ -2,23 +2,21 @@ import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, statSync } from "node:fs";
 import { connect } from "node:net";
 import { readLogIndex } from "../../src/paths.ts";
-import { readStat } from "../../src/supervisor/identity.ts";
 import { countNumbers, makeCounterDisk } from "../guests/counter.ts";
+import { clearAway } from "../helpers/clear-away.ts";
 import {
   demoJob,
   type InProcessAgent,
+  idOf,
   imagesDir,
   machineOf,
   startInProcess,
   writeDemoDisk,
 } from "../helpers/in-process-agent.ts";
 import { type TempDir, tempDir } from "../helpers/temp.ts";
-import { until as untilWithin } from "../helpers/until.ts";
+import { patiently } from "../helpers/until.ts";
 
 setDefaultTimeout(100_000);
-
-/** A guest in emulation on a busy host takes its time. */
-const until = (what: string, check: () => boolean | Promise<boolean>) => untilWithin(what, check, { deadline: 45_000 });
 
 /** Small, so that the guest needs a moment and not a minute for a file. */
 const maxLogBytes = 24 << 10;
@@ -26,35 +24,27 @@ const maxLogBytes = 24 << 10;
 let dir: TempDir;
 let running: InProcessAgent;
 let image: string;
-let pids: Set<number>;
 let reading: AbortController;
 /** Of the allocation, also while no agent runs. */
 let id: string;
 
 beforeEach(async () => {
   dir = tempDir();
-  pids = new Set();
   reading = new AbortController();
   running = await startInProcess(dir.path, { maxLogBytes });
   image = `${imagesDir(dir.path)}/counter.img`;
   makeCounterDisk(image);
 });
 
-afterEach(async () => {
+afterEach(() => {
   reading.abort();
-  for (const { tasks } of running.agent.allocations({})) {
-    const machine = tasks["vm"]?.machine;
-    if (machine?.kind === "running" || machine?.kind === "stopping") pids.add(machine.identity.pid);
-  }
-  for (const pid of pids) if (readStat(pid) !== null) process.kill(pid, "SIGKILL");
-  running.close();
-  await dir[Symbol.asyncDispose]();
+  return clearAway(dir, running);
 });
 
 const run = async (more: Parameters<typeof demoJob>[1] = {}, disk = image) => {
   await running.agent.registerJob(demoJob(disk, more), null, {});
   const { identity } = await machineOf(running.agent, "running");
-  id = running.agent.allocations({ jobId: "demo" }).at(-1)?.id ?? "";
+  id = idOf(running.agent);
   return identity.pid;
 };
 const logs = (maxFiles: number) => `logs {\n max_files = ${maxFiles}\n max_file_size = 1\n }`;
@@ -78,7 +68,7 @@ const serialSocket = () => {
 /** Lets the guest write until its log has been rotated so often. */
 async function rotate(times: number): Promise<void> {
   const wanted = newest() + times;
-  await until(`file ${wanted} of the log`, async () => {
+  await patiently(`file ${wanted} of the log`, async () => {
     await running.lookAtLogs();
     return newest() >= wanted && sizeOf(newest()) > 0;
   });
@@ -126,13 +116,12 @@ describe("the serial log of a guest that writes for ever", () => {
 
   test("is written on without an agent; the next one states the growth once, rotates, and no byte is missing", async () => {
     const pid = await run({ task: logs(100) });
-    pids.add(pid);
     await rotate(2);
     running.close();
     const before = newest();
-    await until("the log to grow past its size", () => sizeOf(before) > 3 * maxLogBytes);
+    await patiently("the log to grow past its size", () => sizeOf(before) > 3 * maxLogBytes);
     running = await startInProcess(dir.path, { maxLogBytes });
-    await until("the rotation", () => newest() > before);
+    await patiently("the rotation", () => newest() > before);
     await rotate(2);
     process.kill(pid, "SIGKILL");
     await machineOf(running.agent, "ended");
@@ -146,12 +135,12 @@ describe("the serial log of a guest that writes for ever", () => {
   });
 
   test("that grew beyond all that its files may have together while no agent ran keeps its end", async () => {
-    pids.add(await run({ task: logs(2) }));
+    await run({ task: logs(2) });
     running.close();
-    await until("the log to grow far too long", () => sizeOf(0) > 4 * maxLogBytes);
+    await patiently("the log to grow far too long", () => sizeOf(0) > 4 * maxLogBytes);
     running = await startInProcess(dir.path, { maxLogBytes });
-    await until("the rotation", () => newest() > 0 && sizeOf(0) === maxLogBytes);
-    await until("the word of it", () =>
+    await patiently("the rotation", () => newest() > 0 && sizeOf(0) === maxLogBytes);
+    await patiently("the word of it", () =>
       running.logLines.some((line) => /its first [\d.]+ KiB were removed/.test(line)),
     );
     countContinuous(readFileSync(logPath("vm.stdout.0"), "latin1"));
@@ -164,7 +153,7 @@ describe("the serial log of a guest that writes for ever", () => {
     process.kill(pid, "SIGKILL");
     const last = newest();
     const text = () => readFileSync(logPath(`vm.stdout.${last}`), "latin1");
-    await until("the counter to begin anew in the same file", () => text().includes("00000000\n00000001\n"));
+    await patiently("the counter to begin anew in the same file", () => text().includes("00000000\n00000001\n"));
     expect(newest()).toBe(last);
     expect(sizeOf(0)).toBeGreaterThanOrEqual(maxLogBytes);
     await rotate(1);
@@ -174,12 +163,12 @@ describe("the serial log of a guest that writes for ever", () => {
     const pid = await run({ task: logs(100) });
     const obstacle = serialSocket().replace("serial.sock", "serial.1");
     mkdirSync(obstacle);
-    await until("the log to grow past its size", () => sizeOf(0) > maxLogBytes);
+    await patiently("the log to grow past its size", () => sizeOf(0) > maxLogBytes);
     for (let times = 0; times < 3; times++) await running.lookAtLogs();
     expect(indexes()).toEqual([0]);
     expect(running.logLines.filter((line) => line.includes("cannot be rotated"))).toHaveLength(1);
     const size = sizeOf(0);
-    await until("the old file to grow on", () => sizeOf(0) > size);
+    await patiently("the old file to grow on", () => sizeOf(0) > size);
     rmdirSync(obstacle);
     await rotate(2);
     process.kill(pid, "SIGKILL");
@@ -214,13 +203,13 @@ describe("a log that QEMU has as a descriptor", () => {
     running = await startInProcess(dir.path, { maxLogBytes: 512 });
     const disk = writeDemoDisk(dir.path);
     await run({ task: logs(3), config: 'args = ["-d", "int"]' }, disk);
-    await until("five rotations", async () => {
+    await patiently("five rotations", async () => {
       await running.lookAtLogs();
       return (indexes("stderr").at(-1) ?? 0) >= 5;
     });
     expect(indexes("stderr").length).toBe(3);
     const active = logPath(`vm.stderr.${indexes("stderr").at(-1)}`);
-    await until("QEMU to write into the newest file", () => statSync(active).size > 0);
+    await patiently("QEMU to write into the newest file", () => statSync(active).size > 0);
     expect(readFileSync(active).indexOf(0)).toBe(-1);
     expect(existsSync(`${active}.new`)).toBe(false);
   });

@@ -5,7 +5,15 @@ import { databaseFile } from "../../src/paths.ts";
 import { createRecorder } from "../../src/state/recorder.ts";
 import type { JobRecord } from "../../src/state/records.ts";
 import { openStore } from "../../src/state/store.ts";
-import { demoJob, type InProcessAgent, machineOf, startInProcess, writeDemoDisk } from "../helpers/in-process-agent.ts";
+import { clearAway } from "../helpers/clear-away.ts";
+import {
+  demoJob,
+  type InProcessAgent,
+  idOf,
+  machineOf,
+  startInProcess,
+  writeDemoDisk,
+} from "../helpers/in-process-agent.ts";
 import { type TempDir, tempDir } from "../helpers/temp.ts";
 
 setDefaultTimeout(60_000);
@@ -20,14 +28,7 @@ beforeEach(async () => {
   await machineOf(running.agent, "running");
 });
 
-afterEach(async () => {
-  for (const { jobId } of running.agent.allocations({})) {
-    await running.agent.deregisterJob(jobId, { purge: false, force: "SIGKILL" }).catch(() => undefined);
-    await machineOf(running.agent, "ended", jobId);
-  }
-  running.close();
-  await dir[Symbol.asyncDispose]();
-});
+afterEach(() => clearAway(dir, running));
 
 /** What an agent has recorded that was killed before it did it. */
 async function recorded(change: (job: JobRecord, allocation: Allocation) => [JobRecord | null, Allocation[]]) {
@@ -80,7 +81,7 @@ test("an allocation that was replaced when the agent was killed makes room for i
     return [job, [next]];
   });
   await machineOf(running.agent, "running");
-  expect(running.agent.allocations({ jobId: "demo" }).at(-1)?.id).toBe(successor);
+  expect(idOf(running.agent)).toBe(successor);
   const before = running.agent.allocation(id).tasks["vm"]?.machine;
   expect(before?.kind === "ended" ? before.ending.stop?.order.cause : before).toBe("job updated");
 });

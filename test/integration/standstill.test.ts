@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from
 import { execFileSync } from "node:child_process";
 import { mkdirSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { makeWriterDisk } from "../guests/writer.ts";
+import { clearAway } from "../helpers/clear-away.ts";
 import { demoJob, type InProcessAgent, machineOf, startInProcess } from "../helpers/in-process-agent.ts";
 import { type TempDir, tempDir } from "../helpers/temp.ts";
 import { until } from "../helpers/until.ts";
@@ -27,11 +28,8 @@ describe.skipIf(process.getuid?.() !== 0)("a guest whose disk is on a full file 
   });
 
   afterEach(async () => {
-    await running.agent.deregisterJob("demo", { purge: false, force: "SIGKILL" });
-    await machineOf(running.agent, "ended");
-    running.close();
     execFileSync("umount", ["-l", full]);
-    await dir[Symbol.asyncDispose]();
+    await clearAway(dir, running);
   });
 
   const guest = () => machineOf(running.agent, "running");

@@ -5,10 +5,17 @@ import { createApi } from "../../src/api/app.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { MetricsSchema } from "../../src/contract/metrics.ts";
 import { AllocationUsageSchema, HostUsageSchema } from "../../src/contract/usage.ts";
-import { readStat } from "../../src/supervisor/identity.ts";
 import { parseReply } from "../helpers/api.ts";
+import { clearAway } from "../helpers/clear-away.ts";
 import { type Exposition, parseExposition } from "../helpers/exposition.ts";
-import { demoJob, type InProcessAgent, machineOf, startInProcess, writeDemoDisk } from "../helpers/in-process-agent.ts";
+import {
+  demoJob,
+  type InProcessAgent,
+  idOf,
+  machineOf,
+  startInProcess,
+  writeDemoDisk,
+} from "../helpers/in-process-agent.ts";
 import { type TempDir, tempDir } from "../helpers/temp.ts";
 import { until } from "../helpers/until.ts";
 
@@ -22,17 +29,7 @@ beforeEach(async () => {
   running = await startInProcess(dir.path);
 });
 
-afterEach(async () => {
-  for (const { id } of running.agent.allocations({})) {
-    const machine = running.agent.allocation(id).tasks["vm"]?.machine;
-    const pid = machine?.kind === "running" || machine?.kind === "stopping" ? machine.identity.pid : undefined;
-    if (pid !== undefined && readStat(pid) !== null) process.kill(pid, "SIGKILL");
-  }
-  running.close();
-  await dir[Symbol.asyncDispose]();
-});
-
-const idOf = (jobId: string): string => running.agent.allocations({ jobId }).at(-1)?.id ?? "";
+afterEach(() => clearAway(dir, running));
 
 async function ask<S extends v.GenericSchema>(schema: S, path: string): Promise<v.InferOutput<S>> {
   const api = createApi(running.agent, { log: silentLog, version: "1.2.3", httpAddress: "" });
@@ -40,7 +37,10 @@ async function ask<S extends v.GenericSchema>(schema: S, path: string): Promise<
 }
 
 async function usageOf(jobId: string) {
-  const reply = await ask(AllocationUsageSchema, `/v1/client/allocation/${idOf(jobId)}/stats?detail=true`);
+  const reply = await ask(
+    AllocationUsageSchema,
+    `/v1/client/allocation/${idOf(running.agent, jobId)}/stats?detail=true`,
+  );
   const usage = reply.Tasks["vm"];
   if (usage === undefined) throw new Error(`job ${jobId} takes nothing`);
   return { ...usage.ResourceUsage, ...usage.Paddock };
@@ -86,7 +86,7 @@ async function expectFigures(): Promise<void> {
   expect((await usageOf("busy")).Balloon).toBeNull();
 
   const metrics = await scrape();
-  const demo = { job: "demo", alloc_id: idOf("demo"), task: "vm", task_group: "g" };
+  const demo = { job: "demo", alloc_id: idOf(running.agent), task: "vm", task_group: "g" };
   expect(metrics.one("nomad_client_allocs_memory_rss", demo)).toBeGreaterThan(1 << 20);
   expect(metrics.one("nomad_client_allocs_memory_allocated", demo)).toBe(128 << 20);
   expect(metrics.one("paddock_machine_disk_read_bytes_total", { ...demo, drive: "image0" })).toBeGreaterThan(512);
@@ -142,5 +142,7 @@ test("a QEMU that stands still costs its own drives' figures alone, and each end
   expect(after.one("paddock_stops_total", { rung: "powerdown" })).toBe(1);
   expect(after.one("paddock_task_events_total", { type: "Started" })).toBe(3);
   expect(after.samples.filter(({ labels }) => "alloc_id" in labels)).toEqual([]);
-  expect(await ask(AllocationUsageSchema, `/v1/client/allocation/${idOf("demo")}/stats`)).toMatchObject({ Tasks: {} });
+  expect(await ask(AllocationUsageSchema, `/v1/client/allocation/${idOf(running.agent)}/stats`)).toMatchObject({
+    Tasks: {},
+  });
 });

@@ -1,4 +1,4 @@
-import { afterEach, expect, setDefaultTimeout, test } from "bun:test";
+import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -14,6 +14,7 @@ import {
 } from "../../src/paths.ts";
 import { readBootId, readStat } from "../../src/supervisor/identity.ts";
 import { parseStatus } from "../../src/supervisor/wrapper.ts";
+import { clearAway } from "../helpers/clear-away.ts";
 import { demoJob, type InProcessAgent, machineOf, startInProcess, writeDemoDisk } from "../helpers/in-process-agent.ts";
 import { freePort } from "../helpers/ports.ts";
 import { type TempDir, tempDir } from "../helpers/temp.ts";
@@ -34,16 +35,14 @@ interface FirstVersion {
 
 const FILE = join(import.meta.dirname, "..", "golden", "state", "first-version.json");
 
-let dir: TempDir | undefined;
+let dir: TempDir;
 let agent: InProcessAgent | undefined;
-let qemu = 0;
 
-afterEach(async () => {
-  agent?.close();
-  if (qemu > 0 && readStat(qemu) !== null) process.kill(qemu, "SIGKILL");
-  await dir?.[Symbol.asyncDispose]();
-  [agent, qemu, dir] = [undefined, 0, undefined];
+beforeEach(() => {
+  dir = tempDir();
+  agent = undefined;
 });
+afterEach(() => clearAway(dir, agent));
 
 /** Starts QEMU as the first version did. @returns its pid and start time. */
 async function startAsThen(dirs: AgentDirs, image: string, version: FirstVersion, id: string) {
@@ -70,12 +69,10 @@ async function startAsThen(dirs: AgentDirs, image: string, version: FirstVersion
   });
   child.unref();
   for (const fd of opened) closeSync(fd);
-  const status = await until("the wrapper to say who QEMU is", () => {
+  return await until("the wrapper to say who QEMU is", () => {
     const { pid, startTime } = parseStatus(readFileSync(files.status));
     return pid === null || startTime === null ? undefined : { pid, startTime };
   });
-  qemu = status.pid;
-  return status;
 }
 
 function writeStore(path: string, { schema, rows }: FirstVersion): void {
@@ -95,7 +92,6 @@ function writeStore(path: string, { schema, rows }: FirstVersion): void {
 }
 
 test("a machine that the first version started is adopted, goes on, keeps its job unchanged and hears its power button", async () => {
-  dir = tempDir();
   const dirs = { dataDir: dir.file("data"), runDir: dir.file("run") };
   const image = writeDemoDisk(dir.path);
   const text = readFileSync(FILE, "utf8")
