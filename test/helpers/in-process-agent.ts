@@ -218,6 +218,20 @@ export async function bannerOf(agent: Agent, jobId = "demo"): Promise<void> {
   await until("the guest's banner", spoken, { deadline: 20_000 });
 }
 
+/** Waits until the one machine of a job runs in the start of this number, and QEMU has said so. */
+export async function startOf(agent: Agent, generation: number, jobId = "demo") {
+  return await until(
+    `start ${generation} of the machine of job ${jobId}`,
+    () => {
+      const machine = newestOf(agent, jobId)?.tasks["vm"]?.machine;
+      if (machine?.kind === "running" && machine.generation === generation && machine.guest === "running")
+        return machine;
+      throw new Error(JSON.stringify(machine));
+    },
+    { deadline: 20_000 },
+  );
+}
+
 /** The serial console of a job's newest allocation so far. */
 export async function consoleOf(agent: Agent, jobId = "demo"): Promise<string> {
   let text = "";

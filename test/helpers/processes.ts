@@ -1,4 +1,6 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { readStat } from "../../src/supervisor/identity.ts";
+import { until } from "./until.ts";
 
 export interface SeenProcess {
   readonly pid: number;
@@ -31,6 +33,16 @@ export function kill(pid: number): void {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
   }
+}
+
+/** Waits until a process has ended, reaped or not. @param what names it in the error. */
+export async function untilGone(what: string, pid: number): Promise<void> {
+  await until(`${what} to be gone`, () => ["Z", undefined].includes(readStat(pid)?.state));
+}
+
+export function parentOf(pid: number): number {
+  const line = readFileSync(`/proc/${pid}/stat`, "utf8");
+  return Number(line.slice(line.lastIndexOf(")") + 2).split(" ")[1]);
 }
 
 function readProcess(pid: string): SeenProcess | undefined {
