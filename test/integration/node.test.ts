@@ -17,6 +17,7 @@ import { findEmulators } from "../../src/node/emulators.ts";
 import { fingerprintNode, type NodeConfig, withKvm } from "../../src/node/fingerprint.ts";
 import { probeKvm } from "../../src/node/kvm.ts";
 import { NO_RESOURCES } from "../helpers/capacity.ts";
+import { until } from "../helpers/until.ts";
 
 const ID = "0c7fbb3e-2d3f-4bd5-b1f7-5a3d1a0a7a11";
 const qemu = Bun.which("qemu-system-x86_64");
@@ -47,9 +48,7 @@ function config(change: Partial<NodeConfig> = {}): NodeConfig {
 }
 
 async function waitUntilGone(pid: number): Promise<void> {
-  const end = performance.now() + 5_000;
-  while (existsSync(`/proc/${pid}`) && performance.now() < end) await Bun.sleep(10);
-  expect(existsSync(`/proc/${pid}`)).toBe(false);
+  await until(`process ${pid} to be gone`, () => !existsSync(`/proc/${pid}`), { deadline: 5_000 });
 }
 
 describe("emulators on PATH", () => {
@@ -272,10 +271,12 @@ describe("execUntil", () => {
       await execUntil(["/bin/sh", "-c", script], { deadlineMillis: 1_000, until: () => false });
     `;
     const process = Bun.spawn([Bun.argv[0] ?? "bun", "-e", starter], { stdout: "ignore", stderr: "inherit" });
-    const end = performance.now() + 10_000;
-    while (!existsSync(note) && performance.now() < end) await Bun.sleep(10);
-    process.kill("SIGKILL");
-    await process.exited;
+    try {
+      await until("the program to say who it is", () => existsSync(note));
+    } finally {
+      process.kill("SIGKILL");
+      await process.exited;
+    }
     const pid = Number(readFileSync(note, "utf8"));
     expect(existsSync(`/proc/${pid}`)).toBe(true);
     await waitUntilGone(pid);

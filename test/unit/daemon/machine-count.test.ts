@@ -4,6 +4,7 @@ import type { MachineStateKind } from "../../../src/allocation/machine.ts";
 import { countMachines, tellCounts } from "../../../src/daemon/machine-count.ts";
 import { createChangeSignal } from "../../../src/events/bus.ts";
 import { manualClock } from "../../helpers/manual-clock.ts";
+import { turn } from "../../helpers/turn.ts";
 
 function allocations(...kinds: MachineStateKind[]): Allocation[] {
   return kinds.map((kind) => ({ tasks: { vm: { machine: { kind } } } }) as unknown as Allocation);
@@ -36,9 +37,9 @@ test("a new count is told once, not more than once a second, and none after the 
   const change = async (next: MachineStateKind[], millis: number) => {
     kinds = next;
     changes.bump();
-    await Bun.sleep(0);
+    await turn();
     clock.advance(millis);
-    await Bun.sleep(0);
+    await turn();
   };
   await change([], 1_000);
   expect(told).toEqual([]);
@@ -46,7 +47,7 @@ test("a new count is told once, not more than once a second, and none after the 
   await change(["running", "running"], 999);
   expect(told).toEqual(["1 machine running"]);
   clock.advance(1);
-  await Bun.sleep(0);
+  await turn();
   expect(told).toEqual(["1 machine running", "2 machines running"]);
   ending.abort();
   await change(["running"], 10_000);
