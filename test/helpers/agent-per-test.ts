@@ -30,9 +30,9 @@ export interface AgentPerTest {
 
 /**
  * Makes the directory before each test of the file or block, and clears everything away after it.
- * @param began whether an agent has been started when a test begins.
+ * @param began how the agent is started that a test begins with; false when there is none.
  */
-export function agentPerTest(began = true): AgentPerTest {
+export function agentPerTest(began: InProcessOptions | false = {}): AgentPerTest {
   let dir: TempDir | undefined;
   let image: string | undefined;
   let running: InProcessAgent | undefined;
@@ -45,7 +45,7 @@ export function agentPerTest(began = true): AgentPerTest {
   };
   beforeEach(async () => {
     [dir, image, running] = [tempDir(), undefined, undefined];
-    if (began) await start();
+    if (began !== false) await start(began);
   });
   afterEach(() => clearAway(there(dir), running));
   const demoDisk = (): string => {

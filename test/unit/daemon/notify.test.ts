@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { createLog } from "../../../src/base/log.ts";
 import { findServiceManager } from "../../../src/daemon/notify.ts";
 import { manualClock } from "../../helpers/manual-clock.ts";
+import { turn } from "../../helpers/turn.ts";
 
 const PID = 4711;
 
@@ -84,7 +85,7 @@ test("a message is tried again while the manager has no room, and given up with 
   const busy = manager({ NOTIFY_SOCKET: "@n" }, 2);
   const ready = busy.found.ready("x");
   for (let round = 0; round < 2; round++) {
-    await Bun.sleep(0);
+    await turn();
     busy.clock.advance(50);
   }
   await ready;
@@ -96,7 +97,7 @@ test("a message is tried again while the manager has no room, and given up with 
     done = true;
   });
   for (let round = 0; round < 100 && !done; round++) {
-    await Bun.sleep(0);
+    await turn();
     deaf.clock.advance(50);
   }
   await given;
