@@ -2,7 +2,7 @@ import { crc32 } from "node:zlib";
 import { type ArchiveFile, readPiece, readRange } from "./archive-file.ts";
 import { inflateRange } from "./decompress.ts";
 import { asExtents, type Entry } from "./entry.ts";
-import { entryError } from "./failure.ts";
+import { entryError, quoteName } from "./failure.ts";
 import { decodeName } from "./names.ts";
 import { damaged, readZipDirectory, type ZipRecord } from "./zip-directory.ts";
 
@@ -56,7 +56,7 @@ async function findContent(file: ArchiveFile, record: ZipRecord): Promise<number
   const name = await readPiece(file, record.offset + 30, nameLength, "the zip archive");
   const disagrees = (what: string): Error =>
     entryError(record.name, `the archive has it with two different ${what}`, "make the archive again");
-  if (!name.equals(record.rawName)) throw disagrees(`names, the other ${JSON.stringify(decodeName(name))}`);
+  if (!name.equals(record.rawName)) throw disagrees(`names, the other ${quoteName(decodeName(name))}`);
   if (header.readUInt16LE(8) !== record.method) throw disagrees("methods");
   if ((header.readUInt16LE(6) & 0x2041) !== 0) throw disagrees("statements whether it is encrypted");
   // With bit 3 the lengths stand behind the content; there the directory's are all there is before it was read.

@@ -71,6 +71,7 @@ describe("attacks are refused with the entry's name", () => {
     ["more than it says", [{ name: "a", body: bomb, central: { size: 9 } }], "longer than the 9 bytes"],
     ["less than it says", [{ name: "a", body: "a", central: { size: 9 } }], "expected 9 bytes, found 1"],
     ["two names", [{ name: "a", local: { name: "b" } }], "with two different names"],
+    ["a second name of controls", [{ name: "a", local: { name: "\u009b2J\u202e" } }], 'the other "\\x9b2J\\u202e"'],
     ["two methods", [{ name: "a", local: { method: 0 } }], "with two different methods"],
     ["two lengths", [{ name: "a", body: "a", local: { size: 2 } }], "with two different lengths"],
     ["two checksums", [{ name: "a", body: "a", local: { crc: 2 } }], "with two different checksums"],
