@@ -1,5 +1,6 @@
 import { closeSync, constants, fchmodSync, linkSync, lstatSync, mkdirSync, openSync, symlinkSync } from "node:fs";
 import { type AppError, errnoOf } from "../base/errors.ts";
+import { procPath } from "../base/files.ts";
 import { entryError, quoteName } from "./failure.ts";
 
 /**
@@ -86,7 +87,7 @@ function walk<T>(
 
 // node:fs has no openat(2); the kernel resolves the magic link of /proc/self/fd to the open directory itself.
 function inside(fd: number, name: string): string {
-  return `/proc/self/fd/${fd}/${name}`;
+  return `${procPath(fd)}/${name}`;
 }
 
 function once<T>(entry: string, work: () => T): T {

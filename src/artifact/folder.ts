@@ -1,5 +1,6 @@
 import { closeSync, constants, fchmodSync, lstatSync, mkdirSync, openSync, type Stats } from "node:fs";
 import { AppError, errnoOf } from "../base/errors.ts";
+import { procPath } from "../base/files.ts";
 
 /** A directory held open, so that names in it mean the same directory even when somebody renames or replaces its path. */
 export interface Folder {
@@ -48,7 +49,7 @@ export function kindOf(stats: Stats): string {
 
 // node:fs has no openat(2); the kernel resolves the magic link of /proc/self/fd to the open directory itself.
 function inFolder(fd: number, name: string): string {
-  return `/proc/self/fd/${fd}/${name}`;
+  return `${procPath(fd)}/${name}`;
 }
 
 function openRoot(root: string): number {
