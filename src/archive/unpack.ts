@@ -1,7 +1,6 @@
-import { closeSync, fchmodSync, fsync, futimesSync, statfsSync } from "node:fs";
+import { closeSync, fchmodSync, fsync, futimesSync } from "node:fs";
 import { promisify } from "node:util";
 import { AppError } from "../base/errors.ts";
-import { formatBytes } from "../base/units.ts";
 import { collectGarbage } from "../runtime/memory.ts";
 import type { ArchiveFile } from "./archive-file.ts";
 import { decompress } from "./decompress.ts";
@@ -10,6 +9,7 @@ import { archiveError, entryError } from "./failure.ts";
 import type { ArchiveFormat } from "./formats.ts";
 import { type Budget, createBudget, type Limits } from "./limits.ts";
 import { checkSymlink, splitName } from "./names.ts";
+import { createRoomWatch, type RoomWatch } from "./room-watch.ts";
 import { endSparse, writeSparse } from "./sparse-file.ts";
 import { readTar } from "./tar.ts";
 import { createTree, type Tree } from "./tree.ts";
@@ -41,6 +41,7 @@ interface Work {
   readonly request: UnpackRequest;
   readonly tree: Tree;
   readonly budget: Budget;
+  readonly room: RoomWatch;
   files: number;
   firstFile: readonly string[] | null;
   bytes: number;
@@ -53,8 +54,12 @@ interface Work {
  */
 export async function unpack(request: UnpackRequest): Promise<Unpacked> {
   const budget = createBudget(request.limits, request.file.size);
-  const tree = createTree(request.rootFd, () => budget.entry());
-  const work: Work = { request, tree, budget, files: 0, firstFile: null, bytes: 0 };
+  const room = createRoomWatch(request.rootFd);
+  const tree = createTree(request.rootFd, () => {
+    budget.entry();
+    room.entry();
+  });
+  const work: Work = { request, tree, budget, room, files: 0, firstFile: null, bytes: 0 };
   let entries = 0;
   for await (const entry of entriesOf(request, budget)) {
     entries++;
@@ -92,7 +97,7 @@ async function* metered(chunks: AsyncIterable<Uint8Array>, budget: Budget): Asyn
 }
 
 async function addEntry(work: Work, entry: Entry): Promise<void> {
-  const { tree, budget, request } = work;
+  const { tree, budget, room, request } = work;
   request.file.signal.throwIfAborted();
   const parts = splitName(entry.name, request.agentName);
   if (parts.length === 0) {
@@ -106,6 +111,7 @@ async function addEntry(work: Work, entry: Entry): Promise<void> {
     return;
   }
   budget.entry();
+  room.entry();
   if (entry.kind === "symlink") {
     checkSymlink(entry.name, parts, entry.link);
     tree.symlink(entry.name, parts, entry.link);
@@ -132,7 +138,7 @@ const fsyncAsync = promisify(fsync);
 const SPECIAL = 0o7000;
 
 async function addFile(work: Work, entry: Entry, parts: readonly string[]): Promise<void> {
-  const { tree, budget, request } = work;
+  const { tree, budget, room, request } = work;
   if ((entry.mode & SPECIAL) !== 0) {
     throw entryError(
       entry.name,
@@ -145,14 +151,17 @@ async function addFile(work: Work, entry: Entry, parts: readonly string[]): Prom
   const fd = tree.file(entry.name, parts);
   try {
     let end = 0;
-    let unchecked = 0;
+    let unsynced = 0;
     for await (const { offset, bytes } of entry.content) {
       if (!isMetered) budget.bytes(bytes.length);
       if (entry.size === -1) budget.length(bytes.length);
-      unchecked += bytes.length;
-      if (unchecked >= CHECK_BYTES) unchecked = checkSpace(fd);
+      room.bytes(bytes.length);
       writeSparse(fd, bytes, offset);
       end = offset + bytes.length;
+      unsynced += bytes.length;
+      if (unsynced < SYNC_BYTES) continue;
+      unsynced = 0;
+      await fsyncAsync(fd);
     }
     const length = Math.max(end, entry.size);
     endSparse(fd, length);
@@ -169,15 +178,5 @@ async function addFile(work: Work, entry: Entry, parts: readonly string[]): Prom
 /** In the year 2242; later ones do not fit every file system. */
 const LAST_TIME = 2 ** 33;
 
-/** After so many bytes of a file the free space is looked at, so that a large one does not take what others need. */
-const CHECK_BYTES = 64 << 20;
-
-/** @returns 0. @throws AppError when the next bytes would take what is left to others. */
-function checkSpace(fd: number): number {
-  const { bavail, bsize } = statfsSync(`/proc/self/fd/${fd}`);
-  if (bavail * bsize >= 2 * CHECK_BYTES) return 0;
-  throw archiveError(
-    `less than ${formatBytes(2 * CHECK_BYTES)} of the disk are free`,
-    "make room in the agent's data_dir",
-  );
-}
+/** A file is brought to the disk each time that this much came: one sync of gigabytes at its end would hear no cancellation for minutes. */
+const SYNC_BYTES = 32 << 20;

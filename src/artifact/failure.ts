@@ -1,4 +1,5 @@
 import { AppError, errnoOf } from "../base/errors.ts";
+import { MAKE_ROOM } from "../base/room.ts";
 import { escapeControls } from "../base/text.ts";
 
 /** The error of one artifact; `source` is the redacted one. */
@@ -59,8 +60,8 @@ export function networkError(source: string, error: unknown): AppError {
 }
 
 const DISK_TROUBLE: Readonly<Record<string, readonly [message: string, hint: string]>> = {
-  ENOSPC: ["no space left on the disk", "make room in the agent's data_dir"],
-  EDQUOT: ["the disk quota is used up", "make room in the agent's data_dir"],
+  ENOSPC: ["no space left on the disk", MAKE_ROOM],
+  EDQUOT: ["the disk quota is used up", MAKE_ROOM],
   EACCES: ["permission denied", "the agent must be able to write there"],
   EPERM: ["not permitted", "the agent must be able to write there"],
   EROFS: ["the file system is read-only", "the agent must be able to write there"],

@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { silentLog } from "../../src/base/log.ts";
+import { tarOf } from "../helpers/archives.ts";
 import { artifactBench, BODY, sum } from "../helpers/artifact.ts";
 import type { Reply } from "../helpers/origin.ts";
 import { startRaw } from "../helpers/raw-server.ts";
@@ -145,6 +146,17 @@ describe("what fails leaves nothing and says what was expected and found", () =>
     here.origin.set("/big.gz", { kind: "bytes", body: gzipSync(Buffer.alloc(4 << 20, 1)) });
     const { message, hint, left } = await fill("1m", "/big.gz");
     expect(message).toContain(`cannot unpack to ${here.dir.path}/alloc/id/vm/local/big: no space left on the disk`);
+    expect(hint).toContain("make room");
+    expect(left).toEqual([]);
+  });
+
+  test.skipIf(!mayMount)("a disk that many small files fill, with room left for others", async () => {
+    const files = Array.from({ length: 6500 }, (_, i) => ({ name: `f${i}`, body: "x" }));
+    here.origin.set("/many.tar.gz", { kind: "bytes", body: gzipSync(tarOf(...files), { level: 1 }) });
+    const { message, hint, left } = await fill("24m", "/many.tar.gz");
+    expect(message).toMatch(
+      /: no space left on the disk to unpack it: free [0-9.]+ (KiB|MiB), of which 1.2 MiB are not/,
+    );
     expect(hint).toContain("make room");
     expect(left).toEqual([]);
   });
