@@ -36,13 +36,16 @@ export async function fetchAndUnpack(
   if (plan.unpack === null) return { ...acquired, unpacked: null };
   const started = monotonicMillis();
   const folder = openFolder(plan.target.root, plan.target.folders);
+  let keepArchive = false;
   try {
     const { files, bytes } = await unpackInto(plan, plan.unpack, folder, options.signal, limits);
     return { ...acquired, path: plan.unpack.path, unpacked: { files, bytes, millis: monotonicMillis() - started } };
   } catch (error) {
+    // Without a checksum nobody could tell later what it is.
+    keepArchive = options.signal.reason === LEAVE && plan.checksum !== null;
     throw explain(plan, plan.unpack, error, options.signal);
   } finally {
-    discardUnpacked(plan, folder, options.signal.reason === LEAVE);
+    discardUnpacked(plan, folder, keepArchive);
     folder.close();
   }
 }

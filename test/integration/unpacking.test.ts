@@ -131,6 +131,25 @@ describe("what fails leaves nothing behind", () => {
     expect(listing(here.dirs.local)).toEqual(["a"]);
   });
 
+  test("nor does an agent that ends keep an archive without a checksum", async () => {
+    expect((await giveUp(serve("/a.gz", gzipSync(Buffer.alloc(64 << 20, "x"))), LEAVE)).message).toEndWith("cancelled");
+    expect(listing(here.dirs.local)).toEqual([]);
+  });
+
+  test("nor one that is unpacked when the agent ends", async () => {
+    const body = gzipSync("disk");
+    const plan = serve("/a.gz", body, { checksum: sum("sha256", body) });
+    const aborted = new AbortController();
+    aborted.signal.throwIfAborted = () => {
+      queueMicrotask(() => {
+        if (listing(here.dirs.local).includes("a")) aborted.abort(LEAVE);
+      });
+    };
+    await fetchAndUnpack(plan, { ...options, signal: aborted.signal });
+    expect(aborted.signal.reason).toBe(LEAVE);
+    expect(listing(here.dirs.local)).toEqual(["a"]);
+  });
+
   test("a Worker that hears no cancellation and is cut off", async () => {
     const aborted = new AbortController();
     const started = Promise.withResolvers<void>();
