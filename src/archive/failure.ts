@@ -1,5 +1,5 @@
 import { AppError } from "../base/errors.ts";
-import { escapeControls } from "../base/text.ts";
+import { escapeControls, shorten } from "../base/text.ts";
 
 /** An archive that is damaged or refused. Whoever knows where it came from puts that before the message. */
 export function archiveError(message: string, hint?: string, cause?: unknown): AppError {
@@ -16,8 +16,7 @@ const SHOWN = 200;
 
 /** A name out of an archive, for a message: quoted, escaped, and cut when it is very long. */
 export function quoteName(name: string): string {
-  const shown = name.length > SHOWN ? `${name.slice(0, SHOWN)}…` : name;
-  return escapeControls(JSON.stringify(shown));
+  return escapeControls(JSON.stringify(shorten(name, SHOWN)));
 }
 
 /** What is said of a file that ends too early. */

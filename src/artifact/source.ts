@@ -1,6 +1,8 @@
 import { STATUS_CODES } from "node:http";
+import { quoteName } from "../archive/failure.ts";
 import { archiveSuffix } from "../archive/formats.ts";
 import type { AppError } from "../base/errors.ts";
+import { shorten } from "../base/text.ts";
 import { fetchStream } from "../runtime/fetch.ts";
 import { artifactError, networkError, PassingTrouble } from "./failure.ts";
 import { headersAfterRedirect } from "./headers.ts";
@@ -59,7 +61,7 @@ export async function openHttpSource(
     }
     await discardBody(response);
     if (redirects === MAX_REDIRECTS) {
-      throw artifactError(plan.source, `more than ${MAX_REDIRECTS} redirects, the last to ${redactSource(hop.url)}`);
+      throw artifactError(plan.source, `more than ${MAX_REDIRECTS} redirects, the last to ${describeUrl(hop.url)}`);
     }
     hop = await followRedirect(plan, hop, response);
   }
@@ -87,12 +89,12 @@ async function followRedirect(plan: ArtifactPlan, hop: Hop, response: Response):
   if (location === null) throw artifactError(describeHop(plan, hop), `${status} without a location`);
   if (url === null) throw artifactError(describeHop(plan, hop), `${status} to something that is no URL`);
   if (url.protocol !== "http:" && url.protocol !== "https:") {
-    const found = `redirect to ${redactSource(url)}`;
+    const found = `redirect to ${describeUrl(url)}`;
     throw artifactError(describeHop(plan, hop), `expected a redirect to http or https, found a ${found}`);
   }
   if (url.hostname !== hop.url.hostname && (await isLinkLocal(url.hostname))) {
     const hint = "link-local addresses hold credentials of cloud machines; name the source itself if it is meant";
-    throw artifactError(describeHop(plan, hop), `redirect to link-local address ${redactSource(url)} refused`, hint);
+    throw artifactError(describeHop(plan, hop), `redirect to link-local address ${describeUrl(url)} refused`, hint);
   }
   // User info in a location is the server's invention, not the job's.
   url.username = "";
@@ -149,7 +151,7 @@ async function refuseEncoding(plan: ArtifactPlan, hop: Hop, response: Response):
   await discardBody(response);
   throw artifactError(
     describeHop(plan, hop),
-    `expected the file as it is, found it encoded as ${JSON.stringify(encoding)}`,
+    `expected the file as it is, found it encoded as ${quoteName(encoding)}`,
     "switch compression off for this file on the server",
   );
 }
@@ -171,7 +173,12 @@ function statusHint(status: number): string | undefined {
 
 /** The source for a message, with the place that redirects led to. */
 function describeHop(plan: ArtifactPlan, hop: Hop): string {
-  return hop.url.href === plan.url ? plan.source : `${plan.source} (redirected to ${redactSource(hop.url)})`;
+  return hop.url.href === plan.url ? plan.source : `${plan.source} (redirected to ${describeUrl(hop.url)})`;
+}
+
+/** A server's redirect may be as long as it likes, and what is told of it goes into events. */
+function describeUrl(url: URL): string {
+  return shorten(redactSource(url), 500);
 }
 
 async function discardBody(response: Response): Promise<void> {

@@ -10,6 +10,11 @@ export function escapeControls(text: string, keepLines = false): string {
   });
 }
 
+/** Cuts what somebody else made as long as they liked, for a message. @param most characters. */
+export function shorten(text: string, most: number): string {
+  return text.length > most ? `${text.slice(0, most)}…` : text;
+}
+
 /** Edit distance with transpositions (optimal string alignment), for suggestions. */
 export function editDistance(a: string, b: string): number {
   let beforeLast: number[] = [];

@@ -5,7 +5,7 @@ export interface RawServer extends AsyncDisposable {
 }
 
 /** A server that answers every request with these bytes and closes; `hold` keeps the connection open instead. */
-export async function startRaw(reply: string, hold = false): Promise<RawServer> {
+export async function startRaw(reply: string | Uint8Array, hold = false): Promise<RawServer> {
   const server = createServer((socket) => {
     socket.on("error", () => socket.destroy());
     socket.once("data", () => (hold ? socket.write(reply) : socket.end(reply)));

@@ -62,6 +62,13 @@ describe("what fails leaves nothing and says what was expected and found", () =>
     await expectFailure(get(here.origin.url("/x")), 'expected the file as it is, found it encoded as "gzip"');
   });
 
+  test("an encoding of controls, and as long as a server likes", async () => {
+    const reply = `HTTP/1.1 200 OK\r\ncontent-encoding: \u009b2J${"x".repeat(10_000)}\r\ncontent-length: 0\r\n\r\n`;
+    await using server = await startRaw(Buffer.from(reply, "latin1"));
+    const { message } = await expectFailure(get(server.url), 'found it encoded as "\\x9b2Jxxx');
+    expect(message.length).toBeLessThan(400);
+  });
+
   test("a server that falls silent, in the body and before it", async () => {
     here.origin.set("/x", { kind: "stall", body: BODY, send: 10 });
     await expectFailure(get(here.origin.url("/x"), {}, { stallMillis: 200 }), "no byte came for 0.2 s");

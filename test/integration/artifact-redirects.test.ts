@@ -23,6 +23,14 @@ describe("redirects", () => {
     expect(here.origin.count("/loop")).toBe(11);
   });
 
+  test("to a place with an endless name are cut short in messages", async () => {
+    const path = `/${"a".repeat(100_000)}`;
+    here.origin.set("/x", { kind: "redirect", to: path });
+    expect((await expectFailure(get(here.origin.url("/x")), "404")).message.length).toBeLessThan(700);
+    here.origin.set(path, { kind: "redirect", to: path });
+    expect((await expectFailure(get(here.origin.url("/x")), "more than 10")).message.length).toBeLessThan(700);
+  });
+
   test("carry credentials to the same host only", async () => {
     await using other = await startOrigin({ "/b": { kind: "bytes", body: BODY } });
     here.origin.set("/same", { kind: "redirect", to: "/other" });
