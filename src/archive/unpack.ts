@@ -1,4 +1,5 @@
 import { closeSync, fchmodSync, fsync, futimesSync } from "node:fs";
+import { setImmediate } from "node:timers/promises";
 import { promisify } from "node:util";
 import { AppError } from "../base/errors.ts";
 import { collectGarbage } from "../runtime/memory.ts";
@@ -75,24 +76,33 @@ async function* entriesOf({ file, format, singleName, limits }: UnpackRequest, b
     yield* readZip(file, limits.entries);
     return;
   }
-  const chunks = metered(decompress(file, format.compression), budget);
+  const chunks = metered(decompress(file, format.compression), budget, file.signal);
   if (format.container === "tar") yield* readTar(chunks);
   else
     yield { name: singleName, kind: "file", mode: 0o644, mtime: null, size: -1, link: "", content: asExtents(chunks) };
 }
 
-/** After so many bytes the collector is called: it does not see what chunks hold outside of its heap. */
-const COLLECT_BYTES = 16 << 20;
+/**
+ * After so many bytes the collector is called, which does not see what chunks hold outside of its heap, and a cancellation is let in:
+ * a few kB of bz2 or xz, read at once, become gigabytes without a turn of the event loop.
+ */
+const PAUSE_BYTES = 16 << 20;
 
-async function* metered(chunks: AsyncIterable<Uint8Array>, budget: Budget): AsyncGenerator<Uint8Array> {
-  let uncollected = 0;
+async function* metered(
+  chunks: AsyncIterable<Uint8Array>,
+  budget: Budget,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  let unpaused = 0;
   for await (const chunk of chunks) {
     budget.bytes(chunk.length);
     yield chunk;
-    uncollected += chunk.length;
-    if (uncollected < COLLECT_BYTES) continue;
-    uncollected = 0;
+    unpaused += chunk.length;
+    if (unpaused < PAUSE_BYTES) continue;
+    unpaused = 0;
     collectGarbage();
+    await setImmediate();
+    signal.throwIfAborted();
   }
 }
 
@@ -162,6 +172,7 @@ async function addFile(work: Work, entry: Entry, parts: readonly string[]): Prom
       if (unsynced < SYNC_BYTES) continue;
       unsynced = 0;
       await fsyncAsync(fd);
+      request.file.signal.throwIfAborted();
     }
     const length = Math.max(end, entry.size);
     endSparse(fd, length);

@@ -1,5 +1,7 @@
 import { expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
+import { gzipSync } from "node:zlib";
+import { zipOf } from "../../helpers/archives.ts";
 import { PACKED, PLAIN, XZ_SHA256 } from "../../helpers/packed.ts";
 import { refusal } from "../../helpers/refusal.ts";
 import { tempDir } from "../../helpers/temp.ts";
@@ -75,4 +77,27 @@ test.each(FORMATS)("a cancelled unpacking of %s ends with the reason", async (wo
   const reason = new Error("no longer wanted");
   const promise = unpackBytes(dir, PACKED[word], word, {}, AbortSignal.abort(reason));
   expect(await promise.catch((error: unknown) => error)).toBe(reason);
+});
+
+/** 64 MiB of zeros as `bzip2` made it. */
+const ZEROS_BZ2 =
+  "QlpoOTFBWSZTWQ4J4t8BX45AAMAAAAggADCATUZCoCWpCoCXMUFZJlNZvAS1wwCidcAAwAAACCAAIKQINjKKiE0qKiE4u5IpwoSFALuD6A==";
+
+const zeros = Buffer.alloc(64 << 20);
+
+test.each([
+  ["bz2", Buffer.from(ZEROS_BZ2, "base64")],
+  ["gz", gzipSync(zeros)],
+  ["zip", zipOf({ name: "content", body: zeros })],
+])("a cancellation is heard while a %s that was read at once becomes a thousand times as much", async (word, bytes) => {
+  await using dir = tempDir();
+  const aborted = new AbortController();
+  const timer = setInterval(() => {
+    if (existsSync(dir.file("out", "content"))) aborted.abort(new Error("cancelled"));
+  }, 1);
+  try {
+    await expect(unpackBytes(dir, bytes, word, {}, aborted.signal)).rejects.toThrow("cancelled");
+  } finally {
+    clearInterval(timer);
+  }
 });
