@@ -9,8 +9,14 @@ import type { UnpackPlan } from "./unpack-plan.ts";
 export interface Moves {
   readonly plan: ArtifactPlan;
   readonly stagingName: string;
-  /** Each by the names of its path in the archive. */
-  readonly entries: readonly (readonly string[])[];
+  readonly folders: readonly Arrivals[];
+}
+
+/** What comes into one directory. */
+interface Arrivals {
+  /** The names of its path in the archive. */
+  readonly parents: readonly string[];
+  readonly names: readonly string[];
 }
 
 /**
@@ -19,39 +25,41 @@ export interface Moves {
  * @throws AppError for anything else that stands in the way: an archive's names are not the job's, so they replace nothing.
  */
 export function planMoves(plan: ArtifactPlan, { stagingName }: UnpackPlan): Moves {
-  const entries: (readonly string[])[] = [];
+  const folders: Arrivals[] = [];
   const visit = (parents: readonly string[]): void =>
     inBoth(plan, stagingName, parents, (from, to) => {
+      const names: string[] = [];
       for (const name of readdirSync(from.at("."))) {
         const entry = [...parents, name];
         const there = lookAt(to.at(name));
-        if (there === undefined) entries.push(entry);
+        if (there === undefined) names.push(name);
         else if (there.isDirectory() && lookAt(from.at(name))?.isDirectory() === true) visit(entry);
         else if (!isSame(from.at(name), to.at(name))) throw inTheWay(entry, kindOf(there));
       }
+      if (names.length > 0) folders.push({ parents, names });
     });
   visit([]);
-  return { plan, stagingName, entries };
+  return { plan, stagingName, folders };
 }
 
 /** Gives each its name. @throws what a rename throws, after those that were done are undone. */
-export function publishMoves({ plan, stagingName, entries }: Moves): void {
-  const done: (readonly string[])[] = [];
+export function publishMoves({ plan, stagingName, folders }: Moves): void {
+  const done: { readonly parents: readonly string[]; readonly name: string }[] = [];
   try {
-    for (const entry of entries) {
-      move(entry, (from, to) => renameSync(from, to));
-      done.push(entry);
+    for (const { parents, names } of folders) {
+      inBoth(plan, stagingName, parents, (from, to) => {
+        for (const name of names) {
+          renameSync(from.at(name), to.at(name));
+          done.push({ parents, name });
+        }
+        fsyncSync(to.fd);
+      });
     }
   } catch (error) {
-    for (const entry of done.reverse()) move(entry, (from, to) => renameSync(to, from));
+    for (const { parents, name } of done.reverse()) {
+      inBoth(plan, stagingName, parents, (from, to) => renameSync(to.at(name), from.at(name)));
+    }
     throw error;
-  }
-  function move(entry: readonly string[], rename: (from: string, to: string) => void): void {
-    const name = entry.at(-1) ?? ".";
-    inBoth(plan, stagingName, entry.slice(0, -1), (from, to) => {
-      rename(from.at(name), to.at(name));
-      fsyncSync(to.fd);
-    });
   }
 }
 
