@@ -4,8 +4,12 @@ import { type Code, readCode, readSymbol } from "./huffman.ts";
 
 /** One block after the other, in buffers that are made once. */
 export interface Bzip2Block {
-  /** Reads a block behind its checksum. @throws AppError when it is damaged. */
-  read(bits: BitReader): void;
+  /**
+   * Reads a block behind its checksum.
+   * @param capacity largest number of bytes of it before its runs are expanded: 100,000 to 900,000.
+   * @throws AppError when it is damaged.
+   */
+  read(bits: BitReader, capacity: number): void;
   /** What the block stands for, in chunks of about 64 KiB, each a buffer of its own. To be taken once. */
   output(): Generator<Uint8Array>;
   /** Checksum of what `output` gave so far. */
@@ -15,19 +19,22 @@ export interface Bzip2Block {
 const CHUNK = 64 << 10;
 const GROUP = 50;
 
-/** @param capacity largest number of bytes of a block before its runs are expanded: 100,000 to 900,000. */
-export function createBzip2Block(capacity: number): Bzip2Block {
+/** The largest capacity. */
+const MOST = 900_000;
+
+/** Takes 3.6 MB of memory: one is for a whole file, which may be a million streams with nothing in them. */
+export function createBzip2Block(): Bzip2Block {
   /** In its low byte what was read, above it the way of the inverse transform. */
-  const links = new Uint32Array(capacity);
+  const links = new Uint32Array(MOST);
   let length = 0;
   let start = 0;
   let crc = 0;
   return {
-    read(bits) {
+    read(bits, capacity) {
       crc = 0xffffffff;
       if (bits.read(1) === 1) throw archiveError("the bz2 data has a block of a kind that nobody makes since 1997");
       const origin = bits.read(24);
-      length = readSymbols(bits, links);
+      length = readSymbols(bits, links.subarray(0, capacity));
       if (origin >= length) throw damaged("origin");
       linkBack(links, length);
       start = (links[origin] ?? 0) >>> 8;

@@ -1,5 +1,5 @@
 import { BitReader } from "./bits.ts";
-import { createBzip2Block } from "./bzip2-block.ts";
+import { type Bzip2Block, createBzip2Block } from "./bzip2-block.ts";
 import { archiveError, truncated, WRONG_NAME } from "./failure.ts";
 
 /** More than the largest block takes: 900,000 symbols of 20 bits, with its tables. */
@@ -15,13 +15,14 @@ const END_MAGIC = 0x177245385090;
  */
 export async function* unpackBzip2(packed: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const input = createWindow(packed);
+  const block = createBzip2Block();
   for (let streams = 0; ; streams++) {
     await input.fill();
     if (input.bits.isAtEnd()) {
       if (streams === 0) throw truncated("the bz2 file");
       return;
     }
-    yield* unpackStream(input, streams);
+    yield* unpackStream(input, block, streams);
   }
 }
 
@@ -51,10 +52,9 @@ function createWindow(packed: AsyncIterable<Uint8Array>): Window {
   };
 }
 
-async function* unpackStream(input: Window, streams: number): AsyncGenerator<Uint8Array> {
+async function* unpackStream(input: Window, block: Bzip2Block, streams: number): AsyncGenerator<Uint8Array> {
   const { bits } = input;
-  const level = readLevel(bits, streams);
-  const block = createBzip2Block(level * 100_000);
+  const capacity = readLevel(bits, streams) * 100_000;
   let combined = 0;
   for (;;) {
     await input.fill();
@@ -66,7 +66,7 @@ async function* unpackStream(input: Window, streams: number): AsyncGenerator<Uin
       return;
     }
     if (magic !== BLOCK_MAGIC) throw damaged("no block where one must begin");
-    block.read(bits);
+    block.read(bits, capacity);
     yield* block.output();
     if (block.crc() !== wanted) throw damaged("checksum of a block");
     combined = (((combined << 1) | (combined >>> 31)) ^ wanted) >>> 0;

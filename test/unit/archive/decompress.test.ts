@@ -101,3 +101,10 @@ test.each([
     clearInterval(timer);
   }
 });
+
+test("a hundred thousand empty streams of bz2 are one empty file, for the price of one", async () => {
+  await using dir = tempDir();
+  const empty = Buffer.from("425a683917724538509000000000", "hex");
+  const streams = Buffer.alloc(100_000 * empty.length, empty);
+  expect(await unpackBytes(dir, streams, "bz2")).toMatchObject({ files: 1, bytes: 0 });
+});
