@@ -42,7 +42,7 @@ export function splitName(name: string, agentName: string): readonly string[] {
 const RELATIVE = "an archive's names must count from its own root";
 
 function checkText(entry: string, text: string, what: string): void {
-  const bad = /[\u0000-\u001f\u007f\\]/.exec(text)?.[0];
+  const bad = /[\u0000-\u001f\u007f-\u009f\\]/.exec(text)?.[0];
   if (bad !== undefined) {
     throw entryError(
       entry,

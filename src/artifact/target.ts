@@ -68,7 +68,7 @@ function checkTarget(path: string, dirs: TaskDirs, what: string): Target {
   if (!isInside(dirs.alloc, path)) throw escapes(what);
   const names = relative(dirs.alloc, path).split("/");
   const fileName = names.at(-1) ?? "";
-  if (/[\u0000-\u001f\u007f]/.test(path)) throw new AppError("invalid", `${what} holds a control character`);
+  if (/[\u0000-\u001f\u007f-\u009f]/.test(path)) throw new AppError("invalid", `${what} holds a control character`);
   if (names.some((name) => Buffer.byteLength(name) > MAX_NAME)) {
     throw new AppError("invalid", `${what}: a name in it is longer than ${MAX_NAME} bytes`);
   }

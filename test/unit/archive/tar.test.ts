@@ -248,6 +248,12 @@ describe("attacks are refused with the entry's name", () => {
       [{ name: "a\u001b[2J" }],
       'entry "a\\u001b[2J": the name holds a control character',
     ],
+    [
+      "an escape sequence in one character",
+      [{ name: "a\u009b2J" }],
+      'entry "a\\x9b2J": the name holds a control character',
+    ],
+    ["one in a link", [{ name: "l", type: "2", link: "a\u009b2J" }], "the symbolic link holds a control character"],
     ["a name that is not UTF-8", [{ name: Buffer.from([0x61, 0xff]) }], "not valid UTF-8"],
     ["a name of 300 bytes", [pax([["path", "x".repeat(300)]]), { name: "x" }], "longer than 255 bytes"],
     ["a path of 5000 bytes", [pax([["path", "x/".repeat(2500)]]), { name: "x" }], "longer than 4095 bytes"],

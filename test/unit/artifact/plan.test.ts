@@ -125,6 +125,7 @@ describe("what is wrong", () => {
     ["http://h/a?checksum=md5:12", "expected 32 hex digits for md5"],
     ["http://h/a?filename=../x", "leads out of the allocation directory"],
     ["http://h/..%2f..%2fx%0ay", "holds a control character"],
+    ["http://h/x%c2%9b2J", "holds a control character"],
   ])("%p", (source, message) => {
     const error = failure(artifact(source));
     expect(error.code).toBe("invalid");
