@@ -8,7 +8,7 @@ import { interpolateText } from "../job/interpolate.ts";
 import type { Artifact } from "../job/job.ts";
 import type { PrepareRequest } from "../supervisor/hands.ts";
 import type { AgentContext } from "./context.ts";
-import type { Subject } from "./prepare.ts";
+import type { Subject } from "./subject.ts";
 
 /** How many artifacts of a task are fetched at once, as in Nomad. */
 const PARALLEL_ARTIFACTS = 3;

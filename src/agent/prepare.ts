@@ -1,12 +1,9 @@
-import type { Allocation } from "../allocation/allocation.ts";
 import type { TaskEventType } from "../allocation/task-event.ts";
 import { AppError, errorText } from "../base/errors.ts";
 import type { CheckedImage } from "../image/checked.ts";
 import { closeImage, openImage } from "../image/open.ts";
-import { buildTaskEnvironment } from "../job/environment.ts";
 import { interpolateConfig } from "../job/interpolate.ts";
-import type { Group, Job, QemuConfig, Task } from "../job/job.ts";
-import { readPortMapping } from "../job/port-mapping.ts";
+import type { QemuConfig } from "../job/job.ts";
 import { findPortHolder } from "../node/port-holder.ts";
 import type { MachineUser } from "../node/users.ts";
 import { chooseEmulator } from "../qemu/emulator.ts";
@@ -24,27 +21,13 @@ import { letIn, settleUser } from "./machine-users.ts";
 import { knowWhatMatters } from "./placement.ts";
 import { isFree } from "./ports.ts";
 import { assertPortOpen, assertReachable } from "./reach.ts";
+import { jobOf, readSubject, type Subject } from "./subject.ts";
 import { makeTaskDirectories } from "./task-directory.ts";
 
 type PrepareContext = Pick<
   AgentContext,
   "dirs" | "policy" | "store" | "users" | "node" | "nodeComplete" | "clock" | "log"
 > & { readonly cores: CoreBook };
-
-/** A task of an allocation, and where its directories are. */
-export interface SubjectRequest extends Pick<PrepareRequest, "allocation" | "task"> {
-  readonly place: Pick<PrepareRequest["place"], "dirs">;
-}
-
-/** What the job file says of the task that is prepared, and the words of its environment. */
-export interface Subject {
-  readonly job: Job;
-  readonly group: Group;
-  readonly task: Task;
-  readonly env: Readonly<Record<string, string>>;
-  /** Numbers of the host's processors that the machine is bound to. */
-  readonly cores: readonly number[];
-}
 
 /** The way of a placed task to a command line: directories, artifacts, image, ports, argv. Nothing runs yet. */
 export function createPrepare(context: PrepareContext): Prepare {
@@ -118,52 +101,6 @@ function report(
   details: Readonly<Record<string, string>> = {},
 ): void {
   request.report({ type, time: context.clock.now(), message, details, failsTask: FAILURES.has(type) });
-}
-
-function jobOf(context: Pick<AgentContext, "store">, { allocation }: Pick<PrepareRequest, "allocation">): Job {
-  const record = context.store.jobVersion(allocation.jobId, allocation.jobVersion);
-  if (record !== undefined) return record.job;
-  throw new AppError("internal", `the store has no version ${allocation.jobVersion} of job "${allocation.jobId}"`);
-}
-
-/**
- * What a request is about. @throws AppError `internal` when the store does not know it.
- * @param bind says which processors a task is bound to that asks for so many.
- */
-export function readSubject(
-  context: Pick<AgentContext, "store" | "node">,
-  request: SubjectRequest,
-  bind: (cores: number) => readonly number[],
-): Subject {
-  const { allocation, task: name, place } = request;
-  const job = jobOf(context, request);
-  const group = job.groups.find((candidate) => candidate.name === allocation.group);
-  const task = group?.tasks.find((candidate) => candidate.name === name);
-  if (group === undefined || task === undefined) {
-    throw new AppError("internal", `the store has no task "${name}" for allocation ${allocation.id}`);
-  }
-  const cores = bind(task.resources.cores);
-  const env = buildTaskEnvironment({
-    job,
-    group,
-    task,
-    allocId: allocation.id,
-    allocName: allocation.name,
-    allocIndex: allocation.index,
-    node: context.node(),
-    dirs: place.dirs,
-    ports: environmentPorts(allocation, task),
-    cores,
-  });
-  return { job, group, task, env, cores };
-}
-
-/** What `NOMAD_PORT_…` tells: the guest's port where one is mapped, else the host's. */
-function environmentPorts(allocation: Allocation, task: Task) {
-  return allocation.ports.map(({ label, hostPort, hostAddress, to }) => {
-    const mapped = readPortMapping(task.config.port_map[label] ?? "")?.guestPort;
-    return { label, hostPort, hostAddress, guestPort: mapped ?? (to > 0 ? to : hostPort) };
-  });
 }
 
 function interpolateTaskConfig(context: PrepareContext, { task, env }: Subject): QemuConfig {

@@ -6,7 +6,7 @@ import { interpolateText } from "../job/interpolate.ts";
 import type { Check, Service } from "../job/service.ts";
 import { taskDirs } from "../paths.ts";
 import type { AgentContext } from "./context.ts";
-import { readSubject, type Subject } from "./prepare.ts";
+import { readSubject, type Subject } from "./subject.ts";
 
 type ServiceContext = Pick<AgentContext, "store" | "node" | "dirs">;
 

@@ -1,8 +1,8 @@
+import type { DiskFault, Standstill } from "./disk-fault.ts";
 import type { Ending } from "./ending.ts";
 import type { LadderTry, Rung, RungAnswer, StopOrder } from "./ladder.ts";
-import type { Remains } from "./post-mortem.ts";
+import type { Remains } from "./remains.ts";
 import type { RestartDecision } from "./restart.ts";
-import type { DiskFault, Standstill } from "./standstill.ts";
 
 /** What tells one process of this host from every other, also after its pid was given away again. */
 export interface ProcessIdentity {

@@ -2,7 +2,7 @@ import { constants } from "node:os";
 import { escapeControls } from "../base/text.ts";
 import type { QmpEvent } from "../qmp/event.ts";
 import type { EndReason } from "./ending.ts";
-import type { Evidence } from "./judge.ts";
+import type { Evidence } from "./evidence.ts";
 import { describeOutOfMemory, outOfMemoryHint } from "./out-of-memory.ts";
 
 /** QEMU's words when the lock of a disk is held (block/file-posix.c); by descriptor it cannot name the file. */

@@ -1,6 +1,6 @@
 import { type Client, createClient } from "../client/client.ts";
 import { discoverAgent } from "../client/discover.ts";
-import type { Finding } from "./doctor.ts";
+import type { Finding } from "./finding.ts";
 import type { Flag, Flags } from "./flags.ts";
 import type { Terminal } from "./terminal.ts";
 

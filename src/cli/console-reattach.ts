@@ -1,7 +1,7 @@
 import { delay, monotonicMillis } from "../base/clock.ts";
 import { AppError } from "../base/errors.ts";
 import { type ConsoleLink, type ConsolePlace, openConsole } from "../client/console.ts";
-import type { Looking } from "./console.ts";
+import type { Looking } from "./console-viewer.ts";
 
 /** How long an agent that is gone is waited for, in milliseconds: it may be restarted just now. */
 const PATIENCE = 30_000;

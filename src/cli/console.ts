@@ -1,16 +1,16 @@
 import { errorText } from "../base/errors.ts";
 import { shortId } from "../base/ids.ts";
 import { formatBytes } from "../base/units.ts";
-import type { Client } from "../client/client.ts";
 import { type ConsoleLink, openConsole } from "../client/console.ts";
 import type { ConsoleFrame } from "../contract/console.ts";
 import { ADDRESS_FLAG, type Command, connectAgent, type Invocation } from "./command.ts";
 import { reattach } from "./console-reattach.ts";
 import { createScreen, type Screen } from "./console-screen.ts";
+import type { Looking } from "./console-viewer.ts";
 import { EXIT } from "./exit.ts";
 import type { Flag } from "./flags.ts";
-import { resolveTask, type TaskOf } from "./names.ts";
-import { type EscapeKey, parseEscapeKey } from "./raw-terminal.ts";
+import { resolveTask } from "./names.ts";
+import { parseEscapeKey } from "./raw-terminal.ts";
 
 /** Lines of scrollback without `-scrollback`. */
 const DEFAULT_SCROLLBACK = 50;
@@ -74,18 +74,6 @@ async function runConsole(invocation: Invocation): Promise<number> {
     await terminal.drain();
     interrupt.release();
   }
-}
-
-/** Somebody at a console. */
-export interface Looking {
-  readonly client: Client;
-  readonly target: TaskOf;
-  readonly readOnly: boolean;
-  readonly leaveKey: EscapeKey;
-  readonly leaveAtEnd: boolean;
-  readonly terminal: Invocation["context"]["terminal"];
-  readonly screen: Screen;
-  readonly interrupted: AbortSignal;
 }
 
 /** Resolves when the viewer has left or the machine has ended. @throws AppError when the agent does not come back; Interrupted. */

@@ -1,20 +1,10 @@
 import { AGENT } from "./agent.ts";
 import type { Command, Invocation } from "./command.ts";
 import { EXIT } from "./exit.ts";
+import type { Finding } from "./finding.ts";
 import { printJson } from "./json.ts";
 import type { Piece, Style } from "./style.ts";
 import { alignRows } from "./table.ts";
-
-/** One thing that was looked at, and what to do about it. */
-export interface Finding {
-  /** What was looked at, in one word: `qemu`, `kvm`, `store`, … */
-  readonly check: string;
-  readonly level: "ok" | "warning" | "problem";
-  /** One line for people; may hold what other users' processes say of themselves. */
-  readonly message: string;
-  /** What to do; null when there is nothing to. */
-  readonly remedy: string | null;
-}
 
 const DIRECTORIES = new Set(["config", "data-dir", "run-dir"]);
 

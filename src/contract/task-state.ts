@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { type FetchProgress, type TaskRecord, taskFailed, taskState } from "../allocation/allocation.ts";
+import type { Standstill } from "../allocation/disk-fault.ts";
 import { MACHINE_STATES } from "../allocation/machine.ts";
-import type { Standstill } from "../allocation/standstill.ts";
 import type { TaskEvent } from "../allocation/task-event.ts";
 import { EndingSchema, UserSchema, writeEnding, writeUser } from "./machine.ts";
 import { CountSchema, NanosSchema, TextMapSchema, TimestampSchema, writeTime, writeTimestamp } from "./scalars.ts";

@@ -2,7 +2,7 @@ import { accessSync, constants, lstatSync, statfsSync } from "node:fs";
 import { dirname } from "node:path";
 import { errnoOf } from "../base/errors.ts";
 import { formatBytes } from "../base/units.ts";
-import type { Finding } from "../cli/doctor.ts";
+import type { Finding } from "../cli/finding.ts";
 import type { AgentDirs } from "../paths.ts";
 
 /** Less free space than this stops the agent from keeping what happens; less than the other is worth a word. */

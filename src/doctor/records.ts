@@ -1,6 +1,6 @@
 import { type Allocation, isTerminal } from "../allocation/allocation.ts";
 import { AppError } from "../base/errors.ts";
-import type { Finding } from "../cli/doctor.ts";
+import type { Finding } from "../cli/finding.ts";
 import { ask, createClient } from "../client/client.ts";
 import { type AgentDirs, apiSocket, databaseFile } from "../paths.ts";
 import { build } from "../runtime/build.ts";

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { errnoOf } from "../base/errors.ts";
 import { shortId } from "../base/ids.ts";
 import { escapeControls } from "../base/text.ts";
-import type { Finding } from "../cli/doctor.ts";
+import type { Finding } from "../cli/finding.ts";
 import { type AgentDirs, allocsDir, isMachineSocketsName, machineSockets } from "../paths.ts";
 import { shellWord } from "./directories.ts";
 import { type HostProcess, parentOf, processesNaming, stillRuns } from "./processes.ts";

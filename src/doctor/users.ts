@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { firstOpenPort } from "../agent/reach.ts";
-import type { Finding } from "../cli/doctor.ts";
+import type { Finding } from "../cli/finding.ts";
 import type { AgentConfig } from "../config/agent-config.ts";
 import { denyKvm, findUserPool } from "../node/user-pool.ts";
 import type { UserPool } from "../node/users.ts";

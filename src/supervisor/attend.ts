@@ -1,6 +1,6 @@
+import type { DiskFault } from "../allocation/disk-fault.ts";
 import { isRefusal, judgeEnding } from "../allocation/judge.ts";
 import type { Live, MachineState } from "../allocation/machine.ts";
-import type { DiskFault } from "../allocation/standstill.ts";
 import type { TaskEvent } from "../allocation/task-event.ts";
 import { keepsPanicked } from "../qemu/panic.ts";
 import type { Desk } from "./desk.ts";

@@ -1,7 +1,7 @@
 import { basename } from "node:path";
-import type { Evidence } from "../allocation/judge.ts";
+import type { Evidence } from "../allocation/evidence.ts";
 import type { ProcessIdentity } from "../allocation/machine.ts";
-import { keepEvents, keepLines, type Remains } from "../allocation/post-mortem.ts";
+import { keepEvents, keepLines, type Remains } from "../allocation/remains.ts";
 import { delay, monotonicMillis } from "../base/clock.ts";
 import { errnoOf, errorText } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";

@@ -1,5 +1,5 @@
 import { closeSync, constants, openSync, readSync } from "node:fs";
-import type { KernelWords } from "../allocation/judge.ts";
+import type { KernelWords } from "../allocation/evidence.ts";
 import { monotonicMillis } from "../base/clock.ts";
 import { errnoOf } from "../base/errors.ts";
 import { readUntrusted } from "../base/files.ts";

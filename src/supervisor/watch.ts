@@ -1,6 +1,6 @@
 import { closeSync } from "node:fs";
+import type { DiskFault } from "../allocation/disk-fault.ts";
 import type { ProcessIdentity } from "../allocation/machine.ts";
-import type { DiskFault } from "../allocation/standstill.ts";
 import { type Clock, delay, monotonicMillis } from "../base/clock.ts";
 import { AppError, errorText } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";

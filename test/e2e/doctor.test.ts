@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { join } from "node:path";
-import type { Finding } from "../../src/cli/doctor.ts";
+import type { Finding } from "../../src/cli/finding.ts";
 import { jobText, newest, startImageAgent } from "../helpers/jobs.ts";
 import { until } from "../helpers/until.ts";
 

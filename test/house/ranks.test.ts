@@ -3,13 +3,22 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { tempDir } from "../helpers/temp.ts";
 import { tokenize } from "../helpers/tokens.ts";
-import { findBreaches, importsOf, sourceFiles } from "./source-rules.ts";
+import { findBreaches, findCircles, importsOf, sourceFiles } from "./source-rules.ts";
 
 const SRC = join(import.meta.dirname, "..", "..", "src");
 
 test("every import points to a lower rank or stays in its folder, and the runtime, processes and exit keep to their places", () => {
   expect(sourceFiles(SRC).length).toBeGreaterThan(20);
   expect(findBreaches(SRC)).toEqual([]);
+});
+
+test("no file imports what imports it, types included", async () => {
+  await using dir = tempDir();
+  writeFileSync(dir.file("a.ts"), 'import type { B } from "./b.ts";');
+  writeFileSync(dir.file("b.ts"), 'import { c } from "./c.ts";');
+  writeFileSync(dir.file("c.ts"), 'export type { A } from "./a.ts";');
+  expect(findCircles(dir.path)).toEqual(["a.ts → b.ts → c.ts → a.ts"]);
+  expect(findCircles(SRC)).toEqual([]);
 });
 
 test("no import that Bun's own parser sees escapes the check", () => {

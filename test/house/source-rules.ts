@@ -64,6 +64,35 @@ export function findBreaches(root: string): string[] {
   });
 }
 
+/** Every circle of imports in a source tree, types included: `a.ts → b.ts → a.ts`. */
+export function findCircles(root: string): string[] {
+  const imports = new Map(sourceFiles(root).map((file) => [file, importedFiles(root, file)]));
+  const done = new Set<string>();
+  const circles: string[] = [];
+  const visit = (file: string, way: readonly string[]): void => {
+    const at = way.indexOf(file);
+    if (at >= 0) circles.push([...way.slice(at), file].join(" → "));
+    if (at >= 0 || done.has(file)) return;
+    for (const target of imports.get(file) ?? []) visit(target, [...way, file]);
+    done.add(file);
+  };
+  for (const file of imports.keys()) visit(file, []);
+  return circles;
+}
+
+function importedFiles(root: string, file: string): string[] {
+  return importsOf(tokenize(readFileSync(join(root, file), "utf8")))
+    .filter(({ specifier }) => specifier.startsWith("."))
+    .map(({ specifier }) => targetOf(root, file, specifier));
+}
+
+/** The file that a relative specifier names, as a path below `root`. */
+function targetOf(root: string, file: string, specifier: string): string {
+  return relative(root, resolve(root, dirname(file), specifier))
+    .split(sep)
+    .join("/");
+}
+
 /** The specifiers that a file imports or re-exports, types included. */
 export function importsOf(tokens: readonly Token[]): Import[] {
   return tokens.flatMap((token, index) => {
@@ -94,10 +123,7 @@ function importBreaches(root: string, { file, tokens }: SourceFile): string[] {
       return [`${file}:${line} imports node:child_process`];
     }
     if (!specifier.startsWith(".")) return [];
-    const target = relative(root, resolve(root, dirname(file), specifier))
-      .split(sep)
-      .join("/");
-    const breach = targetBreach(root, file, target);
+    const breach = targetBreach(root, file, targetOf(root, file, specifier));
     return breach === undefined ? [] : [`${file}:${line} ${breach}`];
   });
 }

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from
 import { chmodSync, mkdirSync, renameSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import type { Finding } from "../../src/cli/doctor.ts";
+import type { Finding } from "../../src/cli/finding.ts";
 import { examineDirectories } from "../../src/doctor/directories.ts";
 import { parentOf } from "../../src/doctor/processes.ts";
 import { examineRecords } from "../../src/doctor/records.ts";

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { type Evidence, isRefusal, judgeEnding, type KernelWords } from "../../../src/allocation/judge.ts";
+import type { Evidence, KernelWords } from "../../../src/allocation/evidence.ts";
+import { isRefusal, judgeEnding } from "../../../src/allocation/judge.ts";
 import { signalName } from "../../../src/allocation/verdict-text.ts";
 
 const nothing: Evidence = { journal: [], exitStatus: null, stderr: "", rebooted: false };

@@ -2,7 +2,8 @@ import { describe, expect, test } from "bun:test";
 import type { Ending } from "../../../src/allocation/ending.ts";
 import type { StopOrder } from "../../../src/allocation/ladder.ts";
 import type { MachineEvent, MachineState } from "../../../src/allocation/machine.ts";
-import { keepEvents, keepLines, postMortemOf, type Remains } from "../../../src/allocation/post-mortem.ts";
+import { postMortemOf } from "../../../src/allocation/post-mortem.ts";
+import type { Remains } from "../../../src/allocation/remains.ts";
 import { step } from "../../../src/allocation/step.ts";
 
 const versions = { paddock: "0.1.0", kernel: "6.1.0" };
@@ -117,19 +118,4 @@ describe("a post-mortem", () => {
     expect(madeBy({ kind: "ended", generation: 3, ending, failed: true }, gone)).toBeNull();
     expect(madeBy(running, { kind: "guest_status", at: 600, status: "paused" })).toBeNull();
   });
-});
-
-test("the last events are kept, long data cut", () => {
-  const events = Array.from({ length: 80 }, (_, at) => ({ name: "RESET", at, data: { text: "x".repeat(at * 10) } }));
-  const kept = keepEvents(events);
-  expect(kept).toHaveLength(50);
-  expect(kept[0]?.at).toBe(30);
-  expect(kept.at(-1)?.data).toHaveLength(301);
-});
-
-test("the last lines are kept, a line without end cut", () => {
-  const text = Array.from({ length: 99 }, (_, at) => `line ${at}`).join("\n");
-  expect(keepLines(`${text}\n\n`).split("\n")).toEqual(text.split("\n").slice(-60));
-  expect(keepLines("x".repeat(9999))).toHaveLength(8192);
-  expect(keepLines("")).toBe("");
 });

@@ -1,0 +1,69 @@
+import type { Allocation } from "../allocation/allocation.ts";
+import { AppError } from "../base/errors.ts";
+import { buildTaskEnvironment } from "../job/environment.ts";
+import type { Group, Job, Task } from "../job/job.ts";
+import { readPortMapping } from "../job/port-mapping.ts";
+import type { PrepareRequest } from "../supervisor/hands.ts";
+import type { AgentContext } from "./context.ts";
+
+/** A task of an allocation, and where its directories are. */
+export interface SubjectRequest extends Pick<PrepareRequest, "allocation" | "task"> {
+  readonly place: Pick<PrepareRequest["place"], "dirs">;
+}
+
+/** What the job file says of the task that is prepared, and the words of its environment. */
+export interface Subject {
+  readonly job: Job;
+  readonly group: Group;
+  readonly task: Task;
+  readonly env: Readonly<Record<string, string>>;
+  /** Numbers of the host's processors that the machine is bound to. */
+  readonly cores: readonly number[];
+}
+
+/** The version of the job that a request is about. @throws AppError `internal` when the store does not know it. */
+export function jobOf(context: Pick<AgentContext, "store">, { allocation }: Pick<PrepareRequest, "allocation">): Job {
+  const record = context.store.jobVersion(allocation.jobId, allocation.jobVersion);
+  if (record !== undefined) return record.job;
+  throw new AppError("internal", `the store has no version ${allocation.jobVersion} of job "${allocation.jobId}"`);
+}
+
+/**
+ * What a request is about. @throws AppError `internal` when the store does not know it.
+ * @param bind says which processors a task is bound to that asks for so many.
+ */
+export function readSubject(
+  context: Pick<AgentContext, "store" | "node">,
+  request: SubjectRequest,
+  bind: (cores: number) => readonly number[],
+): Subject {
+  const { allocation, task: name, place } = request;
+  const job = jobOf(context, request);
+  const group = job.groups.find((candidate) => candidate.name === allocation.group);
+  const task = group?.tasks.find((candidate) => candidate.name === name);
+  if (group === undefined || task === undefined) {
+    throw new AppError("internal", `the store has no task "${name}" for allocation ${allocation.id}`);
+  }
+  const cores = bind(task.resources.cores);
+  const env = buildTaskEnvironment({
+    job,
+    group,
+    task,
+    allocId: allocation.id,
+    allocName: allocation.name,
+    allocIndex: allocation.index,
+    node: context.node(),
+    dirs: place.dirs,
+    ports: environmentPorts(allocation, task),
+    cores,
+  });
+  return { job, group, task, env, cores };
+}
+
+/** What `NOMAD_PORT_…` tells: the guest's port where one is mapped, else the host's. */
+function environmentPorts(allocation: Allocation, task: Task) {
+  return allocation.ports.map(({ label, hostPort, hostAddress, to }) => {
+    const mapped = readPortMapping(task.config.port_map[label] ?? "")?.guestPort;
+    return { label, hostPort, hostAddress, guestPort: mapped ?? (to > 0 ? to : hostPort) };
+  });
+}
