@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { count, flag, text } from "./lenient.ts";
 
 /** What a reply says of a machine's guest. */
 export const GuestSchema = v.object({
@@ -9,11 +10,11 @@ export const GuestSchema = v.object({
     v.object({
       Device: v.nullish(v.string(), null),
       /** QEMU's word: `nospace`, `failed`. */
-      Status: v.nullish(v.string(), ""),
+      Status: text,
       /** Nanoseconds since 1970. */
-      Since: v.nullish(v.number(), 0),
+      Since: count,
       /** Paused by command: it does not go on by itself. */
-      Held: v.nullish(v.boolean(), false),
+      Held: flag,
     }),
     null,
   ),

@@ -1,15 +1,6 @@
 import * as v from "valibot";
 import { GuestSchema } from "./guest-reply.ts";
-
-// Replies are read with what this program needs of them and no more: an agent that is older or newer, or a real Nomad, may leave out
-// or add what it likes. Go writes null for what is empty.
-
-const text = v.nullish(v.string(), "");
-const count = v.nullish(v.number(), 0);
-const flag = v.nullish(v.boolean(), false);
-const list = <S extends v.GenericSchema>(item: S) => v.nullish(v.array(item), []);
-const map = <S extends v.GenericSchema>(value: S) => v.nullish(v.record(v.string(), value), {});
-const textMap = map(v.string());
+import { count, flag, list, map, text, textMap } from "./lenient.ts";
 
 /** Of `PUT /v1/jobs` and `DELETE /v1/job/:id`. */
 export const RegisteredSchema = v.object({ EvalID: text, JobModifyIndex: count, Warnings: text });
@@ -271,7 +262,7 @@ export const ExplainSchema = v.object({
   Forwards: list(v.object({ Label: text, Protocol: text, HostAddress: text, HostPort: count, GuestPort: count })),
   Warnings: list(v.string()),
   OwnSerial: v.nullish(v.string(), null),
-  LogDisabled: v.nullish(v.boolean(), false),
+  LogDisabled: flag,
   Limits: v.nullish(
     v.object({
       MemoryMax: v.nullish(v.number(), null),

@@ -1,10 +1,6 @@
 import * as v from "valibot";
+import { count, flag, list, text } from "./lenient.ts";
 import { EndingSchema, TaskEventSchema } from "./replies.ts";
-
-// Read as leniently as every reply: see replies.ts.
-const text = v.nullish(v.string(), "");
-const count = v.nullish(v.number(), 0);
-const list = <S extends v.GenericSchema>(item: S) => v.nullish(v.array(item), []);
 
 const RemainsSchema = v.object({
   Events: list(v.object({ Name: v.string(), At: count, Data: text })),
@@ -21,9 +17,9 @@ const EndSchema = v.object({
   StartedAt: count,
   EndedAt: count,
   Pid: v.nullish(v.number(), null),
-  Adopted: v.nullish(v.boolean(), false),
+  Adopted: flag,
   Watched: v.nullish(v.boolean(), true),
-  Restart: v.object({ Restart: v.nullish(v.boolean(), false), Reason: text, Delay: count }),
+  Restart: v.object({ Restart: flag, Reason: text, Delay: count }),
   Remains: v.nullish(RemainsSchema, null),
   Argv: list(v.string()),
   Cwd: text,

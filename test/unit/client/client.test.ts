@@ -255,3 +255,16 @@ test("a command line and a node as the agent writes them are read whole", () => 
     Drivers: { qemu: { Healthy: true } },
   });
 });
+
+test("tasks whose names every object has as members are read like any other, and no other is there", async () => {
+  const names = ["constructor", "prototype", "__proto__", "vm"];
+  const states = names.map((name) => `${JSON.stringify(name)}: { "State": "running" }`).join(", ");
+  const reply = `[{ "ID": "a1", "TaskStates": { ${states} } }, { "ID": "a2", "TaskStates": null }]`;
+  await using dir = tempDir();
+  await using server = serve(dir, () => new Response(reply));
+  const [named, none] = await server.client.read(ask.allocations());
+  expect(Object.keys(named?.TaskStates ?? {})).toEqual(names);
+  expect(named?.TaskStates["constructor"]?.State).toBe("running");
+  expect(named?.TaskStates["toString"]).toBeUndefined();
+  expect(none?.TaskStates).toEqual({});
+});
