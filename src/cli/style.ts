@@ -32,27 +32,27 @@ export function textOf(piece: Piece): string {
 }
 
 /** The colour that a status has everywhere. */
-const STATUS_STYLES: Readonly<Record<string, Style>> = {
-  running: "green",
-  ready: "green",
-  pending: "yellow",
-  preparing: "yellow",
-  starting: "yellow",
-  stopping: "yellow",
-  backoff: "yellow",
-  paused: "yellow",
-  "io-error": "red",
-  unkillable: "red",
-  failed: "red",
-  success: "green",
-  healthy: "green",
-  failure: "red",
-  unhealthy: "red",
-  lost: "red",
-};
+const STATUS_STYLES: ReadonlyMap<string, Style> = new Map([
+  ["running", "green"],
+  ["ready", "green"],
+  ["pending", "yellow"],
+  ["preparing", "yellow"],
+  ["starting", "yellow"],
+  ["stopping", "yellow"],
+  ["backoff", "yellow"],
+  ["paused", "yellow"],
+  ["io-error", "red"],
+  ["unkillable", "red"],
+  ["failed", "red"],
+  ["success", "green"],
+  ["healthy", "green"],
+  ["failure", "red"],
+  ["unhealthy", "red"],
+  ["lost", "red"],
+]);
 
-/** A status word in its colour. */
+/** A status word in its colour. It may be any word: a machine's QEMU says what its guest does. */
 export function statusPiece(status: string): Piece {
-  const style = STATUS_STYLES[status];
+  const style = STATUS_STYLES.get(status);
   return style === undefined ? status : { text: status, style };
 }
