@@ -6,16 +6,16 @@ import { isOutOfMemory } from "./out-of-memory.ts";
 import { describeEvidence, hintFor } from "./verdict-text.ts";
 
 /** QEMU's shutdown causes (qapi/run-state.json, ShutdownCause) and what we call them. */
-const CAUSES: Readonly<Record<string, EndReason>> = {
-  "guest-shutdown": "guest-shutdown",
-  "guest-reset": "guest-reset",
-  "guest-panic": "guest-panic",
-  "host-signal": "host-signal",
-  "host-ui": "host-signal",
-  "host-qmp-quit": "host-qmp-quit",
-  "host-qmp-system-reset": "guest-reset",
-  "host-error": "qemu-error",
-};
+const CAUSES: ReadonlyMap<string, EndReason> = new Map([
+  ["guest-shutdown", "guest-shutdown"],
+  ["guest-reset", "guest-reset"],
+  ["guest-panic", "guest-panic"],
+  ["host-signal", "host-signal"],
+  ["host-ui", "host-signal"],
+  ["host-qmp-quit", "host-qmp-quit"],
+  ["host-qmp-system-reset", "guest-reset"],
+  ["host-error", "qemu-error"],
+]);
 
 /** Signals that a process gets for what it did itself (signal(7)); SIGSYS is the sandbox's. */
 const FAULTS: ReadonlySet<number> = new Set(
@@ -54,7 +54,7 @@ function reasonOf(evidence: Evidence): EndReason {
   const cause = shutdownCause(journal);
   // What ended a QEMU that held a panicked guest is only a consequence.
   if (isPanicked(journal) && cause !== "guest-shutdown") return "guest-panic";
-  if (cause !== null) return CAUSES[cause] ?? "host-signal";
+  if (cause !== null) return CAUSES.get(cause) ?? "host-signal";
   if (isOutOfMemory(evidence)) return "oom";
   if (exitStatus !== null) {
     if (exitStatus > 128) return FAULTS.has(exitStatus - 128) ? "qemu-crash" : "killed";

@@ -112,6 +112,12 @@ describe("judging an end", () => {
       "host-signal",
       false,
     ],
+    [
+      "SHUTDOWN with a cause that every object has as a member",
+      { journal: [shutdown("constructor")], exitStatus: 0 },
+      "host-signal",
+      false,
+    ],
   ];
   for (const [name, evidence, reason, failed] of cases) {
     test(`${name} is ${reason}`, () => {
