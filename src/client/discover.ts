@@ -1,9 +1,7 @@
-import { readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, type Stats, statSync } from "node:fs";
 import { AppError, errnoOf } from "../base/errors.ts";
+import { trySocket } from "../base/try-socket.ts";
 import { type Address, defaultSockets, formatAddress, parseAddress } from "./address.ts";
-
-/** What a connection to a socket came to: `undefined` when somebody answers, else the system error's name. */
-type Answer = string | undefined;
 
 export interface Wanted {
   /** `-address`, when it was given. */
@@ -59,19 +57,6 @@ export async function explainSilence(address: Address, cause: unknown): Promise<
   });
 }
 
-async function trySocket(path: string): Promise<Answer> {
-  // Loaded when it is needed: it costs every command some milliseconds.
-  const { connect } = await import("node:net");
-  return await new Promise((done) => {
-    const socket = connect(path);
-    socket.once("connect", () => {
-      socket.destroy();
-      done(undefined);
-    });
-    socket.once("error", (error) => done(errnoOf(error) ?? error.message));
-  });
-}
-
 function answerText(answer: string): string {
   switch (answer) {
     case "ENOENT":
@@ -80,6 +65,10 @@ function answerText(answer: string): string {
       return "nobody listens there; the socket is a dead agent's";
     case "ENOTSOCK":
       return "not a socket";
+    case "ENOTDIR":
+      return "no such socket, a part of its path is no directory";
+    case "EINVAL":
+      return "its path is longer than that of a socket may be";
     default:
       return answer;
   }
@@ -88,7 +77,14 @@ function answerText(answer: string): string {
 /** Names the user and the group that may use a socket which this user may not. */
 export function refusedEntry(path: string): AppError {
   const message = `permission denied on the agent's socket ${path}`;
-  const stat = statSync(path, { throwIfNoEntry: false });
+  let stat: Stats | undefined;
+  try {
+    stat = statSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error;
+    const hint = "a directory above it is closed to this user: run the command as the agent's user";
+    return new AppError("unavailable", message, { hint, cause: error });
+  }
   if (stat === undefined) return new AppError("unavailable", message);
   const user = nameOf("/etc/passwd", stat.uid);
   const group = nameOf("/etc/group", stat.gid);
@@ -103,7 +99,7 @@ export function refusedEntry(path: string): AppError {
 
 /** The name behind a number in `/etc/passwd` or `/etc/group`; the number itself when the file has none. */
 function nameOf(file: string, id: number): string {
-  const line = readFileSync(file, "utf8")
+  const line = (existsSync(file) ? readFileSync(file, "utf8") : "")
     .split("\n")
     .find((entry) => entry.split(":")[2] === String(id));
   return line?.split(":")[0] ?? String(id);

@@ -1,6 +1,6 @@
 import { chmodSync, chownSync, lstatSync, rmSync } from "node:fs";
-import { connect } from "node:net";
-import { AppError, errnoOf } from "../base/errors.ts";
+import { AppError } from "../base/errors.ts";
+import { trySocket } from "../base/try-socket.ts";
 import { API_GROUP } from "../node/user-pool.ts";
 import { groupId } from "../node/users.ts";
 import { type Handler, type Server, serveUnix } from "../runtime/serve.ts";
@@ -39,22 +39,9 @@ export async function listen(path: string, handler: Handler): Promise<Server> {
   }
 }
 
-function answers(path: string): Promise<boolean> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(path);
-    socket.once("connect", () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once("error", (error) => {
-      const code = errnoOf(error);
-      if (code === "ENOENT" || code === "ECONNREFUSED" || code === "ENOTSOCK") resolve(false);
-      else
-        reject(
-          new AppError("unavailable", `cannot look whether an agent answers at ${path}: ${code ?? error.message}`, {
-            cause: error,
-          }),
-        );
-    });
-  });
+async function answers(path: string): Promise<boolean> {
+  const code = await trySocket(path);
+  if (code === undefined) return true;
+  if (code === "ENOENT" || code === "ECONNREFUSED" || code === "ENOTSOCK") return false;
+  throw new AppError("unavailable", `cannot look whether an agent answers at ${path}: ${code}`);
 }

@@ -1,5 +1,6 @@
 import { type Allocation, isTerminal } from "../allocation/allocation.ts";
 import { AppError } from "../base/errors.ts";
+import { trySocket } from "../base/try-socket.ts";
 import type { Finding } from "../cli/finding.ts";
 import { ask, createClient } from "../client/client.ts";
 import { type AgentDirs, apiSocket, databaseFile } from "../paths.ts";
@@ -67,8 +68,9 @@ async function askAgent(dirs: AgentDirs): Promise<Answer> {
       return { records: null, finding: say("problem", `the agent at ${path} does not answer`, remedy) };
     }
     if (!(error instanceof AppError)) throw error;
-    const absent = /no such socket|nobody listens there/.test(error.message);
-    if (absent) return { records: null, finding: say("ok", `no agent runs with ${path}`) };
+    const silence = await trySocket(path);
+    if (silence === "ENOENT" || silence === "ECONNREFUSED")
+      return { records: null, finding: say("ok", `no agent runs with ${path}`) };
     return { records: null, finding: say("problem", error.message.split("\n")[0] ?? "", error.hint ?? null) };
   }
 }

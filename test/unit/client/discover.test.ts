@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { dirname } from "node:path";
 import { discoverAgent, explainSilence, refusedEntry } from "../../../src/client/discover.ts";
@@ -43,7 +43,7 @@ test("without an agent the message names each socket that was tried, and how to 
     });
   expect(asUser(dir)).rejects.toThrow(refused("no such socket"));
   writeFileSync(dir.file("paddock", "api.sock"), "");
-  expect(asUser(dir)).rejects.toThrow(refused("nobody listens there; the socket is a dead agent's"));
+  expect(asUser(dir)).rejects.toThrow(refused("not a socket"));
 });
 
 test("an address that was named and is silent says why", async () => {
@@ -73,4 +73,24 @@ test("a socket that may not be used names its user and its group, and how to get
     expect(error.hint).toEndWith("a group called paddock that is there when the agent starts may use it, too");
   else expect(error.hint).toEndWith(" USER");
   expect(refusedEntry(dir.file("gone.sock")).hint).toBeUndefined();
+});
+
+test("a socket in a directory that is closed to this user is told like any that may not be used", async () => {
+  await using dir = tempDir();
+  const path = dir.file("closed", "api.sock");
+  mkdirSync(dir.file("closed"));
+  writeFileSync(path, "");
+  chmodSync(dir.file("closed"), 0);
+  const asRoot = process.getuid?.() === 0;
+  if (asRoot) process.seteuid?.(65534);
+  try {
+    expect(refusedEntry(path)).toMatchObject({
+      code: "unavailable",
+      message: `permission denied on the agent's socket ${path}`,
+      hint: "a directory above it is closed to this user: run the command as the agent's user",
+    });
+  } finally {
+    if (asRoot) process.seteuid?.(0);
+    chmodSync(dir.file("closed"), 0o700);
+  }
 });
