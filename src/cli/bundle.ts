@@ -2,13 +2,13 @@ import { Buffer } from "node:buffer";
 import { closeSync, openSync, unlinkSync, writeSync } from "node:fs";
 import { AppError, errnoOf } from "../base/errors.ts";
 import { shortId } from "../base/ids.ts";
+import { shellWord } from "../base/text.ts";
 import { formatBytes } from "../base/units.ts";
 import { ask, type Client, type Question } from "../client/client.ts";
 import type { Allocation } from "../client/replies.ts";
 import type { Why } from "../client/why.ts";
 import { packTar } from "../runtime/archive.ts";
 import { build } from "../runtime/build.ts";
-import { quoteWord } from "./explain.ts";
 import { blankSecrets, redactJobFile, redactJobJson } from "./redact-job.ts";
 import { paint } from "./style.ts";
 import type { Terminal } from "./terminal.ts";
@@ -140,7 +140,7 @@ function addTexts(files: Map<string, string | Uint8Array>, why: Why): void {
   files.set("why.txt", `${lines.map((line) => paint(line, false)).join("\n")}\n`);
   files.set("versions.json", asJson({ Cli: build, Machine: why.End?.Versions ?? null }));
   if (why.End === null) return;
-  files.set("argv.txt", `${why.End.Argv.map(quoteWord).join("\n")}\n`);
+  files.set("argv.txt", `${why.End.Argv.map(shellWord).join("\n")}\n`);
   if (why.End.Remains !== null) files.set("status", Buffer.from(why.End.Remains.Status));
 }
 

@@ -1,4 +1,5 @@
 import { formatCores } from "../base/cores.ts";
+import { shellWord } from "../base/text.ts";
 import { formatBytes } from "../base/units.ts";
 import { ask } from "../client/client.ts";
 import type { Explanation } from "../client/replies.ts";
@@ -61,7 +62,7 @@ function describeLimits({ MemoryMax, GuestMemory, CPUWeight, Cores }: NonNullabl
 const WORD_WIDTH = 44;
 
 function printWords(argv: Explanation["Argv"], out: Output): void {
-  const words = argv.map(({ Word }) => quoteWord(Word));
+  const words = argv.map(({ Word }) => shellWord(Word));
   const width = Math.max(0, ...words.map((word) => word.length).filter((length) => length <= WORD_WIDTH));
   argv.forEach(({ Origin }, at) => {
     const word = words[at] ?? "";
@@ -85,9 +86,4 @@ function describeOrigin({ Kind, Why, Attribute, Index, Note }: Explanation["Argv
     default:
       return Kind;
   }
-}
-
-/** A word that a shell would not leave alone, in single quotes. */
-export function quoteWord(word: string): string {
-  return /^[\w%+,./:=@-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }

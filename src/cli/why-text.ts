@@ -1,10 +1,10 @@
 import { Buffer } from "node:buffer";
 import { shortId } from "../base/ids.ts";
+import { shellWord } from "../base/text.ts";
 import { MILLISECOND } from "../base/units.ts";
 import type { StopReceipt } from "../client/replies.ts";
 import type { MachineEnd, Why } from "../client/why.ts";
 import { createConsoleText } from "./console-text.ts";
-import { quoteWord } from "./explain.ts";
 import { describeCounters, exitText, rungName } from "./receipt.ts";
 import { type Piece, statusPiece } from "./style.ts";
 import { alignFacts, alignRows, breakText } from "./table.ts";
@@ -141,7 +141,7 @@ function describeCommandLine(argv: readonly string[], columns: number): Piece[][
 function optionsOf(argv: readonly string[]): string[] {
   const pieces: string[] = [];
   for (const word of argv) {
-    const quoted = quoteWord(word).replaceAll(" ", "\0");
+    const quoted = shellWord(word).replaceAll(" ", "\0");
     const last = pieces.at(-1);
     if (!word.startsWith("-") && last?.startsWith("-") && !last.includes("\0")) {
       pieces[pieces.length - 1] = `${last}\0${quoted}`;
@@ -161,7 +161,7 @@ function describeOthers({ Ends, JobID, Task }: Why, { Generation }: MachineEnd, 
     ...alignRows(rows, columns, "  "),
     [
       {
-        text: `  paddock why -generation ${first.Generation} ${quoteWord(`${JobID}/${Task}`)} tells more`,
+        text: `  paddock why -generation ${first.Generation} ${shellWord(`${JobID}/${Task}`)} tells more`,
         style: "dim",
       },
     ],

@@ -1,6 +1,7 @@
 import { accessSync, constants, lstatSync, statfsSync } from "node:fs";
 import { dirname } from "node:path";
 import { errnoOf } from "../base/errors.ts";
+import { shellWord } from "../base/text.ts";
 import { formatBytes } from "../base/units.ts";
 import type { Finding } from "../cli/finding.ts";
 import type { AgentDirs } from "../paths.ts";
@@ -70,9 +71,4 @@ function examineSpace(dataDir: string): Finding {
   } catch (error) {
     return say("warning", `how much space is free in ${dataDir} is not known: ${errnoOf(error) ?? String(error)}`);
   }
-}
-
-/** A word as a shell takes it. */
-export function shellWord(text: string): string {
-  return /^[A-Za-z0-9_./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

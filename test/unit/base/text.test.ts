@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { editDistance, escapeControls, nearestName, orList } from "../../../src/base/text.ts";
+import { editDistance, escapeControls, nearestName, orList, shellWord } from "../../../src/base/text.ts";
 
 describe("making control bytes visible", () => {
   test("disarms terminal sequences and text direction", () => {
@@ -34,4 +34,12 @@ test("lists are joined as people do", () => {
     "a or b",
     "a, b or c",
   ]);
+});
+
+test("a word is quoted for a shell where it must be", () => {
+  for (const word of ["web", "shop/web-1.2", "a=b,c:d@e%f+g"]) expect(shellWord(word)).toBe(word);
+  expect(shellWord("a b")).toBe("'a b'");
+  expect(shellWord("$(reboot);")).toBe("'$(reboot);'");
+  expect(shellWord("it's")).toBe("'it'\\''s'");
+  expect(shellWord("")).toBe("''");
 });
