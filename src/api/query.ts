@@ -1,5 +1,6 @@
 import type { Context } from "hono";
 import { AppError } from "../base/errors.ts";
+import { isIdPrefix } from "../base/ids.ts";
 import { orList } from "../base/text.ts";
 
 /** Words that Go's `strconv.ParseBool` takes, which Nomad's clients write. */
@@ -56,11 +57,6 @@ export function idPrefixParam(c: Context): string {
   const prefix = (c.req.query("prefix") ?? "").toLowerCase();
   if (!isIdPrefix(prefix)) throw new AppError("invalid", "query parameter prefix: expected hexadecimal digits");
   return prefix;
-}
-
-/** Whether a UUID can begin with this text. */
-export function isIdPrefix(text: string): boolean {
-  return /^[0-9a-f-]{0,36}$/i.test(text);
 }
 
 /** A part of the path by name, percent-decoded. */

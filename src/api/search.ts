@@ -1,8 +1,8 @@
 import type { Context, Hono } from "hono";
+import { isIdPrefix } from "../base/ids.ts";
 import { NAMESPACES } from "../contract/agent-info.ts";
 import { SEARCH_CONTEXTS, type SearchContext, SearchRequestSchema, writeSearchReply } from "../contract/search.ts";
 import type { ApiContext } from "./context.ts";
-import { isIdPrefix } from "./query.ts";
 import { readBody } from "./validate.ts";
 
 /** `PUT /v1/search`: ids that begin with a text. */

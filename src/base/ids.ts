@@ -7,3 +7,8 @@ export function newId(): string {
 export function shortId(id: string): string {
   return id.slice(0, 8);
 }
+
+/** Whether a UUID can begin with this text. */
+export function isIdPrefix(text: string): boolean {
+  return /^[0-9a-f-]{0,36}$/i.test(text);
+}

@@ -2,10 +2,10 @@ import { AppError } from "../base/errors.ts";
 import { shortId } from "../base/ids.ts";
 import { ask, type Client } from "../client/client.ts";
 import type { Allocation, TaskState } from "../client/replies.ts";
-import { ADDRESS_FLAG, type Command, connectAgent, type Invocation, VERBOSE_FLAG } from "./command.ts";
+import { ADDRESS_FLAG, type Command, connectAgent, type Invocation, idText, VERBOSE_FLAG } from "./command.ts";
 import { EXIT, Interrupted } from "./exit.ts";
 import { createFollower } from "./follow.ts";
-import { chooseTask, requireAllocation } from "./names.ts";
+import { chooseTaskOrAll, requireAllocation } from "./names.ts";
 import { isOver } from "./ps.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -36,11 +36,13 @@ async function runAllocRestart({ context, flags, operands }: Invocation): Promis
   const { terminal } = context;
   const client = await connectAgent({ context, flags });
   const allocation = await requireAllocation(client, operands[0] ?? "");
-  const word = operands[1] ?? flags.text("task");
-  const task = word === undefined ? "" : chooseTask(allocation, word);
+  const task = chooseTaskOrAll(allocation, operands[1], flags.text("task"));
+  if (task !== "" && flags.has("all-tasks")) {
+    throw new AppError("invalid", `flag -all-tasks: expected without a task, found "${task}"`);
+  }
   await client.restartAllocation(allocation.ID, task);
   if (flags.has("detach")) return EXIT.ok;
-  const name = flags.has("verbose") ? allocation.ID : shortId(allocation.ID);
+  const name = idText(allocation.ID, flags.has("verbose"));
   terminal.err.line({ text: "==> ", style: "bold" }, `allocation ${name} is being restarted`);
   const interrupt = terminal.listenForInterrupt();
   try {

@@ -1,7 +1,6 @@
-import { shortId } from "../base/ids.ts";
-import { ADDRESS_FLAG, type Command, connectAgent, type Invocation, VERBOSE_FLAG } from "./command.ts";
+import { ADDRESS_FLAG, type Command, connectAgent, type Invocation, idText, VERBOSE_FLAG } from "./command.ts";
 import { EXIT } from "./exit.ts";
-import { chooseTask, requireAllocation } from "./names.ts";
+import { chooseTaskOrAll, requireAllocation } from "./names.ts";
 
 /** Nomad's. */
 const DEFAULT_SIGNAL = "SIGKILL";
@@ -30,11 +29,10 @@ export const ALLOC_SIGNAL: Command = {
 async function runAllocSignal({ context, flags, operands }: Invocation): Promise<number> {
   const client = await connectAgent({ context, flags });
   const allocation = await requireAllocation(client, operands[0] ?? "");
-  const word = operands[1] ?? flags.text("task");
-  const task = word === undefined ? "" : chooseTask(allocation, word);
+  const task = chooseTaskOrAll(allocation, operands[1], flags.text("task"));
   const signal = flags.text("s") ?? DEFAULT_SIGNAL;
   await client.signalAllocation(allocation.ID, task, signal);
-  const name = flags.has("verbose") ? allocation.ID : shortId(allocation.ID);
+  const name = idText(allocation.ID, flags.has("verbose"));
   context.terminal.err.line(`${signal} was sent to ${task === "" ? "" : `task "${task}" of `}allocation ${name}`);
   return EXIT.ok;
 }

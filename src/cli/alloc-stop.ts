@@ -1,6 +1,5 @@
-import { shortId } from "../base/ids.ts";
 import { ask } from "../client/client.ts";
-import { ADDRESS_FLAG, type Command, connectAgent, type Invocation, VERBOSE_FLAG } from "./command.ts";
+import { ADDRESS_FLAG, type Command, connectAgent, type Invocation, idText, VERBOSE_FLAG } from "./command.ts";
 import { EXIT, Interrupted } from "./exit.ts";
 import { requireAllocation } from "./names.ts";
 import { isOver } from "./ps.ts";
@@ -28,7 +27,7 @@ async function runAllocStop({ context, flags, operands }: Invocation): Promise<n
   const options = readStopFlags(flags);
   const client = await connectAgent({ context, flags });
   const allocation = await requireAllocation(client, operands[0] ?? "");
-  const name = flags.has("verbose") ? allocation.ID : shortId(allocation.ID);
+  const name = idText(allocation.ID, flags.has("verbose"));
   const { EvalID } = await client.stopAllocation(allocation.ID, options);
   if (flags.has("detach")) {
     terminal.out.line(EvalID);

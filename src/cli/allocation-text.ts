@@ -3,6 +3,7 @@ import { shortId } from "../base/ids.ts";
 import type { Client } from "../client/client.ts";
 import { ask } from "../client/client.ts";
 import type { Allocation, Explanation, Forward, Machine, TaskState } from "../client/replies.ts";
+import { idText } from "./command.ts";
 import { eventText } from "./events.ts";
 import { guestSentence } from "./guest-text.ts";
 import { describeForwards, listPorts } from "./ports.ts";
@@ -12,8 +13,6 @@ import { type Piece, statusPiece } from "./style.ts";
 import { alignFacts, alignTable } from "./table.ts";
 import type { Output } from "./terminal.ts";
 import { formatSpan, formatTime, spanSince } from "./time.ts";
-
-export const idText = (id: string, verbose: boolean): string => (verbose ? id : shortId(id));
 
 /** Prints an allocation with its machines: what they do, what is forwarded, what happened, and how they ended. */
 export async function printAllocation(

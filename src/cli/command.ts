@@ -1,3 +1,4 @@
+import { shortId } from "../base/ids.ts";
 import { type Client, createClient } from "../client/client.ts";
 import { discoverAgent } from "../client/discover.ts";
 import type { Finding } from "./finding.ts";
@@ -52,6 +53,11 @@ export const ADDRESS_FLAG: Flag = {
 };
 
 export const VERBOSE_FLAG: Flag = { name: "verbose", help: "Show ids in full." };
+
+/** An id in full or as it is shown without `-verbose`. */
+export function idText(id: string, verbose: boolean): string {
+  return verbose ? id : shortId(id);
+}
 
 /** Finds the agent that an invocation is about. @throws AppError as `discoverAgent` does. */
 export async function connectAgent({ context, flags }: Pick<Invocation, "context" | "flags">): Promise<Client> {

@@ -72,6 +72,12 @@ export function parseArguments(args: readonly string[], known: readonly Flag[]):
   return { flags: readFlags(values), operands, help };
 }
 
+/** @throws AppError `invalid` when both of two flags were given that contradict each other. */
+export function assertNotBoth(flags: Flags, one: string, other: string, hint?: string): void {
+  if (!flags.has(one) || !flags.has(other)) return;
+  throw new AppError("invalid", `flags -${one} and -${other}: expected one of them, found both`, { hint });
+}
+
 function findFlag(name: string, known: readonly Flag[]): Flag {
   const flag = known.find((candidate) => candidate.name === name);
   if (flag !== undefined) return flag;

@@ -5,7 +5,7 @@ import { ask } from "../client/client.ts";
 import { readExplanation } from "./allocation-text.ts";
 import { ADDRESS_FLAG, type Command, connectAgent, type Invocation } from "./command.ts";
 import { EXIT } from "./exit.ts";
-import type { Flag, Flags } from "./flags.ts";
+import { assertNotBoth, type Flag, type Flags } from "./flags.ts";
 import { printLog } from "./log-print.ts";
 import { chooseTask, requireAllocation, resolveTask, type TaskOf } from "./names.ts";
 import type { Terminal } from "./terminal.ts";
@@ -81,6 +81,7 @@ async function runLogs(
 const DEFAULT_TAIL = 10;
 
 function readWish(flags: Flags) {
+  assertNotBoth(flags, "stderr", "stdout");
   const wish = {
     type: flags.has("stderr") ? ("stderr" as const) : ("stdout" as const),
     follow: flags.has("f"),

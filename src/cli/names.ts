@@ -1,5 +1,5 @@
 import { AppError } from "../base/errors.ts";
-import { shortId } from "../base/ids.ts";
+import { isIdPrefix, shortId } from "../base/ids.ts";
 import { nearestName, shellWord } from "../base/text.ts";
 import { ask, type Client } from "../client/client.ts";
 import type { Allocation, JobEntry } from "../client/replies.ts";
@@ -62,7 +62,7 @@ export async function requireAllocation(client: Client, prefix: string): Promise
 
 /** The allocation whose id begins so; undefined when there is none. @throws AppError `conflict` when there are several. */
 async function findAllocation(client: Client, prefix: string): Promise<Allocation | undefined> {
-  if (!/^[0-9a-f-]{1,36}$/i.test(prefix)) return undefined;
+  if (prefix === "" || !isIdPrefix(prefix)) return undefined;
   const found = await client.read(ask.allocations(prefix.toLowerCase()));
   if (found.length > 1)
     throw ambiguous(
@@ -99,6 +99,18 @@ export async function resolveTask(client: Client, name: string, word: string | u
   const named = await resolveName(client, name);
   const allocation = named.kind === "allocation" ? named.allocation : await newestAllocation(client, named.job.ID);
   return { allocation, task: chooseTask(allocation, word ?? (named.kind === "job" ? undefined : named.task)) };
+}
+
+/**
+ * The task that is meant by an operand or by a flag for the same.
+ * @returns "" for all tasks when neither was given. @throws AppError `invalid` when they name two, and as `resolveTask` does.
+ */
+export function chooseTaskOrAll(allocation: Allocation, operand: string | undefined, flag: string | undefined): string {
+  if (operand !== undefined && flag !== undefined && operand !== flag) {
+    throw new AppError("invalid", `flag -task: expected "${operand}" as the operand says, or no flag, found "${flag}"`);
+  }
+  const word = operand ?? flag;
+  return word === undefined ? "" : chooseTask(allocation, word);
 }
 
 /** @throws AppError as `resolveTask` does. */

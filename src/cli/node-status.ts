@@ -1,4 +1,5 @@
 import { AppError } from "../base/errors.ts";
+import { isIdPrefix } from "../base/ids.ts";
 import { ask, type Client } from "../client/client.ts";
 import type { NodeInfo } from "../client/replies.ts";
 import { ADDRESS_FLAG, type Command, connectAgent, type Invocation } from "./command.ts";
@@ -31,7 +32,7 @@ async function runNodeStatus(invocation: Invocation): Promise<number> {
   const client = await connectAgent(invocation);
   const [prefix] = invocation.operands;
   if (prefix !== undefined && invocation.flags.has("self")) {
-    throw new AppError("invalid", "node status takes an ID or -self, not both");
+    throw new AppError("invalid", `flag -self: expected without an ID, found ${JSON.stringify(prefix)}`);
   }
   const question = ask.node(prefix === undefined ? await findSelf(client) : await findNode(client, prefix));
   if (invocation.flags.has("json")) printJson(out, await client.readJson(question.target));
@@ -46,7 +47,7 @@ async function findSelf(client: Client): Promise<string> {
 }
 
 async function findNode(client: Client, prefix: string): Promise<string> {
-  const nodes = await client.read(ask.nodes(prefix));
+  const nodes = prefix !== "" && isIdPrefix(prefix) ? await client.read(ask.nodes(prefix)) : [];
   const [only] = nodes;
   if (only !== undefined && nodes.length === 1) return only.ID;
   if (only === undefined) throw new AppError("not_found", `no node's id begins with "${prefix}"`);

@@ -1,8 +1,8 @@
-import { shortId } from "../base/ids.ts";
 import { ask, type Client } from "../client/client.ts";
 import type { Allocation, TaskState } from "../client/replies.ts";
-import { ADDRESS_FLAG, type Command, connectAgent, type Invocation, VERBOSE_FLAG } from "./command.ts";
+import { ADDRESS_FLAG, type Command, connectAgent, type Invocation, idText, VERBOSE_FLAG } from "./command.ts";
 import { EXIT } from "./exit.ts";
+import { assertNotBoth } from "./flags.ts";
 import { guestPiece } from "./guest-text.ts";
 import { printJson } from "./json.ts";
 import { findBlocked, waitingReason } from "./placement-text.ts";
@@ -10,7 +10,7 @@ import { listPorts } from "./ports.ts";
 import { type Piece, statusPiece } from "./style.ts";
 import { alignTable } from "./table.ts";
 import { formatSpan, spanSince } from "./time.ts";
-import { readUsageCells, refuseStatsAsJson, STATS_FLAG, type UsageCells } from "./usage.ts";
+import { readUsageCells, STATS_FLAG, type UsageCells } from "./usage.ts";
 
 export const PS: Command = {
   names: ["ps"],
@@ -33,7 +33,7 @@ export const PS: Command = {
 async function runPs(invocation: Invocation): Promise<number> {
   const { flags, context } = invocation;
   const { out, err } = context.terminal;
-  refuseStatsAsJson(flags);
+  assertNotBoth(flags, "stats", "json", "the API has them at /v1/metrics and /v1/client/allocation/ID/stats");
   const client = await connectAgent(invocation);
   const all = await client.read(ask.allocations());
   const shown = all.filter((allocation) => flags.has("all") || !isOver(allocation));
@@ -92,7 +92,7 @@ interface Shown {
 function describeMachine(allocation: Allocation, name: string, task: TaskState, shown: Shown): Piece[] {
   const { verbose, health, usages } = shown;
   const usage = usages?.get(`${allocation.ID}/${name}`);
-  const id = verbose ? allocation.ID : shortId(allocation.ID);
+  const id = idText(allocation.ID, verbose);
   const machine = task.Paddock;
   const live = task.State === "running";
   const up = live ? spanSince(task.StartedAt, Date.now()) : undefined;

@@ -1,8 +1,8 @@
 import { ask, type Client } from "../client/client.ts";
 import type { Allocation, JobEntry, JobInfo } from "../client/replies.ts";
 import { printChecks } from "./alloc-checks.ts";
-import { idText, printAllocation } from "./allocation-text.ts";
-import { ADDRESS_FLAG, type Command, connectAgent, type Invocation, VERBOSE_FLAG } from "./command.ts";
+import { printAllocation } from "./allocation-text.ts";
+import { ADDRESS_FLAG, type Command, connectAgent, type Invocation, idText, VERBOSE_FLAG } from "./command.ts";
 import { EXIT } from "./exit.ts";
 import type { Flag } from "./flags.ts";
 import { printJson } from "./json.ts";

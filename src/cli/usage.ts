@@ -1,4 +1,3 @@
-import { AppError } from "../base/errors.ts";
 import { formatBytes } from "../base/units.ts";
 import { ask, type Client } from "../client/client.ts";
 import type { Allocation, Drive, TaskUsage } from "../client/replies.ts";
@@ -85,12 +84,4 @@ export async function readUsageCells(client: Client): Promise<ReadonlyMap<string
       return [key, { cpu: `${value.toFixed(1)} %`, memory: memory === undefined ? "-" : formatBytes(memory) }];
     }),
   );
-}
-
-/** @throws AppError `invalid` when both are asked for. */
-export function refuseStatsAsJson(flags: { has(name: string): boolean }): void {
-  if (!flags.has("stats") || !flags.has("json")) return;
-  throw new AppError("invalid", "ps takes -stats or -json, not both", {
-    hint: "the API has them at /v1/metrics and /v1/client/allocation/ID/stats",
-  });
 }

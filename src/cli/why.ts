@@ -1,6 +1,8 @@
+import { AppError } from "../base/errors.ts";
 import { ask } from "../client/client.ts";
 import { ADDRESS_FLAG, type Command, connectAgent, type Invocation } from "./command.ts";
 import { EXIT } from "./exit.ts";
+import { assertNotBoth, type Flags } from "./flags.ts";
 import { printJson } from "./json.ts";
 import { resolveTask } from "./names.ts";
 import { describeWhy } from "./why-text.ts";
@@ -40,10 +42,10 @@ async function runWhy(invocation: Invocation): Promise<number> {
   const { context, flags, operands } = invocation;
   const { out } = context.terminal;
   const [name = "", word] = operands;
+  const bundle = readBundle(flags);
   const client = await connectAgent(invocation);
   const { allocation, task } = await resolveTask(client, name, word);
   const question = ask.why(allocation.ID, task, flags.count("generation"));
-  const bundle = flags.text("bundle");
   if (bundle !== undefined) {
     // Most calls need none of it: a parser of job files, and a tar.
     const { writeBundle } = await import("./bundle.ts");
@@ -54,4 +56,15 @@ async function runWhy(invocation: Invocation): Promise<number> {
     for (const line of describeWhy(why, { columns: out.columns, now: Date.now() })) out.line(...line);
   }
   return EXIT.ok;
+}
+
+/** The file that is to be written; undefined for none. */
+function readBundle(flags: Flags): string | undefined {
+  const file = flags.text("bundle");
+  assertNotBoth(flags, "bundle", "json", "a bundle has the reply of the API in why.json");
+  if (file === "") throw new AppError("invalid", "flag -bundle: expected a file, found nothing");
+  if (file === undefined && flags.has("force")) {
+    throw new AppError("invalid", "flag -force: expected with -bundle, which it is about");
+  }
+  return file;
 }

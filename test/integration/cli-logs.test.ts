@@ -102,6 +102,7 @@ test("logs -since and -until ask for a time, and it is said when nobody kept whe
 for (const [args, message] of [
   [["-since", "yesterday"], 'flag -since: expected a time, found "yesterday"'],
   [["-since", "1h", "-n", "3"], "flags -n and -tail: expected alone, without -since and -until"],
+  [["-stderr", "-stdout"], "flags -stderr and -stdout: expected one of them, found both"],
   [["-f", "-until", "14:05"], "flag -until: expected without -f, which follows what is written from now on"],
 ] as const) {
   test(`logs ${args.join(" ")} is refused before anybody is asked`, async () => {

@@ -21,6 +21,13 @@ test("node status shows driver, attributes and metadata, by -self, by an id's be
     code: 1,
     stderr: 'Error: no node\'s id begins with "ffff"\n',
   });
+  // What no id can begin with the agent would refuse in words about its API.
+  for (const name of ["self", ""]) {
+    expect(await api.run(["node", "status", name])).toMatchObject({
+      code: 1,
+      stderr: `Error: no node's id begins with "${name}"\n`,
+    });
+  }
 });
 
 test("node status shows what is allocated of what is not reserved, and the networks of the host", async () => {

@@ -92,6 +92,22 @@ test("alloc signal sends Nomad's default, or what -s says, to all tasks or one",
   expect((await api.run(["alloc", "signal", "1f6a", "db"])).stderr).toContain('has no task "db"');
 });
 
+test("a task that is named twice, and otherwise, is no task, and neither is one of all", async () => {
+  await using api = withMachine();
+  for (const command of ["restart", "signal"]) {
+    expect(await api.run(["alloc", command, "-task", "db", "1f6a", "vm"])).toMatchObject({
+      code: 1,
+      stderr: 'Error: flag -task: expected "vm" as the operand says, or no flag, found "db"\n',
+    });
+  }
+  expect(await api.run(["alloc", "restart", "-all-tasks", "1f6a", "vm"])).toMatchObject({
+    code: 1,
+    stderr: 'Error: flag -all-tasks: expected without a task, found "vm"\n',
+  });
+  expect(api.agent.told).toEqual([]);
+  expect((await api.run(["alloc", "signal", "-task", "vm", "1f6a", "vm"])).code).toBe(0);
+});
+
 test("vm power says what came of it, by a job's name too, and suggests what was meant", async () => {
   await using api = withMachine();
   expect(await api.run(["vm", "power", "pause", "web"])).toEqual({ code: 0, stdout: "did pause\n", stderr: "" });

@@ -64,5 +64,5 @@ test("ps -stats has a column for processor and memory, and a dash for what has n
   expect((await none.run(["ps"])).stdout).not.toContain("CPU");
   const both = await none.run(["ps", "-stats", "-json"]);
   expect(both.code).toBe(1);
-  expect(both.stderr).toContain("ps takes -stats or -json, not both");
+  expect(both.stderr).toContain("flags -stats and -json: expected one of them, found both");
 });
