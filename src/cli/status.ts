@@ -61,8 +61,12 @@ async function runStatus(invocation: Invocation): Promise<number> {
   if (named.kind === "allocation") return await showAllocation(client, named.allocation, invocation);
   const id = named.job.ID;
   if (invocation.flags.has("json")) {
-    const [job, allocations] = [ask.job(id), ask.jobAllocations(id)].map(({ target }) => client.readJson(target));
-    printJson(out, { Job: await job, Allocations: await allocations });
+    // Together: of two that fail, the second would have nobody who waits for it.
+    const [Job, Allocations] = await Promise.all([
+      client.readJson(ask.job(id).target),
+      client.readJson(ask.jobAllocations(id).target),
+    ]);
+    printJson(out, { Job, Allocations });
     return EXIT.ok;
   }
   const job = await client.read(ask.job(id));

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { AppError } from "../../src/base/errors.ts";
 import { serveCliApi } from "../helpers/cli-api.ts";
 import { event, inState, quiet, withRunningJob } from "../helpers/cli-job.ts";
 import { allocation, CRASHED, ended, GRACEFUL, jobRecord, RECORD_TIME } from "../helpers/records.ts";
@@ -75,6 +76,27 @@ test("status and alloc status print the API's JSON when asked", async () => {
   const one = JSON.parse((await api.run(["alloc", "status", "-json", "1f6a"])).stdout);
   expect(one).toMatchObject({ ID, Job: { ID: "web" } });
   expect(JSON.parse((await api.run(["job", "inspect", "web"])).stdout)).toMatchObject({ Job: { ID: "web" } });
+});
+
+test("of two questions that both fail one is told, and the other disturbs nobody", async () => {
+  await using api = withRunningJob();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const original = api.agent.allocations;
+  Object.assign(api.agent, {
+    job: () => {
+      throw new AppError("unavailable", "the store takes nothing");
+    },
+    allocations: (filter: { readonly jobId?: string }) => {
+      if (filter.jobId === undefined) return original(filter);
+      setTimeout(resolve, 50);
+      throw new AppError("unavailable", "the store takes nothing");
+    },
+  });
+  expect(await api.run(["status", "-json", "web"])).toMatchObject({
+    code: 1,
+    stderr: "Error: the store takes nothing\n",
+  });
+  await promise;
 });
 
 test("what a guest or a job file says cannot command the terminal, as text and as JSON", async () => {
