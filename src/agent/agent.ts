@@ -5,6 +5,7 @@ import type { Viewer } from "../console/seat.ts";
 import type { Verdict } from "../constraint/check.ts";
 import type { ChangeSignal } from "../events/bus.ts";
 import type { Job } from "../job/job.ts";
+import type { TimedLogQuery } from "../logs/by-time.ts";
 import type { LogChunk } from "../logs/chunk.ts";
 import type { Node } from "../node/node.ts";
 import type { LaunchPlan } from "../qemu/launch.ts";
@@ -113,21 +114,7 @@ export interface Agent {
    * @param timestamps every chunk says when it was written.
    * @returns chunks as they come; ends at the end of the log unless `follow`, and then when the task is dead or `signal` aborts.
    */
-  readLog(
-    allocationId: string,
-    task: string,
-    options: {
-      readonly type: "stdout" | "stderr";
-      readonly follow: boolean;
-      readonly origin: "start" | "end";
-      readonly offset: number;
-      readonly file?: string | undefined;
-      readonly since?: number | undefined;
-      readonly until?: number | undefined;
-      readonly timestamps?: boolean;
-      readonly signal: AbortSignal;
-    },
-  ): AsyncIterable<LogChunk>;
+  readLog(allocationId: string, task: string, options: Omit<TimedLogQuery, "end">): AsyncIterable<LogChunk>;
   /** Whether it was kept when a log was written; without that its times are those of its files. */
   hasLogTimes(allocationId: string, task: string, type: "stdout" | "stderr"): boolean;
   /** The serial console of a machine. @returns a function that lets a viewer in. @throws AppError as `Consoles.open` does. */

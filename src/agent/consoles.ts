@@ -3,6 +3,7 @@ import { AppError } from "../base/errors.ts";
 import { shortId } from "../base/ids.ts";
 import { MachineConsole, type Seat } from "../console/console.ts";
 import type { ConsoleWish, Viewer } from "../console/seat.ts";
+import { MACHINE_ENDED } from "../contract/console.ts";
 import { indexOfLogFile } from "../logs/read.ts";
 import type { LogPosition } from "../logs/stretch.ts";
 import { machineSockets, taskDirs } from "../paths.ts";
@@ -75,7 +76,7 @@ type Serial = { readonly ours: boolean; readonly because?: string } | undefined;
 function assertConsole({ id, tasks }: Allocation, task: string, serial: Serial): void {
   const machine = tasks[task]?.machine;
   if (machine?.kind === "ended") {
-    throw new AppError("conflict", `the machine has ended: ${machine.ending.message}`, {
+    throw new AppError("conflict", `${MACHINE_ENDED}: ${machine.ending.message}`, {
       hint: `paddock logs ${shortId(id)} shows what it wrote`,
     });
   }

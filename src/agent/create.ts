@@ -7,7 +7,7 @@ import type { AgentContext } from "./context.ts";
 import { neverFits } from "./decide.ts";
 import { cancelBlocked, newEvaluation } from "./evaluation.ts";
 import { liveAllocations } from "./new-allocation.ts";
-import { assertTask, restartTasks, signalTasks } from "./operate.ts";
+import { requireTask, restartTasks, signalTasks } from "./operate.ts";
 import { outputOf } from "./output.ts";
 import { warningsOf } from "./placement.ts";
 import { lookUp, readRecords } from "./read.ts";
@@ -60,15 +60,15 @@ export function createAgent(context: AgentContext): RunningAgent {
       oneByOne(async () => stopAllocation(context, { allocation: allocation(id), job: jobOf(id) }, options)),
     restartAllocation: (id, task) =>
       oneByOne(async () => {
-        if (task !== "") assertTask(allocation(id), task);
+        if (task !== "") requireTask(allocation(id), task);
         restartTasks(context, { allocation: allocation(id), job: jobOf(id) }, task);
       }),
     signalAllocation: async (id, task, signal) => {
-      if (task !== "") assertTask(allocation(id), task);
+      if (task !== "") requireTask(allocation(id), task);
       await signalTasks(context, allocation(id), task, signal);
     },
     powerMachine: async (id, task, action) => {
-      assertTask(allocation(id), task);
+      requireTask(allocation(id), task);
       return await supervisor.power(id, task, action);
     },
     ...usageReadings(context, allocation),

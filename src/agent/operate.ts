@@ -1,4 +1,4 @@
-import type { Allocation } from "../allocation/allocation.ts";
+import type { Allocation, TaskRecord } from "../allocation/allocation.ts";
 import { AppError } from "../base/errors.ts";
 import { shortId } from "../base/ids.ts";
 import { nearestName } from "../base/text.ts";
@@ -46,7 +46,7 @@ function tasksMeant(allocation: Allocation, task: string): readonly string[] {
 const SIGNALS = ["SIGTERM", "SIGINT", "SIGKILL", "SIGCONT"] as const satisfies readonly SentSignal[];
 
 /** Reads the name of a signal, with or without its SIG. @throws AppError `invalid` with what to do instead. */
-export function readSignal(text: string): SentSignal {
+function readSignal(text: string): SentSignal {
   const name = `SIG${text.toUpperCase().replace(/^SIG/, "")}`;
   const known = SIGNALS.find((signal) => signal === name);
   if (known !== undefined) return known;
@@ -64,10 +64,11 @@ export function readSignal(text: string): SentSignal {
   );
 }
 
-/** @throws AppError `not_found` when the allocation has no such task. */
-export function assertTask(allocation: Allocation, task: string): void {
-  if (Object.hasOwn(allocation.tasks, task)) return;
-  throw new AppError("not_found", `allocation ${shortId(allocation.id)} has no task "${task}"`, {
+/** The record of a task. @throws AppError `not_found` when the allocation has no such task. */
+export function requireTask(allocation: Allocation, name: string): TaskRecord {
+  const task = Object.hasOwn(allocation.tasks, name) ? allocation.tasks[name] : undefined;
+  if (task !== undefined) return task;
+  throw new AppError("not_found", `allocation ${shortId(allocation.id)} has no task "${name}"`, {
     hint: `its tasks: ${Object.keys(allocation.tasks).join(", ")}`,
   });
 }

@@ -5,7 +5,7 @@ import { logTimes, taskDirs } from "../paths.ts";
 import type { Agent } from "./agent.ts";
 import { createConsoles } from "./consoles.ts";
 import type { AgentContext } from "./context.ts";
-import { assertTask } from "./operate.ts";
+import { requireTask } from "./operate.ts";
 
 /** The use cases about what machines write: their logs and consoles. @param allocation finds one by its id. */
 export function outputOf(
@@ -17,7 +17,7 @@ export function outputOf(
   return {
     readLog: (allocationId, task, options) => {
       const { createTime } = allocation(allocationId);
-      assertTask(allocation(allocationId), task);
+      requireTask(allocation(allocationId), task);
       const log = { dirs: taskDirs(dirs, allocationId, task), task, type: options.type };
       return readLogByTime(log, options, {
         createTime,
@@ -27,12 +27,12 @@ export function outputOf(
       });
     },
     hasLogTimes: (allocationId, task, type) => {
-      assertTask(allocation(allocationId), task);
+      requireTask(allocation(allocationId), task);
       supervisor.flushLogTimes(allocationId, task);
       return readTimes(logTimes(taskDirs(dirs, allocationId, task), task, type)) !== null;
     },
     openConsole: (allocationId, task, request) => {
-      assertTask(allocation(allocationId), task);
+      requireTask(allocation(allocationId), task);
       return consoles.open(() => allocation(allocationId), task, request);
     },
   };

@@ -72,7 +72,7 @@ function assertPlaceable(job: Job, node: Node, policy: QemuPolicy): void {
 }
 
 /** What of a job's times this agent cuts: Nomad does it in silence. */
-export function cutTimes(job: Job, policy: Pick<QemuPolicy, "maxKillTimeout">): string[] {
+function cutTimes(job: Job, policy: Pick<QemuPolicy, "maxKillTimeout">): string[] {
   const most = formatDuration(policy.maxKillTimeout);
   return job.groups.flatMap((group) =>
     group.tasks

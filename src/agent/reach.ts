@@ -8,7 +8,7 @@ import { type NamedFile, namedFiles } from "../qemu/files.ts";
 import { optionValue, splitOption } from "../qemu/quote.ts";
 
 /** The way out for what root could and a machine's user cannot. */
-export const RUN_AS_AGENT = 'set plugin "qemu" { config { dynamic_workload_users = false } }, and machines run as root';
+const RUN_AS_AGENT = 'set plugin "qemu" { config { dynamic_workload_users = false } }, and machines run as root';
 
 interface Fault {
   /** Of the word in `args`. */

@@ -6,7 +6,7 @@ import type { Job } from "../job/job.ts";
 import type { JobRecord } from "../state/records.ts";
 import type { Agent } from "./agent.ts";
 import type { AgentContext } from "./context.ts";
-import { assertTask } from "./operate.ts";
+import { requireTask } from "./operate.ts";
 import { checkSpecsOf, servicesOf } from "./services.ts";
 import { readJournal, tellWhy } from "./why.ts";
 
@@ -74,7 +74,7 @@ export function readRecords(context: AgentContext, records: Records): Reading {
     evaluations: (filter) => store.evaluations(filter),
     evaluation: (id) => found(store.evaluation(id), "eval not found"),
     launchPlan: (allocationId, task) => {
-      assertTask(allocation(allocationId), task);
+      requireTask(allocation(allocationId), task);
       return found(
         store.lastLaunch(allocationId, task),
         `task "${task}" of ${shortId(allocationId)} was not started yet`,
@@ -82,13 +82,12 @@ export function readRecords(context: AgentContext, records: Records): Reading {
     },
     why: (allocationId, name, generation) => {
       const placed = allocation(allocationId);
-      assertTask(placed, name);
-      const task = found(placed.tasks[name], "task not found");
+      const task = requireTask(placed, name);
       const version = store.jobVersion(placed.jobId, placed.jobVersion);
       return tellWhy(context, { allocation: placed, name, task }, version?.job, generation);
     },
     journal: async (allocationId, task, generation) => {
-      assertTask(allocation(allocationId), task);
+      requireTask(allocation(allocationId), task);
       return await readJournal(context, allocationId, task, generation);
     },
   };

@@ -30,7 +30,7 @@ export interface TaskEvent {
 }
 
 /** How many events a task record carries, as in Nomad. */
-export const EVENTS_KEPT = 10;
+const EVENTS_KEPT = 10;
 
 /** The list with one more event, cut to the last ten. */
 export function appendEvent(events: readonly TaskEvent[], event: TaskEvent): readonly TaskEvent[] {

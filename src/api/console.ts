@@ -2,7 +2,7 @@ import type { Context, Hono } from "hono";
 import { AppError } from "../base/errors.ts";
 import type { Seat } from "../console/console.ts";
 import type { Viewer } from "../console/seat.ts";
-import type { ConsoleFrame } from "../contract/console.ts";
+import { type ConsoleFrame, MACHINE_ENDED } from "../contract/console.ts";
 import type { ServedSocket, SocketHandler } from "../runtime/serve.ts";
 import type { ApiContext } from "./context.ts";
 import { errorReply } from "./errors.ts";
@@ -74,7 +74,6 @@ function createViewer(socket: ServedSocket): Viewer {
     waiting: () => socket.waiting(),
     output: (data) => socket.send(data),
     tell: (frame: ConsoleFrame) => socket.send(JSON.stringify(frame)),
-    end: (failure) =>
-      socket.close(failure === undefined ? CLOSE.done : CLOSE.failed, failure ?? "the machine has ended"),
+    end: (failure) => socket.close(failure === undefined ? CLOSE.done : CLOSE.failed, failure ?? MACHINE_ENDED),
   };
 }

@@ -1,7 +1,7 @@
 import type { Context, Hono } from "hono";
+import { requireTask } from "../agent/operate.ts";
 import type { Allocation, TaskRecord } from "../allocation/allocation.ts";
 import { AppError } from "../base/errors.ts";
-import { shortId } from "../base/ids.ts";
 import { PowerRequestSchema, writeExplain, writePowerReply, writeReceipt } from "../contract/machine.ts";
 import { writeWhy } from "../contract/why.ts";
 import { replyRead } from "./blocking.ts";
@@ -33,11 +33,7 @@ export function findTask(
   name: string,
 ): { readonly allocation: Allocation; readonly task: TaskRecord } {
   const allocation = agent.allocation(allocationId);
-  const task = Object.hasOwn(allocation.tasks, name) ? allocation.tasks[name] : undefined;
-  if (task !== undefined) return { allocation, task };
-  throw new AppError("not_found", `allocation ${shortId(allocation.id)} has no such task`, {
-    hint: `its tasks: ${Object.keys(allocation.tasks).join(", ")}`,
-  });
+  return { allocation, task: requireTask(allocation, name) };
 }
 
 function showReceipt(context: ApiContext, allocationId: string, name: string) {

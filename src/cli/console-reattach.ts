@@ -1,6 +1,7 @@
 import { delay, monotonicMillis } from "../base/clock.ts";
 import { AppError } from "../base/errors.ts";
 import { type ConsoleLink, type ConsolePlace, openConsole } from "../client/console.ts";
+import { MACHINE_ENDED } from "../contract/console.ts";
 import type { Looking } from "./console-viewer.ts";
 
 /** How long an agent that is gone is waited for, in milliseconds: it may be restarted just now. */
@@ -36,7 +37,7 @@ export async function reattach(
 }
 
 function isEnded(error: unknown): error is AppError {
-  return error instanceof AppError && error.code === "conflict" && error.message.startsWith("the machine has ended");
+  return error instanceof AppError && error.code === "conflict" && error.message.startsWith(MACHINE_ENDED);
 }
 
 /** Shows the rest of what a machine wrote that ended while nobody could look. */

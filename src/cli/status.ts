@@ -165,7 +165,7 @@ async function showAllocation(client: Client, found: Allocation, { context, flag
   const stats = flags.has("stats");
   if (flags.has("json")) {
     const reply = await client.readJson(question.target);
-    const more = stats ? { Stats: await client.readJson(ask.usage(found.ID, true).target) } : {};
+    const more = stats ? { Stats: await client.readJson(ask.usage(found.ID).target) } : {};
     printJson(out, stats && typeof reply === "object" ? { ...reply, ...more } : reply);
   } else {
     const allocation = await client.read(question);

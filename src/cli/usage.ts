@@ -13,7 +13,7 @@ export const STATS_FLAG: Flag = {
 
 /** Prints what each machine of an allocation takes now. */
 export async function printUsage(client: Client, allocation: Allocation, out: Output): Promise<void> {
-  const { Tasks } = await client.read(ask.usage(allocation.ID, true));
+  const { Tasks } = await client.read(ask.usage(allocation.ID));
   const names = Object.keys(allocation.TaskStates);
   for (const [name, usage] of Object.entries(Tasks)) {
     out.line();

@@ -67,7 +67,7 @@ export interface Client {
   readBytes(target: string, signal?: AbortSignal): Promise<Uint8Array>;
   /** The reply now and after every change of anything, by blocking queries; ends when `signal` aborts, with its reason. */
   watch<T>(question: Question<T>, signal?: AbortSignal): AsyncGenerator<T>;
-  registerJob(job: JsonObject, submission: Submission, signal?: AbortSignal): Promise<replies.Registered>;
+  registerJob(job: JsonObject, submission: Submission): Promise<replies.Registered>;
   deregisterJob(
     id: string,
     options: StopOptions & { readonly purge: boolean },
@@ -86,7 +86,7 @@ const encode = encodeURIComponent;
 
 /** What can be asked. Ids may hold any character. */
 export const ask = {
-  jobs: (prefix = "") => ({ target: `/v1/jobs?prefix=${encode(prefix)}`, schema: v.array(replies.JobEntrySchema) }),
+  jobs: () => ({ target: "/v1/jobs", schema: v.array(replies.JobEntrySchema) }),
   job: (id: string) => ({ target: `/v1/job/${encode(id)}`, schema: replies.JobInfoSchema }),
   jobAllocations: (id: string) => ({
     target: `/v1/job/${encode(id)}/allocations?resources=true`,
@@ -104,9 +104,9 @@ export const ask = {
   }),
   allocation: (id: string) => ({ target: `/v1/allocation/${encode(id)}`, schema: replies.AllocationSchema }),
   checks: (id: string) => ({ target: `/v1/client/allocation/${encode(id)}/checks`, schema: replies.ChecksSchema }),
-  /** @param detail with what costs the agent more to find out. */
-  usage: (id: string, detail: boolean) => ({
-    target: `/v1/client/allocation/${encode(id)}/stats${detail ? "?detail=true" : ""}`,
+  /** With what costs the agent more to find out. */
+  usage: (id: string) => ({
+    target: `/v1/client/allocation/${encode(id)}/stats?detail=true`,
     schema: replies.UsageSchema,
   }),
   metrics: () => ({ target: "/v1/metrics", schema: replies.MetricsSchema }),
@@ -148,9 +148,9 @@ export function createClient(address: Address): Client {
         index = reply.index < index ? 0 : reply.index;
       }
     },
-    registerJob: async (job, submission, signal) => {
+    registerJob: async (job, submission) => {
       const body = { Job: job, Submission: submission };
-      return (await exchange({ method: "PUT", target: "/v1/jobs", body, signal }, replies.RegisteredSchema)).value;
+      return (await exchange({ method: "PUT", target: "/v1/jobs", body }, replies.RegisteredSchema)).value;
     },
     deregisterJob: async (id, { purge, ...options }, signal) => {
       const target = addQuery(`/v1/job/${encode(id)}?purge=${purge}`, stopQuery(options));

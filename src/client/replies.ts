@@ -213,7 +213,6 @@ export const UsageSchema = v.object({ Tasks: map(TaskUsageSchema) });
 export const MetricsSchema = v.object({ Gauges: list(v.object({ Name: text, Value: count, Labels: textMap })) });
 
 export const NodeEntrySchema = v.object({ ID: v.string(), Name: text });
-export type NodeEntry = v.InferOutput<typeof NodeEntrySchema>;
 
 const NodeAmountsSchema = v.nullish(
   v.object({

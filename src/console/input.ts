@@ -14,7 +14,8 @@ export interface SerialWriter {
   close(): void;
 }
 
-interface Input {
+/** What was typed and QEMU has not got yet. */
+export interface Input {
   readonly data: Uint8Array;
   readonly done: (taken: boolean) => void;
 }

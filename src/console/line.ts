@@ -3,7 +3,7 @@ import { connect, type Socket } from "node:net";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { AppError, errorText } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
-import type { SerialWriter } from "./input.ts";
+import type { Input, SerialWriter } from "./input.ts";
 
 /** Linux's flag for a descriptor that names a file without opening it; `node:fs` has no constant for it. */
 const O_PATH = 0o10000000;
@@ -17,11 +17,6 @@ export interface SerialLineOptions {
   readonly onData: (data: Uint8Array) => void;
   readonly log: Log;
   readonly clock?: Clock;
-}
-
-interface Input {
-  readonly data: Uint8Array;
-  readonly done: (taken: boolean) => void;
 }
 
 /**

@@ -6,11 +6,9 @@ const flag = v.optional(v.nullable(v.boolean()), false);
 
 /** Body of `PUT /v1/client/allocation/:id/restart`; "" is every task. There is no task here that `AllTasks` would add. */
 export const RestartRequestSchema = v.object({ TaskName: text, AllTasks: flag });
-export type WireRestartRequest = v.InferInput<typeof RestartRequestSchema>;
 
 /** Body of `PUT /v1/client/allocation/:id/signal`; "" is every task. */
 export const SignalRequestSchema = v.object({ Signal: v.string(), Task: text });
-export type WireSignalRequest = v.InferInput<typeof SignalRequestSchema>;
 
 /** Reply of both: Nomad's has nothing in it either. */
 export const DoneReplySchema = v.object({});

@@ -39,3 +39,6 @@ export type ConsoleFrame = v.InferOutput<typeof ConsoleFrameSchema>;
 
 /** Most bytes of input that a viewer may have sent without hearing that they were taken; what is beyond is not taken. */
 export const MAX_INPUT_UNDERWAY = 64 << 10;
+
+/** How the refusal of a console begins whose machine has ended for good: a viewer that comes back then has seen all there is. */
+export const MACHINE_ENDED = "the machine has ended";

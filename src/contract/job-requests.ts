@@ -19,14 +19,12 @@ export const RegisterRequestSchema = v.object({
   JobModifyIndex: v.optional(v.nullable(CountSchema), 0),
   Submission: v.optional(v.nullable(v.object({ Source: v.string(), Format: v.picklist(["hcl2", "json"]) })), null),
 });
-export type WireRegisterRequest = v.InferInput<typeof RegisterRequestSchema>;
 
 /** Body of `PUT /v1/validate/job`. */
 export const ValidateRequestSchema = v.object({ Job: JobFieldSchema });
 
 /** Body of `POST /v1/jobs/parse`; `Canonicalize` makes no difference, the reply always has every default filled in. */
 export const ParseRequestSchema = v.object({ JobHCL: v.string(), Canonicalize: flag, HCLv1: flag, Variables: text });
-export type WireParseRequest = v.InferInput<typeof ParseRequestSchema>;
 
 const queryMeta = { Index: CountSchema, KnownLeader: v.boolean(), LastContact: CountSchema };
 

@@ -266,7 +266,6 @@ function writeOrigin(origin: ExplainedOrigin): WireOrigin {
 
 /** Body of `POST /v1/vm/:alloc/:task/power`. */
 export const PowerRequestSchema = v.object({ Action: v.picklist(["press", "reset", "pause", "resume"]) });
-export type WirePowerRequest = v.InferOutput<typeof PowerRequestSchema>;
 
 /** Its reply: QEMU's word for the guest afterwards, and a sentence for people. */
 export const PowerReplySchema = v.object({ Guest: v.string(), Message: v.string() });

@@ -23,7 +23,6 @@ export const SearchRequestSchema = v.object({
   Prefix: v.string(),
   Context: v.optional(v.nullable(v.picklist(["", "all", ...SEARCH_CONTEXTS, ...EMPTY_CONTEXTS])), "all"),
 });
-export type WireSearchRequest = v.InferInput<typeof SearchRequestSchema>;
 
 /** Reply of `PUT /v1/search`: ids by context, and which lists were cut. */
 export const SearchReplySchema = v.object({

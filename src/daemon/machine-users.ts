@@ -3,7 +3,7 @@ import { createMachineUsers, type MachineUsers } from "../agent/machine-users.ts
 import { AppError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { AgentConfig } from "../config/agent-config.ts";
-import { findUserPool } from "../node/user-pool.ts";
+import { type FoundPool, findUserPool } from "../node/user-pool.ts";
 import { allocsDir } from "../paths.ts";
 import type { Store } from "../state/store.ts";
 
@@ -17,13 +17,18 @@ export async function findMachineUsers(
   { users, dirs }: Pick<AgentConfig, "users" | "dirs">,
   { store, log }: { readonly store: Store; readonly log: Log },
 ): Promise<MachineUsers | null> {
-  const { wanted, min, max } = users;
+  const { wanted } = users;
   if (wanted === false) return null;
-  const ways = [dirs.dataDir, allocsDir(dirs), dirs.runDir].filter((path) => existsSync(path));
-  const found = await findUserPool({ min, max, dirs: ways });
+  const found = await findPool({ users, dirs });
   if (found.pool !== null) return createMachineUsers(found.pool, store);
   const { reason, hint } = found;
   if (wanted === true) throw new AppError("unavailable", `dynamic_workload_users is set, but ${reason}`, { hint });
   if (process.getuid?.() === 0) log.warn("machines run as root instead of users of their own", { reason, hint });
   return null;
+}
+
+/** The users that machines of an agent with this configuration can have; directories that are not there yet it will make. */
+export async function findPool({ users: { min, max }, dirs }: Pick<AgentConfig, "users" | "dirs">): Promise<FoundPool> {
+  const ways = [dirs.dataDir, allocsDir(dirs), dirs.runDir].filter((path) => existsSync(path));
+  return await findUserPool({ min, max, dirs: ways });
 }

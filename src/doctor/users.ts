@@ -2,9 +2,9 @@ import { existsSync } from "node:fs";
 import { firstOpenPort } from "../agent/reach.ts";
 import type { Finding } from "../cli/finding.ts";
 import type { AgentConfig } from "../config/agent-config.ts";
-import { denyKvm, findUserPool } from "../node/user-pool.ts";
+import { findPool } from "../daemon/machine-users.ts";
+import { denyKvm } from "../node/user-pool.ts";
 import type { UserPool } from "../node/users.ts";
-import { allocsDir } from "../paths.ts";
 
 const say = (level: Finding["level"], message: string, remedy: string | null = null): Finding => {
   return { check: "users", level, message, remedy };
@@ -12,16 +12,16 @@ const say = (level: Finding["level"], message: string, remedy: string | null = n
 
 /** What machines of an agent with this configuration would run as. @param uid the agent's. */
 export async function examineUsers(
-  { users: { wanted, min, max }, dirs }: Pick<AgentConfig, "users" | "dirs">,
+  config: Pick<AgentConfig, "users" | "dirs">,
   uid: number,
 ): Promise<readonly Finding[]> {
+  const { wanted } = config.users;
   if (uid !== 0 && wanted !== true) return [say("ok", `machines run as this user, ${uid}`)];
   if (wanted === false) {
     const message = "machines run as root, because dynamic_workload_users is false";
     return [say("warning", message, "leave it out, and every machine has a user of its own")];
   }
-  const ways = [dirs.dataDir, allocsDir(dirs), dirs.runDir].filter((path) => existsSync(path));
-  const found = await findUserPool({ min, max, dirs: ways });
+  const found = await findPool(config);
   if (found.pool !== null) return await examinePool(found.pool);
   if (wanted === true) {
     return [say("problem", `dynamic_workload_users is set, but ${found.reason}`, found.hint)];

@@ -112,7 +112,7 @@ for (const task of ["db", "constructor", "__proto__", "..%2Fvm"]) {
     for (const what of ["receipt", "explain", "why", "journal"]) {
       expect(await refusalOf(await send("GET", `/v1/vm/${allocation().id}/${task}/${what}`))).toEqual({
         status: 404,
-        lines: ["allocation 1f6a0b1c has no such task", "hint: its tasks: vm"],
+        lines: [`allocation 1f6a0b1c has no task "${decodeURIComponent(task)}"`, "hint: its tasks: vm"],
       });
     }
   });
