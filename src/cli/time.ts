@@ -54,9 +54,15 @@ export function parseMoment(text: string, now: number): number | undefined {
     return Number.isNaN(at) ? undefined : at > now ? at - DAY : at;
   }
   const full = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d+)?)?)(Z|[+-]\d\d:\d\d)?)?$/i.exec(text);
-  if (full === null) return undefined;
+  if (full === null || !isDay(full[1] ?? "")) return undefined;
   const at = Date.parse(`${full[1]}T${full[2] ?? "00:00"}${full[3]?.toUpperCase() ?? ""}`);
   return Number.isNaN(at) ? undefined : at;
+}
+
+/** Whether the calendar has a day: the runtime takes February 31 for one in March. */
+function isDay(text: string): boolean {
+  const at = Date.parse(text);
+  return !Number.isNaN(at) && new Date(at).toISOString().startsWith(text);
 }
 
 const DAY = 24 * 60 * 60 * 1_000;
