@@ -37,7 +37,8 @@ export function editDistance(a: string, b: string): number {
 
 /** The known name that is nearest to a misspelt one, or undefined when none is near enough to be what was meant. */
 export function nearestName(wrong: string, known: Iterable<string>): string | undefined {
-  const reach = Math.max(1, Math.floor(wrong.length / 3));
+  // A name of which no letter stays is not what was meant.
+  const reach = Math.min(wrong.length - 1, Math.max(1, Math.floor(wrong.length / 3)));
   let best: string | undefined;
   let bestDistance = reach + 1;
   for (const name of known) {

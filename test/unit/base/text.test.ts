@@ -20,6 +20,8 @@ describe("suggesting a name", () => {
   test("says nothing when nothing is near", () => {
     expect(nearestName("colour", known)).toBeUndefined();
     expect(nearestName("x", known)).toBeUndefined();
+    expect(nearestName("x", ["y", "yz"])).toBeUndefined();
+    expect(nearestName("", ["y"])).toBeUndefined();
   });
   test("counts a swap of two letters once", () => {
     expect(editDistance("ab", "ba")).toBe(1);
