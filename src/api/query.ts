@@ -1,17 +1,13 @@
 import type { Context } from "hono";
 import { AppError } from "../base/errors.ts";
 import { isIdPrefix } from "../base/ids.ts";
-import { orList } from "../base/text.ts";
-
-/** Words that Go's `strconv.ParseBool` takes, which Nomad's clients write. */
-const TRUE = new Set(["1", "t", "T", "TRUE", "true", "True"]);
-const FALSE = new Set(["0", "f", "F", "FALSE", "false", "False"]);
+import { orList, parseGoBool } from "../base/text.ts";
 
 /** A flag of the query, false when absent. @throws AppError `invalid` when it is neither true nor false. */
 export function flagParam(c: Context, name: string): boolean {
   const text = c.req.query(name);
-  if (text === undefined || text === "" || FALSE.has(text)) return false;
-  if (TRUE.has(text)) return true;
+  const value = text === undefined || text === "" ? false : parseGoBool(text);
+  if (value !== undefined) return value;
   throw new AppError("invalid", `query parameter ${name}: expected true or false`);
 }
 

@@ -1,5 +1,5 @@
 import { AppError } from "../base/errors.ts";
-import { nearestName } from "../base/text.ts";
+import { nearestName, parseGoBool } from "../base/text.ts";
 
 /** One flag of a command, for parsing and for its help. */
 export interface Flag {
@@ -27,10 +27,6 @@ export interface ParsedArguments {
   /** `-help`, `-h` or `--help` was among them. */
   readonly help: boolean;
 }
-
-/** Words for true and false that Go's flag package takes. */
-const TRUE = new Set(["", "1", "t", "T", "true", "TRUE", "True"]);
-const FALSE = new Set(["0", "f", "F", "false", "FALSE", "False"]);
 
 /**
  * Reads flags and operands in Nomad's grammar: `-name=value`, `-name value`, one dash or two, before or after the operands; `--` ends
@@ -91,9 +87,12 @@ function findFlag(name: string, known: readonly Flag[]): Flag {
 }
 
 function setSwitch(values: Map<string, string>, name: string, given = ""): void {
-  if (TRUE.has(given)) values.set(name, "");
-  else if (FALSE.has(given)) values.delete(name);
-  else throw new AppError("invalid", `flag -${name}: expected true or false, found ${JSON.stringify(given)}`);
+  const on = given === "" ? true : parseGoBool(given);
+  if (on === undefined) {
+    throw new AppError("invalid", `flag -${name}: expected true or false, found ${JSON.stringify(given)}`);
+  }
+  if (on) values.set(name, "");
+  else values.delete(name);
 }
 
 function isCount(text: string): boolean {

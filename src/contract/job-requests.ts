@@ -1,13 +1,9 @@
 import * as v from "valibot";
 import type { RecordedEvaluation } from "./evaluation.ts";
-import { CountSchema, IdSchema } from "./scalars.ts";
+import { CountSchema, IdSchema, SentFlagSchema, SentTextSchema } from "./scalars.ts";
 
 // Requests are read with `v.object`, which passes over what it does not know: Nomad's clients send more than has a meaning on one
 // host (region, tokens, policies), and newer ones will send more still.
-
-/** Go's clients write null for what they leave out. */
-const flag = v.optional(v.nullable(v.boolean()), false);
-const text = v.optional(v.nullable(v.string()), "");
 
 const JobFieldSchema = v.record(v.string(), v.unknown());
 
@@ -15,7 +11,7 @@ const JobFieldSchema = v.record(v.string(), v.unknown());
 export const RegisterRequestSchema = v.object({
   Job: JobFieldSchema,
   /** True: only if the job's last change is `JobModifyIndex`, where 0 means that there is no such job yet. */
-  EnforceIndex: flag,
+  EnforceIndex: SentFlagSchema,
   JobModifyIndex: v.optional(v.nullable(CountSchema), 0),
   Submission: v.optional(v.nullable(v.object({ Source: v.string(), Format: v.picklist(["hcl2", "json"]) })), null),
 });
@@ -24,7 +20,12 @@ export const RegisterRequestSchema = v.object({
 export const ValidateRequestSchema = v.object({ Job: JobFieldSchema });
 
 /** Body of `POST /v1/jobs/parse`; `Canonicalize` makes no difference, the reply always has every default filled in. */
-export const ParseRequestSchema = v.object({ JobHCL: v.string(), Canonicalize: flag, HCLv1: flag, Variables: text });
+export const ParseRequestSchema = v.object({
+  JobHCL: v.string(),
+  Canonicalize: SentFlagSchema,
+  HCLv1: SentFlagSchema,
+  Variables: SentTextSchema,
+});
 
 const queryMeta = { Index: CountSchema, KnownLeader: v.boolean(), LastContact: CountSchema };
 

@@ -15,6 +15,10 @@ export const TimestampSchema = v.nullable(v.pipe(v.string(), v.isoTimestamp()));
 
 export const TextMapSchema = v.record(v.string(), v.string());
 
+/** What a request may leave out: Go's clients write null for it. */
+export const SentTextSchema = v.optional(v.nullable(v.string()), "");
+export const SentFlagSchema = v.optional(v.nullable(v.boolean()), false);
+
 /** Milliseconds since 1970, 0 for never, as RFC 3339. */
 export function writeTimestamp(epochMillis: number): string | null {
   return epochMillis === 0 ? null : new Date(epochMillis).toISOString();
