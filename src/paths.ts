@@ -109,6 +109,51 @@ export const logTimes = (dirs: TaskDirs, task: string, type: LogType): string =>
  */
 export const downloadJournal = (alloc: string, target: string): string => join(alloc, `.${target}.download`);
 
+/** What was fetched once, for all jobs. The agent's alone: machines reach a file of it by another name, or by descriptor. */
+export const cacheDir = (dirs: AgentDirs): string => join(dirs.dataDir, "cache");
+
+/**
+ * Places in the cache, all absolute.
+ * @param cache what `cacheDir` gives.
+ */
+export const cachePlaces = (cache: string) => ({
+  /** What is not whole yet, or about to go: nothing in it is an entry. */
+  parts: join(cache, "parts"),
+  /** What was fetched without a checksum: which entry a request led to. */
+  sources: join(cache, "sources"),
+  /** Entries that were found damaged. */
+  damaged: join(cache, "damaged"),
+});
+
+/** @param request 32 hex digits, as `cachePlaces().sources` is keyed. */
+export const cacheSource = (cache: string, request: string): string =>
+  join(cachePlaces(cache).sources, `${request}.json`);
+
+/** The files of one entry of the cache, all absolute. */
+export interface EntryFiles {
+  readonly dir: string;
+  /** The bytes as they were fetched. */
+  readonly content: string;
+  /** What `content` holds where it is one compressed file; absent until somebody needed it. */
+  readonly unpacked: string;
+  readonly record: string;
+}
+
+/**
+ * @param type of the entry's checksum.
+ * @param name the checksum's digits, and what else keys the entry.
+ */
+export const entryFiles = (cache: string, type: string, name: string): EntryFiles =>
+  filesOfEntry(join(cache, type, name));
+
+/** The same, of an entry that has no name yet or none any more. */
+export const filesOfEntry = (dir: string): EntryFiles => ({
+  dir,
+  content: join(dir, "content"),
+  unpacked: join(dir, "unpacked"),
+  record: join(dir, "entry.json"),
+});
+
 /** What the agent and the wrapper write about one start of a machine; `generation` counts its starts from 1. */
 export interface MachineFiles {
   /** Written before the spawn. */

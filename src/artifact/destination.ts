@@ -1,7 +1,7 @@
 import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 import { AppError } from "../base/errors.ts";
-import { type ChecksumType, formatChecksum } from "./checksum.ts";
+import { type ChecksumType, formatChecksum } from "../cache/checksum.ts";
 import { artifactError, diskError } from "./failure.ts";
 import { type Folder, kindOf, lookAt, openFolder } from "./folder.ts";
 import type { ArtifactPlan } from "./plan.ts";

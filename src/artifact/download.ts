@@ -1,7 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 import { monotonicMillis } from "../base/clock.ts";
 import { AppError } from "../base/errors.ts";
-import { formatChecksum } from "./checksum.ts";
+import { formatChecksum } from "../cache/checksum.ts";
 import { findProved, openTargetFolder, type ProvedFile, refuseOddDestination } from "./destination.ts";
 import { type Draft, openDraft } from "./draft.ts";
 import { artifactError, diskError, networkError, onDisk, PassingTrouble } from "./failure.ts";

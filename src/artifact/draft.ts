@@ -2,7 +2,7 @@ import { fsyncSync } from "node:fs";
 import { setImmediate } from "node:timers/promises";
 import { monotonicMillis } from "../base/clock.ts";
 import { formatBytes } from "../base/units.ts";
-import { type Checksum, DEFAULT_TYPE } from "./checksum.ts";
+import { type Checksum, DEFAULT_TYPE } from "../cache/checksum.ts";
 import { onDisk } from "./failure.ts";
 import type { Folder } from "./folder.ts";
 import { readJournal, removeJournal, writeJournal } from "./journal.ts";

@@ -2,8 +2,8 @@ import { createHash } from "node:crypto";
 import { closeSync, constants, openSync, rmSync, writeSync } from "node:fs";
 import * as v from "valibot";
 import { readUntrusted } from "../base/files.ts";
+import { DEFAULT_TYPE } from "../cache/checksum.ts";
 import { downloadJournal } from "../paths.ts";
-import { DEFAULT_TYPE } from "./checksum.ts";
 import type { ArtifactPlan } from "./plan.ts";
 import type { FileVersion } from "./version.ts";
 

@@ -1,8 +1,8 @@
 import { basename } from "node:path";
 import { AppError } from "../base/errors.ts";
+import { type Checksum, parseChecksum } from "../cache/checksum.ts";
 import type { Artifact } from "../job/job.ts";
 import type { TaskDirs } from "../paths.ts";
-import { type Checksum, parseChecksum } from "./checksum.ts";
 import { planHeaders } from "./headers.ts";
 import { redactSource } from "./redact.ts";
 import { resolveTarget, type Target } from "./target.ts";

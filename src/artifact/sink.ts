@@ -1,5 +1,5 @@
 import { createHash, type Hash } from "node:crypto";
-import type { Checksum, ChecksumType } from "./checksum.ts";
+import type { Checksum, ChecksumType } from "../cache/checksum.ts";
 
 /** Takes the bytes of a source, each chunk written out before the next one is asked for. */
 export interface Sink {

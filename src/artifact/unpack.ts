@@ -17,6 +17,8 @@ import type { UnpackPlan } from "./unpack-plan.ts";
 export interface Fetched extends Acquired {
   /** Null when the file stayed as it was fetched. */
   readonly unpacked: { readonly files: number; readonly bytes: number; readonly millis: number } | null;
+  /** The cache's own file that `path` is another name of, and its entry's checksum; null where `path` is a file of its own. */
+  readonly linked: { readonly path: string; readonly checksum: string } | null;
 }
 
 /** What a file without a container is called until it has its name. */
@@ -33,13 +35,14 @@ export async function fetchAndUnpack(
   limits: Limits = DEFAULT_LIMITS,
 ): Promise<Fetched> {
   const acquired = await download(plan, options);
-  if (plan.unpack === null) return { ...acquired, unpacked: null };
+  if (plan.unpack === null) return { ...acquired, unpacked: null, linked: null };
   const started = monotonicMillis();
   const folder = openFolder(plan.target.root, plan.target.folders);
   let keepArchive = false;
   try {
     const { files, bytes } = await unpackInto(plan, plan.unpack, folder, options.signal, limits);
-    return { ...acquired, path: plan.unpack.path, unpacked: { files, bytes, millis: monotonicMillis() - started } };
+    const millis = monotonicMillis() - started;
+    return { ...acquired, path: plan.unpack.path, unpacked: { files, bytes, millis }, linked: null };
   } catch (error) {
     // Without a checksum nobody could tell later what it is.
     keepArchive = options.signal.reason === LEAVE && plan.checksum !== null;

@@ -8,7 +8,7 @@ export const RANKS: readonly (readonly string[])[] = [
   ["base"],
   ["paths.ts", "hcl", "qmp", "guest"],
   ["config", "job", "cgroup", "stats", "logs", "archive"],
-  ["node"],
+  ["node", "cache"],
   ["allocation", "constraint", "artifact", "image", "placement"],
   ["qemu", "events", "contract", "check"],
   ["state", "client", "console"],

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { formatChecksum, parseChecksum } from "../../../src/artifact/checksum.ts";
+import { formatChecksum, parseChecksum } from "../../../src/cache/checksum.ts";
 
 const hexOf = (length: number): string => "0123456789abcdef".repeat(8).slice(0, length);
 

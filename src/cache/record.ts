@@ -1,0 +1,76 @@
+import { closeSync, constants, fsyncSync, openSync, renameSync, utimesSync } from "node:fs";
+import * as v from "valibot";
+import { readUntrusted, writeNew } from "../base/files.ts";
+
+const FORMAT = 1;
+
+const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+
+const schema = v.object({
+  format: v.literal(FORMAT),
+  bytes: count,
+  mtime: v.pipe(v.number(), v.safeInteger()),
+  source: v.string(),
+  fetchedAt: count,
+  unpacked: v.nullable(
+    v.object({
+      format: v.picklist(["gz", "bz2", "xz", "zst"]),
+      bytes: count,
+      mtime: v.pipe(v.number(), v.safeInteger()),
+    }),
+  ),
+});
+
+/** What is written down about an entry; nothing in it is a secret. Times are milliseconds since 1970. */
+export type EntryRecord = Omit<v.InferOutput<typeof schema>, "format">;
+
+/** Longer ones are not ours: the source is the longest part of it. */
+const LONGEST = 64 << 10;
+
+/** @returns undefined when there is none that can be used. */
+export function readRecord(path: string): EntryRecord | undefined {
+  return readJson(path, schema);
+}
+
+/** Writes it in one step, and to the disk. @throws system errors. */
+export function writeRecord(path: string, record: EntryRecord): void {
+  writeJson(path, { format: FORMAT, ...record });
+}
+
+/** Says that an entry was used now. @throws system errors. */
+export function touchRecord(path: string, now = Date.now()): void {
+  utimesSync(path, now / 1000, now / 1000);
+}
+
+/** @returns undefined for a file that is not there, not readable or not of that form. */
+export function readJson<Schema extends v.GenericSchema>(
+  path: string,
+  form: Schema,
+): v.InferOutput<Schema> | undefined {
+  try {
+    const text = readUntrusted(path, LONGEST)?.toString("utf8");
+    if (text === undefined) return undefined;
+    const found = v.safeParse(form, JSON.parse(text));
+    return found.success ? found.output : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Replaces a file in one step; what was there stays when that fails. @throws system errors. */
+export function writeJson(path: string, value: unknown): void {
+  const next = `${path}.next`;
+  writeNew(next, `${JSON.stringify(value)}\n`, 0o600, fsyncSync);
+  renameSync(next, path);
+  syncDirectory(path.slice(0, path.lastIndexOf("/")));
+}
+
+/** Brings the names in a directory to the disk. @throws system errors. */
+export function syncDirectory(path: string): void {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
