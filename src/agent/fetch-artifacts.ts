@@ -1,11 +1,12 @@
 import { acquire } from "../artifact/acquire.ts";
-import type { Acquired } from "../artifact/download.ts";
+import type { Fetched, Placing } from "../artifact/fetched.ts";
+import { planForFile } from "../artifact/place.ts";
 import { planArtifact } from "../artifact/plan.ts";
 import { isWorthTelling, type Retry } from "../artifact/retry.ts";
-import type { Fetched } from "../artifact/unpack.ts";
 import { formatBytes } from "../base/units.ts";
 import { interpolateText } from "../job/interpolate.ts";
 import type { Artifact } from "../job/job.ts";
+import { cacheDir } from "../paths.ts";
 import type { PrepareRequest } from "../supervisor/hands.ts";
 import type { AgentContext } from "./context.ts";
 import type { Subject } from "./subject.ts";
@@ -15,18 +16,21 @@ const PARALLEL_ARTIFACTS = 3;
 
 /**
  * Fetches what a task's job file asks for; a restart or the next agent goes on with what is half there.
+ * @param placing says how the file gets to its path.
  * @param tell puts a message into the task's events.
  * @throws AppError of the first artifact that failed; the others are given up then.
  */
 export async function fetchArtifacts(
-  context: Pick<AgentContext, "node" | "log">,
+  context: Pick<AgentContext, "dirs" | "node" | "log">,
   request: PrepareRequest,
   { task, env }: Pick<Subject, "task" | "env">,
+  placing: (path: string) => Placing,
   tell: (message: string) => void,
-): Promise<void> {
+): Promise<readonly Fetched[]> {
   tell("Client is downloading artifacts");
   const waiting = task.artifacts.map((artifact) => interpolateArtifact(artifact, env, context));
   const plans = waiting.map((artifact) => planArtifact(artifact, request.place.dirs));
+  const fetched: Fetched[] = [];
   const failed = new AbortController();
   const signal = AbortSignal.any([request.signal, failed.signal]);
   const next = async (): Promise<void> => {
@@ -36,13 +40,17 @@ export async function fetchArtifacts(
       const got = await acquire(plan, {
         signal,
         log: context.log,
+        cache: cacheDir(context.dirs),
+        placing: placing(planForFile(plan).target.path),
         onProgress: (progress) => request.onProgress({ source, ...progress }),
         // What was on its way when the agent ended has no store any more.
         onRetry: (retry) => {
           if (!signal.aborted && isWorthTelling(++retries)) tell(describeRetry(retry, retries));
         },
+        onDamaged: (message) => tell(`${message}; ${source} is fetched again`),
       });
-      tell(describeAcquired(source, got) + describeUnpacked(got));
+      fetched.push(got);
+      tell(describeFetched(source, got) + describeUnpacked(got));
     }
   };
   const workers = Array.from({ length: Math.min(PARALLEL_ARTIFACTS, plans.length) }, () =>
@@ -55,6 +63,7 @@ export async function fetchArtifacts(
   const settled = await Promise.allSettled(workers);
   request.onProgress(undefined);
   if (settled.some(({ status }) => status === "rejected")) throw failed.signal.reason;
+  return fetched;
 }
 
 function describeRetry({ message, bytes, millis }: Retry, retries: number): string {
@@ -62,13 +71,17 @@ function describeRetry({ message, bytes, millis }: Retry, retries: number): stri
   return `${message}; try ${retries + 1} in ${(millis / 1000).toFixed(1)} s ${from}`;
 }
 
-function describeAcquired(source: string, { skipped, bytes, resumed, millis, checksum }: Acquired): string {
+function describeFetched(
+  source: string,
+  { skipped, cached, bytes, resumed, millis, checksum }: Omit<Fetched, "unpacked">,
+): string {
   if (skipped) return `${source} is there already (${checksum})`;
+  if (cached) return `${source} comes from the cache, nothing was fetched: ${formatBytes(bytes)} (${checksum})`;
   const earlier = resumed === 0 ? "" : `, ${formatBytes(resumed)} of it were there from an earlier try`;
   return `fetched ${source}: ${formatBytes(bytes)} in ${(millis / 1000).toFixed(1)} s${earlier} (${checksum})`;
 }
 
-function describeUnpacked({ unpacked }: Fetched): string {
+function describeUnpacked({ unpacked }: Pick<Fetched, "unpacked">): string {
   if (unpacked === null) return "";
   const { files, bytes, millis } = unpacked;
   const count = `${files} ${files === 1 ? "file" : "files"}, ${formatBytes(bytes)}`;

@@ -19,6 +19,7 @@ import { fetchArtifacts } from "./fetch-artifacts.ts";
 import { assertImageFree } from "./image-holder.ts";
 import { letIn, settleUser } from "./machine-users.ts";
 import { knowWhatMatters } from "./placement.ts";
+import { placingOf } from "./placing.ts";
 import { isFree } from "./ports.ts";
 import { assertPortOpen, assertReachable } from "./reach.ts";
 import { jobOf, readSubject, type Subject } from "./subject.ts";
@@ -42,7 +43,7 @@ export function createPrepare(context: PrepareContext): Prepare {
     const config = await stage(context, request, "Failed Validation", () => interpolateTaskConfig(context, subject));
     if (subject.task.artifacts.length > 0 && !request.fetched) {
       await stage(context, request, "Failed Artifact Download", () =>
-        fetchArtifacts(context, request, subject, (message) =>
+        fetchArtifacts(context, request, subject, placingOf(config, request.place.dirs), (message) =>
           report(context, request, "Downloading Artifacts", message),
         ),
       );

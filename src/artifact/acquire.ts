@@ -1,54 +1,45 @@
-import { systemClock } from "../base/clock.ts";
-import { AppError, errorText } from "../base/errors.ts";
-import type { Log } from "../base/log.ts";
+import { monotonicMillis } from "../base/clock.ts";
+import { AppError } from "../base/errors.ts";
 import { formatBytes } from "../base/units.ts";
-import { startWorker } from "../runtime/worker.ts";
-import { artifactError } from "./failure.ts";
+import { formatChecksum } from "../cache/checksum.ts";
+import { lookUp } from "../cache/entry.ts";
+import { filesOf, keyOf } from "../cache/key.ts";
+import { pinEntry, unpin } from "../cache/publish.ts";
+import { compressionOf, planForCache } from "./bring.ts";
+import { type ProvedFile, refuseOddDestination } from "./destination.ts";
+import { artifactError, onDisk } from "./failure.ts";
+import type { Brought, Fetched, Placing } from "./fetched.ts";
+import { bringOnce, type Hold } from "./flight.ts";
 import { openFolder } from "./folder.ts";
 import { removeJournal } from "./journal.ts";
-import { type FromWorker, type ToWorker, unpackError } from "./messages.ts";
+import type { Outcome, Task } from "./messages.ts";
 import { removePart } from "./part.ts";
+import { cachedFile, inFolder, placeByLink, planForFile } from "./place.ts";
 import type { ArtifactPlan } from "./plan.ts";
-import type { Progress } from "./progress.ts";
-import { DEFAULT_RETRY, type Retry, type RetryRule } from "./retry.ts";
-import { discardUnpacked } from "./staging.ts";
-import type { Fetched } from "./unpack.ts";
+import { requestOf } from "./request.ts";
+import { runWorker, type StartWorker, startArtifactWorker, type WorkOptions } from "./run-worker.ts";
+import { discardFormer } from "./staging.ts";
 
-export interface AcquireOptions {
-  /** Cancels the download; nothing of it stays, unless its reason is an AppError: then a later try may go on where it stood. */
-  readonly signal: AbortSignal;
-  /** About four times a second while bytes come, and once at the end. */
-  readonly onProgress: (progress: Progress) => void;
-  /** Called when the source failed and is going to be asked again. */
-  readonly onRetry?: (retry: Retry) => void;
-  readonly log: Log;
-  /** How often and when a source that failed is asked again; `DEFAULT_RETRY` unless set. */
-  readonly retry?: RetryRule;
-  /** Longest silence of the server in milliseconds, 60 s unless set. */
-  readonly stallMillis?: number;
-  /** How long the Worker may take to tidy up after a cancellation before it is cut off, in milliseconds; 5 s unless set. */
-  readonly graceMillis?: number;
+export interface AcquireOptions extends WorkOptions {
+  /** The cache's directory; made where it is missing. */
+  readonly cache: string;
+  readonly placing: Placing;
 }
-
-const STALL_MILLIS = 60_000;
-
-const GRACE_MILLIS = 5_000;
 
 /** Destinations that are being written by this process. */
 const busy = new Set<string>();
 
 /**
- * Fetches one artifact in a Worker of its own and gives it its name once it is proved.
- * @param start makes the Worker; tests give their own.
+ * Brings one artifact to its destination by way of the cache, from which it comes without a byte fetched where it is there already.
  * @throws AppError `fetch` when it fails or is cancelled, `conflict` when two artifacts have the same destination at once. No new
- * destination is left then, and a part file only where a later try can go on with it.
+ * destination is left then; in the cache what is whole, and a part file only where a later try can go on with it.
  */
 export async function acquire(
   plan: ArtifactPlan,
   options: AcquireOptions,
-  start: () => Worker = () => startWorker("artifact/worker.ts"),
+  start: StartWorker = startArtifactWorker,
 ): Promise<Fetched> {
-  const { path } = plan.target;
+  const { path } = plan.unpack?.fileName === null ? plan.target : planForFile(plan).target;
   if (busy.has(path)) {
     throw new AppError("conflict", `artifact ${plan.source}: another artifact is being written to ${path}`);
   }
@@ -56,99 +47,129 @@ export async function acquire(
   busy.add(path);
   try {
     options.log.info("fetching artifact", { source: plan.source, path });
-    const acquired = await runWorker(plan, options, start());
-    const { bytes, checksum, skipped, resumed, millis, unpacked } = acquired;
+    const fetched = await obtain({ plan, options, start });
+    const { bytes, checksum, skipped, cached, resumed, millis, unpacked, linked } = fetched;
     options.log.info("artifact is there", {
-      path: acquired.path,
+      path: fetched.path,
       ...(unpacked === null ? {} : { files: unpacked.files }),
       size: formatBytes(bytes),
-      checksum,
-      skipped,
-      resumed,
+      ...{ checksum, skipped, cached, linked: linked !== null, resumed },
       millis: Math.round(millis),
     });
-    return acquired;
+    return fetched;
   } finally {
     busy.delete(path);
   }
 }
 
-async function runWorker(plan: ArtifactPlan, options: AcquireOptions, worker: Worker): Promise<Fetched> {
-  const { promise, resolve, reject } = Promise.withResolvers<Fetched>();
-  let settled = false;
-  const died = (why: string): void => {
-    // Our own terminate() closes it too, and by then the part file's name may be another download's.
-    if (settled) return;
-    // It may have died between two writes.
-    discardPart(plan, options.log);
-    reject(artifactError(plan.source, `the download's worker ended early (${why})`));
-  };
-  worker.addEventListener("message", (event: MessageEvent<FromWorker>) => {
-    const message = event.data;
-    if (message.kind === "progress") options.onProgress(message.progress);
-    else if (message.kind === "retry") {
-      const { message: error, bytes, millis } = message.retry;
-      options.log.warn("fetching an artifact is tried again", { error, kept: formatBytes(bytes), millis });
-      options.onRetry?.(message.retry);
-    } else if (message.kind === "acquired") resolve(message.acquired);
-    else reject(unpackError(message.error));
-  });
-  worker.addEventListener("error", (event) => {
-    event.preventDefault();
-    died("uncaught error");
-  });
-  worker.addEventListener("messageerror", () => died("unreadable message"));
-  // Bun's own event, for a Worker that ends without a word.
-  worker.addEventListener("close", () => died("exit"));
-  const post = (message: ToWorker): void => worker.postMessage(message);
-  const stopCancelling = cancelOnAbort(
-    options,
-    () => post({ kind: "cancel", keep: options.signal.reason instanceof AppError }),
-    () => {
-      worker.terminate();
-      died("cancelled, but it did not answer");
-    },
-  );
-  try {
-    post({
-      kind: "start",
-      plan,
-      stallMillis: options.stallMillis ?? STALL_MILLIS,
-      retry: options.retry ?? DEFAULT_RETRY,
-    });
-    return await promise;
-  } finally {
-    settled = true;
-    stopCancelling();
-    worker.terminate();
+interface Job {
+  readonly plan: ArtifactPlan;
+  readonly options: AcquireOptions;
+  readonly start: StartWorker;
+}
+
+async function obtain(job: Job): Promise<Fetched> {
+  const { plan, options } = job;
+  const started = monotonicMillis();
+  const since = (): number => monotonicMillis() - started;
+  const isThere = settleDestination(plan);
+  // A file of its own may be what is there already; another name of the cache's has to be made in any case.
+  if (isThere && options.placing === "own" && plan.unpack === null && plan.checksum !== null) {
+    const proved = await prove(job);
+    const { path } = plan.target;
+    const nothing = { skipped: true, cached: false, resumed: 0, unpacked: null, linked: null };
+    if (proved !== null) return { path, ...proved, ...nothing, millis: since() };
   }
-}
-
-/** @returns a function that ends the watch. */
-function cancelOnAbort({ signal, graceMillis }: AcquireOptions, ask: () => void, cutOff: () => void): () => void {
-  let stopTimer: () => void = () => undefined;
-  const onAbort = (): void => {
-    ask();
-    stopTimer = systemClock.after(graceMillis ?? GRACE_MILLIS, cutOff);
-  };
-  signal.addEventListener("abort", onAbort, { once: true });
-  return () => {
-    stopTimer();
-    signal.removeEventListener("abort", onAbort);
-  };
-}
-
-function discardPart(plan: ArtifactPlan, log: Log): void {
-  try {
-    const folder = openFolder(plan.target.root, plan.target.folders);
+  for (let again = false; ; again = true) {
+    const hold = takeCached(plan, options.cache) ?? (await bringOnce(plan, options.cache, options, bringBy(job)));
+    let damaged = false;
     try {
-      removePart(folder, plan.target.fileName);
-      removeJournal(plan);
-      discardUnpacked(plan, folder);
+      const placed = await place(job, hold.brought, () => {
+        damaged = true;
+      });
+      const { bytes, checksum, cached, resumed } = hold.brought;
+      const path = plan.unpack?.path ?? plan.target.path;
+      return { path, bytes, checksum, skipped: false, cached, resumed, ...placed, millis: since() };
+    } catch (error) {
+      if (!damaged || again || options.signal.aborted) throw error;
     } finally {
-      folder.close();
+      hold.release();
     }
-  } catch (error) {
-    log.warn("cannot remove a part file", { path: `${plan.target.path}.part`, error: errorText(error) });
   }
+}
+
+/** @returns whether a file is there. @throws AppError when nothing may be put there. */
+function settleDestination(plan: ArtifactPlan): boolean {
+  return inFolder(plan, (folder) => {
+    onDisk(plan.source, plan.target.path, "make", () => discardFormer(plan, folder));
+    const file = planForFile(plan);
+    return file.unpack === null && refuseOddDestination(file, folder);
+  });
+}
+
+/** What needs neither a source nor a Worker. */
+function takeCached(plan: ArtifactPlan, cache: string): Hold | undefined {
+  if (plan.checksum === null) return undefined;
+  const found = lookUp(cache, keyOf(plan.checksum, requestOf(plan)));
+  if (found.kind !== "there") return undefined;
+  const { key, files, record } = found.entry;
+  const compression = compressionOf(plan);
+  if (compression !== null && record.unpacked?.format !== compression) return undefined;
+  const pin = onDisk(plan.source, files.dir, "use", () => pinEntry(cache, files));
+  const checksum = formatChecksum(key);
+  const brought = { key, bytes: record.bytes, checksum, cached: true, resumed: 0, millis: 0, unpacked: null, pin };
+  return { brought, release: () => unpin(pin) };
+}
+
+function bringBy({ plan, options: { cache }, start }: Job): (options: WorkOptions) => Promise<Brought> {
+  return async (options) => {
+    const task: Task = { kind: "bring", plan, cache };
+    const outcome = await runWorker(task, options, () => discardBrought(plan, cache), start());
+    if (outcome.kind !== "brought") throw strange(outcome);
+    return outcome.brought;
+  };
+}
+
+async function prove({ plan, options, start }: Job): Promise<ProvedFile | null> {
+  const outcome = await runWorker({ kind: "prove", plan }, options, () => undefined, start());
+  if (outcome.kind !== "proved") throw strange(outcome);
+  return outcome.proved;
+}
+
+async function place(
+  { plan, options, start }: Job,
+  { key, checksum, cached, unpacked }: Brought,
+  onDamaged: () => void,
+): Promise<Pick<Fetched, "unpacked" | "linked">> {
+  const { cache, placing, signal } = options;
+  const path = cachedFile(plan, filesOf(cache, key));
+  if (signal.aborted) throw artifactError(plan.source, "cancelled");
+  if (placing === "link" && path !== undefined && placeByLink(planForFile(plan), path)) {
+    return { unpacked, linked: { path, checksum } };
+  }
+  const tell = (message: string): void => {
+    onDamaged();
+    options.onDamaged?.(message);
+  };
+  const discard = (): void => inFolder(plan, (folder) => discardFormer(plan, folder));
+  const task: Task = { kind: "place", plan, cache, key, cached };
+  const outcome = await runWorker(task, { ...options, onDamaged: tell }, discard, start());
+  if (outcome.kind !== "placed") throw strange(outcome);
+  return { unpacked: outcome.unpacked ?? unpacked, linked: null };
+}
+
+/** What a Worker leaves in the cache that ended in the middle of a download. */
+function discardBrought(plan: ArtifactPlan, cache: string): void {
+  const inCache = planForCache(plan, cache);
+  removeJournal(inCache);
+  const folder = openFolder(inCache.target.root, inCache.target.folders);
+  try {
+    removePart(folder, inCache.target.fileName);
+  } finally {
+    folder.close();
+  }
+}
+
+function strange({ kind }: Outcome): AppError {
+  return new AppError("internal", `an artifact's worker answered something else: ${kind}`);
 }

@@ -41,7 +41,8 @@ export async function findProved(
   }
 }
 
-async function hashFile(
+/** Hashes a file, not following a link. @throws system errors, the signal's reason. */
+export async function hashFile(
   path: string,
   type: ChecksumType,
   signal: AbortSignal,

@@ -2,6 +2,7 @@ import { setImmediate } from "node:timers/promises";
 import { monotonicMillis } from "../base/clock.ts";
 import { AppError } from "../base/errors.ts";
 import { formatChecksum } from "../cache/checksum.ts";
+import type { Validator } from "../cache/source.ts";
 import { findProved, openTargetFolder, type ProvedFile, refuseOddDestination } from "./destination.ts";
 import { type Draft, openDraft } from "./draft.ts";
 import { artifactError, diskError, networkError, onDisk, PassingTrouble } from "./failure.ts";
@@ -13,7 +14,7 @@ import { createMeter, type Progress } from "./progress.ts";
 import { PROGRESS_BYTES, pause, pauseMillis, type Retry, type RetryRule } from "./retry.ts";
 import type { Sink } from "./sink.ts";
 import { type Beginning, openHttpSource, type Source } from "./source.ts";
-import { assertRoom } from "./space.ts";
+import { assertRoom, missingRoom } from "./space.ts";
 import { transfer } from "./transfer.ts";
 import { createWatchdog, type Watchdog } from "./watchdog.ts";
 
@@ -31,6 +32,12 @@ export interface Acquired {
   readonly millis: number;
 }
 
+/** The same, with what its source can be asked later. */
+export interface Downloaded extends Acquired {
+  /** Null when nothing was fetched, or the source cannot tell one version of a file from another. */
+  readonly validator: Validator | null;
+}
+
 export interface DownloadOptions {
   readonly signal: AbortSignal;
   readonly onProgress: (progress: Progress) => void;
@@ -38,6 +45,8 @@ export interface DownloadOptions {
   readonly retry: RetryRule;
   /** Longest silence of the server; there is no limit on the whole. */
   readonly stallMillis: number;
+  /** Called when so many bytes of the disk are missing, before the download fails of it. */
+  readonly makeRoom?: (missing: number) => void;
 }
 
 /** The reason of a signal that cancels, and leaves what is there for a later try. */
@@ -47,9 +56,15 @@ export const LEAVE = Symbol("leave");
  * Fetches one artifact: source, then hash and part file, then proof, then the name. Blocks on the disk, so it runs in a Worker.
  * Whatever fails leaves no destination that was not there before, and a part file only when the network failed (or `LEAVE` was said)
  * and the source proved that it can be asked for the rest.
+ * @param known asks for the file only if it is another one by now than the one with this validator.
+ * @returns null when it is not.
  * @throws AppError `fetch`.
  */
-export async function download(plan: ArtifactPlan, options: DownloadOptions): Promise<Acquired> {
+export async function download(
+  plan: ArtifactPlan,
+  options: DownloadOptions,
+  known: Validator | null = null,
+): Promise<Downloaded | null> {
   const started = monotonicMillis();
   const cancelled = new AbortController();
   const cancel = (): void => cancelled.abort(artifactError(plan.source, "cancelled"));
@@ -57,12 +72,14 @@ export async function download(plan: ArtifactPlan, options: DownloadOptions): Pr
   options.signal.addEventListener("abort", cancel, { once: true });
   const folder = openTargetFolder(plan);
   try {
-    const job = { plan, folder, options, cancelled: cancelled.signal };
+    const job = { plan, folder, options, known, cancelled: cancelled.signal };
     const kept = await findProved(plan, folder, cancelled.signal);
     const file = kept ?? (await fetchInto(job));
+    if (file === null) return null;
     return {
       path: plan.target.path,
       resumed: 0,
+      validator: null,
       ...file,
       skipped: kept !== undefined,
       millis: monotonicMillis() - started,
@@ -78,21 +95,25 @@ interface Fetch {
   readonly plan: ArtifactPlan;
   readonly folder: Folder;
   readonly options: DownloadOptions;
+  readonly known: Validator | null;
   /** Aborts with what is thrown then. */
   readonly cancelled: AbortSignal;
 }
 
-async function fetchInto(job: Fetch): Promise<ProvedFile & Pick<Acquired, "resumed">> {
+type Brought = ProvedFile & Pick<Downloaded, "resumed" | "validator">;
+
+async function fetchInto(job: Fetch): Promise<Brought | null> {
   const { plan, folder, options, cancelled } = job;
   let keep = false;
   let draft: Draft | undefined;
   try {
     draft = await openDraft(plan, folder, cancelled);
     const resumed = draft.bytes;
-    const startedAnew = await fetchPatiently(job, draft);
+    const reply = await fetchPatiently(job, draft);
+    if (reply === null) return null;
     const checksum = proveBytes(plan, draft);
     await giveName(job, draft);
-    return { bytes: draft.bytes, checksum, resumed: startedAnew ? 0 : resumed };
+    return { bytes: draft.bytes, checksum, resumed: reply.anew ? 0 : resumed, validator: reply.validator };
   } catch (error) {
     keep = cancelled.aborted ? options.signal.reason === LEAVE : error instanceof PassingTrouble;
     throw error;
@@ -112,14 +133,19 @@ function removeLeft(plan: ArtifactPlan, folder: Folder): void {
   }
 }
 
-/** Asks the source until all of it is there. @returns whether what was there before had to go. @throws AppError when it is hopeless. */
-async function fetchPatiently(job: Fetch, draft: Draft): Promise<boolean> {
+/** How a source answered. */
+interface Reply {
+  /** What was there before had to go. */
+  readonly anew: boolean;
+  readonly validator: Validator | null;
+}
+
+/** Asks the source until all of it is there. @returns null when it has what is known. @throws AppError when it is hopeless. */
+async function fetchPatiently(job: Fetch, draft: Draft): Promise<Reply | null> {
   const { options, cancelled } = job;
-  let startedAnew = false;
   for (let failures = 1, best = draft.bytes; ; failures++) {
     try {
-      startedAnew = (await fetchOnce(job, draft)) || startedAnew;
-      return startedAnew;
+      return await fetchOnce(job, draft);
     } catch (error) {
       if (cancelled.aborted) throw cancelled.reason;
       if (!(error instanceof PassingTrouble)) throw error;
@@ -136,9 +162,9 @@ async function fetchPatiently(job: Fetch, draft: Draft): Promise<boolean> {
   }
 }
 
-/** One request and its reply. @returns whether it began anew. */
-async function fetchOnce(job: Fetch, draft: Draft): Promise<boolean> {
-  const { plan, folder, options } = job;
+/** One request and its reply. */
+async function fetchOnce(job: Fetch, draft: Draft): Promise<Reply | null> {
+  const { plan, folder, options, known } = job;
   const ended = new AbortController();
   const signal = AbortSignal.any([job.cancelled, ended.signal]);
   const watchdog = createWatchdog(options.stallMillis, () => {
@@ -146,13 +172,14 @@ async function fetchOnce(job: Fetch, draft: Draft): Promise<boolean> {
   });
   try {
     watchdog.arm();
-    const source = await openHttpSource(plan, beginningOf(draft), signal);
+    const source = await openHttpSource(plan, { beginning: beginningOf(draft), known }, signal);
     watchdog.disarm();
+    if (source === null) return null;
     const anew = source.offset === 0 && draft.bytes > 0;
     await settleDraft(plan, draft, source);
-    assertRoom(plan, folder, draft.bytes, source.total);
+    settleRoom(plan, folder, options, [draft.bytes, source.total]);
     await moveBytes(job, draft, source, watchdog, signal);
-    return anew;
+    return { anew, validator: source.validator };
   } finally {
     watchdog.disarm();
     // Lets go of the connection when it was the disk that failed.
@@ -189,7 +216,7 @@ async function moveBytes(
     unlooked += count;
     if (unlooked < WRITEBACK_BYTES) return;
     unlooked = 0;
-    assertRoom(plan, folder, draft.bytes, total);
+    settleRoom(plan, folder, options, [draft.bytes, total]);
   };
   try {
     await transfer(source, [limitTo(plan, draft, total), draft], watchdog, look);
@@ -201,6 +228,18 @@ async function moveBytes(
   if (total === null || draft.bytes === total) return;
   const found = `the connection broke before the end of the reply: expected ${total} bytes, got ${draft.bytes}`;
   throw new PassingTrouble(plan.source, found, "try again; look at the server's log when it stays");
+}
+
+/** @param amounts of bytes as for `assertRoom`, which is asked at the end. */
+function settleRoom(
+  plan: ArtifactPlan,
+  folder: Folder,
+  { makeRoom }: DownloadOptions,
+  amounts: readonly [there: number, total: number | null],
+): void {
+  const missing = missingRoom(folder, ...amounts);
+  if (missing > 0) makeRoom?.(missing);
+  assertRoom(plan, folder, ...amounts);
 }
 
 /** Ends a reply that is longer than the file. */

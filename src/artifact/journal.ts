@@ -2,9 +2,9 @@ import { createHash } from "node:crypto";
 import { closeSync, constants, openSync, rmSync, writeSync } from "node:fs";
 import * as v from "valibot";
 import { readUntrusted } from "../base/files.ts";
-import { DEFAULT_TYPE } from "../cache/checksum.ts";
 import { downloadJournal } from "../paths.ts";
 import type { ArtifactPlan } from "./plan.ts";
+import { requestOf } from "./request.ts";
 import type { FileVersion } from "./version.ts";
 
 /** How far a file has come whose rest may be fetched later. */
@@ -67,18 +67,5 @@ export function removeJournal(plan: ArtifactPlan): void {
 
 function journalPath({ target }: ArtifactPlan): string {
   const name = JSON.stringify([...target.folders, target.fileName]);
-  return downloadJournal(target.root, digest(name).slice(0, 16));
-}
-
-/**
- * What makes two requests ask for the same bytes, hashed since it holds secrets. Not our own name, which an upgrade changes; the
- * kind of checksum, because the journal's hash is of that kind.
- */
-function requestOf({ url, headers, checksum }: ArtifactPlan): string {
-  const others = Object.entries(headers).filter(([name]) => name !== "user-agent");
-  return digest(JSON.stringify([url, others.sort(), checksum?.type ?? DEFAULT_TYPE]));
-}
-
-function digest(text: string): string {
-  return createHash("sha256").update(text).digest("hex");
+  return downloadJournal(target.root, createHash("sha256").update(name).digest("hex").slice(0, 16));
 }

@@ -1,25 +1,48 @@
 import { AppError, type ErrorCode } from "../base/errors.ts";
+import type { EntryKey } from "../cache/key.ts";
+import type { ProvedFile } from "./destination.ts";
+import type { Brought, UnpackedNow } from "./fetched.ts";
 import type { ArtifactPlan } from "./plan.ts";
 import type { Progress } from "./progress.ts";
 import type { Retry, RetryRule } from "./retry.ts";
-import type { Fetched } from "./unpack.ts";
 
-/** What the agent tells a download's Worker. */
+/** What a Worker does of an artifact. */
+export type Task =
+  /** Into the cache. */
+  | { readonly kind: "bring"; readonly plan: ArtifactPlan; readonly cache: string }
+  /** Looks whether the destination is the file already. */
+  | { readonly kind: "prove"; readonly plan: ArtifactPlan }
+  /** From the cache to the destination. @property cached it lay there before. */
+  | {
+      readonly kind: "place";
+      readonly plan: ArtifactPlan;
+      readonly cache: string;
+      readonly key: EntryKey;
+      readonly cached: boolean;
+    };
+
+export type Outcome =
+  | { readonly kind: "brought"; readonly brought: Brought }
+  | { readonly kind: "proved"; readonly proved: ProvedFile | null }
+  | { readonly kind: "placed"; readonly unpacked: UnpackedNow | null };
+
+/** What the agent tells an artifact's Worker. */
 export type ToWorker =
   | {
       readonly kind: "start";
-      readonly plan: ArtifactPlan;
+      readonly task: Task;
       readonly stallMillis: number;
       readonly retry: RetryRule;
     }
   /** `keep` leaves what is there for a later try. */
   | { readonly kind: "cancel"; readonly keep: boolean };
 
-/** What it hears from it; `acquired` and `failed` are the last word. */
+/** What it hears from it; `done` and `failed` are the last word. */
 export type FromWorker =
   | { readonly kind: "progress"; readonly progress: Progress }
   | { readonly kind: "retry"; readonly retry: Retry }
-  | { readonly kind: "acquired"; readonly acquired: Fetched }
+  | { readonly kind: "damaged"; readonly message: string }
+  | { readonly kind: "done"; readonly outcome: Outcome }
   | { readonly kind: "failed"; readonly error: WireError };
 
 /** An AppError as plain data: a Worker's boundary keeps no classes. */

@@ -3,6 +3,7 @@ import { quoteName } from "../archive/failure.ts";
 import { archiveSuffix } from "../archive/formats.ts";
 import type { AppError } from "../base/errors.ts";
 import { shorten } from "../base/text.ts";
+import type { Validator } from "../cache/source.ts";
 import { fetchStream } from "../runtime/fetch.ts";
 import { artifactError, networkError, PassingTrouble } from "./failure.ts";
 import { headersAfterRedirect } from "./headers.ts";
@@ -10,7 +11,15 @@ import { isLinkLocal } from "./link-local.ts";
 import type { ArtifactPlan } from "./plan.ts";
 import { redactSource } from "./redact.ts";
 import { readRetryAfter } from "./retry.ts";
-import { type FileVersion, restHeaders, totalOfRest, versionOf } from "./version.ts";
+import {
+  conditionHeaders,
+  type FileVersion,
+  fits,
+  restHeaders,
+  totalOfRest,
+  validatorOf,
+  versionOf,
+} from "./version.ts";
 
 /** What an artifact's source gives to the sinks. */
 export interface Source {
@@ -21,12 +30,20 @@ export interface Source {
   readonly total: number | null;
   /** What to ask for the rest with, should the stream break; null when the source cannot prove that it is the rest. */
   readonly version: FileVersion | null;
+  /** What to ask later with whether this is still the file; null when the source cannot tell. */
+  readonly validator: Validator | null;
 }
 
 /** The beginning of a file that is there already. */
 export interface Beginning {
   readonly bytes: number;
   readonly version: FileVersion;
+}
+
+/** What is there already of what is asked for; `beginning` goes before `known`. */
+export interface Asked {
+  readonly beginning: Beginning | null;
+  readonly known: Validator | null;
 }
 
 /** As many as Go's client follows. */
@@ -41,23 +58,19 @@ interface Hop {
 
 /**
  * Asks for an artifact over HTTP, following redirects by hand, each checked before it is followed.
- * @param beginning asks for the rest of it; a source that has another file by now gives all of that one.
+ * @param asked `beginning` asks for the rest of it; a source that has another file by now gives all of that one. `known` asks for
+ * a file only if it is another one.
  * @param signal its reason is thrown when it aborts.
+ * @returns null when the file is the one that is known.
  * @throws AppError `fetch` for everything but a plain 200, or a 206 that is the rest; `PassingTrouble` where asking again may help.
  */
-export async function openHttpSource(
-  plan: ArtifactPlan,
-  beginning: Beginning | null,
-  signal: AbortSignal,
-): Promise<Source> {
-  const asked = beginning === null ? {} : restHeaders(beginning.version, beginning.bytes);
+export async function openHttpSource(plan: ArtifactPlan, asked: Asked, signal: AbortSignal): Promise<Source | null> {
   let hop: Hop = { url: new URL(plan.url), headers: plan.headers };
   for (let redirects = 0; ; redirects++) {
-    const response = await request(plan, hop, asked, signal);
+    const response = await request(plan, hop, askedHeaders(asked), signal);
     if (!REDIRECTS.includes(response.status)) {
-      if (beginning === null || response.status === 200) return await acceptWhole(plan, hop, response);
-      const rest = await acceptRest(plan, hop, response, beginning);
-      return rest ?? (await openHttpSource(plan, null, signal));
+      const source = await acceptReply(plan, hop, response, asked);
+      return source === undefined ? await openHttpSource(plan, { beginning: null, known: null }, signal) : source;
     }
     await discardBody(response);
     if (redirects === MAX_REDIRECTS) {
@@ -65,6 +78,25 @@ export async function openHttpSource(
     }
     hop = await followRedirect(plan, hop, response);
   }
+}
+
+/** @returns null for the file that is known; undefined for a reply to something else than what was asked. */
+async function acceptReply(
+  plan: ArtifactPlan,
+  hop: Hop,
+  response: Response,
+  { beginning, known }: Asked,
+): Promise<Source | null | undefined> {
+  if (beginning !== null && response.status !== 200) return await acceptRest(plan, hop, response, beginning);
+  if (beginning !== null || known === null || response.status !== 304) return await acceptWhole(plan, hop, response);
+  await discardBody(response);
+  // A date is often compared as "not after": an older file that came back in its place is another one all the same.
+  return fits(response.headers, known) ? null : undefined;
+}
+
+function askedHeaders({ beginning, known }: Asked): Readonly<Record<string, string>> {
+  if (beginning !== null) return restHeaders(beginning.version, beginning.bytes);
+  return known === null ? {} : conditionHeaders(known);
 }
 
 async function request(
@@ -108,7 +140,13 @@ async function acceptWhole(plan: ArtifactPlan, hop: Hop, response: Response): Pr
   await refuseEncoding(plan, hop, response);
   const announced = response.headers.get("content-length");
   const total = announced !== null && /^\d+$/.test(announced) && !isChunked(response) ? Number(announced) : null;
-  return { stream: streamOf(response), offset: 0, total, version: versionOf(response.headers, total) };
+  return {
+    stream: streamOf(response),
+    offset: 0,
+    total,
+    version: versionOf(response.headers, total),
+    validator: validatorOf(response.headers),
+  };
 }
 
 /** @returns undefined when the source has another file, or sends another part than it was asked for. */
@@ -123,7 +161,7 @@ async function acceptRest(
   if (status === 416 && bytes === version.total && headers.get("content-range")?.trim() === `bytes */${bytes}`) {
     // It compared the validator first, or it would have sent all of it: nothing is missing.
     await discardBody(response);
-    return { stream: streamOf(new Response("")), offset: bytes, total: bytes, version };
+    return { stream: streamOf(new Response("")), offset: bytes, total: bytes, version, validator: version.validator };
   }
   const total = status === 206 ? totalOfRest(headers, version, bytes) : undefined;
   if (total === undefined) {
@@ -131,7 +169,13 @@ async function acceptRest(
     return undefined;
   }
   await refuseEncoding(plan, hop, response);
-  return { stream: streamOf(response), offset: bytes, total, version: { ...version, total } };
+  return {
+    stream: streamOf(response),
+    offset: bytes,
+    total,
+    version: { ...version, total },
+    validator: version.validator,
+  };
 }
 
 async function refuseStatus(plan: ArtifactPlan, hop: Hop, response: Response): Promise<AppError> {

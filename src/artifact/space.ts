@@ -4,6 +4,12 @@ import { artifactError } from "./failure.ts";
 import type { Folder } from "./folder.ts";
 import type { ArtifactPlan } from "./plan.ts";
 
+/** How many bytes would have to become free for `assertRoom` to be content; the parameters are its own. */
+export function missingRoom(folder: Folder, there: number, total: number | null): number {
+  const room = roomAt(folder.at("."));
+  return room === undefined ? 0 : Math.max(0, neededOf(there, total) + room.reserve - room.free);
+}
+
 /**
  * @param there bytes of the file that are on the disk already.
  * @param total bytes that it is going to have; null asks only that the disk is not full.
@@ -11,7 +17,7 @@ import type { ArtifactPlan } from "./plan.ts";
  */
 export function assertRoom(plan: ArtifactPlan, folder: Folder, there: number, total: number | null): void {
   const room = roomAt(folder.at("."));
-  const needed = Math.max(0, (total ?? 0) - there);
+  const needed = neededOf(there, total);
   if (room === undefined || needed + room.reserve <= room.free) return;
   const come = total === null ? `${formatBytes(there)} came, its size is not known` : `needed ${formatBytes(needed)}`;
   throw artifactError(
@@ -20,3 +26,5 @@ export function assertRoom(plan: ArtifactPlan, folder: Folder, there: number, to
     MAKE_ROOM,
   );
 }
+
+const neededOf = (there: number, total: number | null): number => Math.max(0, (total ?? 0) - there);

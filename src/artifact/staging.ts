@@ -1,14 +1,22 @@
 import { rmSync } from "node:fs";
 import type { Folder } from "./folder.ts";
+import { removeJournal } from "./journal.ts";
+import { removePart } from "./part.ts";
 import type { ArtifactPlan } from "./plan.ts";
 
+/** Removes what is half unpacked; nothing there is fine. @throws system errors. */
+export function discardUnpacked(plan: ArtifactPlan, folder: Folder): void {
+  if (plan.unpack !== null) rmSync(folder.at(plan.unpack.stagingName), { force: true, recursive: true });
+}
+
 /**
- * Removes the archive and what is half unpacked; nothing there is fine.
- * @param keepArchive leaves the archive itself for a later try, which knows it by its checksum.
+ * Removes what a former version left at the destination of a download that did not come to its end: it fetched files there. What is
+ * half copied or unpacked goes too.
  * @throws system errors.
  */
-export function discardUnpacked(plan: ArtifactPlan, folder: Folder, keepArchive = false): void {
-  if (plan.unpack === null) return;
-  if (!keepArchive) rmSync(folder.at(plan.target.fileName), { force: true });
-  rmSync(folder.at(plan.unpack.stagingName), { force: true, recursive: true });
+export function discardFormer(plan: ArtifactPlan, folder: Folder): void {
+  removeJournal(plan);
+  removePart(folder, plan.target.fileName);
+  if (plan.unpack !== null) rmSync(folder.at(plan.target.fileName), { force: true });
+  discardUnpacked(plan, folder);
 }

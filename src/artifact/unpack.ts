@@ -1,55 +1,84 @@
 import { closeSync, constants, fsyncSync, mkdirSync, openSync, renameSync, rmSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { setImmediate } from "node:timers/promises";
-import { DEFAULT_LIMITS, type Limits } from "../archive/limits.ts";
+import type { ArchiveFormat } from "../archive/formats.ts";
+import type { Limits } from "../archive/limits.ts";
 import { type Unpacked, unpack } from "../archive/unpack.ts";
 import { monotonicMillis } from "../base/clock.ts";
-import { AppError } from "../base/errors.ts";
-import { type Acquired, type DownloadOptions, download, LEAVE } from "./download.ts";
+import { AppError, errnoOf } from "../base/errors.ts";
+import { MAKE_ROOM } from "../base/room.ts";
+import { makeRoom } from "../cache/room.ts";
 import { artifactError, diskError } from "./failure.ts";
+import type { UnpackedNow } from "./fetched.ts";
 import { type Folder, kindOf, lookAt, openFolder } from "./folder.ts";
 import { planMoves, publishMoves } from "./merge.ts";
 import type { ArtifactPlan } from "./plan.ts";
 import { discardUnpacked } from "./staging.ts";
 import type { UnpackPlan } from "./unpack-plan.ts";
 
-/** An artifact that is there; `path` is the file, or the directory that an archive was unpacked into. */
-export interface Fetched extends Acquired {
-  /** Null when the file stayed as it was fetched. */
-  readonly unpacked: { readonly files: number; readonly bytes: number; readonly millis: number } | null;
-  /** The cache's own file that `path` is another name of, and its entry's checksum; null where `path` is a file of its own. */
-  readonly linked: { readonly path: string; readonly checksum: string } | null;
+/** What a file without a container is called where it is unpacked. */
+export const SINGLE_NAME = "content";
+
+interface UnpackFile {
+  readonly format: ArchiveFormat;
+  /** A new, empty directory, open. */
+  readonly rootFd: number;
+  readonly agentName: string;
+  readonly limits: Limits;
+  readonly signal: AbortSignal;
 }
 
-/** What a file without a container is called until it has its name. */
-const SINGLE_NAME = "content";
+/** Unpacks a file of the cache. @throws as `unpack` does. */
+export async function unpackFile(archive: string, { signal, ...rest }: UnpackFile): Promise<Unpacked> {
+  const handle = await open(archive, constants.O_RDONLY | constants.O_NOFOLLOW);
+  try {
+    return await unpack({
+      file: { handle, size: (await handle.stat()).size, signal },
+      singleName: SINGLE_NAME,
+      ...rest,
+    });
+  } finally {
+    await handle.close();
+  }
+}
 
 /**
- * Fetches one artifact and unpacks it when the plan says so. Blocks on the disk, so it runs in a Worker. Whatever fails leaves nothing
- * of the archive, neither itself nor what was in it.
+ * Unpacks an archive of several files, which lies in the cache, to where the plan says. Blocks on the disk, so it runs in a Worker.
+ * Whatever fails leaves nothing of what was in it.
+ * @param archive its path.
  * @throws AppError `fetch`.
  */
-export async function fetchAndUnpack(
+export async function unpackArchive(
   plan: ArtifactPlan,
-  options: DownloadOptions,
-  limits: Limits = DEFAULT_LIMITS,
-): Promise<Fetched> {
-  const acquired = await download(plan, options);
-  if (plan.unpack === null) return { ...acquired, unpacked: null, linked: null };
+  wanted: UnpackPlan,
+  cache: string,
+  archive: string,
+  signal: AbortSignal,
+  limits: Limits,
+): Promise<UnpackedNow> {
   const started = monotonicMillis();
   const folder = openFolder(plan.target.root, plan.target.folders);
-  let keepArchive = false;
   try {
-    const { files, bytes } = await unpackInto(plan, plan.unpack, folder, options.signal, limits);
-    const millis = monotonicMillis() - started;
-    return { ...acquired, path: plan.unpack.path, unpacked: { files, bytes, millis }, linked: null };
+    const { files, bytes } = await retryWithRoom(cache, () =>
+      unpackInto(plan, wanted, folder, archive, signal, limits),
+    );
+    return { files, bytes, millis: monotonicMillis() - started };
   } catch (error) {
-    // Without a checksum nobody could tell later what it is.
-    keepArchive = options.signal.reason === LEAVE && plan.checksum !== null;
-    throw explain(plan, plan.unpack, error, options.signal);
+    throw explainUnpacking(plan, error, signal);
   } finally {
-    discardUnpacked(plan, folder, keepArchive);
+    discardUnpacked(plan, folder);
     folder.close();
+  }
+}
+
+/** Does it once more when the disk was full and the cache had something to give. */
+export async function retryWithRoom<T>(cache: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const isFull = (error instanceof AppError && error.hint === MAKE_ROOM) || errnoOf(error) === "ENOSPC";
+    if (!isFull || makeRoom(cache, Number.POSITIVE_INFINITY) === 0) throw error;
+    return await work();
   }
 }
 
@@ -57,6 +86,7 @@ async function unpackInto(
   plan: ArtifactPlan,
   wanted: UnpackPlan,
   folder: Folder,
+  archive: string,
   signal: AbortSignal,
   limits: Limits,
 ): Promise<Unpacked> {
@@ -67,17 +97,9 @@ async function unpackInto(
     folder.at(wanted.stagingName),
     constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW,
   );
-  const handle = await open(folder.at(plan.target.fileName), constants.O_RDONLY | constants.O_NOFOLLOW);
   try {
-    const file = { handle, size: (await handle.stat()).size, signal };
-    const unpacked = await unpack({
-      file,
-      format: wanted.format,
-      rootFd,
-      singleName: SINGLE_NAME,
-      agentName: wanted.agentName,
-      limits,
-    });
+    const { format, agentName } = wanted;
+    const unpacked = await unpackFile(archive, { format, rootFd, agentName, limits, signal });
     // A turn of the event loop, so that a cancellation on its way is heard before anything has its name.
     await setImmediate();
     signal.throwIfAborted();
@@ -87,7 +109,6 @@ async function unpackInto(
     return unpacked;
   } finally {
     closeSync(rootFd);
-    await handle.close();
   }
 }
 
@@ -105,8 +126,9 @@ function publishFile(wanted: UnpackPlan, fileName: string, { files, firstFile }:
   renameSync(folder.at([wanted.stagingName, ...firstFile].join("/")), folder.at(fileName));
 }
 
-function explain(plan: ArtifactPlan, wanted: UnpackPlan, error: unknown, signal: AbortSignal): AppError {
+/** What went wrong when an artifact was unpacked. */
+export function explainUnpacking(plan: ArtifactPlan, error: unknown, signal: AbortSignal): AppError {
   if (signal.aborted) return artifactError(plan.source, "cancelled");
   if (error instanceof AppError) return artifactError(plan.source, error.message, error.hint, error);
-  return diskError(plan.source, wanted.path, "unpack to", error);
+  return diskError(plan.source, plan.unpack?.path ?? plan.target.path, "unpack to", error);
 }

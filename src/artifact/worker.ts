@@ -1,9 +1,8 @@
 import { LEAVE } from "./download.ts";
 import { type FromWorker, packError, type ToWorker } from "./messages.ts";
-import type { Retry } from "./retry.ts";
-import { fetchAndUnpack } from "./unpack.ts";
+import { perform } from "./task.ts";
 
-/** Entry of a Worker that fetches one artifact, so that hashing and disk do not hold up the agent. */
+/** Entry of a Worker that fetches or places one artifact, so that hashing and disk do not hold up the agent. */
 const cancelled = new AbortController();
 const post = (message: FromWorker): void => self.postMessage(message);
 
@@ -12,12 +11,16 @@ self.addEventListener("message", (event: MessageEvent<ToWorker>) => {
     cancelled.abort(event.data.keep ? LEAVE : undefined);
     return;
   }
-  const { plan, stallMillis, retry: rule } = event.data;
-  const onProgress = (progress: Extract<FromWorker, { kind: "progress" }>["progress"]): void =>
-    post({ kind: "progress", progress });
-  const onRetry = (retry: Retry): void => post({ kind: "retry", retry });
-  fetchAndUnpack(plan, { signal: cancelled.signal, onProgress, onRetry, stallMillis, retry: rule }).then(
-    (acquired) => post({ kind: "acquired", acquired }),
+  const { task, stallMillis, retry } = event.data;
+  perform(task, {
+    signal: cancelled.signal,
+    onProgress: (progress) => post({ kind: "progress", progress }),
+    onRetry: (again) => post({ kind: "retry", retry: again }),
+    onDamaged: (message) => post({ kind: "damaged", message }),
+    stallMillis,
+    retry,
+  }).then(
+    (outcome) => post({ kind: "done", outcome }),
     (error: unknown) => post({ kind: "failed", error: packError(error) }),
   );
 });

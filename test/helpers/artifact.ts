@@ -1,14 +1,18 @@
 import { afterEach, beforeEach, expect } from "bun:test";
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync } from "node:fs";
+import { DEFAULT_LIMITS, type Limits } from "../../src/archive/limits.ts";
 import { type AcquireOptions, acquire } from "../../src/artifact/acquire.ts";
 import { type Acquired, type DownloadOptions, download } from "../../src/artifact/download.ts";
+import type { Brought, Fetched } from "../../src/artifact/fetched.ts";
 import { type ArtifactPlan, planArtifact } from "../../src/artifact/plan.ts";
 import type { RetryRule } from "../../src/artifact/retry.ts";
+import { perform } from "../../src/artifact/task.ts";
 import type { AppError } from "../../src/base/errors.ts";
 import { silentLog } from "../../src/base/log.ts";
+import { unpin } from "../../src/cache/publish.ts";
 import type { Artifact } from "../../src/job/job.ts";
-import { type TaskDirs, taskDirs } from "../../src/paths.ts";
+import { cacheDir, type TaskDirs, taskDirs } from "../../src/paths.ts";
 import { type Origin, startOrigin } from "./origin.ts";
 import { refusal } from "./refusal.ts";
 import { type TempDir, tempDir } from "./temp.ts";
@@ -31,6 +35,8 @@ export interface ArtifactBench {
   readonly dir: TempDir;
   readonly dirs: TaskDirs;
   readonly origin: Origin;
+  /** The agent's cache. */
+  readonly cache: string;
   readonly plan: (source: string, wanted?: Wanted) => ArtifactPlan;
   /** A download in this thread: what the Worker runs. */
   readonly get: (source: string, wanted?: Wanted, options?: Partial<DownloadOptions>) => Promise<Acquired>;
@@ -40,7 +46,7 @@ export interface ArtifactBench {
     wanted?: Wanted,
     options?: Partial<AcquireOptions>,
     start?: () => Worker,
-  ) => Promise<Acquired>;
+  ) => Promise<Fetched>;
   /** Expects that a download fails with `message` and leaves the destination directory as it was. */
   readonly expectFailure: (promise: Promise<Acquired>, message: string) => Promise<AppError>;
 }
@@ -74,15 +80,21 @@ export function artifactBench(): ArtifactBench {
     get origin() {
       return origin;
     },
+    get cache() {
+      return byCache(dir.path).cache;
+    },
     plan,
-    get: (source, wanted, options) => {
+    get: async (source, wanted, options) => {
       const signal = new AbortController().signal;
       const silent = { onProgress: () => undefined, onRetry: () => undefined };
-      return download(plan(source, wanted), { signal, ...silent, stallMillis: 10_000, retry: ONCE, ...options });
+      const defaults = { signal, ...silent, stallMillis: 10_000, retry: ONCE };
+      const got = await download(plan(source, wanted), { ...defaults, ...options });
+      if (got === null) throw new Error("nothing was known before");
+      return got;
     },
     getByWorker: (source, wanted, options, start) => {
       const signal = new AbortController().signal;
-      const defaults = { signal, onProgress: () => undefined, log: silentLog, retry: ONCE };
+      const defaults = { signal, onProgress: () => undefined, log: silentLog, retry: ONCE, ...byCache(dir.path) };
       return acquire(plan(source, wanted), { ...defaults, ...options }, start);
     },
     expectFailure: async (promise, message) => {
@@ -95,8 +107,34 @@ export function artifactBench(): ArtifactBench {
   };
 }
 
+/** How the tests of a data directory get artifacts unless they say otherwise. */
+export function byCache(dataDir: string): Pick<AcquireOptions, "cache" | "placing"> {
+  return { cache: cacheDir({ dataDir, runDir: dataDir }), placing: "own" };
+}
+
 function planWanted(dirs: TaskDirs, source: string, { checksum, ...rest }: Wanted): ArtifactPlan {
   const options: Record<string, string> = checksum === undefined ? {} : { checksum };
   const plain = { destination: "local/", mode: "any", options, headers: {}, insecure: false } as const;
   return planArtifact({ source, ...plain, ...rest }, dirs);
+}
+
+/** Fetches and places in this thread, as the Workers of `acquire` do one after the other. */
+export async function fetchHere(
+  plan: ArtifactPlan,
+  cache: string,
+  options: Partial<DownloadOptions> = {},
+  limits: Limits = DEFAULT_LIMITS,
+): Promise<Brought> {
+  const silent = { onProgress: () => undefined, onRetry: () => undefined, onDamaged: () => undefined };
+  const defaults = { signal: new AbortController().signal, ...silent, stallMillis: 10_000, retry: ONCE };
+  const outcome = await perform({ kind: "bring", plan, cache }, { ...defaults, ...options }, limits);
+  if (outcome.kind !== "brought") throw new Error(outcome.kind);
+  const { key, cached, pin, unpacked } = outcome.brought;
+  try {
+    const placed = await perform({ kind: "place", plan, cache, key, cached }, { ...defaults, ...options }, limits);
+    if (placed.kind !== "placed") throw new Error(placed.kind);
+    return { ...outcome.brought, unpacked: placed.unpacked ?? unpacked };
+  } finally {
+    unpin(pin);
+  }
 }

@@ -7,7 +7,7 @@ import type { Progress } from "../../src/artifact/progress.ts";
 import { silentLog } from "../../src/base/log.ts";
 import type { Artifact } from "../../src/job/job.ts";
 import { taskDirs } from "../../src/paths.ts";
-import { artifactBench, BODY, sum } from "../helpers/artifact.ts";
+import { artifactBench, BODY, byCache, sum } from "../helpers/artifact.ts";
 import { startRaw } from "../helpers/raw-server.ts";
 import { refusal } from "../helpers/refusal.ts";
 
@@ -144,7 +144,8 @@ describe("a destination is not reached through a link", () => {
       ...{ source: here.origin.url("/a.img"), destination: "local/", mode: "any" },
       ...{ options: {}, headers: {}, insecure: false },
     };
-    const options = { signal: new AbortController().signal, onProgress: () => undefined, log: silentLog };
+    const silent = { signal: new AbortController().signal, onProgress: () => undefined, log: silentLog };
+    const options = { ...silent, ...byCache(here.dir.path) };
     expect((await refusal(acquire(planArtifact(artifact, other), options))).message).toContain("found a symbolic link");
     expect(readdirSync(here.dir.file("outside"))).toEqual([]);
   });

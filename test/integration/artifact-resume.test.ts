@@ -2,14 +2,12 @@ import { describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { acquire } from "../../src/artifact/acquire.ts";
 import type { Acquired } from "../../src/artifact/download.ts";
 import { openDraft } from "../../src/artifact/draft.ts";
 import { openFolder } from "../../src/artifact/folder.ts";
 import { planArtifact } from "../../src/artifact/plan.ts";
 import type { Retry } from "../../src/artifact/retry.ts";
 import { versionOf } from "../../src/artifact/version.ts";
-import { silentLog } from "../../src/base/log.ts";
 import { sum } from "../helpers/artifact.ts";
 import { brokenDownloads, CHANGED, ETAG, FILE, IMAGE, NOW, OFTEN, OTHER } from "../helpers/broken-download.ts";
 import { startNginx } from "../helpers/nginx.ts";
@@ -143,8 +141,7 @@ test("a real server takes what we ask it with", async () => {
     await draft.close(true);
     folder.close();
   };
-  const fetchRest = async (): Promise<Acquired> =>
-    await acquire(real, { signal: new AbortController().signal, onProgress: () => undefined, log: silentLog });
+  const fetchRest = async (): Promise<Acquired> => await here.get(source);
   await leave();
   expect((await fetchRest()).resumed).toBe(1 << 20);
   expect(nginx.accessLog().at(-1)).toBe(`GET /a.img 206 ${2 << 20}`);

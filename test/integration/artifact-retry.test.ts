@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { acquire } from "../../src/artifact/acquire.ts";
 import type { Retry } from "../../src/artifact/retry.ts";
 import { silentLog } from "../../src/base/log.ts";
+import { byCache } from "../helpers/artifact.ts";
 import { brokenDownloads, IMAGE, OFTEN } from "../helpers/broken-download.ts";
 import { type PlainReply, rangeReply } from "../helpers/origin.ts";
 import { refusal } from "../helpers/refusal.ts";
@@ -52,7 +53,13 @@ describe("a source that fails", () => {
     here.origin.set("/a.img", { kind: "status", status: 503 });
     const cancel = new AbortController();
     const retry = { tries: 5, firstMillis: 3_600_000, longestMillis: 3_600_000 };
-    const options = { signal: cancel.signal, onProgress: () => undefined, log: silentLog, retry };
+    const options = {
+      signal: cancel.signal,
+      onProgress: () => undefined,
+      log: silentLog,
+      retry,
+      ...byCache(here.dir.path),
+    };
     const error = await refusal(acquire(plan(), { ...options, onRetry: () => cancel.abort() }));
     expect(error.message).toContain("cancelled");
     expect(left()).toEqual([]);

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
-import { artifactBench, BODY, sum } from "../helpers/artifact.ts";
+import { artifactBench, BODY, byCache, sum } from "../helpers/artifact.ts";
 import { startRaw } from "../helpers/raw-server.ts";
 import { refusal } from "../helpers/refusal.ts";
 import { runProgram } from "../helpers/run.ts";
@@ -67,6 +67,7 @@ describe("the worker", () => {
       "the download's worker ended early",
     );
     expect(error.message).not.toContain("s3cret");
+    expect(readdirSync(join(here.cache, "parts"))).toEqual([]);
   });
 
   test("that does not hear a cancellation is cut off", async () => {
@@ -92,10 +93,15 @@ describe("the worker", () => {
       const { acquire } = await import(${JSON.stringify(join(import.meta.dirname, "../../src/artifact/acquire.ts"))});
       const { silentLog } = await import(${JSON.stringify(join(import.meta.dirname, "../../src/base/log.ts"))});
       const plan = JSON.parse(process.argv[1]);
-      const acquired = await acquire(plan, { signal: new AbortController().signal, onProgress: () => {}, log: silentLog });
+      const by = JSON.parse(process.argv[2]);
+      const signal = new AbortController().signal;
+      const acquired = await acquire(plan, { signal, onProgress: () => {}, log: silentLog, ...by });
       console.log(acquired.bytes);`;
     const planned = JSON.stringify(plan(here.origin.url("/a.img"), {}));
-    const { code, stdout } = await runProgram([process.execPath, "-e", program, planned], { cwd: here.dir.path });
+    const { code, stdout } = await runProgram(
+      [process.execPath, "-e", program, planned, JSON.stringify(byCache(here.dir.path))],
+      { cwd: here.dir.path },
+    );
     expect({ code, stdout }).toEqual({ code: 0, stdout: "100000\n" });
   });
 

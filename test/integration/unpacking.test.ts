@@ -1,16 +1,16 @@
 import { describe, expect, test } from "bun:test";
-import { lstatSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { DEFAULT_LIMITS } from "../../src/archive/limits.ts";
 import { acquire } from "../../src/artifact/acquire.ts";
 import { LEAVE } from "../../src/artifact/download.ts";
+import type { Brought } from "../../src/artifact/fetched.ts";
 import type { ArtifactPlan } from "../../src/artifact/plan.ts";
-import { type Fetched, fetchAndUnpack } from "../../src/artifact/unpack.ts";
 import type { AppError } from "../../src/base/errors.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { tarOf, zipOf } from "../helpers/archives.ts";
-import { artifactBench, ONCE, sum, type Wanted } from "../helpers/artifact.ts";
+import { artifactBench, byCache, fetchHere, sum, type Wanted } from "../helpers/artifact.ts";
 import { PACKED, PLAIN } from "../helpers/packed.ts";
 import { refusal } from "../helpers/refusal.ts";
 import { listing } from "../helpers/unpacking.ts";
@@ -29,15 +29,8 @@ function serve(path: string, body: Uint8Array, wanted: Wanted = {}): ArtifactPla
   return here.plan(here.origin.url(path), wanted);
 }
 
-const options = {
-  onProgress: () => undefined,
-  onRetry: () => undefined,
-  stallMillis: 10_000,
-  retry: ONCE,
-};
-
-async function get(plan: ArtifactPlan, limits = DEFAULT_LIMITS): Promise<Fetched> {
-  return await fetchAndUnpack(plan, { ...options, signal: new AbortController().signal }, limits);
+async function get(plan: ArtifactPlan, limits = DEFAULT_LIMITS): Promise<Brought> {
+  return await fetchHere(plan, here.cache, {}, limits);
 }
 
 const local = (...names: string[]): string => join(here.dirs.local, ...names);
@@ -47,7 +40,8 @@ describe("by a Worker, from an origin", () => {
     const archive = gzipSync(TREE);
     const checksum = sum("sha256", archive);
     const plan = serve("/tree.tar.gz", archive, { checksum });
-    const defaults = { signal: new AbortController().signal, onProgress: () => undefined, log: silentLog };
+    const silent = { signal: new AbortController().signal, onProgress: () => undefined, log: silentLog };
+    const defaults = { ...silent, ...byCache(here.dir.path) };
     const got = await acquire(plan, defaults);
     expect(got).toMatchObject({ path: here.dirs.local, checksum, unpacked: { files: 2, bytes: 10 } });
     expect(listing(here.dirs.local)).toEqual(["boot", "boot/vmlinuz", "disk.raw"]);
@@ -56,7 +50,7 @@ describe("by a Worker, from an origin", () => {
 
   test.each(["gz", "zst", "xz", "bz2"] as const)("a bare disk.img.%s becomes disk.img", async (word) => {
     const got = await get(serve(`/disk.img.${word}`, PACKED[word]));
-    expect(got).toMatchObject({ path: local("disk.img"), unpacked: { files: 1, bytes: PLAIN.length } });
+    expect(got).toMatchObject({ unpacked: { files: 1, bytes: PLAIN.length } });
     expect(readFileSync(local("disk.img")).equals(PLAIN)).toBe(true);
     expect(listing(here.dirs.local)).toEqual(["disk.img"]);
   });
@@ -66,7 +60,7 @@ describe("by a Worker, from an origin", () => {
       mode: "file",
       destination: "local/vm.img",
     });
-    expect((await get(one)).path).toBe(local("vm.img"));
+    await get(one);
     expect(readFileSync(local("vm.img"), "utf8")).toBe("disk");
     const two = serve("/b.tar", TREE, { mode: "file", destination: "local/other.img" });
     expect((await refusal(get(two))).message).toContain('mode = "file" needs an archive with one file, found 2');
@@ -103,9 +97,9 @@ describe("what fails leaves nothing behind", () => {
   /** Unpacks until the first bytes are there, then gives up with this reason. */
   async function giveUp(plan: ArtifactPlan, reason?: symbol): Promise<AppError> {
     const aborted = new AbortController();
-    const promise = refusal(fetchAndUnpack(plan, { ...options, signal: aborted.signal }));
+    const promise = refusal(fetchHere(plan, here.cache, { signal: aborted.signal }));
     const timer = setInterval(() => {
-      if (listing(here.dirs.local).some((name) => name.endsWith("/content"))) aborted.abort(reason);
+      if (listing(here.cache).some((name) => name.endsWith(".unpacking/content"))) aborted.abort(reason);
     }, 1);
     try {
       return await promise;
@@ -120,44 +114,31 @@ describe("what fails leaves nothing behind", () => {
     expect(listing(here.dirs.local)).toEqual([]);
   });
 
-  test("but an agent that ends keeps the archive for the next one, which knows it by its checksum", async () => {
+  test("but the next try has the archive in the cache, and does not fetch it again", async () => {
     const body = gzipSync(Buffer.alloc(64 << 20, "x"));
-    const checksum = sum("sha256", body);
-    const plan = serve("/a.gz", body, { checksum });
+    const plan = serve("/a.gz", body, { checksum: sum("sha256", body) });
     expect((await giveUp(plan, LEAVE)).message).toEndWith("cancelled");
-    expect(listing(here.dirs.local)).toEqual([plan.target.fileName]);
-    expect(await get(plan)).toMatchObject({ skipped: true, unpacked: { files: 1, bytes: 64 << 20 } });
+    expect(readdirSync(join(here.cache, "parts"))).toEqual([]);
+    expect(await get(plan)).toMatchObject({ cached: true });
     expect(here.origin.count("/a.gz")).toBe(1);
     expect(listing(here.dirs.local)).toEqual(["a"]);
-  });
-
-  test("nor does an agent that ends keep an archive without a checksum", async () => {
-    expect((await giveUp(serve("/a.gz", gzipSync(Buffer.alloc(64 << 20, "x"))), LEAVE)).message).toEndWith("cancelled");
-    expect(listing(here.dirs.local)).toEqual([]);
-  });
-
-  test("nor one that is unpacked when the agent ends", async () => {
-    const body = gzipSync("disk");
-    const plan = serve("/a.gz", body, { checksum: sum("sha256", body) });
-    const aborted = new AbortController();
-    aborted.signal.throwIfAborted = () => {
-      queueMicrotask(() => {
-        if (listing(here.dirs.local).includes("a")) aborted.abort(LEAVE);
-      });
-    };
-    await fetchAndUnpack(plan, { ...options, signal: aborted.signal });
-    expect(aborted.signal.reason).toBe(LEAVE);
-    expect(listing(here.dirs.local)).toEqual(["a"]);
+    expect(await get(plan)).toMatchObject({ cached: true, unpacked: null });
   });
 
   test("a Worker that hears no cancellation and is cut off", async () => {
     const aborted = new AbortController();
     const started = Promise.withResolvers<void>();
-    const deaf = (): Worker => new Worker(join(import.meta.dirname, "artifact", "deaf-unpacker.ts"));
-    const wanted = { signal: aborted.signal, onProgress: () => started.resolve(), log: silentLog, graceMillis: 20 };
-    const promise = refusal(acquire(serve("/a.tar", TREE), wanted, deaf));
+    const workers = ["../../../src/artifact/worker.ts", "deaf-unpacker.ts"];
+    const next = (): Worker => new Worker(join(import.meta.dirname, "artifact", workers.shift() ?? ""));
+    const wanted = {
+      ...{ signal: aborted.signal, log: silentLog, graceMillis: 20, ...byCache(here.dir.path) },
+      onProgress: () => {
+        if (listing(here.dirs.local).length > 0) started.resolve();
+      },
+    };
+    const promise = refusal(acquire(serve("/a.tar", TREE), wanted, next));
     await started.promise;
-    expect(listing(here.dirs.local)).toHaveLength(4);
+    expect(listing(here.dirs.local)).toHaveLength(3);
     aborted.abort();
     expect((await promise).message).toContain("it did not answer");
     expect(listing(here.dirs.local)).toEqual([]);

@@ -1,0 +1,28 @@
+import { resolve } from "node:path";
+import type { Placing } from "../artifact/fetched.ts";
+import type { QemuConfig } from "../job/job.ts";
+import type { TaskDirs } from "../paths.ts";
+import { readArguments } from "../qemu/arguments.ts";
+import { namedFiles } from "../qemu/files.ts";
+
+/**
+ * Decides which artifacts of a task may be the cache's own files under another name: those that its `args` name, and only to be read,
+ * such as a kernel. The boot image is written to; of what no argument names nobody knows what the job does with it.
+ * @param config interpolated.
+ * @returns takes the absolute path that an artifact becomes.
+ */
+export function placingOf(
+  config: Pick<QemuConfig, "args" | "image_path">,
+  dirs: Pick<TaskDirs, "task">,
+): (path: string) => Placing {
+  const named = namedFiles(readArguments(config.args)).map((file) => ({
+    ...file,
+    path: resolve(dirs.task, file.path),
+  }));
+  const image = resolve(dirs.task, config.image_path);
+  return (path) => {
+    const uses = named.filter((file) => file.path === path);
+    const isRead = uses.length > 0 && uses.every(({ access }) => access === "read");
+    return isRead && path !== image ? "link" : "own";
+  };
+}

@@ -1,0 +1,180 @@
+import { closeSync, constants, mkdirSync, openSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import type { ArchiveFormat } from "../archive/formats.ts";
+import type { Limits } from "../archive/limits.ts";
+import { monotonicMillis } from "../base/clock.ts";
+import { AppError } from "../base/errors.ts";
+import { newId } from "../base/ids.ts";
+import { formatChecksum, parseChecksum } from "../cache/checksum.ts";
+import type { Entry } from "../cache/entry.ts";
+import { type EntryKey, filesOf, formatKey, keyOf } from "../cache/key.ts";
+import { pinEntry, publishEntry, publishUnpacked, unpin } from "../cache/publish.ts";
+import { makeCache } from "../cache/remove.ts";
+import { makeRoom } from "../cache/room.ts";
+import { readSource, type Validator, writeSource } from "../cache/source.ts";
+import { cachePlaces } from "../paths.ts";
+import { findDamage, findSound, type OnDamaged } from "./damage.ts";
+import { type DownloadOptions, download } from "./download.ts";
+import { diskError } from "./failure.ts";
+import type { Brought, UnpackedNow } from "./fetched.ts";
+import type { ArtifactPlan } from "./plan.ts";
+import { requestOf } from "./request.ts";
+import { explainUnpacking, retryWithRoom, SINGLE_NAME, unpackFile } from "./unpack.ts";
+
+export interface BringOptions extends DownloadOptions {
+  readonly onDamaged: OnDamaged;
+}
+
+/** What `parts` calls a directory where one compressed file is unpacked. */
+export const UNPACKING_SUFFIX = ".unpacking";
+
+type Compressed = Extract<ArchiveFormat, { container: "single" | "tar" }>["compression"];
+
+/**
+ * Brings an artifact into the cache, unless it is there: fetched, proved, and unpacked when it is one compressed file. Blocks on the
+ * disk, so it runs in a Worker.
+ * @param cache the cache's directory, made where it is missing.
+ * @throws AppError `fetch`.
+ */
+export async function bring(
+  plan: ArtifactPlan,
+  cache: string,
+  options: BringOptions,
+  limits: Limits,
+): Promise<Brought> {
+  const started = monotonicMillis();
+  for (;;) {
+    const got = await onCache(plan, cache, options, () => obtain(plan, cache, options));
+    try {
+      const format = compressionOf(plan);
+      const unpacked = format === null ? null : await settleUnpacked(plan, cache, got.key, format, options, limits);
+      return { ...got, unpacked, millis: monotonicMillis() - started };
+    } catch (error) {
+      unpin(got.pin);
+      if (options.signal.aborted || !got.cached) throw error;
+      // What was fetched just now is proved; what lay there may have rotted.
+      const damaged = await findDamage(cache, got.key, options.signal, options.onDamaged).catch(() => false);
+      if (!damaged) throw error;
+    }
+  }
+}
+
+/** The compression of one compressed file, which the cache keeps unpacked; null for everything else. */
+export function compressionOf({ unpack }: ArtifactPlan): Compressed | null {
+  return unpack?.format.container === "single" ? unpack.format.compression : null;
+}
+
+/** Where a request's download lies in the cache until it is an entry. */
+export function planForCache(plan: ArtifactPlan, cache: string): ArtifactPlan {
+  const fileName = requestOf(plan);
+  const { parts } = cachePlaces(cache);
+  return { ...plan, target: { root: cache, folders: ["parts"], fileName, path: join(parts, fileName) }, unpack: null };
+}
+
+type Obtained = Omit<Brought, "unpacked" | "millis">;
+
+async function obtain(plan: ArtifactPlan, cache: string, options: BringOptions): Promise<Obtained> {
+  makeCache(cache);
+  const request = requestOf(plan);
+  const known = plan.checksum === null ? readSource(cache, request) : undefined;
+  const key = plan.checksum === null ? known?.key : keyOf(plan.checksum, request);
+  const entry = key === undefined ? undefined : findSound(cache, key, options.onDamaged);
+  // Pinned before the server is asked: it may take its time.
+  const pin = entry === undefined ? null : pinEntry(cache, entry.files);
+  let keepPin = false;
+  try {
+    if (entry !== undefined && plan.checksum !== null) {
+      keepPin = true;
+      return fromEntry(entry, pin);
+    }
+    const make = (missing: number): void => void makeRoom(cache, missing);
+    const ask = entry === undefined ? null : (known?.validator ?? null);
+    const got = await download(planForCache(plan, cache), { ...options, makeRoom: make }, ask);
+    if (got === null && entry !== undefined && known !== undefined) {
+      keepPin = true;
+      remember(cache, request, plan, entry.key, known.validator);
+      return fromEntry(entry, pin);
+    }
+    if (got === null) throw new AppError("internal", "a file that nobody knew is said to be the same");
+    const made = keyOf(parseChecksum(got.checksum), request);
+    const madePin = publishEntry(cache, made, got.path, plan.source);
+    if (plan.checksum === null) remember(cache, request, plan, made, got.validator);
+    const { bytes, checksum, resumed } = got;
+    return { key: made, bytes, checksum, cached: false, resumed, pin: madePin };
+  } finally {
+    if (!keepPin) unpin(pin);
+  }
+}
+
+/** A validator that could not be written down costs a later start its bytes, never this one. */
+function remember(
+  cache: string,
+  request: string,
+  { source }: ArtifactPlan,
+  key: EntryKey,
+  validator: Validator | null,
+): void {
+  if (validator === null) return;
+  try {
+    writeSource(cache, request, { key, validator, source, checkedAt: Date.now() });
+  } catch {
+    // The next one asks for all of it.
+  }
+}
+
+function fromEntry({ key, record }: Entry, pin: string | null): Obtained {
+  return { key, bytes: record.bytes, checksum: formatChecksum(key), cached: true, resumed: 0, pin };
+}
+
+async function settleUnpacked(
+  plan: ArtifactPlan,
+  cache: string,
+  key: EntryKey,
+  format: Compressed,
+  { signal, onDamaged }: BringOptions,
+  limits: Limits,
+): Promise<UnpackedNow | null> {
+  const entry = findSound(cache, key, onDamaged);
+  if (entry === undefined) throw new AppError("fetch", `the cache's entry ${formatKey(key)} went meanwhile`);
+  if (entry.record.unpacked?.format === format || format === "none") return null;
+  const started = monotonicMillis();
+  const dir = join(cachePlaces(cache).parts, `${newId()}${UNPACKING_SUFFIX}`);
+  try {
+    const { files, bytes } = await retryWithRoom(cache, async () => {
+      rmSync(dir, { recursive: true, force: true });
+      mkdirSync(dir, { mode: 0o700 });
+      const rootFd = openSync(dir, constants.O_RDONLY | constants.O_DIRECTORY);
+      try {
+        return await unpackFile(filesOf(cache, key).content, {
+          format: { container: "single", compression: format },
+          rootFd,
+          agentName: "",
+          limits,
+          signal,
+        });
+      } finally {
+        closeSync(rootFd);
+      }
+    });
+    publishUnpacked(entry.files, join(dir, SINGLE_NAME), format);
+    return { files, bytes, millis: monotonicMillis() - started };
+  } catch (error) {
+    throw explainUnpacking(plan, error, signal);
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+async function onCache<T>(
+  plan: ArtifactPlan,
+  cache: string,
+  { signal }: BringOptions,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (signal.aborted || error instanceof AppError) throw error;
+    throw diskError(plan.source, cache, "keep it in", error);
+  }
+}

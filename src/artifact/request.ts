@@ -1,0 +1,19 @@
+import { createHash } from "node:crypto";
+import { DEFAULT_TYPE } from "../cache/checksum.ts";
+import type { ArtifactPlan } from "./plan.ts";
+
+/**
+ * What makes two requests ask for the same bytes, as 32 hex digits that tell no secret of them. Not our own name, which an upgrade
+ * changes. What came from a server whose certificate nobody checked is not for others; the kind of checksum counts because parts,
+ * journals and entries are hashed by that kind.
+ */
+export function requestOf({
+  url,
+  headers,
+  insecure,
+  checksum,
+}: Pick<ArtifactPlan, "url" | "headers" | "insecure" | "checksum">): string {
+  const others = Object.entries(headers).filter(([name]) => name !== "user-agent");
+  const text = JSON.stringify([url, others.sort(), insecure, checksum?.type ?? DEFAULT_TYPE]);
+  return createHash("sha256").update(text).digest("hex").slice(0, 32);
+}
