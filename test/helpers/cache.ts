@@ -29,3 +29,8 @@ export function putEntry(
   });
   return key;
 }
+
+/** The key of an entry with these bytes. */
+export function sha256(body: Uint8Array): EntryKey {
+  return keyOf({ type: "sha256", hex: createHash("sha256").update(body).digest("hex") }, REQUEST);
+}
