@@ -6,6 +6,7 @@ import type { AgentDirs } from "../paths.ts";
 import type { Recorder } from "../state/recorder.ts";
 import type { Store } from "../state/store.ts";
 import type { Supervisor } from "../supervisor/supervisor.ts";
+import type { CacheKeeper } from "./cache-keeper.ts";
 import type { MachineUsers } from "./machine-users.ts";
 
 /** What the operator allows jobs to use. */
@@ -32,6 +33,8 @@ export interface AgentContext {
   readonly node: () => Node;
   /** Resolves once every fact of the node is known. */
   readonly nodeComplete: Promise<void>;
+  /** What was fetched, for all jobs. */
+  readonly cacheKeeper: Pick<CacheKeeper, "grown">;
   readonly clock: Clock;
   readonly log: Log;
 }

@@ -21,7 +21,7 @@ const PARALLEL_ARTIFACTS = 3;
  * @throws AppError of the first artifact that failed; the others are given up then.
  */
 export async function fetchArtifacts(
-  context: Pick<AgentContext, "dirs" | "node" | "log">,
+  context: Pick<AgentContext, "dirs" | "node" | "cacheKeeper" | "log">,
   request: PrepareRequest,
   { task, env }: Pick<Subject, "task" | "env">,
   placing: (path: string) => Placing,
@@ -50,6 +50,7 @@ export async function fetchArtifacts(
         onDamaged: (message) => tell(`${message}; ${source} is fetched again`),
       });
       fetched.push(got);
+      if (!got.cached && !got.skipped) context.cacheKeeper.grown();
       tell(describeFetched(source, got) + describeUnpacked(got));
     }
   };

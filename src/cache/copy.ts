@@ -1,4 +1,4 @@
-import { ftruncateSync, readSync } from "node:fs";
+import { fstatSync, ftruncateSync, readSync } from "node:fs";
 import { setImmediate } from "node:timers/promises";
 import { writeSparse } from "../archive/sparse-file.ts";
 import { nextStretch, shareBytes } from "../runtime/extents.ts";
@@ -20,12 +20,13 @@ export async function copyBytes(from: number, to: number, size: number, signal: 
       await setImmediate();
       signal.throwIfAborted();
       const count = readSync(from, buffer, 0, Math.min(CHUNK, stretch.end - at), at);
-      if (count === 0) throw new Error("the file became shorter while it was copied");
+      if (count === 0) break;
       writeSparse(to, buffer.subarray(0, count), at);
       at += count;
     }
     stretch = await nextStretch(from, stretch.end, size);
   }
+  if (fstatSync(from).size < size) throw new Error("the file became shorter while it was copied");
   ftruncateSync(to, size);
   return false;
 }

@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
 import { AppError } from "../base/errors.ts";
 import type { LogLevel } from "../base/log.ts";
-import type { Duration } from "../base/units.ts";
+import { type Duration, MILLISECOND } from "../base/units.ts";
 import { type AgentDirs, MAX_SOCKET_PATH, machineSockets } from "../paths.ts";
 import { completeResources, type ResourceConfig } from "./resources.ts";
 import type { ConfigFile } from "./schema.ts";
@@ -28,6 +28,8 @@ export interface AgentConfig {
     /** No guest gets more time to shut down than this, whatever its `kill_timeout`. */
     readonly maxKillTimeout: Duration;
   };
+  /** How large and how old what was fetched may become; 0 sets no limit. */
+  readonly cache: { readonly maxBytes: number; readonly maxAgeMillis: number };
   readonly users: {
     /** True: the agent must give every machine a user of its own; false: it never does; undefined: where it can. */
     readonly wanted: boolean | undefined;
@@ -36,6 +38,8 @@ export interface AgentConfig {
     readonly max: number;
   };
 }
+
+const MEBIBYTE = 1 << 20;
 
 /**
  * Fills in what the configuration leaves out.
@@ -60,6 +64,10 @@ export function completeConfig(file: ConfigFile, defaults: AgentDirs, hostname: 
       argsAllowlist: qemu?.args_allowlist ?? [],
       emulatorsAllowlist: qemu?.emulators_allowlist ?? [],
       maxKillTimeout: file.client.max_kill_timeout,
+    },
+    cache: {
+      maxBytes: file.client.artifact_cache.max_size_mb * MEBIBYTE,
+      maxAgeMillis: file.client.artifact_cache.max_age / MILLISECOND,
     },
     users: {
       wanted: qemu?.dynamic_workload_users,

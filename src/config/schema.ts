@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { LOG_LEVELS } from "../base/log.ts";
-import { SECOND } from "../base/units.ts";
+import { HOUR, SECOND } from "../base/units.ts";
 import { attribute, block, blocks, type Infer, label, sameNames, single } from "../hcl/describe.ts";
 import { choice, duration, flag, integer, list, mapOf, text } from "../hcl/leaf.ts";
 import { resourceFields } from "./schema-resources.ts";
@@ -32,12 +32,21 @@ const usersBlock = block(
   }),
 );
 
+/** Ours. */
+const artifactCacheBlock = block(
+  sameNames({
+    max_size_mb: attribute(integer({ min: 0 }), { default: 0 }),
+    max_age: attribute(duration(), { default: 720 * HOUR }),
+  }),
+);
+
 const clientBlock = block(
   sameNames({
     enabled: attribute(flag(), { default: true }),
     node_class: attribute(word),
     meta: attribute(mapOf(text()), { default: {}, form: "map" }),
     users: single(usersBlock),
+    artifact_cache: single(artifactCacheBlock),
     max_kill_timeout: attribute(duration(), { default: 30 * SECOND }),
     ...resourceFields,
   }),

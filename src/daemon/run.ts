@@ -1,3 +1,4 @@
+import { startCacheKeeper } from "../agent/cache-keeper.ts";
 import type { AgentContext } from "../agent/context.ts";
 import { createCoreBook, readOnlineCores } from "../agent/cores.ts";
 import { createAgent } from "../agent/create.ts";
@@ -9,7 +10,7 @@ import { errorText } from "../base/errors.ts";
 import { createLog, type Log } from "../base/log.ts";
 import type { AgentConfig } from "../config/agent-config.ts";
 import { readConfiguration } from "../config/effective.ts";
-import { apiSocket, databaseFile } from "../paths.ts";
+import { apiSocket, cacheDir, databaseFile } from "../paths.ts";
 import { build } from "../runtime/build.ts";
 import { createRecorder } from "../state/recorder.ts";
 import { openStore } from "../state/store.ts";
@@ -66,6 +67,12 @@ async function serve(config: AgentConfig, { log, manager, stopAsked }: Surroundi
     const users = await findMachineUsers(config, { store, log });
     const { cgroups, attributes } = findControlGroups(config.dirs, log);
     const facts = await findNodeFacts(config, { store, recorder, log, bootId, pool: users?.pool ?? null, attributes });
+    const cacheKeeper = startCacheKeeper({
+      cache: cacheDir(config.dirs),
+      limits: config.cache,
+      clock: systemClock,
+      log: log.named("cache"),
+    });
     const base = {
       dirs: config.dirs,
       policy: config.policy,
@@ -74,6 +81,7 @@ async function serve(config: AgentConfig, { log, manager, stopAsked }: Surroundi
       users,
       node: facts.current,
       nodeComplete: facts.complete,
+      cacheKeeper,
       clock: systemClock,
     };
     const supervisor = createSupervisor({
@@ -111,6 +119,7 @@ async function serve(config: AgentConfig, { log, manager, stopAsked }: Surroundi
     await server.stop();
     agent.close();
     supervisor.close();
+    cacheKeeper.close();
     cgroups?.close();
     await facts.close();
     log.info("agent stopped; the machines run on");

@@ -1,6 +1,7 @@
 import { mkdirSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Agent } from "../../src/agent/agent.ts";
+import { startCacheKeeper } from "../../src/agent/cache-keeper.ts";
 import type { AgentContext } from "../../src/agent/context.ts";
 import { createCoreBook } from "../../src/agent/cores.ts";
 import { createAgent } from "../../src/agent/create.ts";
@@ -10,6 +11,7 @@ import type { Allocation } from "../../src/allocation/allocation.ts";
 import { type Clock, systemClock } from "../../src/base/clock.ts";
 import { createLog } from "../../src/base/log.ts";
 import { SECOND } from "../../src/base/units.ts";
+import type { CacheLimits } from "../../src/cache/collect.ts";
 import type { Cgroups } from "../../src/cgroup/groups.ts";
 import type { AgentConfig } from "../../src/config/agent-config.ts";
 import { findMachineUsers } from "../../src/daemon/machine-users.ts";
@@ -20,7 +22,7 @@ import type { Job } from "../../src/job/job.ts";
 import { loadJob } from "../../src/job/load.ts";
 import { fingerprintNode } from "../../src/node/fingerprint.ts";
 import type { Capacity, Node } from "../../src/node/node.ts";
-import { databaseFile } from "../../src/paths.ts";
+import { cacheDir, databaseFile } from "../../src/paths.ts";
 import { createRecorder } from "../../src/state/recorder.ts";
 import { openStore } from "../../src/state/store.ts";
 import { readBootId } from "../../src/supervisor/identity.ts";
@@ -71,6 +73,7 @@ export interface InProcessOptions {
   readonly maxKillTimeout?: number;
   /** Instead of what this host has. */
   readonly capacity?: Partial<Capacity>;
+  readonly cacheLimits?: CacheLimits;
   readonly cgroups?: Cgroups | null;
   readonly clock?: Clock;
 }
@@ -84,6 +87,7 @@ export async function startInProcess(
     users = USERS,
     maxKillTimeout = 30 * SECOND,
     capacity,
+    cacheLimits = { maxBytes: 0, maxAgeMillis: 0 },
     clock = systemClock,
   }: InProcessOptions = {},
 ): Promise<InProcessAgent> {
@@ -103,6 +107,7 @@ export async function startInProcess(
     users: await findMachineUsers({ dirs, users }, { store, log }),
     node: () => known,
     nodeComplete: Promise.resolve(),
+    cacheKeeper: startCacheKeeper({ cache: cacheDir(dirs), limits: cacheLimits, clock, log }),
     clock,
     log,
   };
@@ -132,6 +137,7 @@ export async function startInProcess(
       open = false;
       agent.close();
       supervisor.close();
+      base.cacheKeeper.close();
       store.close();
     },
   };

@@ -32,6 +32,7 @@ const WHOLE: AgentConfig = {
     emulatorsAllowlist: ["x86_64"],
     maxKillTimeout: 300 * SECOND,
   },
+  cache: { maxBytes: 2 ** 31, maxAgeMillis: 24 * 3_600_000 },
   users: { wanted: true, min: 70000, max: 70009 },
   resources: NO_RESOURCES,
 };
@@ -46,6 +47,7 @@ describe("the agent's configuration", () => {
       nodeClass: "",
       meta: {},
       policy: { imagePaths: [], argsAllowlist: [], emulatorsAllowlist: [], maxKillTimeout: 30 * SECOND },
+      cache: { maxBytes: 0, maxAgeMillis: 720 * 3_600_000 },
       users: { wanted: undefined, min: 80000, max: 89999 },
       resources: NO_RESOURCES,
     };
@@ -95,6 +97,10 @@ describe("the agent's configuration", () => {
           rack = 7
           ssd  = true
         }
+        artifact_cache {
+          max_size_mb = 2048
+          max_age     = "24h"
+        }
         users {
           dynamic_user_min = 70000
           dynamic_user_max = 70009
@@ -124,6 +130,7 @@ describe("the agent's configuration", () => {
         node_class: "big",
         max_kill_timeout: "5m",
         meta: { rack: 7, ssd: true },
+        artifact_cache: { max_size_mb: 2048, max_age: "24h" },
         users: { dynamic_user_min: 70000, dynamic_user_max: 70009 },
       },
     };

@@ -1,0 +1,103 @@
+import { lstatSync, readdirSync, rmSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { cachePlaces } from "../paths.ts";
+import { type Entry, listEntries, lookUp, namesIn } from "./entry.ts";
+import { touchRecord } from "./record.ts";
+import { listDamaged, removeDamaged, removeEntry } from "./remove.ts";
+import { readSource, removeSource } from "./source.ts";
+
+/** How large and how old a cache may become. */
+export interface CacheLimits {
+  /** Bytes on the disk; 0 sets no limit. */
+  readonly maxBytes: number;
+  /** Milliseconds since an entry was last used; 0 sets no limit. */
+  readonly maxAgeMillis: number;
+}
+
+export interface Collected {
+  /** Entries that went, damaged ones among them. */
+  readonly entries: number;
+  /** What that freed, in bytes. */
+  readonly bytes: number;
+}
+
+/**
+ * Removes what is over the limits, what was used last going first; what is in use stays, and counts as used now.
+ * @param now milliseconds since 1970.
+ * @throws system errors.
+ */
+export async function collectCache(cache: string, limits: CacheLimits, now = Date.now()): Promise<Collected> {
+  const collected = { entries: 0, bytes: 0 };
+  const isOld = (time: number): boolean => limits.maxAgeMillis > 0 && now - time > limits.maxAgeMillis;
+  let total = 0;
+  for (const damaged of listDamaged(cache)) {
+    const bytes = allocatedIn(damaged.path);
+    if (!isOld(damaged.since)) total += bytes;
+    else {
+      await removeDamaged(damaged);
+      collected.entries++;
+      collected.bytes += bytes;
+    }
+  }
+  const entries = listEntries(cache).flatMap(({ found }) => (found.kind === "there" ? [found.entry] : []));
+  total += entries.reduce((sum, { allocated }) => sum + allocated, 0);
+  for (const entry of entries.filter(({ pins }) => pins > 0)) touchRecord(entry.files.record, now);
+  for (const entry of entries.filter(({ pins }) => pins === 0).sort(byUse)) {
+    const isTooMuch = limits.maxBytes > 0 && total > limits.maxBytes;
+    if (!isTooMuch && !isOld(entry.usedAt)) break;
+    if ((await removeEntry(cache, entry.key)) !== "removed") continue;
+    total -= entry.allocated;
+    collected.entries++;
+    collected.bytes += entry.allocated;
+  }
+  dropSources(cache);
+  await dropForgotten(cache, now);
+  return collected;
+}
+
+/** Removes what only an agent that was killed can have left. To be called before anything is fetched. @throws system errors. */
+export function sweepCache(cache: string): void {
+  const { parts } = cachePlaces(cache);
+  for (const name of namesIn(parts)) {
+    if (!DOWNLOAD.test(name)) rmSync(join(parts, name), { recursive: true, force: true });
+  }
+}
+
+/** A download that may go on: its file, or the file that was whole when the agent was killed. */
+const DOWNLOAD = /^[0-9a-f]{32}(\.part)?$/;
+const JOURNAL = /^\.[0-9a-f]{16}\.download$/;
+
+/** A download that nobody took up for so long is not going on any more. */
+const FORGOTTEN_MILLIS = 7 * 24 * 3_600_000;
+
+const byUse = (a: Entry, b: Entry): number => a.usedAt - b.usedAt;
+
+async function dropForgotten(cache: string, now: number): Promise<void> {
+  const { parts } = cachePlaces(cache);
+  const names = [
+    ...namesIn(parts).map((name) => join(parts, name)),
+    ...namesIn(cache)
+      .filter((name) => JOURNAL.test(name))
+      .map((name) => join(cache, name)),
+  ];
+  for (const path of names) {
+    const touched = lstatSync(path, { throwIfNoEntry: false })?.mtimeMs ?? now;
+    if (now - touched > FORGOTTEN_MILLIS) await rm(path, { recursive: true, force: true });
+  }
+}
+
+function dropSources(cache: string): void {
+  for (const name of namesIn(cachePlaces(cache).sources)) {
+    const request = name.replace(/\.json$/, "");
+    const source = readSource(cache, request);
+    if (source === undefined || lookUp(cache, source.key).kind === "absent") removeSource(cache, request);
+  }
+}
+
+function allocatedIn(dir: string): number {
+  const stats = lstatSync(dir, { throwIfNoEntry: false });
+  if (stats === undefined) return 0;
+  if (!stats.isDirectory()) return stats.blocks * 512;
+  return readdirSync(dir).reduce((sum, name) => sum + allocatedIn(join(dir, name)), 0);
+}

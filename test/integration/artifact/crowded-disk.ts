@@ -1,0 +1,42 @@
+import { mkdirSync, readdirSync, rmSync } from "node:fs";
+import { acquire } from "../../../src/artifact/acquire.ts";
+import type { Placing } from "../../../src/artifact/fetched.ts";
+import { planArtifact } from "../../../src/artifact/plan.ts";
+import { AppError } from "../../../src/base/errors.ts";
+import { silentLog } from "../../../src/base/log.ts";
+import { lookUp } from "../../../src/cache/entry.ts";
+import { type EntryKey, parseKey } from "../../../src/cache/key.ts";
+import { cacheDir, taskDirs } from "../../../src/paths.ts";
+
+/**
+ * Fetches `argv[2]`, `/a` and `/b` of it, below `argv[3]`, a file system that has no room for both, and prints what came of the
+ * second. What the first became stays when `argv[4]` is "used". `argv[5]` says how they get to their places.
+ */
+const [, , origin = "", dataDir = "", first = "", how = ""] = process.argv;
+const dirs = taskDirs({ dataDir, runDir: dataDir }, "id", "vm");
+const cache = cacheDir({ dataDir, runDir: dataDir });
+mkdirSync(dirs.local, { recursive: true });
+
+async function fetchOne(
+  path: string,
+  placing: Placing,
+  options: Record<string, string> = {},
+): Promise<EntryKey | undefined> {
+  const artifact = { source: `${origin}${path}`, destination: "local/", mode: "any", options } as const;
+  const plan = planArtifact({ ...artifact, headers: {}, insecure: false }, dirs);
+  const signal = new AbortController().signal;
+  const got = await acquire(plan, { signal, onProgress: () => undefined, log: silentLog, cache, placing });
+  return parseKey(got.checksum);
+}
+
+const key = await fetchOne("/a", "link");
+if (first !== "used") rmSync(`${dirs.local}/a`);
+let message = "";
+try {
+  await fetchOne("/b", how === "own" ? "own" : "link", how === "unpacked" ? { archive: "gz" } : {});
+} catch (error) {
+  if (!(error instanceof AppError)) throw error;
+  message = error.message;
+}
+const kept = key !== undefined && lookUp(cache, key).kind === "there";
+console.log(JSON.stringify({ message, kept, local: readdirSync(dirs.local), parts: readdirSync(`${cache}/parts`) }));
