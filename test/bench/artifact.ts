@@ -2,7 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { closeSync, openSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { demoImage } from "../../src/guest/demo-image.ts";
-import { allocDir } from "../../src/paths.ts";
+import { allocDir, cacheDir } from "../../src/paths.ts";
 import { type ImageAgent, jobText, newest, startImageAgent } from "../helpers/jobs.ts";
 import { type Nginx, startNginx } from "../helpers/nginx.ts";
 import { runProgram } from "../helpers/run.ts";
@@ -48,6 +48,11 @@ export const artifact: Bench = {
         paddock: of("paddock", "peak") / 1e6,
         budget: { most: 90 },
       },
+      {
+        what: "the same image again, from the cache to its place",
+        unit: "s",
+        paddock: of("paddock", "again"),
+      },
       { what: "API request while it fetches, p99", unit: "ms", paddock: of("paddock", "lag"), budget: { most: 10 } },
     ];
   },
@@ -59,6 +64,8 @@ interface Fetched {
   readonly peak: number;
   /** Milliseconds. */
   readonly lag: number;
+  /** Seconds that a second job took for the same image. */
+  readonly again: number;
 }
 
 /** The demo guest's boot sectors, then bytes that nobody can compress or leave out. @returns the sha256 in hex. */
@@ -87,10 +94,18 @@ async function fetchByHand(agent: ImageAgent, nginx: Nginx, sha256: string): Pro
   const seconds = (performance.now() - begin) / 1000;
   rmSync(file);
   if (!sum.startsWith(sha256)) throw new Error("curl fetched other bytes");
-  return { seconds, peak: Number.NaN, lag: Number.NaN };
+  return { seconds, peak: Number.NaN, lag: Number.NaN, again: Number.NaN };
 }
 
+/** Has a job fetch the image, and another one take it from the cache, which is empty before and afterwards. */
 async function fetchByJob(agent: ImageAgent, nginx: Nginx, sha256: string, id: string): Promise<Fetched> {
+  const first = await runJob(agent, nginx, sha256, id);
+  const second = await runJob(agent, nginx, sha256, `${id}-again`);
+  rmSync(cacheDir(agent.dirs), { recursive: true });
+  return { ...first, again: second.seconds };
+}
+
+async function runJob(agent: ImageAgent, nginx: Nginx, sha256: string, id: string): Promise<Omit<Fetched, "again">> {
   const task = `artifact {
     source = "${nginx.url("/disk.img")}"
     options {
@@ -143,7 +158,7 @@ async function writeAlone(agent: ImageAgent, nginx: Nginx): Promise<Fetched> {
   await runOrThrow(["dd", `if=${join(nginx.root, "disk.img")}`, `of=${file}`, "bs=1M", "conv=fsync", "status=none"]);
   const seconds = (performance.now() - begin) / 1000;
   rmSync(file);
-  return { seconds, peak: Number.NaN, lag: Number.NaN };
+  return { seconds, peak: Number.NaN, lag: Number.NaN, again: Number.NaN };
 }
 
 /** What an earlier round left to be written must not be this one's burden. */
