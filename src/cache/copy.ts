@@ -13,7 +13,15 @@ const CHUNK = 1 << 20;
  * @throws system errors.
  */
 export async function copyBytes(from: number, to: number, size: number, signal: AbortSignal): Promise<boolean> {
-  if (await shareBytes(from, to)) return true;
+  signal.throwIfAborted();
+  const shared = await shareBytes(from, to);
+  if (!shared) await copyStretches(from, to, size, signal);
+  if (fstatSync(from).size < size) throw new Error("the file became shorter while it was copied");
+  ftruncateSync(to, size);
+  return shared;
+}
+
+async function copyStretches(from: number, to: number, size: number, signal: AbortSignal): Promise<void> {
   const buffer = Buffer.alloc(CHUNK);
   for (let stretch = await nextStretch(from, 0, size); stretch !== undefined; ) {
     for (let at = stretch.start; at < stretch.end; ) {
@@ -26,7 +34,4 @@ export async function copyBytes(from: number, to: number, size: number, signal: 
     }
     stretch = await nextStretch(from, stretch.end, size);
   }
-  if (fstatSync(from).size < size) throw new Error("the file became shorter while it was copied");
-  ftruncateSync(to, size);
-  return false;
 }

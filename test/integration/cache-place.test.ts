@@ -5,6 +5,7 @@ import {
   existsSync,
   linkSync,
   mkdirSync,
+  mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -14,6 +15,7 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { lookUp } from "../../src/cache/entry.ts";
 import { type EntryKey, filesOf } from "../../src/cache/key.ts";
@@ -23,6 +25,7 @@ import { tarOf } from "../helpers/archives.ts";
 import { artifactBench, BODY, sum } from "../helpers/artifact.ts";
 import { sha256 } from "../helpers/cache.ts";
 import { PACKED, PLAIN } from "../helpers/packed.ts";
+import { TEMP_PREFIX } from "../helpers/temp.ts";
 
 const here = artifactBench();
 const { getByWorker } = here;
@@ -157,6 +160,24 @@ describe("a file gets to its destination", () => {
     );
     expect(readdirSync(here.dir.file("outside"))).toEqual([]);
     expect(here.origin.requests).toHaveLength(1);
+  });
+
+  const elsewhere = "/dev/shm";
+  const isElsewhere = existsSync(elsewhere) && statSync(elsewhere).dev !== statSync(tmpdir()).dev;
+  test.skipIf(!isElsewhere)("as a copy when the cache is on another file system", async () => {
+    const cache = mkdtempSync(join(elsewhere, TEMP_PREFIX));
+    try {
+      for (const cached of [false, true]) {
+        const wanted = { checksum: sum("sha256"), destination: `local/${cached}` };
+        const got = await getByWorker(url(), wanted, { cache, placing: "link" });
+        expect(got).toMatchObject({ linked: null, cached });
+        expect(readFileSync(got.path).equals(BODY)).toBe(true);
+        expect(readdirSync(join(here.dirs.local, `${cached}`))).toEqual(["a.img"]);
+      }
+      expect(lookUp(cache, sha256(BODY))).toMatchObject({ kind: "there", entry: { pins: 0 } });
+    } finally {
+      rmSync(cache, { recursive: true });
+    }
   });
 
   test("and what a former version left there of a download goes", async () => {

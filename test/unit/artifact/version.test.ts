@@ -1,5 +1,12 @@
-import { expect, test } from "bun:test";
-import { restHeaders, totalOfRest, versionOf } from "../../../src/artifact/version.ts";
+import { describe, expect, test } from "bun:test";
+import {
+  conditionHeaders,
+  fits,
+  restHeaders,
+  totalOfRest,
+  validatorOf,
+  versionOf,
+} from "../../../src/artifact/version.ts";
 
 const DATE = "Sun, 06 Nov 1994 08:49:37 GMT";
 const SECOND_LATER = "Sun, 06 Nov 1994 08:49:38 GMT";
@@ -62,4 +69,24 @@ test("a 206 with another date is of another file", () => {
   const range = { "content-range": "bytes 40-99/100" };
   expect(totalOfRest(new Headers({ ...range, "last-modified": SECOND_LATER }), date, 40)).toBeUndefined();
   expect(totalOfRest(new Headers({ ...range, "last-modified": DATE }), date, 40)).toBe(100);
+});
+
+describe("what a server can be asked later", () => {
+  test("is whether its file has changed, also when it serves no ranges", () => {
+    const headers = new Headers({ etag: '"a"', "accept-ranges": "none" });
+    expect(versionOf(headers, 1)).toBeNull();
+    const validator = validatorOf(headers);
+    expect(validator).toEqual({ kind: "etag", value: '"a"' });
+    expect(validator === null ? {} : conditionHeaders(validator)).toEqual({ "if-none-match": '"a"' });
+    const date = "Sun, 06 Nov 1994 08:49:37 GMT";
+    expect(conditionHeaders({ kind: "date", value: date })).toEqual({ "if-modified-since": date });
+  });
+
+  test("and its answer is believed unless it names another version", () => {
+    const known = { kind: "etag", value: '"a"' } as const;
+    expect(fits(new Headers(), known)).toBe(true);
+    expect(fits(new Headers({ etag: '"a"' }), known)).toBe(true);
+    expect(fits(new Headers({ etag: '"b"' }), known)).toBe(false);
+    expect(fits(new Headers({ "last-modified": "x" }), { kind: "date", value: "y" })).toBe(false);
+  });
 });
