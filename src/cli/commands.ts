@@ -8,6 +8,7 @@ import { CONSOLE } from "./console.ts";
 import { DEMO } from "./demo.ts";
 import { DOCTOR } from "./doctor.ts";
 import { EXPLAIN } from "./explain.ts";
+import { IMAGE_INSPECT } from "./image-inspect.ts";
 import { JOB_RUN } from "./job-run.ts";
 import { JOB_STOP } from "./job-stop.ts";
 import { JOB_VALIDATE } from "./job-validate.ts";
@@ -41,6 +42,7 @@ export const COMMANDS: readonly Command[] = [
   ALLOC_RESTART,
   ALLOC_SIGNAL,
   VM_POWER,
+  IMAGE_INSPECT,
   NODE_STATUS,
   DOCTOR,
   SYSTEMD_UNIT,

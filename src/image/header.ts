@@ -25,22 +25,22 @@ const endsWith =
     tail.subarray(0, signature.length).equals(Buffer.from(signature, "latin1"));
 
 /** Formats that QEMU would recognise and that are not run here: most can name other files of the host. */
-const REFUSED: readonly (readonly [name: string, recognise: Recognise])[] = [
-  ["a qcow (version 1) image", startsWith("QFI\xfb\0\0\0\x01")],
-  ["a VMDK image", startsWith("KDMV")],
-  ["a VMDK image", startsWith("COWD")],
-  ["a VMDK descriptor", isVmdkDescriptor],
-  ["a VDI image", startsWith("\x7f\x10\xda\xbe", 64)],
-  ["a VHD image", startsWith("conectix")],
-  ["a VHD image", endsWith("conectix")],
-  ["a VHDX image", startsWith("vhdxfile")],
-  ["a QED image", startsWith("QED\0")],
-  ["a LUKS container", startsWith("LUKS\xba\xbe")],
-  ["a Parallels image", startsWith("WithoutFreeSpace")],
-  ["a Parallels image", startsWith("WithouFreSpacExt")],
-  ["a DMG image", endsWith("koly")],
-  ["a Bochs image", startsWith("Bochs Virtual HD Image")],
-  ["a cloop image", startsWith("#!/bin/sh\n#V2.0 Format")],
+const REFUSED: readonly (readonly [name: string, recognise: Recognise, format: string])[] = [
+  ["a qcow (version 1) image", startsWith("QFI\xfb\0\0\0\x01"), "qcow"],
+  ["a VMDK image", startsWith("KDMV"), "vmdk"],
+  ["a VMDK image", startsWith("COWD"), "vmdk"],
+  ["a VMDK descriptor", isVmdkDescriptor, "vmdk"],
+  ["a VDI image", startsWith("\x7f\x10\xda\xbe", 64), "vdi"],
+  ["a VHD image", startsWith("conectix"), "vpc"],
+  ["a VHD image", endsWith("conectix"), "vpc"],
+  ["a VHDX image", startsWith("vhdxfile"), "vhdx"],
+  ["a QED image", startsWith("QED\0"), "qed"],
+  ["a LUKS container", startsWith("LUKS\xba\xbe"), "luks"],
+  ["a Parallels image", startsWith("WithoutFreeSpace"), "parallels"],
+  ["a Parallels image", startsWith("WithouFreSpacExt"), "parallels"],
+  ["a DMG image", endsWith("koly"), "dmg"],
+  ["a Bochs image", startsWith("Bochs Virtual HD Image"), "bochs"],
+  ["a cloop image", startsWith("#!/bin/sh\n#V2.0 Format"), "cloop"],
 ];
 
 /**
@@ -50,11 +50,13 @@ const REFUSED: readonly (readonly [name: string, recognise: Recognise])[] = [
  */
 export function inspectHeader(fd: number): Inspection {
   const { size } = fstatSync(fd);
-  if (size === 0) return { format: "refused", found: "an empty file", hint: "was the image fetched or copied whole?" };
+  if (size === 0) return refuse("an empty file", "was the image fetched or copied whole?");
+  // Places behind this are no exact numbers any more; no file system holds so much data.
+  if (size > Number.MAX_SAFE_INTEGER) return refuse("a file of more than 8 PiB", "was it made with a size by mistake?");
   const head = readAt(fd, 0, HEAD_BYTES);
   const tail = size < TAIL_BYTES ? Buffer.alloc(0) : readAt(fd, size - TAIL_BYTES, TAIL_BYTES);
   const refused = REFUSED.find(([, recognise]) => recognise(head, tail));
-  if (refused !== undefined) return { format: "refused", found: refused[0], hint: CONVERT };
+  if (refused !== undefined) return refuse(refused[0], CONVERT, refused[2]);
   if (!startsWith("QFI\xfb")(head, tail)) {
     // QEMU counts a last, unfinished sector as a whole one.
     return { format: "raw", virtualSize: Math.ceil(size / SECTOR) * SECTOR };
@@ -62,8 +64,12 @@ export function inspectHeader(fd: number): Inspection {
   return inspectQcow2({ size, read: (offset, length) => readAt(fd, offset, length) });
 }
 
+function refuse(found: string, hint: string, recognised: string | null = null): Inspection {
+  return { format: "refused", found, hint, recognised };
+}
+
 /** @returns fewer bytes at the end of the file. */
-function readAt(fd: number, offset: number, length: number): Buffer {
+export function readAt(fd: number, offset: number, length: number): Buffer {
   const buffer = Buffer.alloc(length);
   let filled = 0;
   while (filled < length) {

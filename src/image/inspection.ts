@@ -6,4 +6,10 @@ export type Inspection =
       readonly virtualSize: number;
     }
   /** It must not be run: `found` follows "expected a raw or qcow2 image, found"; `hint` says what to do. */
-  | { readonly format: "refused"; readonly found: string; readonly hint: string };
+  | {
+      readonly format: "refused";
+      readonly found: string;
+      readonly hint: string;
+      /** QEMU's word for the format that it looks like; null when nothing of it is known. */
+      readonly recognised: string | null;
+    };

@@ -183,7 +183,8 @@ function isUnder(root: string, path: string): boolean {
   return path === root || path.startsWith(join(root, "/"));
 }
 
-function kindOf(stats: Stats): string {
+/** What a file is that is no regular one. */
+export function kindOf(stats: Stats): string {
   if (stats.isDirectory()) return "directory";
   if (stats.isBlockDevice()) return "block device";
   if (stats.isCharacterDevice()) return "character device";
@@ -191,7 +192,8 @@ function kindOf(stats: Stats): string {
   return "socket";
 }
 
-function kindHint(stats: Stats): string {
+/** What to do about it. */
+export function kindHint(stats: Stats): string {
   if (stats.isDirectory()) return "name the image file in it";
   if (stats.isBlockDevice()) return "devices are not supported as images; copy the device into a file";
   return "name an image file";

@@ -12,27 +12,28 @@ export interface HeaderFile {
 /*
  * Layout and limits: QEMU's docs/interop/qcow2.txt, and the limits of QEMU 7.2's own reader.
  */
-const V2_LENGTH = 72;
-const V3_LENGTH = 104;
-const MIN_CLUSTER_BITS = 9;
-const MAX_CLUSTER_BITS = 21;
+export const V2_LENGTH = 72;
+export const V3_LENGTH = 104;
+export const MIN_CLUSTER_BITS = 9;
+export const MAX_CLUSTER_BITS = 21;
 const MAX_L1_BYTES = 32 << 20;
 const MAX_REFCOUNT_TABLE_BYTES = 8 << 20;
 const MAX_REFCOUNT_ORDER = 6;
-const MAX_SNAPSHOTS = 65_536;
+export const MAX_SNAPSHOTS = 65_536;
 const MAX_BACKING_NAME = 1023;
 const SECTOR = 512n;
 
-const INCOMPATIBLE = { dirty: 1n, corrupt: 2n, dataFile: 4n, compression: 8n, extendedL2: 16n } as const;
+export const INCOMPATIBLE = { dirty: 1n, corrupt: 2n, dataFile: 4n, compression: 8n, extendedL2: 16n } as const;
 const KNOWN_INCOMPATIBLE = 31n;
 
-const EXTENSION = { end: 0, backingFormat: 0xe2792aca, dataFile: 0x44415441, encryption: 0x0537be77 } as const;
+export const EXTENSION = { end: 0, backingFormat: 0xe2792aca, dataFile: 0x44415441, encryption: 0x0537be77 } as const;
 
 const FLATTEN =
   "make one file of it on a machine that you trust it on: qemu-img convert -O qcow2 OLD NEW.qcow2, without a backing or data file";
 const REPAIR = "look at it with qemu-img check, or fetch it again";
 
-interface Header {
+/** The fields of a header as they stand there: nothing is checked yet. */
+export interface Header {
   readonly version: number;
   readonly backingOffset: bigint;
   readonly backingLength: number;
@@ -72,7 +73,8 @@ function accept(header: Header): Inspection {
   return { format: "qcow2", virtualSize: Number((header.size / SECTOR) * SECTOR) };
 }
 
-function readFields(head: Buffer, version: number): Header {
+/** @param head begins with a whole header of this version. */
+export function readFields(head: Buffer, version: number): Header {
   const three = version === 3;
   const headerLength = three ? head.readUInt32BE(100) : V2_LENGTH;
   return {
@@ -114,10 +116,14 @@ function refuseReferences(header: Header, file: HeaderFile): Inspection | undefi
 }
 
 function backingName(header: Header, file: HeaderFile): string {
-  const { backingOffset, backingLength } = header;
-  if (backingLength > MAX_BACKING_NAME || backingOffset + BigInt(backingLength) > BigInt(file.size)) return "";
-  const name = file.read(Number(backingOffset), backingLength).toString("utf8");
-  return ` (${JSON.stringify(escapeControls(name))})`;
+  const name = readBackingName(header, file);
+  return name === undefined ? "" : ` (${JSON.stringify(escapeControls(name))})`;
+}
+
+/** The name of the backing file as it stands there; undefined when there is none that QEMU would read. */
+export function readBackingName({ backingOffset, backingLength }: Header, file: HeaderFile): string | undefined {
+  if (backingLength > MAX_BACKING_NAME || backingOffset + BigInt(backingLength) > BigInt(file.size)) return undefined;
+  return file.read(Number(backingOffset), backingLength).toString("utf8");
 }
 
 function refuseDamage(header: Header, file: HeaderFile): Inspection | undefined {
@@ -185,24 +191,35 @@ function findTableDamage(header: Header, file: HeaderFile, cluster: number): str
 
 /** Header extensions: those that name files or keys are refused even where no feature bit asks for them. */
 function refuseExtensions(header: Header, file: HeaderFile): Inspection | undefined {
-  const cluster = 2 ** header.clusterBits;
-  const area = file.read(0, Math.min(cluster, file.size));
-  for (let at = header.headerLength; ; ) {
-    // The list may end with the cluster, too.
-    if (at + 8 > area.length) return undefined;
-    const type = area.readUInt32BE(at);
-    const length = area.readUInt32BE(at + 4);
-    if (type === EXTENSION.end) return undefined;
-    if (length > area.length - at - 8) {
+  for (const { type, content } of readExtensions(header, file)) {
+    if (content === null) {
       return refuse("a damaged qcow2 image: a header extension is longer than the header's cluster", REPAIR);
     }
     if (type === EXTENSION.dataFile) return refuse("a qcow2 image that names an external data file", FLATTEN);
     if (type === EXTENSION.backingFormat) return refuse("a qcow2 image that names a backing format", FLATTEN);
     if (type === EXTENSION.encryption) return refuse("a qcow2 image with an encryption header", FLATTEN);
+  }
+  return undefined;
+}
+
+/** The header's extensions in their order; the content of one that is longer than the cluster is null, and it is the last. */
+export function* readExtensions(
+  { clusterBits, headerLength }: Header,
+  file: HeaderFile,
+): Generator<{ readonly type: number; readonly content: Buffer | null }> {
+  const area = file.read(0, Math.min(2 ** Math.min(clusterBits, MAX_CLUSTER_BITS), file.size));
+  // The list may end with the cluster, too.
+  for (let at = headerLength; at + 8 <= area.length; ) {
+    const type = area.readUInt32BE(at);
+    const length = area.readUInt32BE(at + 4);
+    if (type === EXTENSION.end) return;
+    const whole = length <= area.length - at - 8;
+    yield { type, content: whole ? area.subarray(at + 8, at + 8 + length) : null };
+    if (!whole) return;
     at += 8 + Math.ceil(length / 8) * 8;
   }
 }
 
 function refuse(found: string, hint: string): Inspection {
-  return { format: "refused", found, hint };
+  return { format: "refused", found, hint, recognised: "qcow2" };
 }

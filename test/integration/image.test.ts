@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { closeSync, openSync, truncateSync, writeFileSync } from "node:fs";
+import { describeImage } from "../../src/image/describe.ts";
 import { inspectHeader } from "../../src/image/header.ts";
 import type { Inspection } from "../../src/image/inspection.ts";
 import { runProgram } from "../helpers/run.ts";
@@ -127,5 +128,57 @@ describe("what QEMU itself takes for another format, or would follow to another 
     const evil = await Bun.file(dir.file("evil.qcow2")).bytes();
     writeFileSync(dir.file("guest.raw"), Buffer.concat([evil, Buffer.alloc(1 << 20)]));
     expect(inspect("guest.raw").format).toBe("refused");
+  });
+});
+
+describe("what is told of a qcow2 is what qemu-img tells", () => {
+  interface Info {
+    readonly "virtual-size": number;
+    readonly "actual-size": number;
+    readonly "cluster-size": number;
+    readonly "backing-filename"?: string;
+    readonly "backing-filename-format"?: string;
+    readonly encrypted?: boolean;
+    readonly snapshots?: readonly { readonly id: string; readonly name: string; readonly "date-sec": number }[];
+    readonly "format-specific": { readonly data: Readonly<Record<string, unknown>> };
+  }
+
+  test.each([
+    ["facts-plain", ["10G"]],
+    ["facts-v2", ["-o", "compat=0.10", "3G"]],
+    ["facts-small", ["-o", "cluster_size=512", "1G"]],
+    ["facts-large", ["-o", "cluster_size=2M", "100T"]],
+    ["facts-zstd", ["-o", "compression_type=zstd", "1G"]],
+    ["facts-subclusters", ["-o", "extended_l2=on,cluster_size=128k", "5G"]],
+    ["facts-lazy", ["-o", "lazy_refcounts=on,refcount_bits=1", "1G"]],
+    ["facts-backed", ["-b", "facts-base.raw", "-F", "raw", "1G"]],
+    ["facts-data", ["-o", "data_file=facts-data.raw", "1G"]],
+  ])("%s", async (name, args) => {
+    const file = `${name}.qcow2`;
+    if (name === "facts-backed") await qemuImg("create", "-q", "-f", "raw", "facts-base.raw", "1M");
+    await qemuImg("create", "-q", "-f", "qcow2", ...args.slice(0, -1), file, args.at(-1) ?? "");
+    if (name === "facts-plain") for (const tag of ["one", "two words"]) await qemuImg("snapshot", "-c", tag, file);
+    const info = JSON.parse(await qemuImg("info", "--output=json", file)) as Info;
+    const special = info["format-specific"].data;
+    const told = describeImage(dir.file(file));
+    expect(told).toMatchObject({ format: "qcow2", virtualSize: info["virtual-size"], diskSize: info["actual-size"] });
+    expect(told.qcow2).toMatchObject({
+      version: special["compat"] === "0.10" ? 2 : 3,
+      clusterSize: info["cluster-size"],
+      compression: special["compression-type"],
+      refcountBits: special["refcount-bits"],
+      lazyRefcounts: special["lazy-refcounts"] ?? false,
+      subclusters: special["extended-l2"] ?? false,
+      corrupt: special["corrupt"] ?? false,
+      dirty: false,
+      encryption: null,
+      backingFile: info["backing-filename"] ?? null,
+      backingFormat: info["backing-filename-format"] ?? null,
+      dataFile: special["data-file"] ?? null,
+      snapshotCount: info.snapshots?.length ?? 0,
+    });
+    expect(told.qcow2?.snapshots.map((one) => [one.id, one.name, Math.floor(one.takenAt / 1000)])).toEqual(
+      (info.snapshots ?? []).map((one) => [one.id, one.name, one["date-sec"]]),
+    );
   });
 });
