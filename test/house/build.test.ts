@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { binaryFile, buildTargets, describeCommit, hostTarget, TARGETS } from "../../build.ts";
+import { dirname, join } from "node:path";
+import { binaryFile, buildTargets, describeCommit, ENTRIES, hostTarget, TARGETS } from "../../build.ts";
 import { runProgram } from "../helpers/run.ts";
 import { type TempDir, tempDir } from "../helpers/temp.ts";
 
@@ -25,9 +25,10 @@ function writeProject(
   dir: TempDir,
   main = MAIN,
 ): { sourceRoot: string; outDir: string; version: string; commit: string } {
-  mkdirSync(dir.file("src", "artifact"), { recursive: true });
-  writeFileSync(dir.file("src", "main.ts"), main);
-  writeFileSync(dir.file("src", "artifact", "worker.ts"), WORKER);
+  for (const entry of ENTRIES) {
+    mkdirSync(dirname(dir.file("src", entry)), { recursive: true });
+    writeFileSync(dir.file("src", entry), entry === "main.ts" ? main : WORKER);
+  }
   return { sourceRoot: dir.file("src"), outDir: dir.file("dist"), version: "1.2.3", commit: "abc" };
 }
 
