@@ -14,6 +14,7 @@ import type { HostUsage } from "../stats/usage.ts";
 import type { PowerAction, PowerOutcome } from "../supervisor/operate.ts";
 import type { TaskUsage, UsageReader } from "../supervisor/usage-keeper.ts";
 import type { ConsoleRequest } from "./consoles.ts";
+import type { Images } from "./images.ts";
 import type { PlacedService } from "./services.ts";
 import type { StopOptions } from "./stop.ts";
 import type { Why } from "./why.ts";
@@ -86,6 +87,9 @@ export interface Agent {
     readonly allocationId?: string;
     readonly name?: string;
   }): readonly PlacedService[];
+
+  /** What was fetched once for all jobs. */
+  readonly images: Images;
 
   evaluations(filter: { readonly jobId?: string }): readonly Evaluation[];
   evaluation(id: string): Evaluation;

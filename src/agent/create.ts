@@ -6,6 +6,7 @@ import type { Agent } from "./agent.ts";
 import type { AgentContext } from "./context.ts";
 import { neverFits } from "./decide.ts";
 import { cancelBlocked, newEvaluation } from "./evaluation.ts";
+import { imageUseCases } from "./images.ts";
 import { liveAllocations } from "./new-allocation.ts";
 import { requireTask, restartTasks, signalTasks } from "./operate.ts";
 import { outputOf } from "./output.ts";
@@ -73,6 +74,7 @@ export function createAgent(context: AgentContext): RunningAgent {
     },
     ...usageReadings(context, allocation),
     ...outputOf(context, allocation),
+    images: imageUseCases(context),
     close: () => room.close(),
   };
 }

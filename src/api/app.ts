@@ -11,6 +11,7 @@ import { addConsoleRoute } from "./console.ts";
 import type { ApiContext } from "./context.ts";
 import { answerError, errorReply } from "./errors.ts";
 import { addEvaluationRoutes } from "./evaluations.ts";
+import { addImageRoutes } from "./images.ts";
 import { addJobRoutes } from "./jobs.ts";
 import { addLogRoutes } from "./logs.ts";
 import { addMachineRoutes } from "./machines.ts";
@@ -62,6 +63,7 @@ export function createApi(agent: Agent, options: ApiOptions): Api {
   addServiceRoutes(app, context);
   addStatsRoutes(app, context);
   addConsoleRoute(app, context);
+  addImageRoutes(app, context);
   const routes = app.routes.slice(guards).map(({ method, path }) => ({ method, path }));
   addUnsupported(app);
   const fetch: Api["fetch"] = async (request, upgrade) => {

@@ -78,6 +78,18 @@ export function formatBytes(bytes: number): string {
   return `${shown} ${units[unit]}`;
 }
 
+const BYTE_UNITS = ["", "K", "M", "G", "T", "P"];
+
+/**
+ * Reads a byte count such as `20GiB`, `1.5 TiB`, `512M` or `4096`; K, M, G, T and P count in 1024, as QEMU does.
+ * @returns whole bytes; undefined when it is none, or more than 8 PiB.
+ */
+export function parseBytes(text: string): number | undefined {
+  const [, number = "", unit = ""] = /^(\d+(?:\.\d+)?) *(?:([KMGTP])(?:iB)?|B)?$/i.exec(text) ?? [];
+  const bytes = number === "" ? Number.NaN : Number(number) * 1024 ** BYTE_UNITS.indexOf(unit.toUpperCase());
+  return Number.isSafeInteger(Math.round(bytes)) ? Math.round(bytes) : undefined;
+}
+
 /** Milliseconds of a duration, for timers. */
 export function toMillis(duration: Duration): number {
   return duration / MILLISECOND;

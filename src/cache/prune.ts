@@ -3,7 +3,7 @@ import type { Damaged } from "./remove.ts";
 
 /** What may go. Nothing that is in use goes by any rule. */
 export interface PruneRule {
-  /** Milliseconds since the last use; null for no limit. */
+  /** What was not used for so many milliseconds goes; null for no limit. */
   readonly maxAge: number | null;
   /** Bytes on the disk that all entries together may take; null for no limit. */
   readonly maxBytes: number | null;
@@ -35,7 +35,7 @@ export function choosePruned(entries: readonly CatalogEntry[], rule: PruneRule, 
     if (pins === 0) free.push({ entry, bytes: allocated, usedAt });
   }
   for (const { entry, bytes, usedAt } of free.toSorted((a, b) => a.usedAt - b.usedAt)) {
-    const old = rule.maxAge !== null && now - usedAt > rule.maxAge;
+    const old = rule.maxAge !== null && now - usedAt >= rule.maxAge;
     const crowded = rule.maxBytes !== null && total > rule.maxBytes;
     if (!old && !crowded) continue;
     chosen.push({ entry, reason: old ? "age" : "size" });
@@ -46,5 +46,5 @@ export function choosePruned(entries: readonly CatalogEntry[], rule: PruneRule, 
 
 /** What was set aside so long ago that it goes; by size nothing of it does. */
 export function chooseSetAside(all: readonly Damaged[], { maxAge }: PruneRule, now: number): Damaged[] {
-  return maxAge === null ? [] : all.filter(({ since }) => now - since > maxAge);
+  return maxAge === null ? [] : all.filter(({ since }) => now - since >= maxAge);
 }

@@ -9,6 +9,10 @@ import { DEMO } from "./demo.ts";
 import { DOCTOR } from "./doctor.ts";
 import { EXPLAIN } from "./explain.ts";
 import { IMAGE_INSPECT } from "./image-inspect.ts";
+import { IMAGE_LS } from "./image-ls.ts";
+import { IMAGE_PRUNE } from "./image-prune.ts";
+import { IMAGE_RM } from "./image-rm.ts";
+import { IMAGE_VERIFY } from "./image-verify.ts";
 import { JOB_RUN } from "./job-run.ts";
 import { JOB_STOP } from "./job-stop.ts";
 import { JOB_VALIDATE } from "./job-validate.ts";
@@ -42,7 +46,11 @@ export const COMMANDS: readonly Command[] = [
   ALLOC_RESTART,
   ALLOC_SIGNAL,
   VM_POWER,
+  IMAGE_LS,
   IMAGE_INSPECT,
+  IMAGE_VERIFY,
+  IMAGE_RM,
+  IMAGE_PRUNE,
   NODE_STATUS,
   DOCTOR,
   SYSTEMD_UNIT,

@@ -34,7 +34,8 @@ function progressOf({ TaskStates }: Allocation): Progress[] {
   return Object.values(TaskStates).flatMap(({ Paddock: machine }) => machine?.Progress ?? []);
 }
 
-function createProgress(terminal: Terminal): (progress: Progress | undefined) => void {
+/** Shows how far a transfer is, on a line of the terminal that goes, or every some seconds where there is none. */
+export function createProgress(terminal: Terminal): (progress: Progress | undefined) => void {
   let next = monotonicMillis() + PROGRESS_EVERY;
   return (progress) => {
     if (progress === undefined) return;

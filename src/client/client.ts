@@ -80,6 +80,10 @@ export interface Client {
   signalAllocation(id: string, task: string, signal: string): Promise<void>;
   powerMachine(allocationId: string, task: string, action: string): Promise<replies.PowerOutcome>;
   readLog(allocationId: string, task: string, options: LogOptions): AsyncGenerator<LogPiece>;
+  /** Asks for a change. */
+  change<T>(method: "PUT" | "DELETE", question: Question<T>, body?: unknown): Promise<T>;
+  /** Asks for a change that takes its time, and tells how it goes on; it is given up when `signal` aborts. */
+  follow<T>(question: Question<T>, body: unknown, signal: AbortSignal): AsyncGenerator<T>;
 }
 
 const encode = encodeURIComponent;
@@ -174,6 +178,8 @@ export function createClient(address: Address): Client {
       return (await exchange(request, replies.PowerOutcomeSchema)).value;
     },
     readLog: (allocationId, task, options) => readLog(address, allocationId, task, options),
+    change: async (method, { target, schema }, body) => (await exchange({ method, target, body }, schema)).value,
+    follow: (question, body, signal) => readFrames(address, question, body, signal),
   };
 }
 
@@ -219,6 +225,32 @@ function parseReply<T>(
   });
 }
 
+async function* readFrames<T>(
+  address: Address,
+  { target, schema }: Question<T>,
+  body: unknown,
+  signal: AbortSignal,
+): AsyncGenerator<T> {
+  const response = await sendRequest(address, { method: "PUT", target, body, signal });
+  try {
+    for await (const text of response.body === null ? [] : splitFrames(response.body)) {
+      yield v.parse(schema, JSON.parse(text));
+    }
+  } catch (error) {
+    throw brokenOff(error, signal);
+  }
+}
+
+/** Why a stream of the agent's ended before its end. */
+function brokenOff(error: unknown, signal: AbortSignal | undefined): unknown {
+  if (signal?.aborted === true) return signal.reason;
+  if (error instanceof AppError) return error;
+  return new AppError("unavailable", "the agent broke off its reply", {
+    cause: error,
+    hint: "look at the agent's log",
+  });
+}
+
 async function* readLog(
   address: Address,
   allocationId: string,
@@ -246,8 +278,6 @@ async function* readLog(
       yield { data: Buffer.from(frame.Data, "base64"), ...place, time: frame.Time ?? 0, inferred: frame.Inferred };
     }
   } catch (error) {
-    signal?.throwIfAborted();
-    if (error instanceof AppError) throw error;
-    throw new AppError("unavailable", "the agent broke off the log", { cause: error, hint: "look at the agent's log" });
+    throw brokenOff(error, signal);
   }
 }

@@ -86,7 +86,7 @@ export const EndingSchema = v.object({
 });
 export type Ending = v.InferOutput<typeof EndingSchema>;
 
-const ProgressSchema = v.object({ Source: text, Bytes: count, Total: v.nullish(v.number(), null), Rate: count });
+export const ProgressSchema = v.object({ Source: text, Bytes: count, Total: v.nullish(v.number(), null), Rate: count });
 export type Progress = v.InferOutput<typeof ProgressSchema>;
 
 const UserSchema = v.nullish(v.object({ Uid: v.number(), Gid: v.number() }), null);

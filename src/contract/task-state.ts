@@ -15,7 +15,7 @@ export const TaskEventSchema = v.object({
   FailsTask: v.boolean(),
 });
 
-const ProgressSchema = v.object({
+export const ProgressSchema = v.object({
   Source: v.string(),
   Bytes: v.pipe(v.number(), v.minValue(0)),
   /** null when the server does not say. */
@@ -114,6 +114,7 @@ function writeStandstill({ device, status, since, held }: Standstill): WireMachi
   return { Device: device, Status: status, Since: writeTime(since), Held: held };
 }
 
-function writeProgress(progress: FetchProgress): v.InferOutput<typeof ProgressSchema> {
+/** How far a download has come. */
+export function writeProgress(progress: FetchProgress): v.InferOutput<typeof ProgressSchema> {
   return { Source: progress.source, Bytes: progress.bytes, Total: progress.total, Rate: progress.rate };
 }

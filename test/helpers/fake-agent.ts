@@ -1,11 +1,14 @@
 import type { Agent, Measured, Submission } from "../../src/agent/agent.ts";
 import type { ConsoleRequest } from "../../src/agent/consoles.ts";
+import { type Images, imageUseCases } from "../../src/agent/images.ts";
 import type { StopOptions } from "../../src/agent/stop.ts";
 import type { Why } from "../../src/agent/why.ts";
 import type { Allocation } from "../../src/allocation/allocation.ts";
 import type { PostMortem } from "../../src/allocation/post-mortem.ts";
+import { systemClock } from "../../src/base/clock.ts";
 import { AppError } from "../../src/base/errors.ts";
 import { newId } from "../../src/base/ids.ts";
+import { silentLog } from "../../src/base/log.ts";
 import type { Viewer } from "../../src/console/seat.ts";
 import { type ChangeSignal, createChangeSignal } from "../../src/events/bus.ts";
 import type { Job } from "../../src/job/job.ts";
@@ -45,6 +48,8 @@ export interface FakeAgent extends Agent {
   /** Thrown by the next use case that changes something. */
   failure: Error | undefined;
   readonly log: FakeLog;
+  /** The use cases of a cache that is nowhere, unless a test gives others. */
+  images: Images;
   /** What `hasLogTimes` gives. */
   logTimes: boolean;
   /** Whoever looks at the console now, what it asked for and what it typed. */
@@ -96,6 +101,7 @@ export function createFakeAgent(): FakeAgent {
   const agent: FakeAgent = {
     node: NODE,
     changes,
+    images: imagesOf("/nonexistent", () => agent),
     registered: [],
     deregistered: [],
     stopped: [],
@@ -167,6 +173,17 @@ export function createFakeAgent(): FakeAgent {
     logTimes: true,
   };
   return agent;
+}
+
+/** The real use cases over the cache below a directory. @param agent knows the allocations that use it. */
+export function imagesOf(dataDir: string, agent: () => FakeAgent): Images {
+  const allocation = (id: string): Allocation | undefined => agent().allocations({ prefix: id })[0];
+  return imageUseCases({
+    dirs: { dataDir, runDir: dataDir },
+    store: { allocation },
+    clock: systemClock,
+    log: silentLog,
+  });
 }
 
 /** The one service of every allocation. */

@@ -4,6 +4,7 @@ import {
   formatDuration,
   HOUR,
   MINUTE,
+  parseBytes,
   parseDuration,
   SECOND,
   toWireTime,
@@ -55,4 +56,27 @@ test("bytes are written for people", () => {
 
 test("a time on the wire is an integer that JSON writes out", () => {
   expect(JSON.stringify(toWireTime(1_795_464_000_123))).toMatch(/^1795464000\d{9}$/);
+});
+
+describe("byte counts", () => {
+  test.each([
+    ["4096", 4096],
+    ["0", 0],
+    ["1K", 1024],
+    ["20GiB", 20 * 2 ** 30],
+    ["20 gib", 20 * 2 ** 30],
+    ["1.5T", 1.5 * 2 ** 40],
+    ["7 B", 7],
+    ["0.3KiB", 307],
+  ])("%s is %d bytes", (text, bytes) => expect(parseBytes(text)).toBe(bytes));
+
+  // GB is 10^9 bytes to one reader and 2^30 to the next.
+  test.each(["", "GiB", "-1", "1GB", "1e3", "0x10", "9P", "1 2", "K", "1.K", " 1", "1KB", "1iB"])(
+    "%p is none",
+    (text) => expect(parseBytes(text)).toBeUndefined(),
+  );
+
+  test("what is written for people reads back", () => {
+    for (const bytes of [0, 512, 1024, 20 * 2 ** 30, 3 * 2 ** 40]) expect(parseBytes(formatBytes(bytes))).toBe(bytes);
+  });
 });

@@ -27,9 +27,9 @@ const chosen = (entries: readonly CatalogEntry[], rule: { maxAge?: number; maxBy
     NOW,
   ).map((one) => `${one.entry.key.hex} ${one.reason}`);
 
-test("what was not used for longer than the limit goes, oldest use first", () => {
+test("what was not used for as long as the limit goes, oldest use first", () => {
   const entries = [entry("a", { age: 3 }), entry("b", { age: 9 }), entry("c", { age: 2 })];
-  expect(chosen(entries, { maxAge: 2 })).toEqual(["b age", "a age"]);
+  expect(chosen(entries, { maxAge: 3 })).toEqual(["b age", "a age"]);
 });
 
 test("what is in use never goes, and counts for the size", () => {

@@ -1,0 +1,75 @@
+import { AppError } from "../base/errors.ts";
+import { formatBytes } from "../base/units.ts";
+import type { Client } from "../client/client.ts";
+import { askImages, type Image, type ImageFrame } from "../client/images.ts";
+import { ADDRESS_FLAG, type Command, connectAgent, type Invocation } from "./command.ts";
+import { EXIT } from "./exit.ts";
+import { createProgress } from "./follow.ts";
+import { chooseImage, shortChecksum, sourceName, usersText } from "./image-names.ts";
+import { printJson } from "./json.ts";
+import type { Terminal } from "./terminal.ts";
+
+export const IMAGE_VERIFY: Command = {
+  names: ["image verify"],
+  summary: "Read images in the cache again and set damaged ones aside",
+  operands: "[CHECKSUM…]",
+  takes: [0, 1_000],
+  flags: [ADDRESS_FLAG, { name: "json", help: "What was found of each, as a list at the end." }],
+  details:
+    "Reads every byte of the images in the agent's cache again, all of them unless CHECKSUMs are named, and compares them with what they must be. A damaged one is set aside, and fetched again when a job asks for it; machines that use it keep it. Ctrl-C ends the reading and changes nothing.",
+  examples: ["paddock image verify", "paddock image verify sha256:9f86d081"],
+  exits: [
+    [EXIT.ok, "every byte is right"],
+    [EXIT.failed, "one is damaged, or could not be read"],
+    [EXIT.SIGINT, "Ctrl-C; what was not read yet is not known"],
+  ],
+  run: runImageVerify,
+};
+
+async function runImageVerify(invocation: Invocation): Promise<number> {
+  const { terminal } = invocation.context;
+  const client = await connectAgent(invocation);
+  const { Images } = await client.read(askImages.list());
+  const named = new Set(invocation.operands.map((word) => chooseImage(Images, word)));
+  const chosen = named.size > 0 ? [...named] : Images;
+  if (chosen.length === 0) terminal.err.line("the cache is empty");
+  const interrupt = terminal.listenForInterrupt();
+  const found: (Verified & { readonly Checksum: string })[] = [];
+  try {
+    for (const image of chosen) {
+      const verified = await verifyOne(client, image, terminal, interrupt.signal);
+      found.push({ Checksum: image.Checksum, ...verified });
+      if (!invocation.flags.has("json")) printVerdict(image, verified, terminal);
+    }
+  } finally {
+    interrupt.release();
+  }
+  if (invocation.flags.has("json")) printJson(terminal.out, found);
+  return found.every(({ Sound }) => Sound) ? EXIT.ok : EXIT.failed;
+}
+
+type Verified = NonNullable<ImageFrame["Verified"]>;
+
+async function verifyOne(client: Client, image: Image, terminal: Terminal, signal: AbortSignal): Promise<Verified> {
+  const show = createProgress(terminal);
+  for await (const frame of client.follow(askImages.verify(image.Checksum), undefined, signal)) {
+    if (frame.Error !== null) {
+      throw new AppError("internal", frame.Error.Message, { hint: frame.Error.Hint ?? undefined });
+    }
+    if (frame.Progress !== null) show({ ...frame.Progress, Source: sourceName(image) });
+    if (frame.Verified !== null) return frame.Verified;
+  }
+  throw new AppError("unavailable", "the agent broke off its reply", { hint: "look at the agent's log" });
+}
+
+function printVerdict(image: Image, { Sound, Bytes, Why, SetAside }: Verified, { out }: Terminal): void {
+  const name = shortChecksum(image.Checksum);
+  if (Sound) {
+    out.line({ text: "sound", style: "green" }, `    ${name}  ${formatBytes(Bytes)}`);
+    return;
+  }
+  out.line({ text: "damaged", style: "red" }, `  ${name}  ${Why}`);
+  if (SetAside !== null) out.line(`         set aside as ${SetAside}`);
+  const users = usersText(image);
+  if (users !== "") out.line({ text: `         in use by ${users}`, style: "yellow" });
+}
