@@ -67,14 +67,16 @@ export async function fetchArtifacts(
   return fetched;
 }
 
-function describeRetry({ message, bytes, millis }: Retry, retries: number): string {
+/** That a source failed and is asked again. @param retries how often that happened. */
+export function describeRetry({ message, bytes, millis }: Retry, retries: number): string {
   const from = bytes === 0 ? "begins anew" : `goes on after the ${formatBytes(bytes)} that came`;
   return `${message}; try ${retries + 1} in ${(millis / 1000).toFixed(1)} s ${from}`;
 }
 
-function describeFetched(
+/** Where an artifact came from. */
+export function describeFetched(
   source: string,
-  { skipped, cached, bytes, resumed, millis, checksum }: Omit<Fetched, "unpacked">,
+  { skipped, cached, bytes, resumed, millis, checksum }: Omit<Fetched, "unpacked" | "linked" | "path">,
 ): string {
   if (skipped) return `${source} is there already (${checksum})`;
   if (cached) return `${source} comes from the cache, nothing was fetched: ${formatBytes(bytes)} (${checksum})`;
@@ -82,7 +84,8 @@ function describeFetched(
   return `fetched ${source}: ${formatBytes(bytes)} in ${(millis / 1000).toFixed(1)} s${earlier} (${checksum})`;
 }
 
-function describeUnpacked({ unpacked }: Pick<Fetched, "unpacked">): string {
+/** What was unpacked of it, as the end of a sentence. */
+export function describeUnpacked({ unpacked }: Pick<Fetched, "unpacked">): string {
   if (unpacked === null) return "";
   const { files, bytes, millis } = unpacked;
   const count = `${files} ${files === 1 ? "file" : "files"}, ${formatBytes(bytes)}`;

@@ -11,6 +11,7 @@ import { type Verdict, type VerifyOptions, verifyEntry } from "../cache/verify.t
 import { describeImage, type ImageDescription } from "../image/describe.ts";
 import { allocsDir, cacheDir } from "../paths.ts";
 import type { AgentContext } from "./context.ts";
+import { type Pull, type PulledArtifact, planPull } from "./pull.ts";
 
 /** An allocation that has another name of an entry's file. */
 export interface ImageUser {
@@ -54,6 +55,12 @@ export interface Images {
   remove(key: string): Promise<CachedImage>;
   /** @param dryRun only says what would go. */
   prune(rule: PruneRule, dryRun: boolean): Promise<PruneOutcome>;
+  /**
+   * Fetches an artifact into the cache, unless it is there. What came stays for a later try when the signal aborts.
+   * @param artifact as a job has it; its destination does not matter.
+   * @throws AppError `invalid` and `unsupported` before anything else is done, then `fetch`.
+   */
+  pull(artifact: PulledArtifact): Pull;
   /** Reads every byte again; what is damaged is set aside. @throws the signal's reason. */
   verify(key: string, options: WatchOptions): Promise<Exclude<Verdict, { readonly kind: "absent" }>>;
 }
@@ -99,6 +106,7 @@ export function imageUseCases(context: ImageContext): Images {
       if (!dryRun) log.info("pruned the cache", { removed: removed.length, set_aside: setAside.length });
       return { removed, setAside };
     },
+    pull: (artifact) => planPull(context, artifact),
     verify: async (text, { signal, onProgress }) => {
       const key = readKey(text);
       const verdict = await verifyEntry(place.cache, key, { signal, onProgress: meterOf(onProgress) });

@@ -4,11 +4,13 @@ import type { Progress } from "../artifact/progress.ts";
 import { AppError } from "../base/errors.ts";
 import {
   PruneRequestSchema,
+  PullRequestSchema,
   type WireImageFrame,
   writeImage,
   writeImageFile,
   writeImages,
   writePruneReply,
+  writePulled,
 } from "../contract/image.ts";
 import { writeProgress } from "../contract/task-state.ts";
 import { readHeaders } from "./blocking.ts";
@@ -34,6 +36,7 @@ export function addImageRoutes(app: Hono, context: ApiContext): void {
     const { removed, setAside } = await images().prune(rule, DryRun);
     return c.json(writePruneReply(removed, setAside));
   });
+  app.on(["PUT", "POST"], "/v1/images/pull", (c) => pullImage(c, context));
   app.get("/v1/image/:checksum", async (c) => {
     const image = await images().find(pathParam(c, "checksum"));
     const file = images().describe(image);
@@ -59,5 +62,24 @@ async function verifyImage(c: Context, context: ApiContext): Promise<Response> {
           ? { Sound: true, Bytes: verdict.bytes, Why: "", SetAside: null }
           : { Sound: false, Bytes: 0, Why: verdict.why, SetAside: verdict.setAside },
     });
+  });
+}
+
+async function pullImage(c: Context, context: ApiContext): Promise<Response> {
+  const body = (await readBody(c, PullRequestSchema)).body;
+  // What is wrong with the request is answered as such, and not in a frame.
+  const pull = context.agent.images.pull({
+    source: body.GetterSource,
+    options: body.GetterOptions ?? {},
+    headers: body.GetterHeaders ?? {},
+    insecure: body.GetterInsecure ?? false,
+  });
+  return replyFrames<WireImageFrame>(c, context, async ({ tell, update }, signal) => {
+    const pulled = await pull.run({
+      signal,
+      onProgress: (progress) => update({ Progress: writeProgress({ source: pull.source, ...progress }) }),
+      onMessage: (message) => tell({ Message: message }),
+    });
+    tell({ Pulled: writePulled(pulled) });
   });
 }

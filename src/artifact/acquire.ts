@@ -62,6 +62,22 @@ export async function acquire(
   }
 }
 
+/**
+ * Brings one artifact into the cache and no further, unpacked when it is one compressed file. Its destination is not looked at.
+ * @throws AppError `fetch` when it fails or is cancelled.
+ */
+export async function acquireForCache(
+  plan: ArtifactPlan,
+  options: WorkOptions & Pick<AcquireOptions, "cache">,
+  start: StartWorker = startArtifactWorker,
+): Promise<Brought> {
+  const { cache } = options;
+  const hold =
+    takeCached(plan, cache) ?? (await bringOnce(plan, cache, options, bringBy({ plan, options: { cache }, start })));
+  hold.release();
+  return hold.brought;
+}
+
 interface Job {
   readonly plan: ArtifactPlan;
   readonly options: AcquireOptions;
@@ -121,7 +137,13 @@ function takeCached(plan: ArtifactPlan, cache: string): Hold | undefined {
   return { brought, release: () => unpin(pin) };
 }
 
-function bringBy({ plan, options: { cache }, start }: Job): (options: WorkOptions) => Promise<Brought> {
+function bringBy({
+  plan,
+  options: { cache },
+  start,
+}: Omit<Job, "options"> & { readonly options: Pick<AcquireOptions, "cache"> }): (
+  options: WorkOptions,
+) => Promise<Brought> {
   return async (options) => {
     const task: Task = { kind: "bring", plan, cache };
     const outcome = await runWorker(task, options, () => discardBrought(plan, cache), start());

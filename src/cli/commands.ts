@@ -11,6 +11,7 @@ import { EXPLAIN } from "./explain.ts";
 import { IMAGE_INSPECT } from "./image-inspect.ts";
 import { IMAGE_LS } from "./image-ls.ts";
 import { IMAGE_PRUNE } from "./image-prune.ts";
+import { IMAGE_PULL } from "./image-pull.ts";
 import { IMAGE_RM } from "./image-rm.ts";
 import { IMAGE_VERIFY } from "./image-verify.ts";
 import { JOB_RUN } from "./job-run.ts";
@@ -47,6 +48,7 @@ export const COMMANDS: readonly Command[] = [
   ALLOC_SIGNAL,
   VM_POWER,
   IMAGE_LS,
+  IMAGE_PULL,
   IMAGE_INSPECT,
   IMAGE_VERIFY,
   IMAGE_RM,

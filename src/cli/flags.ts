@@ -9,6 +9,8 @@ export interface Flag {
   readonly value?: string;
   /** True for a value that is a whole number from 0 on. */
   readonly count?: boolean;
+  /** True for a value that may be given several times; `list` has all of them. */
+  readonly repeats?: boolean;
   readonly help: string;
 }
 
@@ -17,6 +19,8 @@ export interface Flags {
   has(name: string): boolean;
   /** The value of a flag; undefined when it was not given. */
   text(name: string): string | undefined;
+  /** The values of a flag that may be given several times, in their order. */
+  list(name: string): readonly string[];
   /** The value of a flag with a number. */
   count(name: string): number | undefined;
 }
@@ -35,6 +39,7 @@ export interface ParsedArguments {
  */
 export function parseArguments(args: readonly string[], known: readonly Flag[]): ParsedArguments {
   const values = new Map<string, string>();
+  const lists = new Map<string, string[]>();
   const operands: string[] = [];
   let help = false;
   for (let at = 0; at < args.length; at++) {
@@ -64,8 +69,9 @@ export function parseArguments(args: readonly string[], known: readonly Flag[]):
       throw new AppError("invalid", `flag -${name}: expected a whole number, found ${JSON.stringify(value)}`);
     }
     values.set(name, value);
+    if (flag.repeats === true) lists.set(name, [...(lists.get(name) ?? []), value]);
   }
-  return { flags: readFlags(values), operands, help };
+  return { flags: readFlags(values, lists), operands, help };
 }
 
 /** @throws AppError `invalid` when both of two flags were given that contradict each other. */
@@ -99,11 +105,12 @@ function isCount(text: string): boolean {
   return /^\d+$/.test(text) && Number.isSafeInteger(Number(text));
 }
 
-function readFlags(values: ReadonlyMap<string, string>): Flags {
+function readFlags(values: ReadonlyMap<string, string>, lists: ReadonlyMap<string, readonly string[]>): Flags {
   const text = (name: string): string | undefined => values.get(name);
   return {
     has: (name) => values.has(name),
     text,
+    list: (name) => lists.get(name) ?? [],
     count: (name) => (text(name) === undefined ? undefined : Number(text(name))),
   };
 }

@@ -5,6 +5,7 @@ import { askImages, type Image, type ImageFrame } from "../client/images.ts";
 import { ADDRESS_FLAG, type Command, connectAgent, type Invocation } from "./command.ts";
 import { EXIT } from "./exit.ts";
 import { createProgress } from "./follow.ts";
+import { checkFrame } from "./image-frames.ts";
 import { chooseImage, shortChecksum, sourceName, usersText } from "./image-names.ts";
 import { printJson } from "./json.ts";
 import type { Terminal } from "./terminal.ts";
@@ -53,11 +54,9 @@ type Verified = NonNullable<ImageFrame["Verified"]>;
 async function verifyOne(client: Client, image: Image, terminal: Terminal, signal: AbortSignal): Promise<Verified> {
   const show = createProgress(terminal);
   for await (const frame of client.follow(askImages.verify(image.Checksum), undefined, signal)) {
-    if (frame.Error !== null) {
-      throw new AppError("internal", frame.Error.Message, { hint: frame.Error.Hint ?? undefined });
-    }
-    if (frame.Progress !== null) show({ ...frame.Progress, Source: sourceName(image) });
-    if (frame.Verified !== null) return frame.Verified;
+    const { Progress, Verified } = checkFrame(frame);
+    if (Progress !== null) show({ ...Progress, Source: sourceName(image) });
+    if (Verified !== null) return Verified;
   }
   throw new AppError("unavailable", "the agent broke off its reply", { hint: "look at the agent's log" });
 }

@@ -71,6 +71,7 @@ const ImageFrameSchema = v.object({
   Progress: orNull(ProgressSchema),
   Message: text,
   Verified: orNull(v.object({ Sound: flag, Bytes: count, Why: text, SetAside: orNull(v.string()) })),
+  Pulled: orNull(v.object({ Checksum: text, Bytes: count, Cached: flag, Resumed: count })),
   Error: orNull(v.object({ Message: text, Hint: orNull(v.string()) })),
 });
 export type ImageFrame = v.InferOutput<typeof ImageFrameSchema>;
@@ -84,5 +85,6 @@ export const askImages = {
   /** By DELETE. */
   remove: (checksum: string) => ({ target: `/v1/image/${encode(checksum)}`, schema: ImageSchema }),
   prune: () => ({ target: "/v1/images/prune", schema: PrunedSchema }),
+  pull: () => ({ target: "/v1/images/pull", schema: ImageFrameSchema }),
   verify: (checksum: string) => ({ target: `/v1/image/${encode(checksum)}/verify`, schema: ImageFrameSchema }),
 } satisfies Record<string, (...args: never[]) => Question<unknown>>;

@@ -5,7 +5,7 @@ import type { PruneReason } from "../cache/prune.ts";
 import type { Damaged } from "../cache/remove.ts";
 import type { ImageDescription } from "../image/describe.ts";
 import type { Qcow2Facts } from "../image/qcow2-facts.ts";
-import { CountSchema, NanosSchema, writeTime } from "./scalars.ts";
+import { CountSchema, NanosSchema, TextMapSchema, writeTime } from "./scalars.ts";
 import { ProgressSchema } from "./task-state.ts";
 
 const SnapshotSchema = v.object({ ID: v.string(), Name: v.string(), TakenAt: NanosSchema, StateBytes: CountSchema });
@@ -191,6 +191,35 @@ export function writePruneReply(
   };
 }
 
+/** Body of `PUT /v1/images/pull`, with the names of Nomad's `TaskArtifact`. */
+export const PullRequestSchema = v.object({
+  GetterSource: v.string(),
+  /** `checksum`, `archive`, … */
+  GetterOptions: v.nullish(TextMapSchema),
+  GetterHeaders: v.nullish(TextMapSchema),
+  GetterInsecure: v.nullish(v.boolean()),
+});
+
+const PulledSchema = v.object({
+  /** Of the entry, as `GET /v1/images` has it. */
+  Checksum: v.string(),
+  Bytes: CountSchema,
+  /** It was there already, and nothing was fetched. */
+  Cached: v.boolean(),
+  /** Bytes that an earlier try had brought. */
+  Resumed: CountSchema,
+});
+
+export function writePulled(pulled: {
+  readonly key: EntryKey;
+  readonly bytes: number;
+  readonly cached: boolean;
+  readonly resumed: number;
+}): v.InferOutput<typeof PulledSchema> {
+  const { key, bytes, cached, resumed } = pulled;
+  return { Checksum: formatKey(key), Bytes: bytes, Cached: cached, Resumed: resumed };
+}
+
 /** One frame of what takes its time: `{}` is a heartbeat; `Verified`, `Pulled` and `Error` are the last word. */
 export const ImageFrameSchema = v.object({
   Progress: v.optional(ProgressSchema),
@@ -207,6 +236,7 @@ export const ImageFrameSchema = v.object({
       SetAside: v.nullable(v.string()),
     }),
   ),
+  Pulled: v.optional(PulledSchema),
   Error: v.optional(v.object({ Message: v.string(), Hint: v.nullable(v.string()) })),
 });
 export type WireImageFrame = v.InferOutput<typeof ImageFrameSchema>;

@@ -1,0 +1,64 @@
+import { acquireForCache } from "../artifact/acquire.ts";
+import type { Brought } from "../artifact/fetched.ts";
+import { planArtifact } from "../artifact/plan.ts";
+import type { Progress } from "../artifact/progress.ts";
+import { isWorthTelling } from "../artifact/retry.ts";
+import { AppError } from "../base/errors.ts";
+import type { Artifact } from "../job/job.ts";
+import { cacheDir, taskDirs } from "../paths.ts";
+import type { AgentContext } from "./context.ts";
+import { describeFetched, describeRetry, describeUnpacked } from "./fetch-artifacts.ts";
+
+/** What is to be fetched, as a job says it. */
+export type PulledArtifact = Pick<Artifact, "source" | "options" | "headers" | "insecure">;
+
+export interface PullOptions {
+  /** Gives it up; what came stays for a later try. */
+  readonly signal: AbortSignal;
+  readonly onProgress: (progress: Progress) => void;
+  /** What happens, for people. */
+  readonly onMessage: (message: string) => void;
+}
+
+/** A request that can be carried out. */
+export interface Pull {
+  /** Without its secrets. */
+  readonly source: string;
+  /** @throws AppError `fetch`. */
+  run(options: PullOptions): Promise<Brought>;
+}
+
+/**
+ * Fetches an artifact for jobs that are to come; a job that fetches the same at that time and this one share the download.
+ * @throws AppError `invalid`, `unsupported` as for a job's artifact.
+ */
+export function planPull({ dirs, log }: Pick<AgentContext, "dirs" | "log">, artifact: PulledArtifact): Pull {
+  // No allocation is called so, and nothing is put below it: what is fetched stays in the cache.
+  const nowhere = taskDirs(dirs, "pull", "pull");
+  const plan = planArtifact({ ...artifact, destination: "local/", mode: "any" }, nowhere);
+  const { source } = plan;
+  const run = async ({ signal, onProgress, onMessage }: PullOptions): Promise<Brought> => {
+    const left = new AbortController();
+    const leave = (): void => left.abort(new AppError("unavailable", `${source}: nobody waits for it any more`));
+    signal.addEventListener("abort", leave, { once: true });
+    if (signal.aborted) leave();
+    let retries = 0;
+    try {
+      const brought = await acquireForCache(plan, {
+        signal: left.signal,
+        cache: cacheDir(dirs),
+        log,
+        onProgress,
+        onRetry: (retry) => {
+          if (isWorthTelling(++retries)) onMessage(describeRetry(retry, retries));
+        },
+        onDamaged: (message) => onMessage(`${message}; ${source} is fetched again`),
+      });
+      onMessage(describeFetched(source, { ...brought, skipped: false }) + describeUnpacked(brought));
+      return brought;
+    } finally {
+      signal.removeEventListener("abort", leave);
+    }
+  };
+  return { source, run };
+}

@@ -1,0 +1,122 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { createHash, randomBytes } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
+import { gzipSync } from "node:zlib";
+import { listEntries } from "../../src/cache/entry.ts";
+import { filesOf, parseKey } from "../../src/cache/key.ts";
+import { type CliApi, serveCliApi } from "../helpers/cli-api.ts";
+import { imagesOf } from "../helpers/fake-agent.ts";
+import { type Origin, rangeReply, startOrigin } from "../helpers/origin.ts";
+import { until } from "../helpers/until.ts";
+
+let api: CliApi;
+let origin: Origin;
+const BODY = Buffer.from("0123456789".repeat(1000));
+const sum = (body: Uint8Array): string => `sha256:${createHash("sha256").update(body).digest("hex")}`;
+
+beforeEach(async () => {
+  api = serveCliApi();
+  api.agent.images = imagesOf(api.dir, () => api.agent);
+  origin = await startOrigin({ "/a.img": { kind: "bytes", body: BODY } });
+});
+afterEach(async () => {
+  await origin[Symbol.asyncDispose]();
+  await api[Symbol.asyncDispose]();
+});
+
+const pull = (...args: string[]) => api.run(["image", "pull", ...args]);
+
+describe("image pull", () => {
+  test("prints the checksum of what it fetched, and with that fetches it only once", async () => {
+    const first = await pull(origin.url("/a.img"));
+    expect(first).toEqual({
+      code: 0,
+      stdout: `${sum(BODY)}\n`,
+      stderr: expect.stringMatching(/^fetched .*: 9\.8 KiB/),
+    });
+    const again = await pull("-checksum", sum(BODY), origin.url("/a.img"));
+    expect(again).toEqual({ code: 0, stdout: first.stdout, stderr: expect.stringContaining("from the cache") });
+    expect(origin.count("/a.img")).toBe(1);
+    const key = parseKey(sum(BODY));
+    if (key === undefined) throw new Error("it is a key");
+    expect(readFileSync(filesOf(`${api.dir}/cache`, key).content)).toEqual(BODY);
+  });
+
+  test("unpacks one compressed file, and with -archive false leaves it as it is", async () => {
+    origin.set("/b.img.gz", { kind: "bytes", body: gzipSync(BODY) });
+    expect((await pull(origin.url("/b.img.gz"))).stderr).toContain("; unpacked 1 file, 9.8 KiB");
+    const { stdout } = await api.run(["image", "ls", "-json"]);
+    expect(JSON.parse(stdout)).toMatchObject({ Images: [{ Unpacked: { Format: "gz", Bytes: BODY.length } }] });
+    const plain = await startOrigin({ "/b.img.gz": { kind: "bytes", body: gzipSync(Buffer.from("other")) } });
+    try {
+      const { stderr } = await pull("-archive", "false", plain.url("/b.img.gz"));
+      expect(stderr).not.toContain("unpacked");
+    } finally {
+      await plain[Symbol.asyncDispose]();
+    }
+  });
+
+  test("of another file than the checksum says fails and keeps nothing", async () => {
+    const { code, stdout, stderr } = await pull("-checksum", sum(Buffer.from("x")), origin.url("/a.img"));
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    expect(stderr).toContain(`expected ${sum(Buffer.from("x"))}, got ${sum(BODY)}`);
+    expect(listEntries(`${api.dir}/cache`)).toEqual([]);
+    expect(readdirSync(`${api.dir}/cache/parts`)).toEqual([]);
+  });
+
+  test("sends its headers, and tells none of them", async () => {
+    const flags = ["-header", "Authorization: Bearer s3cret", "-header", "X-One:1"];
+    origin.set("/gone.img", { kind: "status", status: 403 });
+    const { code, stdout, stderr } = await pull(...flags, `${origin.url("/gone.img")}?token=s3cret`);
+    expect(code).toBe(1);
+    expect(stdout + stderr).not.toContain("s3cret");
+    await pull(...flags, origin.url("/a.img"));
+    expect(origin.requests.at(-1)?.headers).toMatchObject({ authorization: "Bearer s3cret", "x-one": "1" });
+  });
+
+  test.each([
+    [["file:///etc/passwd"], "scheme file is not supported"],
+    [["-checksum", "sha256:12", "http://h/a.img"], "expected 64 hex digits for sha256, found 2"],
+    [["-archive", "rar", "http://h/a.img"], "rar"],
+    [["-header", "s3cret", "http://h/a.img"], "flag -header: expected a name, a colon and a value"],
+    [["-header", "A: b\r\nX: s3cret", "http://h/a.img"], "the value of A holds a character that no header may hold"],
+    [[""], "source must be set"],
+  ])("%p is refused before anything is fetched", async (args, message) => {
+    const { code, stderr } = await pull(...args);
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining(message) });
+    expect(stderr).not.toContain("s3cret");
+  });
+
+  test("shows how far it is on a terminal of 80 columns", async () => {
+    origin.set("/slow.img", { kind: "slow", body: BODY, chunk: 500, every: 40 });
+    const { stderr } = await api.run(["image", "pull", origin.url("/slow.img")], { columns: 80 });
+    const shown = stderr.split("\r").map((line) => line.replaceAll("\u001b[2K", ""));
+    expect(shown.some((line) => /^ {4}\[#+\.+\] +\d+% {2}.* of 9\.8 KiB .*\/s/.test(line))).toBe(true);
+    expect(shown.filter((line) => line.startsWith("    [") && line.length > 79)).toEqual([]);
+  });
+
+  test("goes on after Ctrl-C where it was, and the agent asks for no more meanwhile", async () => {
+    const body = randomBytes(6 << 20);
+    const file = { body, etag: '"one"' };
+    origin.set("/large.img", {
+      kind: "each",
+      answer: (request) => rangeReply(request, file, { pace: { chunk: 48 << 10, every: 5 } }),
+    });
+    const child = api.spawn(["image", "pull", origin.url("/large.img")]);
+    await until("some of it", () => origin.served() > 2 << 20);
+    child.kill("SIGINT");
+    const { code, stderr } = await child.ended();
+    expect({ code, stderr }).toEqual({
+      code: 130,
+      stderr: expect.stringContaining("the same command goes on from there"),
+    });
+    const parts = `${api.dir}/cache/parts`;
+    await until("the part to stay", () => readdirSync(parts).some((name) => name.endsWith(".part")));
+    expect(listEntries(`${api.dir}/cache`)).toEqual([]);
+    const again = await pull(origin.url("/large.img"));
+    expect(again.stdout).toBe(`${sum(body)}\n`);
+    expect(again.stderr).toMatch(/of it were there from an earlier try/);
+    expect(origin.requests.at(-1)?.headers["if-range"]).toBe('"one"');
+    expect(readdirSync(parts)).toEqual([]);
+  });
+});
