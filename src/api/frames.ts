@@ -42,14 +42,21 @@ export function replyFrames<Frame extends object>(
       cancelBeat();
       if (!open) return;
       open = false;
-      controller.close();
+      try {
+        controller.close();
+      } catch {
+        // Whoever read it has cancelled it.
+      }
     };
     signal.addEventListener("abort", () => {
-      open = open && context.stopping.aborted;
-      cancelBeat();
+      if (context.stopping.aborted) send({ Error: STOPS });
+      end();
     });
     work({ tell: send, update: (frame) => ((controller.desiredSize ?? 0) > 0 ? send(frame) : undefined) }, signal)
-      .catch((error: unknown) => send({ Error: describeFailure(c, context, error) }))
+      .catch((error: unknown) => {
+        // What was given up because nobody waits for it is no fault.
+        if (open) send({ Error: describeFailure(c, context, error) });
+      })
       .finally(end);
   };
   const body = new ReadableStream<Uint8Array>({ start, cancel: () => left.abort() }, { highWaterMark: 16 });
@@ -62,12 +69,12 @@ export function replyFrames<Frame extends object>(
   });
 }
 
-function describeFailure(c: Context, { stopping, log }: ApiContext, error: unknown) {
-  if (stopping.aborted) return { Message: "the agent stops", Hint: "try again when it runs" };
+const STOPS = { Message: "the agent stops", Hint: "try again when it runs" };
+
+function describeFailure(c: Context, { log }: ApiContext, error: unknown) {
   if (error instanceof AppError && error.code !== "internal") {
     return { Message: error.message, Hint: error.hint ?? null };
   }
-  // Whoever went away is told nothing, and it is no fault.
-  if (!c.req.raw.signal.aborted) log.error("request failed", { path: c.req.path, error: errorText(error) });
+  log.error("request failed", { path: c.req.path, error: errorText(error) });
   return { Message: "internal error", Hint: "the agent's log has the details" };
 }

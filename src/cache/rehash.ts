@@ -3,7 +3,7 @@ import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { type ArchiveFile, readRange } from "../archive/archive-file.ts";
 import { decompress } from "../archive/decompress.ts";
-import { AppError } from "../base/errors.ts";
+import { AppError, errnoOf } from "../base/errors.ts";
 import type { VerifyTask } from "./verify-messages.ts";
 
 /**
@@ -13,6 +13,24 @@ import type { VerifyTask } from "./verify-messages.ts";
  * @throws system errors where the disk cannot be read; the signal's reason.
  */
 export async function rehash(
+  task: VerifyTask,
+  onBytes: (bytes: number) => void,
+  signal: AbortSignal,
+): Promise<string | null> {
+  try {
+    return await readAll(task, onBytes, signal);
+  } catch (error) {
+    const code = errnoOf(error) ?? "";
+    // Every reader would meet it again; any other error may be the host's of the moment.
+    if (ROTTEN.has(code)) return `it cannot be read from the disk: ${code}`;
+    throw error;
+  }
+}
+
+/** What a disk or a file system says of data that it has lost. */
+const ROTTEN: ReadonlySet<string> = new Set(["EIO", "EUCLEAN", "EBADMSG"]);
+
+async function readAll(
   { files, record, checksum }: VerifyTask,
   onBytes: (bytes: number) => void,
   signal: AbortSignal,
@@ -26,7 +44,7 @@ export async function rehash(
     onBytes(bytes);
   }
   const found = hash.digest("hex");
-  if (found !== checksum.hex) return `its content is ${checksum.type}:${found}`;
+  if (found !== checksum.hex) return `its content is ${checksum.type}:${found.slice(0, 12)}…`;
   if (record.unpacked === null) return null;
   await using unpacked = await openFile(files.unpacked, signal);
   return await compare(decompress(content.file, record.unpacked.format), unpacked.file, (more) =>

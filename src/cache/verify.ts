@@ -23,7 +23,7 @@ export interface VerifyOptions {
  * Reads every byte of an entry again, in a Worker, and puts it aside when one is wrong; machines that use it keep it, but no other
  * gets it.
  * @param start makes the Worker; tests give their own.
- * @throws AppError `internal` when it cannot be read; the signal's reason.
+ * @throws AppError `image` when it could not be read this time; the signal's reason.
  */
 export async function verifyEntry(
   cache: string,
@@ -33,7 +33,8 @@ export async function verifyEntry(
 ): Promise<Verdict> {
   const found = lookUp(cache, key);
   if (found.kind === "absent") return found;
-  const trouble = found.kind === "damaged" ? found.why : await readAgain(found.entry, options, start);
+  const trouble = found.kind === "damaged" ? found.why : await readUnlessGone(cache, found.entry, options, start);
+  if (trouble === undefined) return { kind: "absent" };
   if (trouble === null) return { kind: "sound", bytes: found.kind === "there" ? bytesOf(found.entry) : 0 };
   const now = lookUp(cache, key);
   // What was fetched anew meanwhile is another file.
@@ -47,6 +48,21 @@ const isSame = (a: Entry, b: Entry): boolean => identityText(a.content) === iden
 
 const bytesOf = ({ record }: Entry): number => record.bytes + (record.unpacked?.bytes ?? 0);
 
+/** @returns what is wrong; null for nothing, undefined when the entry went meanwhile. */
+async function readUnlessGone(
+  cache: string,
+  entry: Entry,
+  options: VerifyOptions,
+  start: () => Worker,
+): Promise<string | null | undefined> {
+  try {
+    return await readAgain(entry, options, start);
+  } catch (error) {
+    if (!options.signal.aborted && lookUp(cache, entry.key).kind === "absent") return undefined;
+    throw error;
+  }
+}
+
 async function readAgain(
   entry: Entry,
   { signal, onProgress }: VerifyOptions,
@@ -55,7 +71,7 @@ async function readAgain(
   signal.throwIfAborted();
   const { promise, resolve, reject } = Promise.withResolvers<string | null>();
   const fail = (why: string): void => {
-    reject(new AppError("internal", `${formatKey(entry.key)} could not be read: ${why}`));
+    reject(new AppError("image", `${formatKey(entry.key)} could not be read: ${why}`));
   };
   const worker = start();
   const onAbort = (): void => reject(signal.reason);

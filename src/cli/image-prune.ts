@@ -76,7 +76,7 @@ function readRule(flags: Flags): { readonly MaxAge: number | null; readonly MaxB
   return { MaxAge, MaxBytes };
 }
 
-const REASONS: Readonly<Record<string, string>> = { age: "not used", size: "no room", damaged: "damaged" };
+const REASONS: Readonly<Record<string, string>> = { age: "unused", size: "no room", damaged: "damaged" };
 
 function printPruned({ Removed, SetAside }: Pruned, out: Output): void {
   const rows = [

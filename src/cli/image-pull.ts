@@ -7,6 +7,7 @@ import type { Flags } from "./flags.ts";
 import { createProgress } from "./follow.ts";
 import { checkFrame } from "./image-frames.ts";
 import { printJson } from "./json.ts";
+import { breakText } from "./table.ts";
 import type { Terminal } from "./terminal.ts";
 
 export const IMAGE_PULL: Command = {
@@ -39,7 +40,7 @@ export const IMAGE_PULL: Command = {
     "Has the agent fetch a file into its cache, as it does for an artifact of a job with the same source, and prints its checksum. A job that asks for this checksum later fetches nothing; one that gives no checksum asks the server whether the file is still the same. One compressed file is unpacked, too. Ctrl-C ends the download unless a job waits for it, and what came stays: the same command goes on from there.",
   examples: [
     "paddock image pull https://mirror.example.org/disk.qcow2",
-    "paddock image pull -checksum sha256:9f86d081… https://mirror.example.org/disk.img.xz",
+    "paddock image pull -checksum sha256:9f86… https://example.org/disk.img.xz",
     "paddock image pull -header 'Authorization: Bearer …' https://example.org/a.img",
   ],
   exits: [
@@ -99,7 +100,7 @@ async function follow(client: Client, body: unknown, terminal: Terminal, signal:
   for await (const frame of client.follow(askImages.pull(), body, signal)) {
     const { Progress, Message, Pulled } = checkFrame(frame);
     if (Progress !== null) show(Progress);
-    if (Message !== "") terminal.err.line(Message);
+    if (Message !== "") for (const line of breakText(Message, terminal.err.columns)) terminal.err.line(line);
     if (Pulled !== null) return Pulled;
   }
   throw new AppError("unavailable", "the agent broke off its reply", { hint: "look at the agent's log" });

@@ -8,6 +8,8 @@ import { createProgress } from "./follow.ts";
 import { checkFrame } from "./image-frames.ts";
 import { chooseImage, shortChecksum, sourceName, usersText } from "./image-names.ts";
 import { printJson } from "./json.ts";
+import type { Piece } from "./style.ts";
+import { alignRows } from "./table.ts";
 import type { Terminal } from "./terminal.ts";
 
 export const IMAGE_VERIFY: Command = {
@@ -36,17 +38,24 @@ async function runImageVerify(invocation: Invocation): Promise<number> {
   if (chosen.length === 0) terminal.err.line("the cache is empty");
   const interrupt = terminal.listenForInterrupt();
   const found: (Verified & { readonly Checksum: string })[] = [];
+  let unread = 0;
   try {
     for (const image of chosen) {
-      const verified = await verifyOne(client, image, terminal, interrupt.signal);
-      found.push({ Checksum: image.Checksum, ...verified });
-      if (!invocation.flags.has("json")) printVerdict(image, verified, terminal);
+      const verified = await verifyOne(client, image, terminal, interrupt.signal).catch((error: unknown) => {
+        // One that went, or could not be read, says nothing of the others; an agent that went says it of all.
+        if (!(error instanceof AppError) || error.code === "unavailable") throw error;
+        terminal.err.line({ text: "unknown", style: "yellow" }, `  ${shortChecksum(image.Checksum)}  ${error.message}`);
+        return null;
+      });
+      if (verified === null) unread++;
+      else found.push({ Checksum: image.Checksum, ...verified });
+      if (verified !== null && !invocation.flags.has("json")) printVerdict(image, verified, terminal);
     }
   } finally {
     interrupt.release();
   }
   if (invocation.flags.has("json")) printJson(terminal.out, found);
-  return found.every(({ Sound }) => Sound) ? EXIT.ok : EXIT.failed;
+  return unread === 0 && found.every(({ Sound }) => Sound) ? EXIT.ok : EXIT.failed;
 }
 
 type Verified = NonNullable<ImageFrame["Verified"]>;
@@ -63,12 +72,13 @@ async function verifyOne(client: Client, image: Image, terminal: Terminal, signa
 
 function printVerdict(image: Image, { Sound, Bytes, Why, SetAside }: Verified, { out }: Terminal): void {
   const name = shortChecksum(image.Checksum);
-  if (Sound) {
-    out.line({ text: "sound", style: "green" }, `    ${name}  ${formatBytes(Bytes)}`);
-    return;
-  }
-  out.line({ text: "damaged", style: "red" }, `  ${name}  ${Why}`);
-  if (SetAside !== null) out.line(`         set aside as ${SetAside}`);
   const users = usersText(image);
-  if (users !== "") out.line({ text: `         in use by ${users}`, style: "yellow" });
+  const rows: Piece[][] = Sound
+    ? [[{ text: "sound  ", style: "green" }, name, formatBytes(Bytes)]]
+    : [
+        [{ text: "damaged", style: "red" }, name, Why],
+        ...(SetAside === null ? [] : [["", "set aside as", SetAside]]),
+        ...(users === "" ? [] : [["", "in use by", { text: users, style: "yellow" as const }]]),
+      ];
+  for (const line of alignRows(rows, out.columns)) out.line(...line);
 }

@@ -4,7 +4,8 @@ import { gzipSync } from "node:zlib";
 import { listEntries, lookUp, mtimeOf } from "../../src/cache/entry.ts";
 import { type EntryKey, filesOf } from "../../src/cache/key.ts";
 import { writeRecord } from "../../src/cache/record.ts";
-import { listDamaged } from "../../src/cache/remove.ts";
+import { rehash } from "../../src/cache/rehash.ts";
+import { listDamaged, removeEntrySync } from "../../src/cache/remove.ts";
 import { type VerifyOptions, verifyEntry } from "../../src/cache/verify.ts";
 import { putEntry } from "../helpers/cache.ts";
 import { type TempDir, tempDir } from "../helpers/temp.ts";
@@ -55,7 +56,7 @@ test("one wrong byte is found, and the entry is set aside with it", async () => 
   const verdict = await verifyEntry(cache, key, quiet);
   expect(verdict).toMatchObject({
     kind: "damaged",
-    why: expect.stringMatching(/^its content is sha256:[0-9a-f]{64}$/),
+    why: expect.stringMatching(/^its content is sha256:[0-9a-f]{12}…$/),
   });
   expect(lookUp(cache, key).kind).toBe("absent");
   expect(listDamaged(cache).map(({ path }) => path)).toEqual(
@@ -115,6 +116,34 @@ test("a large entry tells how far it is read, and is left alone when nobody want
   expect(failure).toBe(reason);
   expect(seen).toEqual([[16 << 20, 96 << 20]]);
   expect(existsSync(filesOf(cache, key).content)).toBe(true);
+});
+
+test("what a disk has lost is damaged, what the host could not do just now is not", async () => {
+  const key = putEntry(cache, Buffer.alloc(10));
+  const { record } = filesOf(cache, key);
+  const task = (content: string) => ({
+    files: { ...filesOf(cache, key), content },
+    record: JSON.parse(readFileSync(record, "utf8")),
+    checksum: key,
+  });
+  const look = (content: string) => rehash(task(content), () => undefined, new AbortController().signal);
+  const lost = new Error("EIO: i/o error") as Error & { code: string };
+  lost.code = "EIO";
+  const onBytes = (): never => {
+    throw lost;
+  };
+  const { content } = filesOf(cache, key);
+  expect(await rehash(task(content), onBytes, quiet.signal)).toBe("it cannot be read from the disk: EIO");
+  expect(String(await look(dir.file("gone")).catch((error: unknown) => error))).toContain("ENOENT");
+});
+
+test("an entry that goes while it is read is absent, and no failure", async () => {
+  const key = putEntry(cache, Buffer.alloc(10));
+  const start = (): Worker => {
+    removeEntrySync(cache, key);
+    return new Worker(new URL("../../src/cache/verify-worker.ts", import.meta.url).href);
+  };
+  expect(await verifyEntry(cache, key, quiet, start)).toEqual({ kind: "absent" });
 });
 
 test("a Worker that dies is no verdict: the entry stays", async () => {

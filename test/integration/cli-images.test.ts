@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { chmodSync, existsSync, linkSync, mkdirSync, statSync, truncateSync, utimesSync, writeFileSync } from "node:fs";
 import { type EntryKey, filesOf, formatKey } from "../../src/cache/key.ts";
-import { setAside } from "../../src/cache/remove.ts";
+import { removeEntrySync, setAside } from "../../src/cache/remove.ts";
 import { putEntry } from "../helpers/cache.ts";
 import { type CliApi, serveCliApi } from "../helpers/cli-api.ts";
 import { imagesOf } from "../helpers/fake-agent.ts";
@@ -155,7 +155,7 @@ describe("image prune", () => {
     utimesSync(filesOf(cache, old).record, 1000, 1000);
     put("new.img", 10);
     const dry = await api.run(["image", "prune", "-max-age", "1h", "-dry-run"], { columns: 80 });
-    expect(dry.stdout).toMatch(new RegExp(`^${short(old)}  8 KiB  +not used  old\\.img$`, "m"));
+    expect(dry.stdout).toMatch(new RegExp(`^${short(old)}  8 KiB  +unused  old\\.img$`, "m"));
     expect(dry.stderr).toContain("would remove 1, ");
     expect(existsSync(filesOf(cache, old).dir)).toBe(true);
     expect((await api.run(["image", "prune", "-max-age", "1h"])).stderr).toContain("removed 1, ");
@@ -187,9 +187,25 @@ describe("image verify", () => {
     const { code, stdout } = await api.run(["image", "verify"], { columns: 80 });
     expect(code).toBe(1);
     expect(stdout).toMatch(new RegExp(`^damaged  ${short(a)}  its content is sha256:`, "m"));
-    expect(stdout).toContain("in use by web (6f1d9b52)");
+    expect(stdout).toMatch(/^ +in use by +web \(6f1d9b52\)$/m);
     expect(stdout).toMatch(new RegExp(`^sound    ${short(b)}  `, "m"));
     expect(existsSync(filesOf(cache, a).dir)).toBe(false);
+  });
+
+  test("one that goes meanwhile is not known, and the others are read all the same", async () => {
+    const [a, b] = [put("a.img", 10), put("b.img", 20)].toSorted((x, y) => (x.hex < y.hex ? -1 : 1));
+    if (a === undefined || b === undefined) throw new Error("two were made");
+    const { verify } = api.agent.images;
+    api.agent.images = {
+      ...api.agent.images,
+      verify: async (name, options) => {
+        if (name === formatKey(a)) removeEntrySync(cache, a);
+        return await verify(name, options);
+      },
+    };
+    const { code, stdout, stderr } = await api.run(["image", "verify"]);
+    expect({ code, stdout: stdout.slice(0, 28) }).toEqual({ code: 1, stdout: `sound    ${short(b)}` });
+    expect(stderr).toBe(`unknown  ${short(a)}  ${formatKey(a)} is not in the cache\n`);
   });
 
   test("-json is a list of what was found", async () => {

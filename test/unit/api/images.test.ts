@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { linkSync, mkdirSync, truncateSync } from "node:fs";
+import type { PullOptions } from "../../../src/agent/pull.ts";
+import { AppError } from "../../../src/base/errors.ts";
 import { filesOf, formatKey } from "../../../src/cache/key.ts";
 import { setAside } from "../../../src/cache/remove.ts";
 import { ImageInfoSchema, ImageSchema, ImagesSchema, PruneReplySchema } from "../../../src/contract/image.ts";
@@ -115,6 +117,65 @@ describe("DELETE /v1/image/:checksum", () => {
     const { lines } = await refusalOf(await one.send("DELETE", `/v1/image/${formatKey(key)}`));
     expect(lines[1]).toBe("  1 other name of its files, in no allocation");
   });
+});
+
+describe("PUT /v1/images/pull", () => {
+  /** A download that goes on until somebody gives it up. */
+  function endlessPull(): { signal: AbortSignal | undefined } {
+    const seen: { signal: AbortSignal | undefined } = { signal: undefined };
+    const run = async ({ signal, onMessage }: PullOptions): Promise<never> => {
+      seen.signal = signal;
+      onMessage("it begins");
+      return await new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+    };
+    one.agent.images = { ...one.agent.images, pull: () => ({ source: "http://h/a", run }) };
+    return seen;
+  }
+
+  test("says when the agent stops, and that is the last word", async () => {
+    const seen = endlessPull();
+    const reply = await one.send("PUT", "/v1/images/pull", { GetterSource: "http://h/a" });
+    one.stopping.abort();
+    expect(seen.signal?.aborted).toBe(true);
+    expect(await reply.text()).toBe(
+      '{}{"Message":"it begins"}{"Error":{"Message":"the agent stops","Hint":"try again when it runs"}}',
+    );
+    expect(one.log.filter((line) => line.includes("[ERROR]"))).toEqual([]);
+  });
+
+  test("is given up when its reader goes away", async () => {
+    const seen = endlessPull();
+    const reply = await one.send("PUT", "/v1/images/pull", { GetterSource: "http://h/a" });
+    await reply.body?.cancel();
+    expect(seen.signal?.aborted).toBe(true);
+  });
+
+  test("is alive every second while it has nothing to tell", async () => {
+    endlessPull();
+    const reply = await one.send("PUT", "/v1/images/pull", { GetterSource: "http://h/a" });
+    for (let second = 0; second < 2; second++) one.clock.advance(1_000);
+    one.stopping.abort();
+    expect(await reply.text()).toStartWith('{}{"Message":"it begins"}{}{}{"Error"');
+  });
+
+  test("tells a failure in the agent's words, and of one of its own nothing but that", async () => {
+    const failing = (error: Error) => ({ source: "", run: () => Promise.reject(error) });
+    for (const [error, message] of [
+      [new AppError("fetch", "no such host", { hint: "look again" }), { Message: "no such host", Hint: "look again" }],
+      [new Error("s3cret"), { Message: "internal error", Hint: "the agent's log has the details" }],
+    ] as const) {
+      one.agent.images = { ...one.agent.images, pull: () => failing(error) };
+      const text = await (await one.send("PUT", "/v1/images/pull", { GetterSource: "http://h/a" })).text();
+      expect(JSON.parse(text.slice(2))).toEqual({ Error: message });
+    }
+  });
+
+  test.each([[{}], [{ GetterSource: 7 }], [{ GetterSource: "http://h/a", GetterHeaders: { a: 1 } }]])(
+    "%p is refused",
+    async (body) => {
+      expect((await refusalOf(await one.send("PUT", "/v1/images/pull", body))).status).toBe(400);
+    },
+  );
 });
 
 describe("PUT /v1/images/prune", () => {
