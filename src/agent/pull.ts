@@ -32,7 +32,10 @@ export interface Pull {
  * Fetches an artifact for jobs that are to come; a job that fetches the same at that time and this one share the download.
  * @throws AppError `invalid`, `unsupported` as for a job's artifact.
  */
-export function planPull({ dirs, log }: Pick<AgentContext, "dirs" | "log">, artifact: PulledArtifact): Pull {
+export function planPull(
+  { dirs, cacheKeeper, log }: Pick<AgentContext, "dirs" | "cacheKeeper" | "log">,
+  artifact: PulledArtifact,
+): Pull {
   // No allocation is called so, and nothing is put below it: what is fetched stays in the cache.
   const nowhere = taskDirs(dirs, "pull", "pull");
   const plan = planArtifact({ ...artifact, destination: "local/", mode: "any" }, nowhere);
@@ -54,6 +57,7 @@ export function planPull({ dirs, log }: Pick<AgentContext, "dirs" | "log">, arti
         },
         onDamaged: (message) => onMessage(`${message}; ${source} is fetched again`),
       });
+      if (!brought.cached) cacheKeeper.grown();
       onMessage(describeFetched(source, { ...brought, skipped: false }) + describeUnpacked(brought));
       return brought;
     } finally {

@@ -3,7 +3,7 @@ import { formatBytes, parseBytes, parseDuration } from "../base/units.ts";
 import { askImages, type Pruned } from "../client/images.ts";
 import { ADDRESS_FLAG, type Command, connectAgent, type Invocation } from "./command.ts";
 import { EXIT } from "./exit.ts";
-import type { Flags } from "./flags.ts";
+import { assertNotBoth, type Flags } from "./flags.ts";
 import { shortChecksum, sourceName } from "./image-names.ts";
 import { printJson } from "./json.ts";
 import { alignTable } from "./table.ts";
@@ -54,10 +54,8 @@ async function runImagePrune(invocation: Invocation): Promise<number> {
 /** @throws AppError `invalid` when nothing says what goes. */
 function readRule(flags: Flags): { readonly MaxAge: number | null; readonly MaxBytes: number | null } {
   const [age, size] = [flags.text("max-age"), flags.text("max-size")];
-  if (flags.has("all")) {
-    if (age === undefined && size === undefined) return { MaxAge: 0, MaxBytes: 0 };
-    throw new AppError("invalid", "image prune takes -all or limits, not both");
-  }
+  for (const limit of ["max-age", "max-size"]) assertNotBoth(flags, "all", limit);
+  if (flags.has("all")) return { MaxAge: 0, MaxBytes: 0 };
   if (age === undefined && size === undefined) {
     throw new AppError("invalid", "image prune: expected -max-age, -max-size or -all", {
       hint: "paddock image prune -all -dry-run shows all that nobody uses",
@@ -76,14 +74,18 @@ function readRule(flags: Flags): { readonly MaxAge: number | null; readonly MaxB
   return { MaxAge, MaxBytes };
 }
 
-const REASONS: Readonly<Record<string, string>> = { age: "unused", size: "no room", damaged: "damaged" };
+const REASONS: ReadonlyMap<string, string> = new Map([
+  ["age", "unused"],
+  ["size", "no room"],
+  ["damaged", "damaged"],
+]);
 
 function printPruned({ Removed, SetAside }: Pruned, out: Output): void {
   const rows = [
     ...Removed.map((image) => [
       shortChecksum(image.Checksum),
       formatBytes(image.Allocated),
-      REASONS[image.Reason] ?? image.Reason,
+      REASONS.get(image.Reason) ?? image.Reason,
       sourceName(image),
     ]),
     ...SetAside.map(({ Name }) => [shortChecksum(Name.replace("-", ":")), "-", "set aside", ""]),

@@ -1,12 +1,8 @@
 import * as v from "valibot";
 import type { Question } from "./client.ts";
+import { count, flag, list, text } from "./lenient.ts";
 import { ProgressSchema } from "./replies.ts";
 
-// Read as leniently as every reply: see replies.ts.
-const text = v.nullish(v.string(), "");
-const count = v.nullish(v.number(), 0);
-const flag = v.nullish(v.boolean(), false);
-const list = <S extends v.GenericSchema>(item: S) => v.nullish(v.array(item), []);
 const orNull = <S extends v.GenericSchema>(item: S) => v.nullish(item, null);
 
 const Qcow2Schema = v.object({

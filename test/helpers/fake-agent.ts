@@ -181,6 +181,7 @@ export function imagesOf(dataDir: string, agent: () => FakeAgent): Images {
   return imageUseCases({
     dirs: { dataDir, runDir: dataDir },
     store: { allocation },
+    cacheKeeper: { grown: () => undefined },
     clock: systemClock,
     log: silentLog,
   });

@@ -141,7 +141,7 @@ describe("image rm", () => {
 describe("image prune", () => {
   test.each([
     [[], "expected -max-age, -max-size or -all"],
-    [["-all", "-max-age", "1h"], "takes -all or limits, not both"],
+    [["-all", "-max-age", "1h"], "flags -all and -max-age: expected one of them, found both"],
     [["-max-age", "a week"], 'expected a duration such as 720h, found "a week"'],
     [["-max-age", "-1h"], 'expected a duration such as 720h, found "-1h"'],
     [["-max-size", "20 gallons"], 'expected a size such as 20GiB, found "20 gallons"'],
