@@ -1,6 +1,7 @@
-import { closeSync, constants, type Dirent, openSync } from "node:fs";
-import { lstat, opendir } from "node:fs/promises";
+import { closeSync, constants, type Dirent, lstatSync, openSync } from "node:fs";
+import { opendir } from "node:fs/promises";
 import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { errnoOf } from "../base/errors.ts";
 import { procPath } from "../base/files.ts";
 import type { FileIdentity } from "./entry.ts";
@@ -10,6 +11,9 @@ const MOST_LEVELS = 64;
 
 /** Names that are looked at in one allocation: what an archive may bring, and room for everything else. */
 const MOST_NAMES = 200_000;
+
+/** Names that are looked at in a row: a few milliseconds in which the agent does nothing else. */
+const NAMES_A_TURN = 512;
 
 /** One string for each file, whatever its names. */
 export const identityText = ({ dev, ino }: FileIdentity): string => `${dev}:${ino}`;
@@ -23,10 +27,9 @@ export interface Pinned {
 
 /**
  * Finds which allocations have other names of files of the cache. Their directories are the machines' to write: no link in them is
- * followed, and of one with more names than any of ours only a part is looked at.
+ * followed, of one with more names than any of ours only a part is looked at, and what cannot be opened is passed over.
  * @param allocs the directory of all allocations.
- * @returns for each of `wanted` the ids of its allocations, sorted; a name that was not found is in no allocation.
- * @throws system errors.
+ * @returns for each of `wanted` the ids of its allocations, sorted.
  */
 export async function findUsers(allocs: string, wanted: readonly Pinned[]): Promise<string[][]> {
   const found = wanted.map(({ names }) => ({ left: names, users: new Set<string>() }));
@@ -62,22 +65,23 @@ async function walk(path: string, search: Search, levels: number): Promise<void>
   try {
     for await (const entry of list(procPath(fd))) {
       if (search.done() || ++search.names > MOST_NAMES) return;
+      if (search.names % NAMES_A_TURN === 0) await setImmediate();
       // By the descriptor: a directory on the way here may be a link by now.
       const place = `${procPath(fd)}/${entry.name}`;
       if (entry.isDirectory() && levels > 0) await walk(place, search, levels - 1);
-      else if (entry.isFile()) await noteFile(place, search);
+      else if (entry.isFile()) noteFile(place, search);
     }
   } finally {
     closeSync(fd);
   }
 }
 
-async function noteFile(path: string, { note }: Search): Promise<void> {
+function noteFile(path: string, { note }: Search): void {
   try {
-    const stats = await lstat(path);
+    const stats = lstatSync(path);
     if (stats.nlink > 1) note(stats);
   } catch (error) {
-    if (errnoOf(error) !== "ENOENT") throw error;
+    passOver(error);
   }
 }
 
@@ -85,10 +89,7 @@ function openDirectory(path: string): number | undefined {
   try {
     return openSync(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
   } catch (error) {
-    const code = errnoOf(error);
-    // It went, or became something else, since it was listed.
-    if (code === "ENOENT" || code === "ENOTDIR" || code === "ELOOP") return undefined;
-    throw error;
+    return passOver(error);
   }
 }
 
@@ -97,6 +98,11 @@ async function* list(path: string): AsyncGenerator<Dirent> {
   try {
     yield* await opendir(path);
   } catch (error) {
-    if (errnoOf(error) !== "ENOENT") throw error;
+    passOver(error);
   }
+}
+
+/** What cannot be looked at hides a user, which the count of names still tells; no machine may make the whole list fail. */
+function passOver(error: unknown): undefined {
+  if (errnoOf(error) === undefined) throw error;
 }

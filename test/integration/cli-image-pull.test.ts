@@ -95,6 +95,24 @@ describe("image pull", () => {
     expect(shown.filter((line) => line.startsWith("    [") && line.length > 79)).toEqual([]);
   });
 
+  test("shares one download with another pull, which goes on when this one is given up", async () => {
+    const body = randomBytes(4 << 20);
+    origin.set("/shared.img", {
+      kind: "each",
+      answer: (request) => rangeReply(request, { body, etag: '"one"' }, { pace: { chunk: 48 << 10, every: 10 } }),
+    });
+    const source = origin.url("/shared.img");
+    const leaver = api.spawn(["image", "pull", source]);
+    await until("some of it", () => origin.served() > 0);
+    const stayer = pull(source);
+    const before = origin.served();
+    await until("more of it", () => origin.served() > before);
+    leaver.kill("SIGINT");
+    expect(await leaver.ended()).toMatchObject({ code: 130 });
+    expect(await stayer).toMatchObject({ code: 0, stdout: `${sum(body)}\n` });
+    expect(origin.count("/shared.img")).toBe(1);
+  });
+
   test("goes on after Ctrl-C where it was, and the agent asks for no more meanwhile", async () => {
     const body = randomBytes(6 << 20);
     const file = { body, etag: '"one"' };

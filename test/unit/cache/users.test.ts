@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { linkSync, mkdirSync, renameSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, linkSync, mkdirSync, renameSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { findUsers } from "../../../src/cache/users.ts";
 import { tempDir } from "../../helpers/temp.ts";
 
@@ -41,4 +41,17 @@ test("links are not followed, nor is anything looked for that has no other name"
 test("without allocations nobody uses anything", async () => {
   await using dir = tempDir();
   expect(await findUsers(dir.file("nowhere"), [{ files: [{ dev: 1, ino: 1 }], names: 1 }])).toEqual([[]]);
+});
+
+test.skipIf(process.getuid?.() === 0)("a directory that a machine closed hides itself and nothing else", async () => {
+  await using dir = tempDir();
+  writeFileSync(dir.file("content"), "x");
+  for (const name of ["a", "b"]) {
+    mkdirSync(dir.file("alloc", name, "vm"), { recursive: true });
+    linkSync(dir.file("content"), dir.file("alloc", name, "vm", "disk"));
+  }
+  chmodSync(dir.file("alloc", "a", "vm"), 0);
+  const files = [statSync(dir.file("content"))];
+  expect(await findUsers(dir.file("alloc"), [{ files, names: 2 }])).toEqual([["b"]]);
+  chmodSync(dir.file("alloc", "a", "vm"), 0o700);
 });
