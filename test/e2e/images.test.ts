@@ -5,30 +5,49 @@ import { jobText, newest, startImageAgent } from "../helpers/jobs.ts";
 import { startOrigin } from "../helpers/origin.ts";
 import { until } from "../helpers/until.ts";
 
-test("an image that was pulled boots without its server, is read again by the binary's own Worker, and goes when nobody uses it", async () => {
-  const body = Buffer.concat([demoImage(), Buffer.alloc(DEMO_DISK_BYTES - demoImage().length)]);
-  const sum = `sha256:${createHash("sha256").update(body).digest("hex")}`;
+test("what was pulled boots without its server, is read again by the binary's own Worker, and goes when nobody uses it", async () => {
+  const disk = Buffer.concat([demoImage(), Buffer.alloc(DEMO_DISK_BYTES - demoImage().length)]);
+  const seed = Buffer.alloc(1 << 20, "seed");
+  const sum = (body: Uint8Array): string => `sha256:${createHash("sha256").update(body).digest("hex")}`;
   await using agent = await startImageAgent();
-  const origin = await startOrigin({ "/disk.img": { kind: "bytes", body } });
-  const source = origin.url("/disk.img");
+  const origin = await startOrigin({
+    "/disk.img": { kind: "bytes", body: disk },
+    "/seed.iso": { kind: "bytes", body: seed },
+  });
+  const artifact = (name: string, body: Uint8Array): string =>
+    `artifact {\n source = "${origin.url(`/${name}`)}"\n options {\n checksum = "${sum(body)}"\n }\n }`;
   try {
-    expect(await agent.run(["image", "pull", source])).toMatchObject({ code: 0, stdout: `${sum}\n` });
+    for (const [name, body] of [
+      ["disk.img", disk],
+      ["seed.iso", seed],
+    ] as const) {
+      expect(await agent.run(["image", "pull", origin.url(`/${name}`)])).toMatchObject({
+        code: 0,
+        stdout: `${sum(body)}\n`,
+      });
+    }
   } finally {
     await origin[Symbol.asyncDispose]();
   }
-  const task = `artifact {\n source = "${source}"\n options {\n checksum = "${sum}"\n }\n }`;
-  expect(
-    await agent.run(["job", "run", "-detach", agent.jobFile(jobText({ image: "local/disk.img", task }))]),
-  ).toMatchObject({ code: 0 });
+  // What args read is the cache's own file under another name.
+  const text = jobText({
+    image: "local/disk.img",
+    config: 'args = ["-cdrom", "local/seed.iso"]',
+    task: `${artifact("disk.img", disk)}\n${artifact("seed.iso", seed)}`,
+  });
+  expect(await agent.run(["job", "run", "-detach", agent.jobFile(text)])).toMatchObject({ code: 0 });
   await until("the machine to run", async () => (await newest(agent)).vm.State === "running");
+
   const verified = await agent.run(["image", "verify"]);
-  expect(verified).toMatchObject({ code: 0, stdout: expect.stringMatching(/^sound {4}sha256:/) });
-  const inspected = await agent.run(["image", "inspect", sum]);
+  expect(verified).toMatchObject({ code: 0, stdout: expect.stringMatching(/^(sound {4}sha256:.*\n){2}$/) });
+  const inspected = await agent.run(["image", "inspect", sum(disk)]);
   expect(inspected).toMatchObject({ code: 0, stdout: expect.stringMatching(/^Format += raw$/m) });
-  const { stdout } = await agent.run(["image", "ls", "-json"]);
-  const { Images } = JSON.parse(stdout) as { Images: { Links: number; Users: { JobID: string }[] }[] };
-  // The boot image is a copy, or an overlay over the cache's own file.
-  const used = Images[0]?.Links !== 0;
-  expect(await agent.run(["image", "rm", sum])).toMatchObject({ code: used ? 1 : 0 });
-  if (used) expect(Images[0]?.Users.map(({ JobID }) => JobID)).toEqual(["demo"]);
+  const used = await agent.run(["image", "rm", sum(seed)]);
+  expect(used).toMatchObject({ code: 1, stderr: expect.stringMatching(/allocation [0-9a-f]{8} of job "demo"$/m) });
+  expect((await agent.run(["image", "prune", "-all"])).code).toBe(0);
+  expect((await agent.run(["image", "ls"])).stdout).toMatch(/ demo +seed\.iso$/m);
+
+  expect((await agent.run(["job", "stop", "demo"])).code).toBe(0);
+  const over = await agent.run(["image", "inspect", sum(seed)]);
+  expect(over.stdout).toMatch(/^Used by += demo \([0-9a-f]{8}\), which has ended$/m);
 }, 60_000);
