@@ -7,7 +7,7 @@ import { filesOf, keyOf } from "../cache/key.ts";
 import { pinEntry, unpin } from "../cache/publish.ts";
 import { compressionOf, planForCache } from "./bring.ts";
 import { type ProvedFile, refuseOddDestination } from "./destination.ts";
-import { artifactError, onDisk } from "./failure.ts";
+import { artifactError, diskError, onDisk } from "./failure.ts";
 import type { Brought, Fetched, Placing } from "./fetched.ts";
 import { bringOnce, type Hold } from "./flight.ts";
 import { openFolder } from "./folder.ts";
@@ -88,7 +88,7 @@ async function obtain(job: Job): Promise<Fetched> {
   const { plan, options } = job;
   const started = monotonicMillis();
   const since = (): number => monotonicMillis() - started;
-  const isThere = settleDestination(plan);
+  const isThere = await settleDestination(plan);
   // A file of its own may be what is there already; another name of the cache's has to be made in any case.
   if (isThere && options.placing === "own" && plan.unpack === null && plan.checksum !== null) {
     const proved = await prove(job);
@@ -115,9 +115,11 @@ async function obtain(job: Job): Promise<Fetched> {
 }
 
 /** @returns whether a file is there. @throws AppError when nothing may be put there. */
-function settleDestination(plan: ArtifactPlan): boolean {
-  return inFolder(plan, (folder) => {
-    onDisk(plan.source, plan.target.path, "make", () => discardFormer(plan, folder));
+async function settleDestination(plan: ArtifactPlan): Promise<boolean> {
+  return await inFolder(plan, async (folder) => {
+    await discardFormer(plan, folder).catch((error: unknown) => {
+      throw diskError(plan.source, plan.target.path, "make", error);
+    });
     const file = planForFile(plan);
     return file.unpack === null && refuseOddDestination(file, folder);
   });
@@ -146,14 +148,14 @@ function bringBy({
 ) => Promise<Brought> {
   return async (options) => {
     const task: Task = { kind: "bring", plan, cache };
-    const outcome = await runWorker(task, options, () => discardBrought(plan, cache), start());
+    const outcome = await runWorker(task, options, async () => discardBrought(plan, cache), start());
     if (outcome.kind !== "brought") throw strange(outcome);
     return outcome.brought;
   };
 }
 
 async function prove({ plan, options, start }: Job): Promise<ProvedFile | null> {
-  const outcome = await runWorker({ kind: "prove", plan }, options, () => undefined, start());
+  const outcome = await runWorker({ kind: "prove", plan }, options, async () => undefined, start());
   if (outcome.kind !== "proved") throw strange(outcome);
   return outcome.proved;
 }
@@ -166,14 +168,14 @@ async function place(
   const { cache, placing, signal } = options;
   const path = cachedFile(plan, filesOf(cache, key));
   if (signal.aborted) throw artifactError(plan.source, "cancelled");
-  if (placing === "link" && path !== undefined && placeByLink(planForFile(plan), path)) {
+  if (placing === "link" && path !== undefined && (await placeByLink(planForFile(plan), path))) {
     return { unpacked, linked: { path, checksum } };
   }
   const tell = (message: string): void => {
     onDamaged();
     options.onDamaged?.(message);
   };
-  const discard = (): void => inFolder(plan, (folder) => discardFormer(plan, folder));
+  const discard = (): Promise<void> => inFolder(plan, (folder) => discardFormer(plan, folder));
   const task: Task = { kind: "place", plan, cache, key, cached };
   const outcome = await runWorker(task, { ...options, onDamaged: tell }, discard, start());
   if (outcome.kind !== "placed") throw strange(outcome);

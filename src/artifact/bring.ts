@@ -26,7 +26,7 @@ export interface BringOptions extends DownloadOptions {
 }
 
 /** What `parts` calls a directory where one compressed file is unpacked. */
-export const UNPACKING_SUFFIX = ".unpacking";
+const UNPACKING_SUFFIX = ".unpacking";
 
 type Compressed = Extract<ArchiveFormat, { container: "single" | "tar" }>["compression"];
 

@@ -26,6 +26,8 @@ import { partName, removePart } from "./part.ts";
 import type { ArtifactPlan } from "./plan.ts";
 import { assertRoom, missingRoom } from "./space.ts";
 
+const fsyncAsync = promisify(fsync);
+
 /** Which file of an entry an artifact is; undefined for an archive of several. */
 export function cachedFile(plan: ArtifactPlan, files: EntryFiles): string | undefined {
   if (plan.unpack === null) return files.content;
@@ -45,27 +47,35 @@ export function planForFile(plan: ArtifactPlan): ArtifactPlan {
  * @returns false when it cannot have one there.
  * @throws AppError `fetch`.
  */
-export function placeByLink(plan: ArtifactPlan, file: string): boolean {
-  const { path, fileName } = plan.target;
-  return inFolder(plan, (folder) =>
-    onDisk(plan.source, path, "name", () => {
-      const wanted = lookAt(file);
-      // Renaming one name of a file to another does nothing, and would leave both.
-      if (isSame(lookAt(folder.at(fileName)), wanted)) return true;
-      removePart(folder, fileName);
-      try {
-        linkSync(file, folder.at(partName(fileName)));
-      } catch (error) {
-        if (isNoSecondName(error)) return false;
-        throw error;
-      }
-      renameSync(folder.at(partName(fileName)), folder.at(fileName));
-      // Whoever owns the directory may have been faster with a file of that name.
-      if (!isSame(lookAt(folder.at(fileName)), wanted)) throw replaced(fileName);
-      fsyncSync(folder.fd);
-      return true;
-    }),
-  );
+export async function placeByLink(plan: ArtifactPlan, file: string): Promise<boolean> {
+  const { path } = plan.target;
+  return await inFolder(plan, async (folder) => {
+    const placed = onDisk(plan.source, path, "name", () => link(plan, folder, file));
+    if (placed === "new") {
+      // Not in the way of the event loop: a busy disk takes its time.
+      await fsyncAsync(folder.fd).catch((error: unknown) => {
+        throw diskError(plan.source, path, "name", error);
+      });
+    }
+    return placed !== "impossible";
+  });
+}
+
+function link({ target: { fileName } }: ArtifactPlan, folder: Folder, file: string): "new" | "there" | "impossible" {
+  const wanted = lookAt(file);
+  // Renaming one name of a file to another does nothing, and would leave both.
+  if (isSame(lookAt(folder.at(fileName)), wanted)) return "there";
+  removePart(folder, fileName);
+  try {
+    linkSync(file, folder.at(partName(fileName)));
+  } catch (error) {
+    if (isNoSecondName(error)) return "impossible";
+    throw error;
+  }
+  renameSync(folder.at(partName(fileName)), folder.at(fileName));
+  // Whoever owns the directory may have been faster with a file of that name.
+  if (!isSame(lookAt(folder.at(fileName)), wanted)) throw replaced(fileName);
+  return "new";
 }
 
 /**
@@ -89,8 +99,6 @@ export async function placeCopy(plan: ArtifactPlan, cache: string, file: string,
     folder.close();
   }
 }
-
-const fsyncAsync = promisify(fsync);
 
 async function copyInto(
   plan: ArtifactPlan,
@@ -128,11 +136,11 @@ async function copyInto(
   }
 }
 
-/** Looks whether the artifact may be put at its destination, whose directories are made. @throws AppError `fetch`. */
-export function inFolder<T>(plan: ArtifactPlan, work: (folder: Folder) => T): T {
+/** Does something in the directory of an artifact, which is made. @throws AppError `fetch` when it may not be entered. */
+export async function inFolder<T>(plan: ArtifactPlan, work: (folder: Folder) => Promise<T>): Promise<T> {
   const folder = openTargetFolder(plan);
   try {
-    return work(folder);
+    return await work(folder);
   } finally {
     folder.close();
   }

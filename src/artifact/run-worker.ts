@@ -43,7 +43,7 @@ export const startArtifactWorker: StartWorker = () => startWorker("artifact/work
 export async function runWorker(
   task: Task,
   options: WorkOptions,
-  discard: () => void,
+  discard: () => Promise<void>,
   worker: Worker,
 ): Promise<Outcome> {
   const { source } = task.plan;
@@ -54,12 +54,11 @@ export async function runWorker(
     if (settled) return;
     settled = true;
     // It may have died between two writes.
-    try {
-      discard();
-    } catch (error) {
-      options.log.warn("cannot remove what a download left", { source, error: errorText(error) });
-    }
-    reject(artifactError(source, `the download's worker ended early (${why})`));
+    void discard()
+      .catch((error: unknown) => {
+        options.log.warn("cannot remove what a download left", { source, error: errorText(error) });
+      })
+      .then(() => reject(artifactError(source, `the download's worker ended early (${why})`)));
   };
   worker.addEventListener("message", (event: MessageEvent<FromWorker>) => {
     const message = event.data;

@@ -1,4 +1,5 @@
 import { rmSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import type { Folder } from "./folder.ts";
 import { removeJournal } from "./journal.ts";
 import { removePart } from "./part.ts";
@@ -14,9 +15,11 @@ export function discardUnpacked(plan: ArtifactPlan, folder: Folder): void {
  * half copied or unpacked goes too.
  * @throws system errors.
  */
-export function discardFormer(plan: ArtifactPlan, folder: Folder): void {
+export async function discardFormer(plan: ArtifactPlan, folder: Folder): Promise<void> {
   removeJournal(plan);
   removePart(folder, plan.target.fileName);
-  if (plan.unpack !== null) rmSync(folder.at(plan.target.fileName), { force: true });
-  discardUnpacked(plan, folder);
+  if (plan.unpack === null) return;
+  for (const name of [plan.target.fileName, plan.unpack.stagingName]) {
+    await rm(folder.at(name), { force: true, recursive: true });
+  }
 }

@@ -66,11 +66,16 @@ export function lookUp(cache: string, key: EntryKey): Lookup {
 
 /** What `lookUp` says of each entry that has a name in the cache, sorted by key. */
 export function listEntries(cache: string): { readonly key: EntryKey; readonly found: Lookup }[] {
-  const keys = CHECKSUM_TYPES.flatMap((type) => namesIn(join(cache, type)).map((name) => parseKey(`${type}:${name}`)));
-  return keys
-    .filter((key) => key !== undefined)
+  return listKeys(cache)
     .map((key) => ({ key, found: lookUp(cache, key) }))
     .filter(({ found }) => found.kind !== "absent");
+}
+
+/** The keys of all entries that have a name in the cache, sorted; nothing is looked at. */
+export function listKeys(cache: string): EntryKey[] {
+  return CHECKSUM_TYPES.flatMap((type) =>
+    namesIn(join(cache, type)).flatMap((name) => parseKey(`${type}:${name}`) ?? []),
+  );
 }
 
 /** The time of a file as records have it. */

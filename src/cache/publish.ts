@@ -9,8 +9,8 @@ import { type EntryRecord, readRecord, syncDirectory, touchRecord, writeRecord }
 import { setAside } from "./remove.ts";
 
 /** What of `parts` is an entry that has no name yet, and what keeps one from being removed while its files find their places. */
-export const ENTRY_SUFFIX = ".entry";
-export const PIN_SUFFIX = ".pin";
+const ENTRY_SUFFIX = ".entry";
+const PIN_SUFFIX = ".pin";
 
 /**
  * Makes an entry of a file that is whole, proved and on the disk. The entry gets its name in one step, all of it being on the disk:

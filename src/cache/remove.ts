@@ -67,7 +67,7 @@ export async function removeDamaged({ path }: Damaged): Promise<void> {
 }
 
 /** What `takeOut` calls an entry that is going. */
-export const GONE_SUFFIX = ".gone";
+const GONE_SUFFIX = ".gone";
 
 function takeOut(cache: string, key: EntryKey): { readonly removal: Removal; readonly path: string | null } {
   const found = lookUp(cache, key);

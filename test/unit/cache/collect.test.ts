@@ -50,12 +50,15 @@ describe("from a cache", () => {
     expect((await collectCache(dir.path, { maxBytes: 0, maxAgeMillis: DAY }, NOW + 2 * DAY)).entries).toBe(1);
   });
 
-  test("a damaged entry goes by age, and counts with the others until then", async () => {
+  test("a damaged entry goes by age, and before the others by size", async () => {
     await using dir = tempDir();
     setAside(dir.path, usedBefore(dir.path, 1), NOW - DAY);
     const key = usedBefore(dir.path, 0);
     expect(await collectCache(dir.path, { maxBytes: KIB.length, maxAgeMillis: 0 }, NOW)).toMatchObject({ entries: 1 });
-    expect(lookUp(dir.path, key).kind).toBe("absent");
+    expect(lookUp(dir.path, key).kind).toBe("there");
+    expect(listDamaged(dir.path)).toEqual([]);
+    setAside(dir.path, key, NOW - DAY);
+    expect((await collectCache(dir.path, { maxBytes: 0, maxAgeMillis: 2 * DAY }, NOW)).entries).toBe(0);
     expect(await collectCache(dir.path, { maxBytes: 0, maxAgeMillis: DAY / 2 }, NOW)).toMatchObject({ entries: 1 });
     expect(listDamaged(dir.path)).toEqual([]);
   });
