@@ -68,7 +68,7 @@ function refuse(found: string, hint: string, recognised: string | null = null): 
   return { format: "refused", found, hint, recognised };
 }
 
-/** @returns fewer bytes at the end of the file. */
+/** Reads from a place in a regular file. @returns fewer bytes at the end of the file. */
 export function readAt(fd: number, offset: number, length: number): Buffer {
   const buffer = Buffer.alloc(length);
   let filled = 0;
