@@ -27,6 +27,8 @@ export interface AttributeField extends Naming {
   readonly fallback: unknown;
   /** Values are never printed. */
   readonly secret: boolean;
+  /** Not written to JSON where it has no value; others are null there. */
+  readonly leftOut?: boolean;
   /** How HCL may write it: `name = value`, or also as one block (`map`), or also as several blocks (`maps`). */
   readonly form: "attribute" | "map" | "maps";
 }
@@ -119,6 +121,7 @@ export function converted<T, U>(
 
 interface AttributeOptions extends Naming {
   readonly secret?: boolean;
+  readonly leftOut?: boolean;
   readonly form?: AttributeField["form"];
 }
 

@@ -20,7 +20,7 @@ function encodeField(field: AnyField, value: unknown): [string, JsonValue][] {
   if (field.kind === "ignored" || field.kind === "refused") {
     return field.encoded === undefined ? [] : [[field.json, field.encoded]];
   }
-  if (value === undefined) return [[field.json, null]];
+  if (value === undefined) return field.kind === "attribute" && field.leftOut === true ? [] : [[field.json, null]];
   switch (field.kind) {
     case "label":
       return [[field.json, value as string]];

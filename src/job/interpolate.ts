@@ -100,6 +100,7 @@ export function interpolateConfig(
     drive_interface: expand("drive_interface", config.drive_interface),
     args: config.args.map((arg, index) => expand(`args[${index}]`, arg)),
     port_map: Object.fromEntries(ports),
+    ...(config.disk_size !== undefined && { disk_size: expand("disk_size", config.disk_size) }),
   };
   return { config: expanded, diagnostics };
 }

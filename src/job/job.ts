@@ -1,4 +1,5 @@
 import type { Duration } from "../base/units.ts";
+import type { DiskMode } from "./disk-mode.ts";
 import type { Service } from "./service.ts";
 
 /** A job as the rest of the program knows it: canonical, every default filled in, in the words of the HCL job file. */
@@ -98,6 +99,10 @@ export interface QemuConfig {
   readonly args: readonly string[];
   /** Port label to guest port; numbers may be written as text with `${…}`. */
   readonly port_map: Readonly<Record<string, number | string>>;
+  /** Ours: how the boot disk stands to the image; where it is absent, that follows from where the image comes from. */
+  readonly disk?: DiskMode | undefined;
+  /** Ours: bytes that the guest sees, as text such as `20GiB`; absent for those of the image. */
+  readonly disk_size?: string | undefined;
 }
 
 export interface Artifact {

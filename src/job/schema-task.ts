@@ -14,6 +14,7 @@ import {
   single,
 } from "../hcl/describe.ts";
 import { choice, duration, flag, integer, integerOrText, list, mapOf, mergedMap, text } from "../hcl/leaf.ts";
+import { DISK_MODES } from "./disk-mode.ts";
 import type { Artifact, QemuConfig, Resources } from "./job.ts";
 import { readPortMapping } from "./port-mapping.ts";
 import { constraintBlock } from "./schema-constraint.ts";
@@ -43,8 +44,9 @@ const configBlock = converted(
         default: {},
         form: "maps",
       }),
-      disk: refused(LATER, { hint: "the image is used in place, as Nomad does" }),
-      disk_size: refused(LATER, { hint: "grow the image with qemu-img resize before the machine starts" }),
+      // Ours, and no part of a job that does not say them: other programs read its JSON, and former versions its record.
+      disk: attribute(choice(DISK_MODES), { leftOut: true }),
+      disk_size: attribute(text(), { leftOut: true }),
     }),
   ),
   {
@@ -52,7 +54,7 @@ const configBlock = converted(
       ...raw,
       emulator: raw.emulator.startsWith(EMULATOR_PREFIX) ? raw.emulator.slice(EMULATOR_PREFIX.length) : raw.emulator,
     }),
-    write: (config) => config,
+    write: (config) => ({ disk: undefined, disk_size: undefined, ...config }),
   },
 );
 

@@ -1,5 +1,6 @@
 import { quoteFound } from "../hcl/content.ts";
 import type { Reporter } from "../hcl/places.ts";
+import { readDiskSize } from "./disk-mode.ts";
 import type { Group, QemuConfig, Resources, Task } from "./job.ts";
 import { checkArtifact } from "./validate-artifact.ts";
 import { checkConstraints } from "./validate-constraint.ts";
@@ -56,6 +57,19 @@ function checkConfig(config: QemuConfig, group: Group, report: Reporter): void {
     if (arg.includes("\0")) report.must(`config.args[${index}]`, "hold no NUL");
   });
   checkPortMap(config, group, report);
+  checkDisk(config, report);
+}
+
+function checkDisk({ image_path: image, disk, disk_size: size }: QemuConfig, report: Reporter): void {
+  if (size === undefined) return;
+  // What no artifact brings is used in place, unless the job says otherwise.
+  if (disk === "direct" || (disk === undefined && image.startsWith("/"))) {
+    const hint = 'use disk = "overlay", or grow the image with qemu-img resize before the machine starts';
+    report.error("config.disk_size", "disk_size needs a disk of its own: this image is used in place", hint);
+  }
+  if (size.includes("${") || readDiskSize(size) !== undefined) return;
+  const expected = 'be a size such as "20GiB" (KiB, MiB, GiB, TiB; a multiple of 512 bytes)';
+  report.must("config.disk_size", `${expected}, found ${quoteFound(size)}`);
 }
 
 /** What holds `${…}` is known, and checked, when the machine is about to start. */

@@ -118,6 +118,8 @@ job "every" {
         drive_interface   = "virtio"
         graceful_shutdown = "true"
         guest_agent       = true
+        disk              = "copy"
+        disk_size         = "20GiB"
         args              = ["-smp", 2, "-device", "virtio-rng-pci,bus=${NOMAD_META_bus}"]
 
         port_map {

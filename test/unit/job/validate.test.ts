@@ -163,8 +163,13 @@ describe("config", () => {
     [{ image_path: "" }, "image_path must be set"],
     [{ image_path: "a\nb" }, "image_path must hold no control character"],
     [{ args: ["-a", "b\u0000c"] }, "args[1] must hold no NUL"],
+    [{ disk: "overlay", disk_size: "1000" }, 'disk_size must be a size such as "20GiB"'],
+    [{ disk: "overlay", disk_size: "0.75K" }, "a multiple of 512 bytes"],
+    [{ disk_size: "0G" }, "disk_size must be a size"],
+    [{ disk: "direct", disk_size: "1G" }, "disk_size needs a disk of its own: this image is used in place"],
+    [{ image_path: "/images/a.img", disk_size: "1G" }, "disk_size needs a disk of its own"],
     [{ port_map: { ssh: 22 } }, 'port_map names port "ssh", which no network block has: this group has none'],
-  ])("%j is refused", (change, message) => {
+  ] satisfies [Partial<QemuConfig>, string][])("%j is refused", (change: Partial<QemuConfig>, message) => {
     expect(problems(withConfig(change)).join("\n")).toContain(message);
   });
 
@@ -173,7 +178,11 @@ describe("config", () => {
     [{ drive_interface: "virtio", machine_type: "pc-q35-7.2", emulator: "riscv64" }],
     [{ image_path: "local/a,b.img" }],
     [{ args: ["-append", "a\nb"] }],
-  ])("%j is accepted", (change) => {
+    [{ disk: "direct" }],
+    [{ disk: "copy", disk_size: "1.5 GiB" }],
+    [{ disk_size: "${meta.size}" }],
+    [{ image_path: "/images/a.img", disk: "overlay", disk_size: "1T" }],
+  ] satisfies [Partial<QemuConfig>][])("%j is accepted", (change: Partial<QemuConfig>) => {
     expect(problems(withConfig(change))).toEqual([]);
   });
 

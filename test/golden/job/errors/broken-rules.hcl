@@ -59,6 +59,8 @@ job "my job" {
         machine_type    = "pc,accel=kvm"
         emulator        = "../bin/sh"
         drive_interface = "nvme"
+        disk            = "direct"
+        disk_size       = "20GB"
         port_map {
           http = 80
         }

@@ -35,8 +35,7 @@ job "later" {
       driver = "qemu"
       user   = "nobody"
       config {
-        image_path  = "local/a.img"
-        disk        = "overlay"
+        image_path = "local/a.img"
       }
       template {
         data        = "x"
