@@ -179,6 +179,30 @@ export function machineFiles(dirs: TaskDirs, generation: number): MachineFiles {
   };
 }
 
+/** The agent's own files about a task's boot disk; they stay from start to start. */
+export interface DiskFiles {
+  readonly dir: string;
+  /** What the disk is, for every start. */
+  readonly record: string;
+  /** What the guest has written, of a disk that is an overlay. */
+  readonly overlay: string;
+  /** The disk that is a copy. */
+  readonly copy: string;
+  /** Another name of the cache's file that the disk stands over, which keeps that file. */
+  readonly base: string;
+}
+
+export const diskFiles = ({ machine }: Pick<TaskDirs, "machine">): DiskFiles => ({
+  dir: machine,
+  record: join(machine, "disk.json"),
+  overlay: join(machine, "disk.qcow2"),
+  copy: join(machine, "disk.img"),
+  base: join(machine, "base"),
+});
+
+/** What a disk is called while it is made: nothing runs on it yet. */
+export const unfinished = (path: string): string => `${path}.new`;
+
 /** Sockets of one machine, under the run directory because their paths must stay short. */
 export interface MachineSockets {
   readonly dir: string;

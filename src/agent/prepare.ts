@@ -1,7 +1,7 @@
 import type { TaskEventType } from "../allocation/task-event.ts";
 import { AppError, errorText } from "../base/errors.ts";
-import type { CheckedImage } from "../image/checked.ts";
-import { closeImage, openImage } from "../image/open.ts";
+import type { BootDisk } from "../image/checked.ts";
+import { closeImage } from "../image/open.ts";
 import { interpolateConfig } from "../job/interpolate.ts";
 import type { QemuConfig } from "../job/job.ts";
 import { findPortHolder } from "../node/port-holder.ts";
@@ -13,6 +13,7 @@ import { hostOf, limitsOf, unlimitedBecause } from "../qemu/limits.ts";
 import { dnsOf } from "../qemu/network.ts";
 import { planLaunch } from "../qemu/plan.ts";
 import type { Prepare, PrepareRequest } from "../supervisor/hands.ts";
+import { openBootDisk } from "./boot-disk.ts";
 import type { AgentContext } from "./context.ts";
 import type { CoreBook } from "./cores.ts";
 import { fetchArtifacts } from "./fetch-artifacts.ts";
@@ -49,13 +50,7 @@ export function createPrepare(context: PrepareContext): Prepare {
       );
     }
     return await stage(context, request, "Driver Failure", async () => {
-      const image = openImage({
-        imagePath: config.image_path,
-        taskDir: request.place.dirs.task,
-        allocDir: request.place.dirs.alloc,
-        imagePaths: context.policy.imagePaths,
-        closed: user !== null,
-      });
+      const image = await openDisk(context, request, { config, user });
       try {
         letIn(context.store, request, user);
         const plan = await planMachine(context, request, subject, { config, image, user });
@@ -66,6 +61,28 @@ export function createPrepare(context: PrepareContext): Prepare {
       }
     });
   };
+}
+
+/** Opens the machine's boot disk, which the first start makes. */
+function openDisk(
+  context: PrepareContext,
+  request: PrepareRequest,
+  { config, user }: Pick<Settled, "config" | "user">,
+): Promise<BootDisk> {
+  const { dirs } = request.place;
+  return openBootDisk(context, {
+    ...request,
+    image: {
+      imagePath: config.image_path,
+      taskDir: dirs.task,
+      allocDir: dirs.alloc,
+      imagePaths: context.policy.imagePaths,
+      closed: user !== null,
+    },
+    wanted: config,
+    linked: null,
+    tell: (message) => report(context, request, "Driver", message),
+  });
 }
 
 const FAILURES: ReadonlySet<TaskEventType> = new Set([
@@ -116,7 +133,7 @@ function interpolateTaskConfig(context: PrepareContext, { task, env }: Subject):
 /** What is certain before the command line is made. */
 interface Settled {
   readonly config: QemuConfig;
-  readonly image: CheckedImage;
+  readonly image: BootDisk;
   readonly user: MachineUser | null;
 }
 

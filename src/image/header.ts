@@ -10,6 +10,9 @@ const TAIL_BYTES = 512;
 
 const SECTOR = 512;
 
+/** The name of a CD-ROM's first volume descriptor, which stands in sector 16 behind one byte (ECMA-119, 8.1). */
+const ISO_9660 = { at: 16 * 2048 + 1, name: "CD001" } as const;
+
 const CONVERT = "convert it on a machine that you trust it on: qemu-img convert -O qcow2 OLD NEW.qcow2";
 
 type Recognise = (head: Buffer, tail: Buffer) => boolean;
@@ -58,8 +61,8 @@ export function inspectHeader(fd: number): Inspection {
   const refused = REFUSED.find(([, recognise]) => recognise(head, tail));
   if (refused !== undefined) return refuse(refused[0], CONVERT, refused[2]);
   if (!startsWith("QFI\xfb")(head, tail)) {
-    // QEMU counts a last, unfinished sector as a whole one.
-    return { format: "raw", virtualSize: Math.ceil(size / SECTOR) * SECTOR };
+    const iso = readAt(fd, ISO_9660.at, ISO_9660.name.length).toString("latin1") === ISO_9660.name;
+    return { format: "raw", virtualSize: rawSize(size), ...(iso && { cdrom: true }) };
   }
   return inspectQcow2({ size, read: (offset, length) => readAt(fd, offset, length) });
 }
@@ -67,6 +70,9 @@ export function inspectHeader(fd: number): Inspection {
 function refuse(found: string, hint: string, recognised: string | null = null): Inspection {
   return { format: "refused", found, hint, recognised };
 }
+
+/** Bytes that a guest sees of a raw file: QEMU counts a last, unfinished sector as a whole one. */
+export const rawSize = (bytes: number): number => Math.ceil(bytes / SECTOR) * SECTOR;
 
 /** Reads from a place in a regular file. @returns fewer bytes at the end of the file. */
 export function readAt(fd: number, offset: number, length: number): Buffer {

@@ -4,6 +4,8 @@ export type Inspection =
       readonly format: "raw" | "qcow2";
       /** Bytes the guest sees. */
       readonly virtualSize: number;
+      /** It is an ISO 9660 image: raw, and only read. */
+      readonly cdrom?: true;
     }
   /** It must not be run: `found` follows "expected a raw or qcow2 image, found"; `hint` says what to do. */
   | {

@@ -4,8 +4,8 @@ import { AppError, errnoOf } from "../base/errors.ts";
 import { O_PATH, procPath } from "../base/files.ts";
 import { escapeControls } from "../base/text.ts";
 import { taskDirs } from "../paths.ts";
-import type { CheckedImage } from "./checked.ts";
-import { inspectHeader } from "./header.ts";
+import type { BootDisk, CheckedImage, ReadableImage } from "./checked.ts";
+import { type ImageKind, readImage, refuseImage } from "./readable.ts";
 
 export interface ImageRequest {
   /** `config.image_path` after interpolation; a relative one counts from the task directory. */
@@ -21,18 +21,22 @@ export interface ImageRequest {
    * not even to what a job may name, which another machine's disk may be.
    */
   readonly closed?: boolean;
+  /** What the file of that inode was taken for at an earlier start; another file is looked at anew. */
+  readonly known?: { readonly ino: number; readonly kind: ImageKind } | undefined;
+  /** A file of the agent's own, which it has linked into the allocation: that one may have several names. */
+  readonly linked?: ReadableImage["identity"] | undefined;
 }
 
 /** The agent's own directory below each task directory. */
 const MACHINE_DIR = basename(taskDirs({ dataDir: "/", runDir: "/" }, "", "").machine);
 
 /**
- * Opens a boot disk and decides about the very file that was opened: its real path, its kind, its header. A swap of the name
+ * Opens an image for reading and decides about the very file that was opened: its real path, its kind, its header. A swap of the name
  * afterwards changes nothing, and nothing is opened by name again.
- * @returns descriptors that the caller closes.
+ * @returns a descriptor that the caller closes.
  * @throws AppError `image` saying what was expected and found; `invalid` for a name or a configuration that cannot be.
  */
-export function openImage(request: ImageRequest): CheckedImage {
+export function findImage(request: ImageRequest): ReadableImage {
   if (process.platform !== "linux") {
     throw new AppError("unsupported", `images are opened on Linux only, found ${process.platform}`);
   }
@@ -43,16 +47,40 @@ export function openImage(request: ImageRequest): CheckedImage {
     const stats = fstatSync(handle);
     const realPath = realPathOf(request, handle, stats);
     checkPlace(request, path, realPath, stats, allowed);
-    return openDescriptors(request, handle, realPath);
+    const fd = reopen(request.imagePath, handle, constants.O_RDONLY);
+    try {
+      const kind = request.known?.ino === stats.ino ? request.known.kind : undefined;
+      return readImage({ name: request.imagePath, realPath, fd, kind });
+    } catch (error) {
+      closeSync(fd);
+      throw error;
+    }
   } finally {
     closeSync(handle);
   }
 }
 
-/** Gives back the descriptors of a checked image. */
-export function closeImage(image: CheckedImage): void {
-  closeSync(image.readWriteFd);
+/** Opens an image that was found for writing, too. @throws AppError `image`; what is open stays the caller's. */
+export function openForWriting(image: ReadableImage): CheckedImage {
+  return { ...image, readWriteFd: reopen(image.name, image.readOnlyFd, constants.O_RDWR) };
+}
+
+/** Finds an image and opens it for writing; see there. @returns descriptors that the caller closes. */
+export function openImage(request: ImageRequest): CheckedImage {
+  const image = findImage(request);
+  try {
+    return openForWriting(image);
+  } catch (error) {
+    closeImage(image);
+    throw error;
+  }
+}
+
+/** Gives back the descriptors of an image or a disk. */
+export function closeImage(image: ReadableImage & Partial<Pick<BootDisk, "readWriteFd" | "base">>): void {
+  if (image.readWriteFd != null) closeSync(image.readWriteFd);
   closeSync(image.readOnlyFd);
+  if (image.base != null) closeImage(image.base);
 }
 
 /** Real paths of the places where an image may lie. */
@@ -131,7 +159,9 @@ function checkPlace(request: ImageRequest, path: string, realPath: string, stats
   if (relative(allowed.alloc, realPath).split("/")[1] === MACHINE_DIR) {
     throw refuse(request, `${MACHINE_DIR} belongs to the agent`);
   }
-  if (stats.nlink > 1 && !inImagePaths) {
+  const { linked } = request;
+  const isOurs = linked !== undefined && linked.ino === stats.ino && linked.dev === stats.dev;
+  if (stats.nlink > 1 && !inImagePaths && !isOurs) {
     const found = `a file with ${stats.nlink} names (hard links), which may be a file of the host's`;
     throw refuse(request, found, "copy the image into the task directory instead of linking it");
   }
@@ -148,33 +178,22 @@ function outside(request: ImageRequest, path: string): AppError {
   return refuse(request, message, OUTSIDE_HINT);
 }
 
-function openDescriptors(request: ImageRequest, handle: number, realPath: string): CheckedImage {
-  const readWriteFd = reopen(request, handle, constants.O_RDWR);
-  let readOnlyFd: number | undefined;
-  try {
-    readOnlyFd = reopen(request, handle, constants.O_RDONLY);
-    const inspection = inspectHeader(readOnlyFd);
-    if (inspection.format === "refused") {
-      throw refuse(request, `expected a raw or qcow2 image, found ${inspection.found}`, inspection.hint);
-    }
-    const { dev, ino } = fstatSync(readOnlyFd);
-    const { format, virtualSize } = inspection;
-    return { name: request.imagePath, realPath, format, virtualSize, identity: { dev, ino }, readWriteFd, readOnlyFd };
-  } catch (error) {
-    closeSync(readWriteFd);
-    if (readOnlyFd !== undefined) closeSync(readOnlyFd);
-    throw error;
-  }
-}
-
 /** Opens the same inode again, whatever its name means by now. */
-function reopen(request: ImageRequest, handle: number, flags: number): number {
+function reopen(name: string, handle: number, flags: number): number {
   try {
     return openSync(procPath(handle), flags);
   } catch (error) {
     const wanted = flags === constants.O_RDWR ? "writable" : "readable";
-    const hint = `the agent must be able to read and write it; a read-only file needs a copy of its own`;
-    throw refuse(request, `the file is not ${wanted} for the agent: ${errnoOf(error) ?? "unknown error"}`, hint, error);
+    const hint =
+      flags === constants.O_RDWR
+        ? 'the agent must be able to write to it; with disk = "overlay" it is only read'
+        : "the agent must be able to read it";
+    throw refuseImage(
+      name,
+      `the file is not ${wanted} for the agent: ${errnoOf(error) ?? "unknown error"}`,
+      hint,
+      error,
+    );
   }
 }
 
@@ -204,5 +223,5 @@ function quote(text: string): string {
 }
 
 function refuse(request: ImageRequest, message: string, hint?: string, cause?: unknown): AppError {
-  return new AppError("image", `image_path ${quote(request.imagePath)}: ${message}`, { hint, cause });
+  return refuseImage(request.imagePath, message, hint, cause);
 }

@@ -1,5 +1,6 @@
 import type { MachineLimits } from "../cgroup/limits.ts";
-import type { CheckedImage } from "../image/checked.ts";
+import type { ReadableImage } from "../image/checked.ts";
+import type { DiskMode } from "../job/disk-mode.ts";
 import type { MachineUser } from "../node/users.ts";
 
 /** Where a word of QEMU's command line comes from, for `explain` and for messages. */
@@ -38,7 +39,13 @@ export interface LaunchPlan {
   readonly user?: MachineUser | null;
   readonly forwards: readonly Forward[];
   /** Descriptor numbers, in QEMU, of the checked boot disk; null when the job gave none. */
-  readonly disk: { readonly readWrite: number; readonly readOnly: number } | null;
+  readonly disk: {
+    /** Null for a disk that is only read. */
+    readonly readWrite: number | null;
+    readonly readOnly: number;
+    /** Of the image that an overlay stands over. */
+    readonly base?: number;
+  } | null;
   /** False when `args` bring a `-serial` of their own, with the word that did; `disabled` when the job wants no log of it. */
   readonly serial:
     | { readonly ours: true; readonly disabled?: true }
@@ -51,8 +58,15 @@ export interface LaunchPlan {
   readonly image?: {
     readonly path: string;
     readonly format: string;
-    /** The file that the guest writes to; absent under `-snapshot`, and in what a former version recorded. */
-    readonly written?: CheckedImage["identity"] | undefined;
+    /** The file that the guest writes to; absent under `-snapshot`, for a CD-ROM, and in what a former version recorded. */
+    readonly written?: ReadableImage["identity"] | undefined;
+    /** Files that are only read and must stay as they are; absent in what a former version recorded, as the following. */
+    readonly read?: readonly ReadableImage["identity"][];
+    readonly mode?: DiskMode;
+    /** Bytes that the guest sees. */
+    readonly size?: number;
+    /** The image that an overlay stands over. */
+    readonly base?: { readonly path: string; readonly format: string };
   };
   /** Version of the emulator. */
   readonly qemu?: string;

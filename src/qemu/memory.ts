@@ -69,6 +69,7 @@ const BASE = 256 * MIB;
 const PER_PROCESSOR = 8 * MIB;
 /** Tables of a qcow2 (`l2-cache-size`, 32 MiB by default), and what is under way to the disk. */
 const PER_DISK = 48 * MIB;
+const QCOW2_NODE = '"backing":{"driver":"qcow2"';
 /** `max_hostmem` of virtio-gpu is 256 MiB by default, and qxl has as much in its bars. */
 const PER_DISPLAY = 320 * MIB;
 const DISPLAY = /virtio-(gpu|vga)|qxl|vhost-user-(gpu|vga)/;
@@ -86,7 +87,9 @@ const MOST_TLB = 512 * MIB;
  */
 export function overheadMemory(words: readonly Argument[], guest: number, hostMemory: number): number {
   const processors = processorCount(words);
-  const disks = optionsNamed(words, "drive", "blockdev", "hda", "hdb", "hdc", "hdd", "cdrom").length;
+  const drives = optionsNamed(words, "drive", "blockdev", "hda", "hdb", "hdc", "hdd", "cdrom");
+  // An overlay over a qcow2 has tables of both.
+  const disks = drives.reduce((sum, { value }) => sum + Math.max(1, value?.split(QCOW2_NODE).length ?? 0), 0);
   const displays = optionsNamed(words, "device", "vga").filter(({ value }) => DISPLAY.test(value ?? "")).length;
   const virtio = optionsNamed(words, "vga").filter(({ value }) => value === "virtio").length;
   const fixed = BASE + PER_PROCESSOR * processors + PER_DISK * disks + PER_DISPLAY * (displays + virtio);

@@ -1,6 +1,6 @@
 import { posix } from "node:path";
 import { AppError } from "../base/errors.ts";
-import type { CheckedImage } from "../image/checked.ts";
+import type { BootDisk } from "../image/checked.ts";
 import type { QemuConfig, Resources } from "../job/job.ts";
 import type { Emulator, KvmFacts } from "../node/node.ts";
 import type { MachineUser } from "../node/users.ts";
@@ -8,7 +8,7 @@ import { MAX_SOCKET_PATH, type MachineSockets } from "../paths.ts";
 import { SERIAL_CHARDEV } from "../qmp/commands.ts";
 import { assertAccelerator } from "./accelerator.ts";
 import { optionsNamed, ownSerial, readArguments } from "./arguments.ts";
-import { bootDiskWords, DISK_FDS } from "./disk.ts";
+import { bootDiskWords, type DiskInput, diskFds } from "./disk.ts";
 import { assertOneGuestAgent, guestAgentWords } from "./guest-agent.ts";
 import type { Forward, LaunchPlan, Word, WordOrigin } from "./launch.ts";
 import { type Dns, networkWords } from "./network.ts";
@@ -21,7 +21,7 @@ export interface LaunchInput {
   /** After interpolation. */
   readonly config: QemuConfig;
   readonly resources: Pick<Resources, "memory" | "cores">;
-  readonly image: Pick<CheckedImage, "name" | "format"> & Partial<Pick<CheckedImage, "realPath" | "identity">>;
+  readonly image: LaunchImage;
   readonly emulator: Pick<Emulator, "path" | "version" | "panicDevice">;
   readonly kvm: KvmFacts;
   /** From `forwardsOf`. */
@@ -42,6 +42,13 @@ export interface LaunchInput {
   /** The agent's lists; empty allows everything. */
   readonly args_allowlist: readonly string[];
 }
+
+/** What is known of the boot disk; no more than name and format where a machine is only imagined. */
+export type LaunchImage = DiskInput &
+  Pick<BootDisk, "name"> &
+  Partial<Pick<BootDisk, "realPath" | "identity" | "virtualSize">> & {
+    readonly base?: (Pick<BootDisk, "format"> & Partial<Pick<BootDisk, "realPath" | "identity">>) | null;
+  };
 
 /** What Nomad's driver takes, in MiB. */
 const LEAST_MEMORY = 128;
@@ -82,15 +89,27 @@ export function planLaunch(input: LaunchInput): LaunchPlan {
     env: { PATH, LC_ALL: "C", TMPDIR: input.tmp },
     user: input.user,
     forwards: input.forwards,
-    disk: DISK_FDS,
+    disk: diskFds(input.image),
     serial: own === undefined ? ourSerial(input) : { ours: false, because: own },
     warnings: user.warnings,
-    image: {
-      path: input.image.realPath ?? input.image.name,
-      format: input.image.format,
-      written: optionsNamed(args, "snapshot").length > 0 ? undefined : input.image.identity,
-    },
+    image: describeDisk(input.image, optionsNamed(args, "snapshot").length > 0),
     qemu: input.emulator.version,
+  };
+}
+
+/** @param snapshot what the guest writes goes elsewhere, and the disk is only read. */
+function describeDisk(image: LaunchImage, snapshot: boolean): NonNullable<LaunchPlan["image"]> {
+  const { identity, base } = image;
+  const isRead = snapshot || image.cdrom === true;
+  const read = [...(isRead ? [identity] : []), base?.identity].filter((file) => file !== undefined);
+  return {
+    path: image.realPath ?? image.name,
+    format: image.format,
+    written: isRead ? undefined : identity,
+    read,
+    mode: image.mode ?? "direct",
+    ...(image.virtualSize !== undefined && { size: image.virtualSize }),
+    ...(base != null && { base: { path: base.realPath ?? image.name, format: base.format } }),
   };
 }
 

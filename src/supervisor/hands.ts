@@ -1,7 +1,7 @@
 import type { Allocation, FetchProgress } from "../allocation/allocation.ts";
 import type { Rung } from "../allocation/ladder.ts";
 import type { TaskEvent } from "../allocation/task-event.ts";
-import type { CheckedImage } from "../image/checked.ts";
+import type { BootDisk } from "../image/checked.ts";
 import { closeImage } from "../image/open.ts";
 import type { MachineUser } from "../node/users.ts";
 import type { LaunchPlan } from "../qemu/launch.ts";
@@ -12,7 +12,7 @@ import type { Watch } from "./watch.ts";
 /** Everything a machine needs to be spawned; whoever holds it closes the image. */
 export interface Prepared {
   readonly plan: LaunchPlan;
-  readonly image: CheckedImage;
+  readonly image: BootDisk;
 }
 
 export interface PrepareRequest {

@@ -6,7 +6,7 @@ import { AppError, errnoOf } from "../base/errors.ts";
 import { killGroup } from "../base/exec.ts";
 import { readUntrusted, writeNew } from "../base/files.ts";
 import type { MachineGroup } from "../cgroup/groups.ts";
-import type { CheckedImage } from "../image/checked.ts";
+import type { BootDisk } from "../image/checked.ts";
 import { processUids } from "../node/users.ts";
 import type { MachineFiles } from "../paths.ts";
 import type { LaunchPlan } from "../qemu/launch.ts";
@@ -33,7 +33,7 @@ export interface Launched {
 export async function launchMachine(
   place: MachinePlace,
   plan: LaunchPlan,
-  image: CheckedImage,
+  image: BootDisk,
   bootId: string,
   group: MachineGroup | null,
 ): Promise<Launched> {
@@ -68,7 +68,7 @@ async function spawnWrapper(
   place: MachinePlace,
   files: MachineFiles,
   plan: LaunchPlan,
-  { image, group }: { readonly image: CheckedImage; readonly group: MachineGroup | null },
+  { image, group }: { readonly image: BootDisk; readonly group: MachineGroup | null },
 ): Promise<Child> {
   const opened: number[] = [];
   const keep = (fd: number): number => {
@@ -82,10 +82,7 @@ async function spawnWrapper(
       keep(openLogFile(place.stderr, place.user)),
       keep(openSync(files.status, STATUS, 0o600)),
     ];
-    if (plan.disk !== null) {
-      stdio[plan.disk.readWrite] = image.readWriteFd;
-      stdio[plan.disk.readOnly] = image.readOnlyFd;
-    }
+    for (const [at, fd] of diskDescriptors(plan, image)) stdio[at] = fd;
     if (group !== null) stdio[CGROUP_FD] = group.procsFd;
     const script = `${limitsFor(place.user)}${WRAPPER}`;
     return await spawn({
@@ -104,6 +101,17 @@ async function spawnWrapper(
   } finally {
     for (const fd of opened) closeSync(fd);
   }
+}
+
+/** Which number each descriptor of the disk has in QEMU. */
+function diskDescriptors({ disk }: LaunchPlan, { readWriteFd, readOnlyFd, base }: BootDisk): [number, number][] {
+  if (disk === null) return [];
+  const wanted: [number | null | undefined, number | null | undefined][] = [
+    [disk.readWrite, readWriteFd],
+    [disk.readOnly, readOnlyFd],
+    [disk.base, base?.readOnlyFd],
+  ];
+  return wanted.flatMap(([at, fd]): [number, number][] => (at == null || fd == null ? [] : [[at, fd]]));
 }
 
 async function waitForIdentity(

@@ -2,7 +2,7 @@ import { closeSync, constants, fchmodSync, fchownSync, fstatSync, openSync } fro
 import { AppError, errnoOf } from "../base/errors.ts";
 import { procPath } from "../base/files.ts";
 import type { MachineUser } from "../node/users.ts";
-import { type MachineFiles, machineFiles } from "../paths.ts";
+import { type DiskFiles, diskFiles, type MachineFiles, machineFiles } from "../paths.ts";
 import type { MachinePlace } from "./machine-place.ts";
 
 /*
@@ -86,6 +86,19 @@ export async function withMachineFiles<T>(
   const fd = openOwnDirectory(dirs.machine);
   try {
     return await use(machineFiles({ ...dirs, machine: procPath(fd) }, generation));
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Lends the agent's own files about a disk as `withMachineFiles` does those about a start. @throws AppError `invalid`, system errors. */
+export async function withDiskFiles<T>(
+  { machine }: Pick<MachinePlace["dirs"], "machine">,
+  use: (files: DiskFiles) => T | Promise<T>,
+): Promise<T> {
+  const fd = openOwnDirectory(machine);
+  try {
+    return await use(diskFiles({ machine: procPath(fd) }));
   } finally {
     closeSync(fd);
   }

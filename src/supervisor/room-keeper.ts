@@ -6,6 +6,7 @@ import { errorText } from "../base/errors.ts";
 import { withDeadline } from "../base/exec.ts";
 import type { Log } from "../base/log.ts";
 import { listUntrusted } from "../logs/files.ts";
+import { diskFiles } from "../paths.ts";
 import { cont, queryStatus } from "../qmp/commands.ts";
 import type { Desk } from "./desk.ts";
 import type { MachinePlace } from "./machine-place.ts";
@@ -174,7 +175,7 @@ interface Looked {
 async function roomBehind(path: string, { pid, name, place, seen }: Looked): Promise<"some" | "none"> {
   try {
     const target = await readlink(path);
-    if (target.startsWith(`${place.dirs.machine}/`) || target.startsWith(`${place.dirs.logs}/`)) return "some";
+    if (isOurs(target, place)) return "some";
     const { dev, isFile } = await regularFile(path);
     if (!isFile || seen.has(dev) || !(await isWritable(pid, name))) return "some";
     seen.add(dev);
@@ -184,6 +185,13 @@ async function roomBehind(path: string, { pid, name, place, seen }: Looked): Pro
     // Closed meanwhile, or not ours to look at.
     return "some";
   }
+}
+
+/** What QEMU writes for the agent: its journal and logs. A disk that the agent made lies beside the journal. */
+function isOurs(target: string, { dirs }: MachinePlace): boolean {
+  if (target.startsWith(`${dirs.logs}/`)) return true;
+  const { overlay, copy } = diskFiles(dirs);
+  return target.startsWith(`${dirs.machine}/`) && target !== overlay && target !== copy;
 }
 
 async function regularFile(path: string): Promise<{ readonly dev: number; readonly isFile: boolean }> {

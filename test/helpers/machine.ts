@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DEMO_BANNER, DEMO_DISK_BYTES, demoImage } from "../../src/guest/demo-image.ts";
+import { overlayBytes } from "../../src/image/overlay.ts";
 import type { MachineSockets } from "../../src/paths.ts";
 import type { LaunchPlan } from "../../src/qemu/launch.ts";
 import { planLaunch } from "../../src/qemu/plan.ts";
@@ -26,11 +27,15 @@ export interface Machine extends AsyncDisposable {
   banner(from?: () => string): Promise<string>;
   /** Whether the disk's file is another than before QEMU was started. */
   diskWritten(): boolean;
+  /** The same of the image that an overlay stands over. */
+  baseWritten(): boolean;
 }
 
 export interface MachineOptions {
   readonly change?: LaunchChange;
   readonly format?: "raw" | "qcow2";
+  /** The disk is an overlay of ours over the demo disk. */
+  readonly overlay?: boolean;
 }
 
 /** Spawns what `planLaunch` makes of the change, the way the supervisor does: through a shell, the disk on descriptors 4 and 5. */
@@ -38,6 +43,8 @@ export async function startMachine(options: MachineOptions = {}): Promise<Machin
   const temp = tempDir();
   const format = options.format ?? "raw";
   const image = await demoDisk(temp, format);
+  const overlay = temp.file("overlay.qcow2");
+  if (options.overlay === true) writeFileSync(overlay, overlayBytes(DEMO_DISK_BYTES));
   const sockets = socketsIn(temp.path);
   const journalPrefix = temp.file("ev,1");
   writeFileSync(`${journalPrefix}.in`, '{"execute":"qmp_capabilities"}\n');
@@ -45,7 +52,7 @@ export async function startMachine(options: MachineOptions = {}): Promise<Machin
   mkdirSync(temp.file("tmp"));
   const plan = planLaunch(
     launchInput({
-      image: { name: image, format },
+      image: options.overlay === true ? { name: image, format: "qcow2", base: { format } } : { name: image, format },
       sockets,
       journalPrefix,
       serialLog: temp.file("serial,log"),
@@ -58,7 +65,7 @@ export async function startMachine(options: MachineOptions = {}): Promise<Machin
     temp,
     plan.argv.map(({ word }) => word),
     plan,
-    image,
+    options.overlay === true ? { disk: overlay, base: image } : { disk: image, base: null },
   );
 }
 
@@ -71,7 +78,10 @@ export async function startPlain(options: {
   const image = await demoDisk(temp, "raw");
   const drive = `file=${image},if=${options.driveInterface ?? "ide"},id=image0,format=raw`;
   const nomads = ["-machine", "type=pc,accel=tcg", "-name", "demo.img", "-m", "300M", "-drive", drive, "-nographic"];
-  return spawnMachine(temp, ["/usr/bin/qemu-system-x86_64", ...nomads, ...options.args], null, image);
+  return spawnMachine(temp, ["/usr/bin/qemu-system-x86_64", ...nomads, ...options.args], null, {
+    disk: image,
+    base: null,
+  });
 }
 
 /** The firmware's last full stop may come late, at the guest's first timer interrupt, which it takes behind the boot counter. */
@@ -99,19 +109,27 @@ function socketsIn(dir: string): MachineSockets {
 
 const hashOf = (path: string): string => createHash("sha256").update(readFileSync(path)).digest("hex");
 
-function spawnMachine(temp: TempDir, argv: readonly string[], plan: LaunchPlan | null, image: string): Machine {
-  const before = hashOf(image);
+interface Disk {
+  readonly disk: string;
+  readonly base: string | null;
+}
+
+function spawnMachine(temp: TempDir, argv: readonly string[], plan: LaunchPlan | null, { disk, base }: Disk): Machine {
+  const before = hashOf(disk);
+  const baseBefore = base === null ? "" : hashOf(base);
   const opened = [
     openSync(temp.file("stdout"), "a"),
     openSync(temp.file("stderr"), "a"),
-    openSync(image, "r+"),
-    openSync(image, "r"),
+    openSync(disk, "r+"),
+    openSync(disk, "r"),
+    openSync(base ?? "/dev/null", "r"),
   ] as const;
-  const [out, err, readWrite, readOnly] = opened;
+  const [out, err, readWrite, readOnly, third] = opened;
+  const more = base === null ? [] : ["ignore", third];
   const child = Bun.spawn(["/bin/sh", "-c", 'exec "$@" 3>&-', "sh", ...argv], {
     cwd: temp.path,
     env: { ...(plan?.env ?? { PATH: "/usr/bin:/bin" }) },
-    stdio: ["ignore", out, err, "ignore", readWrite, readOnly] as unknown as ["ignore", "ignore", "ignore"],
+    stdio: ["ignore", out, err, "ignore", readWrite, readOnly, ...more] as unknown as ["ignore", "ignore", "ignore"],
     detached: true,
   });
   for (const fd of opened) closeSync(fd);
@@ -133,7 +151,8 @@ function spawnMachine(temp: TempDir, argv: readonly string[], plan: LaunchPlan |
         if (line === undefined && child.exitCode !== null) throw new Hopeless(text("stderr"));
         return line;
       }),
-    diskWritten: () => hashOf(image) !== before,
+    diskWritten: () => hashOf(disk) !== before,
+    baseWritten: () => base !== null && hashOf(base) !== baseBefore,
     [Symbol.asyncDispose]: async () => {
       child.kill("SIGKILL");
       await child.exited;

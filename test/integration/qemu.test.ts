@@ -10,14 +10,14 @@ import { type Machine, SECOND_DISK, startMachine, startPlain } from "../helpers/
 import { until } from "../helpers/until.ts";
 
 /** The answer to one QMP command of a machine whose monitor nobody holds. */
-async function ask(machine: Machine, command: string): Promise<string> {
+async function ask(machine: Machine, command: string, args?: Record<string, string>): Promise<string> {
   const client = await connectQmp(machine.sockets.qmp, {
     deadlineMillis: 10_000,
     log: silentLog,
     onEvent: () => undefined,
     onClose: () => undefined,
   });
-  const answer = await client.execute(command, undefined, { deadlineMillis: 5_000 });
+  const answer = await client.execute(command, args, { deadlineMillis: 5_000 });
   client.close();
   return JSON.stringify(answer);
 }
@@ -54,6 +54,38 @@ describe("the boot disk boots over its descriptors", () => {
     expect(block).toContain('"drv":"qcow2"');
     expect(block).toContain('"backing_file_depth":0');
     expect(machine.stderr()).toBe("");
+  });
+});
+
+describe("an overlay boots over its base, which is never written to", () => {
+  const cases: readonly [string, "raw" | "qcow2", LaunchChange["config"]][] = [
+    ["raw on ide", "raw", {}],
+    ["qcow2 on ide", "qcow2", {}],
+    ["raw on virtio", "raw", { drive_interface: "virtio" }],
+    ["qcow2 on scsi", "qcow2", { drive_interface: "scsi" }],
+    ["qcow2 on q35", "qcow2", { machine_type: "q35" }],
+    ["raw under -nodefaults", "raw", { args: ["-nodefaults"] }],
+  ];
+  test.each(cases)("%s", async (_, format, config = {}) => {
+    await using machine = await startMachine({ format, overlay: true, change: { config } });
+    expect(await machine.banner()).toMatch(/ mem=300M boot=1$/);
+    const block = await ask(machine, "query-block");
+    expect(block).toContain('"backing_file_depth":1');
+    expect(machine.stderr()).toBe("");
+    process.kill(machine.pid, "SIGTERM");
+    await machine.exited;
+    expect(machine.diskWritten()).toBe(true);
+    expect(machine.baseWritten()).toBe(false);
+  });
+
+  test("nor by a command to QEMU's monitor that would write all of it into its base", async () => {
+    await using machine = await startMachine({ overlay: true });
+    await machine.banner();
+    const said = await ask(machine, "human-monitor-command", { "command-line": "commit image0" });
+    expect(said).toContain("'commit' error for 'image0'");
+    process.kill(machine.pid, "SIGTERM");
+    await machine.exited;
+    expect(machine.baseWritten()).toBe(false);
   });
 });
 
@@ -108,28 +140,52 @@ describe("args do what they do with plain QEMU under Nomad's command line", () =
   test.each(rows)("%j", async (args, expected) => {
     await using plain = await startPlain({ args });
     await using ours = await startMachine({ change: { config: { args } } });
-    const [theirs, own] = await Promise.all([outcomeOf(plain, plain.stdout), outcomeOf(ours, ours.serial)]);
+    await using over = await startMachine({ overlay: true, change: { config: { args } } });
+    const [theirs, own, overlays] = await Promise.all([
+      outcomeOf(plain, plain.stdout),
+      outcomeOf(ours, ours.serial),
+      outcomeOf(over, over.serial),
+    ]);
     expect(own).toEqual(theirs);
+    expect(overlays).toEqual(theirs);
     expect(own).toMatchObject(expected);
+    expect(over.baseWritten()).toBe(false);
   });
 
   test("a read-only boot disk stays as it is", async () => {
     const args = ["-set", "drive.image0.readonly=on"];
     await using plain = await startPlain({ args, driveInterface: "virtio" });
     await using ours = await startMachine({ change: { config: { args, drive_interface: "virtio" } } });
-    const [theirs, own] = await Promise.all([outcomeOf(plain, plain.stdout), outcomeOf(ours, ours.serial)]);
+    await using over = await startMachine({
+      overlay: true,
+      change: { config: { args, drive_interface: "virtio" } },
+    });
+    const [theirs, own, overlays] = await Promise.all([
+      outcomeOf(plain, plain.stdout),
+      outcomeOf(ours, ours.serial),
+      outcomeOf(over, over.serial),
+    ]);
     expect(own).toEqual(theirs);
+    expect(overlays).toEqual(theirs);
     expect(own).toEqual({ banner: "DEMO GUEST cpus=1 mem=300M boot=1 ro", wrote: false, error: "" });
   });
 
-  test.each(["werror=stop", "discard=unmap", "detect-zeroes=unmap"])(
-    "a qcow2 takes -set drive.image0.%s",
-    async (setting) => {
-      const args = ["-set", `drive.image0.${setting}`];
-      await using machine = await startMachine({ format: "qcow2", change: { config: { args } } });
+  const settings = [
+    "werror=stop",
+    "discard=unmap",
+    "detect-zeroes=unmap",
+    "cache=none",
+    "aio=io_uring",
+    "cache=unsafe",
+  ];
+  test.each(settings)("a qcow2 takes -set drive.image0.%s, and so does an overlay", async (setting) => {
+    const args = ["-set", `drive.image0.${setting}`];
+    for (const overlay of [false, true]) {
+      await using machine = await startMachine({ format: "qcow2", overlay, change: { config: { args } } });
       await machine.banner();
-    },
-  );
+      expect(machine.baseWritten()).toBe(false);
+    }
+  });
 
   test("a qcow2 stays as it is under -snapshot", async () => {
     await using machine = await startMachine({ format: "qcow2", change: { config: { args: ["-snapshot"] } } });

@@ -35,6 +35,29 @@ describe("an image that another machine writes to", () => {
   }
 });
 
+describe("an image that is read", () => {
+  const READS = { image: { path: "/alloc/disk.qcow2", format: "qcow2", written: { dev: 1, ino: 9 }, read: [FILE] } };
+  const reader = (): ReturnType<typeof holder> => ({
+    ...holder("running", undefined),
+    lastLaunch: () => READS as unknown as ReturnType<Store["lastLaunch"]>,
+  });
+
+  test("may be read by others", () => {
+    expect(() =>
+      assertImageFree(reader(), own({ image: { ...READS.image, written: { dev: 1, ino: 8 } } })),
+    ).not.toThrow();
+  });
+
+  test("is written to by nobody, and one that is written to is not read", () => {
+    expect(() => assertImageFree(reader(), own())).toThrow(
+      '/images/a.img is read by task "vm" of job "other" (allocation 0a1b2c3d, QEMU is process 77), and what a machine reads',
+    );
+    expect(() => assertImageFree(holder("starting", FILE), own(READS))).toThrow(
+      '/images/a.img is written to by task "vm" of job "other"',
+    );
+  });
+});
+
 test("an image is free when the other machine has no process, has another file, or writes elsewhere", () => {
   expect(() => assertImageFree(holder("backoff", FILE), own())).not.toThrow();
   expect(() => assertImageFree(holder("running", { dev: 1, ino: 3 }), own())).not.toThrow();

@@ -260,3 +260,27 @@ describe("qcow2", () => {
     }
   });
 });
+
+describe("an ISO 9660 image", () => {
+  const iso = (at = 0x8001): Buffer => {
+    const bytes = Buffer.alloc(64 << 10);
+    bytes.write("CD001", at, "latin1");
+    return bytes;
+  };
+
+  test("is raw and a CD-ROM, also with a boot sector in front", () => {
+    const found: Inspection = { format: "raw", virtualSize: 64 << 10, cdrom: true };
+    expect(inspect(iso())).toEqual(found);
+    const hybrid = iso();
+    hybrid.writeUInt16LE(0xaa55, 510);
+    expect(inspect(hybrid)).toEqual(found);
+  });
+
+  test("is none where its name stands elsewhere, or beneath another format's", () => {
+    expect(inspect(iso(0x8000))).toEqual({ format: "raw", virtualSize: 64 << 10 });
+    expect(inspect(iso().subarray(0, 0x8003))).toEqual({ format: "raw", virtualSize: 0x8200 });
+    const vdi = iso();
+    vdi.write("QED\0", 0, "latin1");
+    expect(inspect(vdi).format).toBe("refused");
+  });
+});

@@ -251,3 +251,35 @@ test("a word that QEMU takes for a disk image is told", () => {
     'config.args[1]: QEMU takes "on" for a disk image, because no option before it has a value',
   ]);
 });
+
+describe("what is recorded of the disk", () => {
+  const disk = { name: "a.img", realPath: "/d/disk.qcow2", format: "qcow2", mode: "overlay", virtualSize: 9 } as const;
+  const base = { format: "raw", realPath: "/i/a.img", identity: { dev: 1, ino: 2 } } as const;
+  const own = { dev: 1, ino: 3 };
+  const recorded = (change: LaunchChange): LaunchPlan["image"] => plan(change).image;
+
+  test("says what is written to, and what is only read", () => {
+    const image = { ...disk, identity: own, base };
+    const told = {
+      path: "/d/disk.qcow2",
+      format: "qcow2",
+      mode: "overlay" as const,
+      size: 9,
+      base: { path: "/i/a.img", format: "raw" },
+    };
+    expect(recorded({ image })).toEqual({ ...told, written: own, read: [base.identity] });
+    expect(recorded({ image, ...configArgs("-snapshot") })).toEqual({
+      ...told,
+      written: undefined,
+      read: [own, base.identity],
+    });
+    expect(plan({ image }).disk).toEqual({ readWrite: 4, readOnly: 5, base: 7 });
+  });
+
+  test("a CD-ROM is only read", () => {
+    const image = { name: "a.iso", format: "raw", cdrom: true, identity: own } as const;
+    expect(recorded({ image })).toMatchObject({ written: undefined, read: [own], mode: "direct" });
+    expect(plan({ image }).disk).toEqual({ readWrite: null, readOnly: 5 });
+    expect(argvOf({ image })).not.toContain("fd=4,set=1");
+  });
+});

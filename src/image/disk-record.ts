@@ -1,0 +1,79 @@
+import type { Stats } from "node:fs";
+import * as v from "valibot";
+import { AppError } from "../base/errors.ts";
+import { readUntrusted } from "../base/files.ts";
+import { mtimeOf } from "../cache/entry.ts";
+import { writeJson } from "../cache/record.ts";
+import { DISK_MODES } from "../job/disk-mode.ts";
+import { IMAGE_KINDS } from "./readable.ts";
+
+const FORMAT = 1;
+const LONGEST = 64 << 10;
+
+const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+
+const originSchema = v.object({
+  /** Its real path; for messages, unless `pinned` is false. */
+  path: v.string(),
+  bytes: count,
+  ino: count,
+  /** Milliseconds since 1970. */
+  mtime: v.pipe(v.number(), v.safeInteger()),
+  /** `type:hex` where it is known. */
+  checksum: v.nullable(v.string()),
+});
+
+const schema = v.object({
+  format: v.literal(FORMAT),
+  mode: v.picklist(DISK_MODES),
+  kind: v.picklist(IMAGE_KINDS),
+  origin: originSchema,
+  pinned: v.boolean(),
+});
+
+/** The file that a disk is, stands over or was copied from, as it was then. */
+export type DiskOrigin = v.InferOutput<typeof originSchema>;
+
+/**
+ * What the boot disk of an allocation's task is, decided once: `kind` is what the image was taken for, and `pinned` says that the
+ * agent has a name of its own for it.
+ */
+export type DiskRecord = Omit<v.InferOutput<typeof schema>, "format">;
+
+/** @returns undefined when there is none. @throws AppError `image` for one that cannot be read: nobody knows then what the disk is. */
+export function readDiskRecord(path: string, shown: string): DiskRecord | undefined {
+  const text = readUntrusted(path, LONGEST)?.toString("utf8");
+  if (text === undefined) return undefined;
+  const found = v.safeParse(schema, parse(text));
+  if (found.success) return found.output;
+  throw new AppError("image", `${shown} cannot be read, and nothing else tells which disk this machine has`, {
+    hint: "a newer version of paddock may have written it; else stop the job and run it again, and save what is beside that file before",
+  });
+}
+
+/** Writes it in one step, and to the disk. @throws system errors. */
+export function writeDiskRecord(path: string, record: DiskRecord): void {
+  writeJson(path, { format: FORMAT, ...record });
+}
+
+/** What tells a file from another one, and from itself after it was written to. Not its device: that has another number after a reboot. */
+export function originOf(stats: Stats, path: string, checksum: string | null): DiskOrigin {
+  return { path, bytes: stats.size, ino: stats.ino, mtime: mtimeOf(stats), checksum };
+}
+
+/** How a file differs from what it was, for people; undefined when it does not. */
+export function changeOf(stats: Stats, origin: DiskOrigin): string | undefined {
+  const now = originOf(stats, origin.path, origin.checksum);
+  if (now.ino !== origin.ino) return "another file has its name";
+  if (now.bytes !== origin.bytes) return `it has ${now.bytes} bytes, and had ${origin.bytes}`;
+  if (now.mtime === origin.mtime) return undefined;
+  return `it was written to at ${new Date(now.mtime).toISOString()}, and last before at ${new Date(origin.mtime).toISOString()}`;
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
