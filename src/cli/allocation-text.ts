@@ -2,8 +2,10 @@ import { AppError } from "../base/errors.ts";
 import { shortId } from "../base/ids.ts";
 import type { Client } from "../client/client.ts";
 import { ask } from "../client/client.ts";
-import type { Allocation, Explanation, Forward, Machine, TaskState } from "../client/replies.ts";
+import type { Explanation, Forward } from "../client/explanation.ts";
+import type { Allocation, Machine, TaskState } from "../client/replies.ts";
 import { idText } from "./command.ts";
+import { diskText } from "./disk-text.ts";
 import { eventText } from "./events.ts";
 import { guestSentence } from "./guest-text.ts";
 import { describeForwards, listPorts } from "./ports.ts";
@@ -61,8 +63,10 @@ async function printTask(client: Client, { allocation, name, task }: TaskView, o
     facts.push(["PID", `${machine.Pid}${machine.Adopted ? " (adopted: an earlier agent started it)" : ""}`]);
   if (machine?.Pid) facts.push(["User", userText(machine.User)]);
   if (up !== undefined) facts.push(["Up", formatSpan(up)]);
+  const explanation = task.State === "running" ? await readExplanation(client, allocation, name) : undefined;
+  if (explanation?.Image) facts.push(["Disk", diskText(explanation.Image)]);
   for (const line of alignFacts(facts, out.columns)) out.line(...line);
-  await printPorts(client, { allocation, name, task }, out);
+  printPorts({ allocation, name, task }, explanation?.Forwards ?? [], out);
   if (machine?.Ending) {
     for (const line of describeEnding(machine.Ending, out.columns)) out.line(...line);
     out.line({ text: `paddock why ${shortId(allocation.ID)} tells all that is known of it`, style: "dim" });
@@ -78,9 +82,8 @@ async function printTask(client: Client, { allocation, name, task }: TaskView, o
   }
 }
 
-async function printPorts(client: Client, { allocation, name, task }: TaskView, out: Output): Promise<void> {
+function printPorts({ allocation, task }: TaskView, forwards: readonly Forward[], out: Output): void {
   if (task.State === "dead") return;
-  const forwards = task.State === "running" ? await readForwards(client, allocation, name) : [];
   if (forwards.length > 0) {
     out.line("Ports");
     for (const line of describeForwards(forwards, "  ")) out.line(...line);

@@ -2,9 +2,10 @@ import { formatCores } from "../base/cores.ts";
 import { shellWord } from "../base/text.ts";
 import { formatBytes } from "../base/units.ts";
 import { ask } from "../client/client.ts";
-import type { Explanation } from "../client/replies.ts";
+import type { Explanation } from "../client/explanation.ts";
 import { userText } from "./allocation-text.ts";
 import { ADDRESS_FLAG, type Command, connectAgent, type Invocation } from "./command.ts";
+import { diskText } from "./disk-text.ts";
 import { EXIT } from "./exit.ts";
 import { printJson } from "./json.ts";
 import { resolveTask } from "./names.ts";
@@ -37,12 +38,13 @@ async function runExplain(invocation: Invocation): Promise<number> {
 }
 
 function printExplanation(explanation: Explanation, { context }: Invocation): void {
-  const { Argv, Cwd, User, Limits, Forwards, Warnings } = explanation;
+  const { Argv, Cwd, User, Image, Limits, Forwards, Warnings } = explanation;
   const { out, err } = context.terminal;
   printWords(Argv, out);
   out.line();
   out.line("Working directory: ", Cwd);
   out.line("User: ", userText(User));
+  if (Image !== null) out.line("Disk: ", diskText(Image));
   if (Limits !== null) out.line("Limits, where the host has control groups: ", describeLimits(Limits));
   if (Forwards.length > 0) {
     out.line("Forwarded ports:");

@@ -1,4 +1,5 @@
-import type { Allocation, Forward, Port } from "../client/replies.ts";
+import type { Forward } from "../client/explanation.ts";
+import type { Allocation, Port } from "../client/replies.ts";
 import type { Piece } from "./style.ts";
 import { alignRows } from "./table.ts";
 

@@ -5,6 +5,7 @@ import { MILLISECOND } from "../base/units.ts";
 import type { StopReceipt } from "../client/replies.ts";
 import type { MachineEnd, Why } from "../client/why.ts";
 import { createConsoleText } from "./console-text.ts";
+import { diskText } from "./disk-text.ts";
 import { describeCounters, exitText, rungName } from "./receipt.ts";
 import { type Piece, statusPiece } from "./style.ts";
 import { alignFacts, alignRows, breakText } from "./table.ts";
@@ -91,7 +92,7 @@ function describeFacts(why: Why, end: MachineEnd, columns: number): Piece[][] {
   facts.push(["Ended", endedText(end)]);
   facts.push(["Exit", `${exitText(ending)}${end.Pid === null ? "" : ` of pid ${end.Pid}`}`]);
   if (ending.Stop !== null) facts.push(["Stopped", stoppedText(ending.Stop)]);
-  if (image !== null) facts.push(["Image", `${image.Path} (${image.Format})`]);
+  if (image !== null) facts.push([image.Mode === "direct" ? "Image" : "Disk", diskText(image)]);
   for (const { Source, Checksum } of why.Artifacts)
     facts.push(["Artifact", `${Source} (${Checksum ?? "no checksum asked for"})`]);
   const qemu = versions.Qemu === null ? "" : `QEMU ${versions.Qemu}, `;

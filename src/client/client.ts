@@ -3,6 +3,7 @@ import * as v from "valibot";
 import { AppError } from "../base/errors.ts";
 import type { JsonObject } from "../hcl/encode.ts";
 import { type Address, formatAddress } from "./address.ts";
+import { ExplainSchema } from "./explanation.ts";
 import { splitFrames } from "./frames.ts";
 import * as replies from "./replies.ts";
 import { type ApiRequest, readText, sendRequest } from "./request.ts";
@@ -119,7 +120,7 @@ export const ask = {
   self: () => ({ target: "/v1/agent/self", schema: replies.SelfSchema }),
   explain: (allocationId: string, task: string) => ({
     target: `/v1/vm/${encode(allocationId)}/${encode(task)}/explain`,
-    schema: replies.ExplainSchema,
+    schema: ExplainSchema,
   }),
   /** @param generation which start; undefined for the newest that has ended. */
   why: (allocationId: string, task: string, generation?: number) => ({

@@ -89,7 +89,7 @@ export type Ending = v.InferOutput<typeof EndingSchema>;
 export const ProgressSchema = v.object({ Source: text, Bytes: count, Total: v.nullish(v.number(), null), Rate: count });
 export type Progress = v.InferOutput<typeof ProgressSchema>;
 
-const UserSchema = v.nullish(v.object({ Uid: v.number(), Gid: v.number() }), null);
+export const UserSchema = v.nullish(v.object({ Uid: v.number(), Gid: v.number() }), null);
 
 const MachineSchema = v.object({
   Machine: text,
@@ -242,39 +242,6 @@ export type NodeInfo = v.InferOutput<typeof NodeInfoSchema>;
 
 /** Of `GET /v1/agent/self`: only the node's id. */
 export const SelfSchema = v.object({ stats: map(textMap) });
-
-export const ExplainSchema = v.object({
-  Argv: list(
-    v.object({
-      Word: v.string(),
-      Origin: v.object({
-        Kind: text,
-        Why: text,
-        Attribute: text,
-        Index: v.nullish(v.number(), null),
-        Note: text,
-      }),
-    }),
-  ),
-  Cwd: text,
-  User: UserSchema,
-  Forwards: list(v.object({ Label: text, Protocol: text, HostAddress: text, HostPort: count, GuestPort: count })),
-  Warnings: list(v.string()),
-  OwnSerial: v.nullish(v.string(), null),
-  LogDisabled: flag,
-  Limits: v.nullish(
-    v.object({
-      MemoryMax: v.nullish(v.number(), null),
-      GuestMemory: v.nullish(v.number(), null),
-      CPUWeight: count,
-      Cores: list(v.number()),
-      PidsMax: count,
-    }),
-    null,
-  ),
-});
-export type Explanation = v.InferOutput<typeof ExplainSchema>;
-export type Forward = Explanation["Forwards"][number];
 
 /** Of `PUT /v1/vm/:alloc/:task/power`. */
 export const PowerOutcomeSchema = v.object({ Guest: text, Message: text });

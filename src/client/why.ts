@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { DiskSchema } from "./explanation.ts";
 import { count, flag, list, text } from "./lenient.ts";
 import { EndingSchema, TaskEventSchema } from "./replies.ts";
 
@@ -23,7 +24,7 @@ const EndSchema = v.object({
   Remains: v.nullish(RemainsSchema, null),
   Argv: list(v.string()),
   Cwd: text,
-  Image: v.nullish(v.object({ Path: text, Format: text }), null),
+  Image: v.nullish(DiskSchema, null),
   History: list(TaskEventSchema),
   Versions: v.object({ Paddock: text, Kernel: text, Qemu: v.nullish(v.string(), null) }),
 });

@@ -2,6 +2,7 @@ import * as v from "valibot";
 import type { Ending, EndReason, StopReceipt } from "../allocation/ending.ts";
 import { FORCE_SIGNALS, RUNGS, type StopCause } from "../allocation/ladder.ts";
 import type { CgroupNumbers } from "../cgroup/numbers.ts";
+import { DiskSchema, type ToldDisk, writeDisk } from "./disk.ts";
 import { CountSchema, NanosSchema, writeMillis, writeTime } from "./scalars.ts";
 
 /** Every reason, in the order of the type. */
@@ -106,6 +107,7 @@ export interface ExplainedPlan {
     readonly guestPort: number;
   }[];
   readonly warnings: readonly string[];
+  readonly image?: ToldDisk;
   readonly limits?: ExplainedLimits;
   readonly serial:
     | { readonly ours: true; readonly disabled?: true }
@@ -157,6 +159,8 @@ export const ExplainSchema = v.object({
     }),
   ),
   Warnings: v.array(v.string()),
+  /** The boot disk. Absent of a start by a former version. */
+  Image: v.optional(DiskSchema),
   /** The word of `args` that brought a serial port of its own, so that the log is not ours; null while it is. */
   OwnSerial: v.nullable(v.string()),
   /** True when the job wants no log of the serial port. */
@@ -221,6 +225,7 @@ export function writeExplain(plan: ExplainedPlan): WireExplain {
       GuestPort: forward.guestPort,
     })),
     Warnings: [...plan.warnings],
+    ...(plan.image === undefined ? {} : { Image: writeDisk(plan.image) }),
     OwnSerial: plan.serial.ours ? null : plan.serial.because,
     ...(plan.serial.ours && plan.serial.disabled ? { LogDisabled: true } : {}),
     ...(plan.limits === undefined ? {} : { Limits: writeLimits(plan.limits) }),

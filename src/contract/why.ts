@@ -5,6 +5,7 @@ import { MACHINE_STATES } from "../allocation/machine.ts";
 import type { PostMortem } from "../allocation/post-mortem.ts";
 import type { Remains } from "../allocation/remains.ts";
 import type { TaskEvent } from "../allocation/task-event.ts";
+import { DiskSchema, writeDisk } from "./disk.ts";
 import { EndingSchema, writeEnding } from "./machine.ts";
 import { CountSchema, IdSchema, NanosSchema, writeMillis, writeTime } from "./scalars.ts";
 import { TaskEventSchema, writeTaskEvent } from "./task-state.ts";
@@ -58,7 +59,7 @@ const EndSchema = v.object({
   /** QEMU's command line; empty when it came to none. */
   Argv: v.array(v.string()),
   Cwd: v.string(),
-  Image: v.nullable(v.object({ Path: v.string(), Format: v.string() })),
+  Image: v.nullable(DiskSchema),
   History: v.array(TaskEventSchema),
   Versions: v.object({ Paddock: v.string(), Kernel: v.string(), Qemu: v.nullable(v.string()) }),
 });
@@ -131,7 +132,7 @@ function writeEnd(end: PostMortem, { plan, history }: ToldWhy): v.InferOutput<ty
     Remains: end.remains === null ? null : writeRemains(end.remains),
     Argv: plan?.argv.map(({ word }) => word) ?? [],
     Cwd: plan?.cwd ?? "",
-    Image: plan?.image === undefined ? null : { Path: plan.image.path, Format: plan.image.format },
+    Image: plan?.image === undefined ? null : writeDisk(plan.image),
     History: history.map(writeTaskEvent),
     Versions: { Paddock: end.versions.paddock, Kernel: end.versions.kernel, Qemu: plan?.qemu ?? null },
   };

@@ -7,6 +7,7 @@ import { textOf } from "../../../src/cli/style.ts";
 import { describeWhy } from "../../../src/cli/why-text.ts";
 import { WhySchema } from "../../../src/client/why.ts";
 import { WhySchema as ContractSchema, type ToldWhy, writeWhy } from "../../../src/contract/why.ts";
+import type { LaunchPlan } from "../../../src/qemu/launch.ts";
 import { allocation, CRASHED, ended, GRACEFUL, PLAN, RECORD_TIME, RUNNING, taskRecord } from "../../helpers/records.ts";
 
 const END: PostMortem = {
@@ -145,4 +146,14 @@ test("other ends are listed with the way to them", () => {
   const lines = tell(END, ended(CRASHED), { ends: [other, END] });
   expect(lines.at(-2)).toMatch(/^ {2}2 {2}.* {2}killed {2}QEMU was killed$/);
   expect(lines.at(-1)).toBe("  paddock why -generation 2 web/vm tells more");
+});
+
+test("a disk of its own is told with the image that it stands over", () => {
+  const disk = { path: "/d/disk.qcow2", format: "qcow2", mode: "overlay", size: 20 * 2 ** 30 } as const;
+  const base = { path: "/i/a.img", format: "raw" };
+  const line = (image: NonNullable<LaunchPlan["image"]>): string | undefined =>
+    tell(END, ended(CRASHED), { plan: { ...PLAN, image } }).find((text) => /^(Disk|Image)/.test(text));
+  expect(line({ ...disk, base })).toBe("Disk         = /d/disk.qcow2 (overlay, 20 GiB) over /i/a.img (raw)");
+  expect(line({ ...disk, path: "/d/disk.img", mode: "copy" })).toBe("Disk         = /d/disk.img (copy, qcow2, 20 GiB)");
+  expect(line({ ...base, mode: "direct", size: 512 })).toBe("Image        = /i/a.img (raw, 512 B)");
 });

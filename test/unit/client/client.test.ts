@@ -1,7 +1,8 @@
 import { expect, test } from "bun:test";
 import * as v from "valibot";
 import { ask, type Client, createClient } from "../../../src/client/client.ts";
-import { AllocationSchema, ExplainSchema, NodeInfoSchema } from "../../../src/client/replies.ts";
+import { ExplainSchema } from "../../../src/client/explanation.ts";
+import { AllocationSchema, NodeInfoSchema } from "../../../src/client/replies.ts";
 import { writeAllocationStub } from "../../../src/contract/allocation.ts";
 import { writeEnding, writeExplain } from "../../../src/contract/machine.ts";
 import { writeNode } from "../../../src/contract/node.ts";
