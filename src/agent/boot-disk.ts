@@ -3,26 +3,15 @@ import { AppError, errnoOf } from "../base/errors.ts";
 import { syncDirectory } from "../cache/record.ts";
 import type { BootDisk, CheckedImage, ReadableImage } from "../image/checked.ts";
 import { changeOf, type DiskRecord, originOf, readDiskRecord, writeDiskRecord } from "../image/disk-record.ts";
-import { closeImage, findImage, type ImageRequest, openForWriting } from "../image/open.ts";
+import { closeImage, findImage, openForWriting } from "../image/open.ts";
 import { inspectOverlay } from "../image/overlay.ts";
 import { type ImageKind, kindOfImage, readImage, refuseImage } from "../image/readable.ts";
 import { type DiskFiles, diskFiles, unfinished } from "../paths.ts";
-import type { PrepareRequest } from "../supervisor/hands.ts";
 import { withDiskFiles } from "../supervisor/own-files.ts";
 import type { AgentContext } from "./context.ts";
+import type { DiskRequest, NewDisk } from "./disk-request.ts";
 import { assertImageFree } from "./image-holder.ts";
-import { type LinkedImage, type NewDisk, settleDisk } from "./settle-disk.ts";
-
-/** What is certain of a machine before its disk is. */
-export interface DiskRequest extends Pick<PrepareRequest, "allocation" | "task" | "fetched" | "signal"> {
-  readonly place: Pick<PrepareRequest["place"], "dirs">;
-  readonly image: Omit<ImageRequest, "known" | "linked">;
-  readonly wanted: { readonly disk?: DiskRecord["mode"] | undefined; readonly disk_size?: string | undefined };
-  /** The cache's file that the image is another name of; null for an image that comes from elsewhere, or was there before. */
-  readonly linked: LinkedImage | null;
-  /** Told in one sentence what a new disk is. */
-  readonly tell: (message: string) => void;
-}
+import { settleDisk } from "./settle-disk.ts";
 
 /**
  * Opens the boot disk of a machine, which is decided once per allocation: every later start has the very same one, of the same format,

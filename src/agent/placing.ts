@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import type { Placing } from "../artifact/fetched.ts";
+import type { Fetched, Placing } from "../artifact/fetched.ts";
 import type { QemuConfig } from "../job/job.ts";
 import type { TaskDirs } from "../paths.ts";
 import { readArguments } from "../qemu/arguments.ts";
@@ -7,12 +7,12 @@ import { namedFiles } from "../qemu/files.ts";
 
 /**
  * Decides which artifacts of a task may be the cache's own files under another name: those that its `args` name, and only to be read,
- * such as a kernel. The boot image is written to; of what no argument names nobody knows what the job does with it.
+ * such as a kernel, and the boot image unless it is written to itself. Of what nothing names nobody knows what the job does with it.
  * @param config interpolated.
  * @returns takes the absolute path that an artifact becomes.
  */
 export function placingOf(
-  config: Pick<QemuConfig, "args" | "image_path">,
+  config: Pick<QemuConfig, "args" | "image_path" | "disk">,
   dirs: Pick<TaskDirs, "task">,
 ): (path: string) => Placing {
   const named = namedFiles(readArguments(config.args)).map((file) => ({
@@ -22,7 +22,18 @@ export function placingOf(
   const image = resolve(dirs.task, config.image_path);
   return (path) => {
     const uses = named.filter((file) => file.path === path);
-    const isRead = uses.length > 0 && uses.every(({ access }) => access === "read");
-    return isRead && path !== image ? "link" : "own";
+    const isRead = uses.every(({ access }) => access === "read");
+    const isMeant = path === image ? config.disk !== "direct" : uses.length > 0;
+    return isMeant && isRead ? "link" : "own";
   };
+}
+
+/** The cache's file that the boot image is another name of; null where it has none, or was not fetched now. */
+export function linkedImage(
+  fetched: readonly Pick<Fetched, "path" | "linked">[],
+  config: Pick<QemuConfig, "image_path">,
+  dirs: Pick<TaskDirs, "task">,
+): Fetched["linked"] {
+  const image = resolve(dirs.task, config.image_path);
+  return fetched.find(({ path }) => path === image)?.linked ?? null;
 }

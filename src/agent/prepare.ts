@@ -16,11 +16,12 @@ import type { Prepare, PrepareRequest } from "../supervisor/hands.ts";
 import { openBootDisk } from "./boot-disk.ts";
 import type { AgentContext } from "./context.ts";
 import type { CoreBook } from "./cores.ts";
+import type { DiskRequest } from "./disk-request.ts";
 import { fetchArtifacts } from "./fetch-artifacts.ts";
 import { assertImageFree } from "./image-holder.ts";
 import { letIn, settleUser } from "./machine-users.ts";
 import { knowWhatMatters } from "./placement.ts";
-import { placingOf } from "./placing.ts";
+import { linkedImage, placingOf } from "./placing.ts";
 import { isFree } from "./ports.ts";
 import { assertPortOpen, assertReachable } from "./reach.ts";
 import { jobOf, readSubject, type Subject } from "./subject.ts";
@@ -42,15 +43,17 @@ export function createPrepare(context: PrepareContext): Prepare {
       return settleUser(context.users, request);
     });
     const config = await stage(context, request, "Failed Validation", () => interpolateTaskConfig(context, subject));
-    if (subject.task.artifacts.length > 0 && !request.fetched) {
-      await stage(context, request, "Failed Artifact Download", () =>
-        fetchArtifacts(context, request, subject, placingOf(config, request.place.dirs), (message) =>
-          report(context, request, "Downloading Artifacts", message),
-        ),
-      );
-    }
+    const wanted = subject.task.artifacts.length > 0 && !request.fetched;
+    const fetched = !wanted
+      ? []
+      : await stage(context, request, "Failed Artifact Download", () =>
+          fetchArtifacts(context, request, subject, placingOf(config, request.place.dirs), (message) =>
+            report(context, request, "Downloading Artifacts", message),
+          ),
+        );
     return await stage(context, request, "Driver Failure", async () => {
-      const image = await openDisk(context, request, { config, user });
+      const linked = linkedImage(fetched, config, request.place.dirs);
+      const image = await openDisk(context, request, { config, user, linked });
       try {
         letIn(context.store, request, user);
         const plan = await planMachine(context, request, subject, { config, image, user });
@@ -67,7 +70,7 @@ export function createPrepare(context: PrepareContext): Prepare {
 function openDisk(
   context: PrepareContext,
   request: PrepareRequest,
-  { config, user }: Pick<Settled, "config" | "user">,
+  { config, user, linked }: Pick<Settled, "config" | "user"> & Pick<DiskRequest, "linked">,
 ): Promise<BootDisk> {
   const { dirs } = request.place;
   return openBootDisk(context, {
@@ -80,7 +83,7 @@ function openDisk(
       closed: user !== null,
     },
     wanted: config,
-    linked: null,
+    linked,
     tell: (message) => report(context, request, "Driver", message),
   });
 }

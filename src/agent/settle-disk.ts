@@ -1,5 +1,4 @@
 import {
-  chmodSync,
   closeSync,
   constants,
   existsSync,
@@ -25,20 +24,7 @@ import { overlayBytes } from "../image/overlay.ts";
 import { kindOfImage, refuseImage } from "../image/readable.ts";
 import { readDiskSize } from "../job/disk-mode.ts";
 import { type DiskFiles, unfinished } from "../paths.ts";
-import type { DiskRequest } from "./boot-disk.ts";
-
-/** A file of the cache that the image of a task is another name of. */
-export interface LinkedImage {
-  readonly path: string;
-  /** `type:hex`. */
-  readonly checksum: string;
-}
-
-/** A disk that has to be made. */
-export interface NewDisk extends DiskRequest {
-  /** @throws AppError `conflict` while another machine writes to the image: what is made of it would be half one state, half another. */
-  readonly assertUnwritten: (image: ReadableImage) => void;
-}
+import type { DiskRequest, NewDisk } from "./disk-request.ts";
 
 /**
  * Decides what the boot disk of an allocation's task is, and makes it. It is made beside its name, recorded, and named then: whatever
@@ -136,8 +122,6 @@ function makeOverlay(path: string, size: number): void {
 
 async function makeCopy(image: ReadableImage, path: string, size: number, signal: AbortSignal): Promise<void> {
   await copyImage(image.readOnlyFd, path, signal);
-  // One that shares its blocks has the image's mode.
-  chmodSync(path, 0o600);
   if (image.format === "raw" && size > image.virtualSize) truncateSync(path, size);
 }
 

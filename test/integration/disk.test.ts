@@ -6,7 +6,9 @@ import {
   copyFileSync,
   existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
+  readlinkSync,
   renameSync,
   rmSync,
   statfsSync,
@@ -20,6 +22,7 @@ import { overlayBytes } from "../../src/image/overlay.ts";
 import { diskFiles, taskDirs, unfinished } from "../../src/paths.ts";
 import { grubRescueIso, withoutEscapes } from "../guests/grub.ts";
 import { makeWriterDisk } from "../guests/writer.ts";
+import { clearAway } from "../helpers/clear-away.ts";
 import {
   consoleOf,
   demoJob,
@@ -29,7 +32,6 @@ import {
   startInProcess,
   writeDemoDisk,
 } from "../helpers/in-process-agent.ts";
-import { processesAt } from "../helpers/processes.ts";
 import { type TempDir, tempDir } from "../helpers/temp.ts";
 import { until } from "../helpers/until.ts";
 
@@ -47,13 +49,7 @@ beforeEach(async () => {
   before = hashOf(image);
 });
 
-afterEach(async () => {
-  for (const { job } of running.agent.jobs(""))
-    await running.agent.deregisterJob(job.id, { purge: false, force: "SIGKILL" });
-  await until("the machines to be gone", () => processesAt(dir.path).length === 0, { deadline: 20_000 });
-  running.close();
-  await dir[Symbol.asyncDispose]();
-});
+afterEach(() => clearAway(dir, running));
 
 const hashOf = (path: string): string => createHash("sha256").update(readFileSync(path)).digest("hex");
 const OVERLAY = 'disk = "overlay"';
@@ -74,6 +70,14 @@ const booted = (count: number, id = "demo", ro = false): Promise<unknown> =>
   until(`boot ${count} of ${id}`, async () =>
     (await consoleOf(running.agent, id)).includes(`boot=${count}${ro ? " ro" : ""}`),
   );
+
+/** Files that a process has open for writing. */
+function writableIn(pid: number): string[] {
+  return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
+    const flags = /^flags:\s+0?([0-7]+)$/m.exec(readFileSync(`/proc/${pid}/fdinfo/${fd}`, "latin1"))?.[1] ?? "0";
+    return (Number.parseInt(flags, 8) & 3) === 0 ? [] : [readlinkSync(`/proc/${pid}/fd/${fd}`)];
+  });
+}
 
 async function stop(id = "demo"): Promise<void> {
   await running.agent.deregisterJob(id, { purge: false });
@@ -110,7 +114,11 @@ describe("an overlay over an image of image_paths", () => {
     await run(OVERLAY);
     await run(OVERLAY, "second");
     await run('args = ["-snapshot"]\n disk = "overlay"', "third");
-    for (const id of ["demo", "second", "third"]) await booted(1, id);
+    for (const id of ["demo", "second", "third"]) {
+      await booted(1, id);
+      const { identity } = await machineOf(running.agent, "running", id);
+      expect(writableIn(identity.pid)).not.toContain(image);
+    }
     expect(filesOf("demo").overlay).not.toBe(filesOf("second").overlay);
     expect(hashOf(image)).toBe(before);
     expect(hashOf(filesOf("third").overlay)).toBe(
@@ -199,6 +207,16 @@ describe("a disk with somebody's data is never written over", () => {
       `this machine has run on a disk of its own (overlay), and ${record} is not there`,
     );
     expect(existsSync(overlay)).toBe(true);
+  });
+
+  test("nor when its machine has moved the agent's directory away, so that the image could be taken for its disk", async () => {
+    await start();
+    const { dir: own, overlay } = filesOf();
+    renameSync(own, `${own}.moved`);
+    await kill();
+    expect(await failure()).toContain("this machine has run on a disk of its own (overlay)");
+    expect(existsSync(overlay)).toBe(false);
+    expect(hashOf(image)).toBe(before);
   });
 
   test("when its record cannot be read neither", async () => {

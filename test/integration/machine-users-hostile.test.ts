@@ -21,7 +21,7 @@ asRoot("a hostile machine that owns its directory", () => {
     await start();
     const other = writeDemoDisk(bed.dir.path, "other.img");
     const artifact = `artifact {\n source = "${origin.url("/disk.img")}"\n }`;
-    await bed.submit({ restart: RESTART, task: artifact }, "local/disk.img");
+    await bed.submit({ restart: RESTART, task: artifact, config: 'disk = "direct"' }, "local/disk.img");
     const { identity } = await live();
     const { local } = dirsOf();
     expect(statSync(join(local, "disk.img")).uid).toBe(userOf().uid);

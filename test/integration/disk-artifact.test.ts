@@ -1,0 +1,150 @@
+import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync, rmSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { DEMO_DISK_BYTES, demoImage } from "../../src/guest/demo-image.ts";
+import { diskFiles, taskDirs } from "../../src/paths.ts";
+import { clearAway } from "../helpers/clear-away.ts";
+import { consoleOf, demoJob, type InProcessAgent, machineOf, startInProcess } from "../helpers/in-process-agent.ts";
+import { type Origin, startOrigin } from "../helpers/origin.ts";
+import { type TempDir, tempDir } from "../helpers/temp.ts";
+import { until } from "../helpers/until.ts";
+
+setDefaultTimeout(60_000);
+
+const IMAGE = Buffer.alloc(DEMO_DISK_BYTES);
+IMAGE.set(demoImage());
+const SUM = createHash("sha256").update(IMAGE).digest("hex");
+
+let dir: TempDir;
+let running: InProcessAgent;
+let origin: Origin;
+
+beforeEach(async () => {
+  dir = tempDir();
+  running = await startInProcess(dir.path);
+  origin = await startOrigin({
+    "/demo.img": { kind: "bytes", body: IMAGE },
+    "/demo.img.gz": { kind: "bytes", body: gzipSync(IMAGE) },
+  });
+});
+afterEach(async () => {
+  await clearAway(dir, running);
+  await origin[Symbol.asyncDispose]();
+});
+
+interface Run {
+  readonly config?: string;
+  readonly path?: string;
+  readonly options?: string;
+}
+
+async function run(id: string, { config = "", path = "/demo.img", options = `checksum = "sha256:${SUM}"` }: Run = {}) {
+  const task = `artifact {\n source = "${origin.url(path)}"\n options {\n ${options}\n }\n }`;
+  const restart = 'attempts = 9\n interval = "1h"\n delay = "0s"\n mode = "fail"';
+  await running.agent.registerJob(demoJob("local/demo.img", { id, config, task, restart }), null, {});
+}
+
+const newest = (id: string) => running.agent.allocations({ jobId: id }).at(-1);
+const dirsOf = (id: string) =>
+  taskDirs({ dataDir: dir.file("data"), runDir: dir.file("run") }, newest(id)?.id ?? "", "vm");
+const content = (): string => dir.file("data", "cache", "sha256", SUM, "content");
+const hashOf = (path: string): string => createHash("sha256").update(readFileSync(path)).digest("hex");
+const booted = (id: string, count: number): Promise<unknown> =>
+  until(`boot ${count} of ${id}`, async () => (await consoleOf(running.agent, id)).includes(`boot=${count}`));
+const restart = (id: string): Promise<void> => running.agent.restartAllocation(newest(id)?.id ?? "", "vm");
+
+describe("an image that an artifact brings", () => {
+  test("starts through an overlay over the cache's file; the second start fetches and copies nothing", async () => {
+    await run("one");
+    await booted("one", 1);
+    await run("two");
+    await booted("two", 1);
+    expect(origin.count("/demo.img")).toBe(1);
+    const { ino } = statSync(content());
+    for (const id of ["one", "two"]) {
+      const { machine, local } = dirsOf(id);
+      expect(statSync(join(local, "demo.img"))).toMatchObject({ ino, nlink: 5 });
+      expect(statSync(diskFiles({ machine }).base).ino).toBe(ino);
+      const plan = running.agent.launchPlan(newest(id)?.id ?? "", "vm");
+      expect(plan.image).toMatchObject({
+        path: diskFiles({ machine }).overlay,
+        mode: "overlay",
+        base: { path: diskFiles({ machine }).base, format: "raw" },
+      });
+    }
+    await restart("one");
+    await booted("one", 2);
+    expect(hashOf(content())).toBe(SUM);
+    expect(statSync(content()).mode & 0o777).toBe(0o444);
+  });
+
+  test("has its disk without the cache, and without the file in local/, which its machine may remove", async () => {
+    await run("one");
+    await booted("one", 1);
+    rmSync(join(dirsOf("one").local, "demo.img"));
+    rmSync(dir.file("data", "cache"), { recursive: true });
+    running.close();
+    running = await startInProcess(dir.path);
+    await restart("one");
+    await booted("one", 2);
+    // And the next one fetches it again.
+    await run("two");
+    await booted("two", 1);
+    expect(origin.count("/demo.img")).toBe(2);
+  });
+
+  test("is unpacked once for all, and needs no checksum", async () => {
+    for (const id of ["one", "two"]) {
+      await run(id, { path: "/demo.img.gz", options: "" });
+      await booted(id, 1);
+    }
+    expect(origin.requests.length).toBeGreaterThan(0);
+    const [one, two] = ["one", "two"].map((id) => statSync(diskFiles(dirsOf(id)).base));
+    expect(one?.ino).toBe(two?.ino as number);
+    expect(one).toMatchObject({ nlink: 5, size: DEMO_DISK_BYTES });
+  });
+
+  test("is a file of its own with disk = direct, and a copy of the agent's with disk = copy", async () => {
+    await run("direct", { config: 'disk = "direct"' });
+    await booted("direct", 1);
+    const own = join(dirsOf("direct").local, "demo.img");
+    expect(statSync(own).nlink).toBe(1);
+    await run("copied", { config: 'disk = "copy"\n disk_size = "4MiB"' });
+    await booted("copied", 1);
+    const { copy, overlay, base } = diskFiles(dirsOf("copied"));
+    expect([statSync(copy).size, existsSync(overlay), existsSync(base)]).toEqual([4 << 20, false, false]);
+    for (const id of ["direct", "copied"]) {
+      await restart(id);
+      await booted(id, 2);
+    }
+    expect(hashOf(own)).not.toBe(SUM);
+    expect(hashOf(content())).toBe(SUM);
+  });
+
+  test("grows by disk_size", async () => {
+    await run("one", { config: 'disk_size = "5TiB"' });
+    await booted("one", 1);
+    expect(running.agent.launchPlan(newest("one")?.id ?? "", "vm").image?.size).toBe(5 * 2 ** 40);
+    const said = newest("one")?.tasks["vm"]?.events.map(({ message }) => message) ?? [];
+    expect(said.join("\n")).toMatch(/the disk may grow to 5 TiB, and there are \S+ \w+ free where it lies/);
+  });
+});
+
+test("a cache's file that somebody has written to is no base any more, for those that stand over it", async () => {
+  await run("one");
+  await booted("one", 1);
+  const { machine } = dirsOf("one");
+  Bun.spawnSync([
+    "sh",
+    "-c",
+    `chmod u+w ${content()} && printf x | dd of=${content()} conv=notrunc bs=1 seek=700000 2>/dev/null`,
+  ]);
+  process.kill((await machineOf(running.agent, "running", "one")).identity.pid, "SIGKILL");
+  const { ending } = await machineOf(running.agent, "ended", "one");
+  expect(ending.message).toContain(`${diskFiles({ machine }).base}, which is ${content()}, is not the image any more`);
+  await run("two");
+  await booted("two", 1);
+  expect(origin.count("/demo.img")).toBe(2);
+});
