@@ -20,7 +20,7 @@ import type { ReadableImage } from "../image/checked.ts";
 import { copyImage } from "../image/copy.ts";
 import { type DiskRecord, originOf, writeDiskRecord } from "../image/disk-record.ts";
 import { closeImage, findImage } from "../image/open.ts";
-import { overlayBytes } from "../image/overlay.ts";
+import { MAX_OVERLAY_BYTES, overlayBytes } from "../image/overlay.ts";
 import { kindOfImage, refuseImage } from "../image/readable.ts";
 import { readDiskSize } from "../job/disk-mode.ts";
 import { type DiskFiles, unfinished } from "../paths.ts";
@@ -92,6 +92,9 @@ function planDisk(image: ReadableImage, { wanted, linked }: DiskRequest): DiskPl
       `the image has a disk of ${formatBytes(image.virtualSize)} (${image.virtualSize} bytes), which is more`,
       "disks do not shrink: ask for that much or leave disk_size out",
     );
+  }
+  if (mode === "overlay" && (asked ?? image.virtualSize) > MAX_OVERLAY_BYTES) {
+    throw refuse(`an overlay reaches to ${formatBytes(MAX_OVERLAY_BYTES)}`, "ask for less");
   }
   if (asked !== undefined && mode === "copy" && image.format === "qcow2") {
     throw refuse("a copy of a qcow2 stays as large as it is", 'use disk = "overlay"');
