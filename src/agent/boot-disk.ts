@@ -8,10 +8,13 @@ import { inspectOverlay } from "../image/overlay.ts";
 import { type ImageKind, kindOfImage, readImage, refuseImage } from "../image/readable.ts";
 import { type DiskFiles, diskFiles, unfinished } from "../paths.ts";
 import { withDiskFiles } from "../supervisor/own-files.ts";
+import { findFormerDisk } from "./bring-disk.ts";
 import type { AgentContext } from "./context.ts";
 import type { DiskRequest, NewDisk } from "./disk-request.ts";
 import { assertImageFree } from "./image-holder.ts";
 import { settleDisk } from "./settle-disk.ts";
+
+type DiskContext = Pick<AgentContext, "store" | "dirs">;
 
 /**
  * Opens the boot disk of a machine, which is decided once per allocation: every later start has the very same one, of the same format,
@@ -19,12 +22,12 @@ import { settleDisk } from "./settle-disk.ts";
  * @returns descriptors that the caller closes.
  * @throws AppError `image`, `invalid`.
  */
-export async function openBootDisk(context: Pick<AgentContext, "store">, request: DiskRequest): Promise<BootDisk> {
+export async function openBootDisk(context: DiskContext, request: DiskRequest): Promise<BootDisk> {
   const shown = diskFiles(request.place.dirs);
   try {
     return await withDiskFiles(request.place.dirs, async (files) => {
       const record =
-        readDiskRecord(files.record, shown.record) ?? (await settleDisk(files, shown, newDisk(context, request)));
+        readDiskRecord(files.record, shown.record) ?? (await settleDisk(files, shown, await newDisk(context, request)));
       return openRecorded(request.image, record, files, shown);
     });
   } catch (error) {
@@ -35,7 +38,7 @@ export async function openBootDisk(context: Pick<AgentContext, "store">, request
 }
 
 /** @throws AppError `image` when the machine had a disk of its own: it must not start on another one. */
-function newDisk({ store }: Pick<AgentContext, "store">, request: DiskRequest): NewDisk {
+async function newDisk({ store, dirs }: DiskContext, request: DiskRequest): Promise<NewDisk> {
   const mode = store.lastLaunch(request.allocation.id, request.task)?.image?.mode ?? "direct";
   if (mode !== "direct") {
     const { record } = diskFiles(request.place.dirs);
@@ -53,7 +56,8 @@ function newDisk({ store }: Pick<AgentContext, "store">, request: DiskRequest): 
   };
   // What a former version fetched has been used as it is, and has been written to.
   const wanted = request.fetched ? { disk: "direct" as const } : request.wanted;
-  return { ...request, wanted, assertUnwritten };
+  const former = await findFormerDisk({ store, dirs }, request.previous, request.task);
+  return { ...request, wanted, assertUnwritten, former, dirs };
 }
 
 function openRecorded(image: DiskRequest["image"], record: DiskRecord, files: DiskFiles, shown: DiskFiles): BootDisk {

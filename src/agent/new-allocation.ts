@@ -6,6 +6,7 @@ import type { AgentContext } from "./context.ts";
 import type { PlacedGroup } from "./decide.ts";
 import type { Moment } from "./evaluation.ts";
 import { chooseUsers } from "./machine-users.ts";
+import { predecessorOf } from "./predecessor.ts";
 import { stopMachines } from "./stop.ts";
 
 /**
@@ -50,6 +51,7 @@ function newAllocation(
     failsTask: false,
   };
   const users = chooseUsers(context.users, group.tasks);
+  const previous = predecessorOf(context.store, record.job.id, group.name);
   return {
     id: newId(),
     name: `${record.job.id}.${group.name}[0]`,
@@ -58,6 +60,7 @@ function newAllocation(
     jobVersion: record.version,
     group: group.name,
     evalId: evaluation.id,
+    ...(previous !== undefined && { previousAllocation: previous.id }),
     nodeId: context.node().id,
     desired: "run",
     desiredDescription: "",

@@ -53,7 +53,9 @@ export function createPrepare(context: PrepareContext): Prepare {
         );
     return await stage(context, request, "Driver Failure", async () => {
       const linked = linkedImage(fetched, config, request.place.dirs);
-      const image = await openDisk(context, request, { config, user, linked });
+      const { sticky } = subject.group.ephemeral_disk;
+      const previous = sticky ? request.allocation.previousAllocation : undefined;
+      const image = await openDisk(context, request, { config, user, linked, previous });
       try {
         letIn(context.store, request, user);
         const plan = await planMachine(context, request, subject, { config, image, user });
@@ -70,7 +72,7 @@ export function createPrepare(context: PrepareContext): Prepare {
 function openDisk(
   context: PrepareContext,
   request: PrepareRequest,
-  { config, user, linked }: Pick<Settled, "config" | "user"> & Pick<DiskRequest, "linked">,
+  { config, user, linked, previous }: Pick<Settled, "config" | "user"> & Pick<DiskRequest, "linked" | "previous">,
 ): Promise<BootDisk> {
   const { dirs } = request.place;
   return openBootDisk(context, {
@@ -84,6 +86,7 @@ function openDisk(
     },
     wanted: config,
     linked,
+    previous,
     tell: (message) => report(context, request, "Driver", message),
   });
 }

@@ -14,6 +14,7 @@ import {
 } from "node:fs";
 import { endSparse, writeSparse } from "../archive/sparse-file.ts";
 import { AppError } from "../base/errors.ts";
+import { shortId } from "../base/ids.ts";
 import { formatBytes } from "../base/units.ts";
 import { syncDirectory } from "../cache/record.ts";
 import type { ReadableImage } from "../image/checked.ts";
@@ -24,6 +25,7 @@ import { MAX_OVERLAY_BYTES, overlayBytes } from "../image/overlay.ts";
 import { kindOfImage, refuseImage } from "../image/readable.ts";
 import { readDiskSize } from "../job/disk-mode.ts";
 import { type DiskFiles, unfinished } from "../paths.ts";
+import { bringDisk, differenceOf, type FormerDisk, fileOf, leaveDisk, type WantedDisk } from "./bring-disk.ts";
 import type { DiskRequest, NewDisk } from "./disk-request.ts";
 
 /**
@@ -49,21 +51,50 @@ export async function settleDisk(files: DiskFiles, shown: DiskFiles, request: Ne
     const plan = planDisk(image, request);
     if (plan.mode !== "direct") request.assertUnwritten(image);
     if (plan.pinned && request.linked !== null) pin(request.linked.path, image, files);
-    if (plan.mode === "overlay") makeOverlay(unfinished(files.overlay), plan.size);
-    if (plan.mode === "copy") await makeCopy(image, unfinished(files.copy), plan.size, request.signal);
     const path = plan.pinned && request.linked !== null ? request.linked.path : image.realPath;
-    const origin = originOf(fstatSync(image.readOnlyFd), path, request.linked?.checksum ?? null);
-    const { mode, kind, pinned } = plan;
-    const record: DiskRecord = { mode, kind, pinned, origin };
+    const stats = fstatSync(image.readOnlyFd);
+    const origin = originOf(stats, path, request.linked?.checksum ?? null);
+    const { mode, pinned } = plan;
+    const brought = await bring({ mode, origin, stats, asked: askedSize(request) }, request, files);
+    if (brought === undefined && mode === "overlay") makeOverlay(unfinished(files.overlay), plan.size);
+    if (brought === undefined && mode === "copy") {
+      await makeCopy(image, unfinished(files.copy), plan.size, request.signal);
+    }
+    const record: DiskRecord = { mode, kind: brought?.kind ?? plan.kind, pinned, origin };
     writeDiskRecord(files.record, record);
-    if (mode === "overlay") renameSync(unfinished(files.overlay), files.overlay);
-    if (mode === "copy") renameSync(unfinished(files.copy), files.copy);
+    if (mode !== "direct") renameSync(unfinished(fileOf(mode, files)), fileOf(mode, files));
     syncDirectory(files.dir);
-    for (const message of describe(record, plan.size, image, files, shown)) request.tell(message);
+    if (brought !== undefined) await leaveDisk(brought.former, request.dirs);
+    for (const message of describe(record, brought ?? plan, image, files, shown)) request.tell(message);
     return record;
   } finally {
     closeImage(image);
   }
+}
+
+/** A disk that moves along from the allocation before. */
+interface Brought {
+  readonly former: FormerDisk;
+  readonly kind: DiskRecord["kind"];
+  readonly size: number;
+}
+
+/** @returns undefined when there is none, or none that fits, which is told. */
+async function bring(
+  wanted: WantedDisk,
+  { former, dirs, tell }: NewDisk,
+  files: DiskFiles,
+): Promise<Brought | undefined> {
+  if (former === undefined || wanted.mode === "direct") return undefined;
+  const difference = differenceOf(former, wanted);
+  if (difference !== undefined) {
+    tell(
+      `the disk of allocation ${shortId(former.allocation.id)} does not move along and stays in ${former.path}: ${difference}`,
+    );
+    return undefined;
+  }
+  const size = await bringDisk(former, wanted, files, dirs);
+  return { former, kind: former.record.kind, size };
 }
 
 interface DiskPlan extends Pick<DiskRecord, "mode" | "kind" | "pinned"> {
@@ -72,14 +103,9 @@ interface DiskPlan extends Pick<DiskRecord, "mode" | "kind" | "pinned"> {
 }
 
 /** @throws AppError `image` for a `disk_size` that cannot be had. */
-function planDisk(image: ReadableImage, { wanted, linked }: DiskRequest): DiskPlan {
-  const asked = wanted.disk_size === undefined ? undefined : readDiskSize(wanted.disk_size);
-  if (wanted.disk_size !== undefined && asked === undefined) {
-    throw new AppError(
-      "invalid",
-      `config.disk_size: expected a size such as "20GiB", found ${JSON.stringify(wanted.disk_size)}`,
-    );
-  }
+function planDisk(image: ReadableImage, request: DiskRequest): DiskPlan {
+  const { wanted, linked } = request;
+  const asked = askedSize(request);
   const refuse = (why: string, hint: string): AppError =>
     refuseImage(image.name, `disk_size ${formatBytes(asked ?? 0)}: ${why}`, hint);
   // What was made to be burnt is not written to, unless the job says so.
@@ -101,6 +127,13 @@ function planDisk(image: ReadableImage, { wanted, linked }: DiskRequest): DiskPl
   }
   const kind = mode === "direct" ? kindOfImage(image) : image.format;
   return { mode, kind, pinned: linked !== null && mode !== "copy", size: asked ?? image.virtualSize };
+}
+
+/** Bytes of `disk_size`. @throws AppError `invalid`. */
+function askedSize({ wanted: { disk_size: text } }: DiskRequest): number | undefined {
+  const asked = text === undefined ? undefined : readDiskSize(text);
+  if (text === undefined || asked !== undefined) return asked;
+  throw new AppError("invalid", `config.disk_size: expected a size such as "20GiB", found ${JSON.stringify(text)}`);
 }
 
 /** Gives the cache's file a name that keeps it, whatever becomes of the cache's own and of the one in the task directory. */
@@ -130,15 +163,16 @@ async function makeCopy(image: ReadableImage, path: string, size: number, signal
 
 function describe(
   record: DiskRecord,
-  size: number,
+  { size, former }: { readonly size: number; readonly former?: FormerDisk },
   image: ReadableImage,
   files: DiskFiles,
   shown: DiskFiles,
 ): string[] {
   if (record.mode === "direct") return [];
-  const path = record.mode === "overlay" ? shown.overlay : shown.copy;
+  const path = fileOf(record.mode, shown);
   const how = record.mode === "overlay" ? "an overlay over" : "a copy of";
-  const made = `the disk is ${path}, ${how} ${record.origin.path} (${image.format}), ${formatBytes(size)}`;
+  const from = former === undefined ? "" : `; it moved along from allocation ${shortId(former.allocation.id)}`;
+  const made = `the disk is ${path}, ${how} ${record.origin.path} (${image.format}), ${formatBytes(size)}${from}`;
   const { blocks, bavail, bsize } = statfsSync(files.dir);
   const free = bavail * bsize;
   if (blocks === 0 || size <= free) return [made];

@@ -1,17 +1,16 @@
-import { isDeepStrictEqual } from "node:util";
 import type { Allocation } from "../allocation/allocation.ts";
 import { AppError } from "../base/errors.ts";
-import { shortId } from "../base/ids.ts";
 import type { Job } from "../job/job.ts";
-import { taskDirs } from "../paths.ts";
 import { reasonsOf } from "../placement/failure.ts";
 import type { Evaluation, JobRecord } from "../state/records.ts";
 import type { Registered, Submission } from "./agent.ts";
 import type { AgentContext } from "./context.ts";
 import { type Decision, decidePlacement } from "./decide.ts";
+import { tellDisks } from "./discard.ts";
 import { cancelBlocked, newBlockedPair, newEvaluation } from "./evaluation.ts";
 import { liveAllocations, putAllocations, replaceAllocations } from "./new-allocation.ts";
 import { checkPlacement, knowWhatMatters, warningsOf } from "./placement.ts";
+import { isSameJob } from "./same-job.ts";
 
 /**
  * The way of a job from the request to a recorded allocation, one call a stage; what follows, from the artifacts to QEMU's
@@ -43,16 +42,15 @@ export async function submitJob(
   // Going back to the version that still runs while its successor waits.
   const kept = previous?.waiting !== undefined && running.some((one) => runs(context, one, job));
   const decision = kept ? ({ kind: "placed", groups: [] } as const) : await decidePlacement(context, job);
-  const recorded = recordJob(context, { job, previous, unchanged, submission, decision });
   const replaced = kept || decision.kind === "waits" ? [] : running;
+  // Before anything happens to them.
+  const disks = await Promise.all(replaced.map((allocation) => tellDisks(context, allocation, job)));
+  const recorded = recordJob(context, { job, previous, unchanged, submission, decision });
   if (decision.kind === "waits") {
     context.log.info("a job waits for room", { job: job.id, why: decision.failures.flatMap(reasonsOf).join("; ") });
   }
   replaceAllocations(context, recorded.record, replaced, recorded.allocations);
-  const warnings = [
-    ...warningsOf(context, job, verdicts),
-    ...replaced.map((allocation) => replacementWarning(context, allocation)),
-  ];
+  const warnings = [...warningsOf(context, job, verdicts), ...disks.flat()];
   return { evaluation: recorded.evaluation, job: recorded.record, warnings, verdicts };
 }
 
@@ -67,16 +65,12 @@ function checkEnforcedIndex(id: string, previous: JobRecord | undefined, enforce
 }
 
 function isUnchanged(previous: JobRecord, job: Job): boolean {
-  return !previous.stop && isSame(previous.job, job);
-}
-
-function isSame(one: Job, other: Job): boolean {
-  return isDeepStrictEqual(JSON.parse(JSON.stringify(one)), JSON.parse(JSON.stringify(other)));
+  return !previous.stop && isSameJob(previous.job, job);
 }
 
 function runs({ store }: AgentContext, { jobId, jobVersion }: Allocation, job: Job): boolean {
   const started = store.jobVersion(jobId, jobVersion)?.job;
-  return started !== undefined && isSame(started, job);
+  return started !== undefined && isSameJob(started, job);
 }
 
 interface Recording {
@@ -141,10 +135,4 @@ function recordEvaluation(context: AgentContext, job: Job): Evaluation {
     context.store.putEvaluation(evaluation);
     return evaluation;
   });
-}
-
-function replacementWarning(context: AgentContext, allocation: Allocation): string {
-  const [task = ""] = Object.keys(allocation.tasks);
-  const { local } = taskDirs(context.dirs, allocation.id, task);
-  return `allocation ${shortId(allocation.id)} is stopped and replaced; what its machine wrote to an image under local/ does not move along and stays in ${local}`;
 }

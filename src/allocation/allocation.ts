@@ -34,6 +34,8 @@ export interface Allocation {
   readonly jobVersion: number;
   readonly group: string;
   readonly evalId: string;
+  /** The allocation whose place it took, whose disk it may have; undefined for a job's first, and in records of before. */
+  readonly previousAllocation?: string | undefined;
   readonly nodeId: string;
   readonly desired: "run" | "stop";
   /** Why it is to stop, for people; "" while it is to run. */

@@ -114,7 +114,7 @@ export function writeAllocation(placed: PlacedAllocation, job: WireJob | null): 
     Job: job,
     AllocatedResources: writeAllocatedResources(allocation, placed.job),
     DeploymentID: "",
-    PreviousAllocation: "",
+    PreviousAllocation: allocation.previousAllocation ?? "",
     AllocModifyIndex: allocation.modifyIndex,
     Metrics: {
       NodesEvaluated: 1,

@@ -31,6 +31,7 @@ export interface Group {
   readonly constraints: readonly Constraint[];
   readonly networks: readonly Network[];
   readonly restart: RestartPolicy;
+  /** `sticky`: a machine's disk moves along to the allocation that takes this one's place. */
   readonly ephemeral_disk: { readonly size: number; readonly sticky: boolean; readonly migrate: boolean };
   readonly shutdown_delay: Duration;
   readonly tasks: readonly Task[];

@@ -62,7 +62,8 @@ const RESCHEDULE_BATCH = { Attempts: 1, Interval: 24 * HOUR, Delay: 5 * SECOND, 
 
 const ephemeralDiskBlock = block({
   size: attribute(integer({ min: 10 }), { json: "SizeMB", default: 300 }),
-  sticky: attribute(flag(), { json: "Sticky", default: false }),
+  // Nomad's default is false; a machine's disk is more than scratch space.
+  sticky: attribute(flag(), { json: "Sticky", default: true }),
   migrate: attribute(flag(), { json: "Migrate", default: false }),
 });
 

@@ -62,13 +62,6 @@ function checkGroup(group: Group, report: Reporter): void {
   checkRestart(group.restart, report, "restart");
   checkConstraints(group.constraints, report, "group");
   checkNetworks(group, report);
-  if (group.ephemeral_disk.sticky) {
-    report.error(
-      "ephemeral_disk.sticky",
-      "sticky disks are not supported yet: a changed job starts on a fresh disk",
-      "leave sticky out",
-    );
-  }
   if (group.ephemeral_disk.migrate) {
     report.warn("ephemeral_disk.migrate", "migrate has no effect: there is no other host to bring a disk from");
   }

@@ -35,15 +35,21 @@ afterEach(async () => {
 });
 
 interface Run {
+  readonly group?: string;
   readonly config?: string;
   readonly path?: string;
-  readonly options?: string;
+  readonly options?: string | undefined;
+  /** More lines of the artifact. */
+  readonly more?: string;
 }
 
-async function run(id: string, { config = "", path = "/demo.img", options = `checksum = "sha256:${SUM}"` }: Run = {}) {
-  const task = `artifact {\n source = "${origin.url(path)}"\n options {\n ${options}\n }\n }`;
+async function run(
+  id: string,
+  { config = "", path = "/demo.img", options = `checksum = "sha256:${SUM}"`, group = "", more = "" }: Run = {},
+) {
+  const task = `artifact {\n source = "${origin.url(path)}"\n ${more}\n options {\n ${options}\n }\n }`;
   const restart = 'attempts = 9\n interval = "1h"\n delay = "0s"\n mode = "fail"';
-  await running.agent.registerJob(demoJob("local/demo.img", { id, config, task, restart }), null, {});
+  return await running.agent.registerJob(demoJob("local/demo.img", { id, config, task, restart, group }), null, {});
 }
 
 const newest = (id: string) => running.agent.allocations({ jobId: id }).at(-1);
@@ -147,4 +153,79 @@ test("a cache's file that somebody has written to is no base any more, for those
   await run("two");
   await booted("two", 1);
   expect(origin.count("/demo.img")).toBe(2);
+});
+
+describe("when a changed job takes the place of an allocation, its disk", () => {
+  const changed = 'args = ["-name", "changed"]';
+  const first = async (config = ""): Promise<string> => {
+    await run("one", { config });
+    await booted("one", 1);
+    return newest("one")?.id ?? "";
+  };
+  const events = (): string => (newest("one")?.tasks["vm"]?.events ?? []).map(({ message }) => message).join("\n");
+
+  test("moves along, with all that the guest wrote, and the first allocation has it no more", async () => {
+    const old = await first();
+    const theirs = diskFiles(dirsOf("one"));
+    const { warnings } = await run("one", { config: changed });
+    expect(warnings.join("\n")).toContain(
+      `allocation ${old.slice(0, 8)} is stopped and replaced; its disk moves along`,
+    );
+    await booted("one", 2);
+    expect(newest("one")?.previousAllocation).toBe(old);
+    expect(events()).toContain(`it moved along from allocation ${old.slice(0, 8)}`);
+    expect([existsSync(theirs.overlay), statSync(diskFiles(dirsOf("one")).overlay).nlink]).toEqual([false, 1]);
+    await restart("one");
+    await booted("one", 3);
+  });
+
+  test("moves along past a version that never ran, and grows, and does not shrink", async () => {
+    await first();
+    const { warnings } = await run("one", { config: 'disk_size = "1GiB"\n args = ["-no-such-option"]' });
+    expect(warnings.join("\n")).toContain("its disk moves along");
+    await machineOf(running.agent, "ended", "one");
+    await run("one", { config: 'disk_size = "512MiB"' });
+    const { ending } = await machineOf(running.agent, "ended", "one");
+    expect(ending.message).toContain(
+      "disk_size 512 MiB: the disk that moves along from the allocation before has 1 GiB, and disks do not shrink",
+    );
+    await run("one", { config: changed });
+    await booted("one", 2);
+    expect(running.agent.launchPlan(newest("one")?.id ?? "", "vm").image?.size).toBe(2 ** 30);
+  });
+
+  test("that is a copy moves along too", async () => {
+    await first('disk = "copy"');
+    await run("one", { config: `disk = "copy"\n ${changed}` });
+    await booted("one", 2);
+  });
+
+  test.each([
+    ["another image", { path: "/other.img", options: "" }, "the job has another image now"],
+    ["sticky = false", { config: changed, group: "ephemeral_disk {\n sticky = false\n }" }, "sticky = false"],
+    ["another kind of disk", { config: 'disk = "copy"' }, 'the job asks for disk = "copy" now'],
+  ])("stays where it is with %s, which the reply says", async (_, change, why) => {
+    const old = await first();
+    const theirs = diskFiles(dirsOf("one")).overlay;
+    origin.set("/other.img", { kind: "bytes", body: Buffer.concat([IMAGE, Buffer.alloc(512)]) });
+    const path = "path" in change ? `destination = "local/demo.img"\n mode = "file"` : "";
+    const { warnings } = await run("one", { ...change, options: "options" in change ? "" : undefined, more: path });
+    expect(warnings.join("\n")).toMatch(
+      new RegExp(`${old.slice(0, 8)} .* DISCARDS the disk of task "vm", [\\d.]+ KiB written since its start: .*${why}`),
+    );
+    await booted("one", 1);
+    expect(existsSync(theirs)).toBe(true);
+  });
+
+  test("stays where it is when the job was stopped: who runs it again begins anew", async () => {
+    await first();
+    const theirs = diskFiles(dirsOf("one")).overlay;
+    await running.agent.deregisterJob("one", { purge: false });
+    await machineOf(running.agent, "ended", "one");
+    const hash = hashOf(theirs);
+    await run("one");
+    await until("a new allocation", () => running.agent.allocations({ jobId: "one" }).length === 2);
+    await booted("one", 1);
+    expect(hashOf(theirs)).toBe(hash);
+  });
 });

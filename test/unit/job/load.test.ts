@@ -94,7 +94,7 @@ describe("the documentation of Nomad's qemu driver", () => {
 });
 
 describe("defaults", () => {
-  test("are Nomad's", () => {
+  test("are Nomad's, but for a disk, which moves along", () => {
     const job = read(source());
     expect(job).toMatchObject({
       id: "web",
@@ -108,7 +108,7 @@ describe("defaults", () => {
     expect(job.groups[0]).toMatchObject({
       count: 1,
       restart: { attempts: 2, interval: 30 * MINUTE, delay: 15 * SECOND, mode: "fail" },
-      ephemeral_disk: { size: 300, sticky: false, migrate: false },
+      ephemeral_disk: { size: 300, sticky: true, migrate: false },
       shutdown_delay: 0,
     });
     expect(taskOf(job)).toMatchObject({

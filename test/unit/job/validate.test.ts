@@ -335,7 +335,6 @@ describe("what is not there yet is refused by name", () => {
     [withGroup({ count: 2 }), "several copies of a group are not supported yet"],
     [withGroup({ tasks: [] }), "a group needs a task"],
     [withGroup({ tasks: [TASK, { ...TASK, name: "two" }] }), "several tasks in a group are not supported yet"],
-    [withGroup({ ephemeral_disk: { size: 300, sticky: true, migrate: false } }), "sticky disks are not supported yet"],
     [withTask({ user: "nobody" }), "user is not supported yet"],
     [withTask({ driver: "docker" }), 'driver must be "qemu", found "docker"'],
   ])("%#", (job, message) => {

@@ -195,6 +195,9 @@ describe("a job in Nomad's JSON", () => {
       `job "web" {
         datacenters = ["dc1"]
         group "one" {
+          ephemeral_disk {
+            sticky = false
+          }
           network {
             mode = "host"
             port "ssh" {

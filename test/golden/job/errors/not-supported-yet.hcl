@@ -19,10 +19,6 @@ job "later" {
       type = "host"
     }
 
-    ephemeral_disk {
-      sticky = true
-    }
-
     network {
       mode           = "cni/mine"
       reserved_ports = [22]
