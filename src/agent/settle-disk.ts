@@ -64,7 +64,8 @@ export async function settleDisk(files: DiskFiles, shown: DiskFiles, request: Ne
     writeDiskRecord(files.record, record);
     if (mode !== "direct") renameSync(unfinished(fileOf(mode, files)), fileOf(mode, files));
     syncDirectory(files.dir);
-    if (brought !== undefined) await leaveDisk(brought.former, request.dirs);
+    // Its former machine may have put something in the place of that directory: then a name is left, and no more.
+    if (brought !== undefined) await leaveDisk(brought.former, request.dirs).catch(() => undefined);
     for (const message of describe(record, brought ?? plan, image, files, shown)) request.tell(message);
     return record;
   } finally {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync, rmSync, statSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { DEMO_DISK_BYTES, demoImage } from "../../src/guest/demo-image.ts";
@@ -215,6 +215,21 @@ describe("when a changed job takes the place of an allocation, its disk", () => 
     );
     await booted("one", 1);
     expect(existsSync(theirs)).toBe(true);
+  });
+
+  test("stays where it is when the job was stopped after its machine had failed", async () => {
+    await first();
+    const { overlay } = diskFiles(dirsOf("one"));
+    writeFileSync(overlay, "no qcow2 any more", { flag: "r+" });
+    process.kill((await machineOf(running.agent, "running", "one")).identity.pid, "SIGKILL");
+    const { ending } = await machineOf(running.agent, "ended", "one");
+    expect(ending.message).toContain("expected the overlay that paddock made");
+    await running.agent.deregisterJob("one", { purge: false });
+    await run("one");
+    await until("a new allocation", () => running.agent.allocations({ jobId: "one" }).length === 2);
+    await booted("one", 1);
+    expect(newest("one")?.previousAllocation).toBeUndefined();
+    expect(existsSync(overlay)).toBe(true);
   });
 
   test("stays where it is when the job was stopped: who runs it again begins anew", async () => {
