@@ -7,7 +7,7 @@ import type { Validator } from "../cache/source.ts";
 import { fetchStream } from "../runtime/fetch.ts";
 import { artifactError, networkError, PassingTrouble } from "./failure.ts";
 import { headersAfterRedirect } from "./headers.ts";
-import { isLinkLocal } from "./link-local.ts";
+import { isMetadataAddress } from "./metadata-address.ts";
 import type { ArtifactPlan } from "./plan.ts";
 import { redactSource } from "./redact.ts";
 import { readRetryAfter } from "./retry.ts";
@@ -124,9 +124,9 @@ async function followRedirect(plan: ArtifactPlan, hop: Hop, response: Response):
     const found = `redirect to ${describeUrl(url)}`;
     throw artifactError(describeHop(plan, hop), `expected a redirect to http or https, found a ${found}`);
   }
-  if (url.hostname !== hop.url.hostname && (await isLinkLocal(url.hostname))) {
-    const hint = "link-local addresses hold credentials of cloud machines; name the source itself if it is meant";
-    throw artifactError(describeHop(plan, hop), `redirect to link-local address ${describeUrl(url)} refused`, hint);
+  if (url.hostname !== hop.url.hostname && (await isMetadataAddress(url.hostname))) {
+    const hint = "clouds keep credentials of their machines there; name the source itself if it is meant";
+    throw artifactError(describeHop(plan, hop), `redirect to a metadata address, ${describeUrl(url)}, refused`, hint);
   }
   // User info in a location is the server's invention, not the job's.
   url.username = "";

@@ -66,8 +66,11 @@ export async function unpackArchive(
   } catch (error) {
     throw explainUnpacking(plan, error, signal);
   } finally {
-    discardUnpacked(plan, folder);
-    folder.close();
+    try {
+      discardUnpacked(plan, folder);
+    } finally {
+      folder.close();
+    }
   }
 }
 

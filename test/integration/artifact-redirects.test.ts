@@ -57,10 +57,12 @@ describe("redirects", () => {
     ["file:///etc/passwd", "expected a redirect to http or https, found a redirect to"],
     ["ftp://127.0.0.1/x", "expected a redirect to http or https"],
     ["data:text/plain,x", "expected a redirect to http or https"],
-    ["http://169.254.169.254/latest/meta-data", "redirect to link-local address http://169.254.169.254/"],
-    ["http://[fe80::1]/", "redirect to link-local address"],
-    ["http://[::ffff:169.254.1.1]/", "redirect to link-local address"],
-    ["http://0xa9fea9fe/", "redirect to link-local address"],
+    ["http://169.254.169.254/latest/meta-data", "redirect to a metadata address, http://169.254.169.254/"],
+    ["http://[fe80::1]/", "redirect to a metadata address"],
+    ["http://[::ffff:169.254.1.1]/", "redirect to a metadata address"],
+    ["http://0xa9fea9fe/", "redirect to a metadata address"],
+    ["http://[fd00:ec2::254]/latest/meta-data", "redirect to a metadata address"],
+    ["http://100.100.100.200/latest/meta-data", "redirect to a metadata address"],
     ["http://%zz/", "to something that is no URL"],
   ])("to %s are refused", async (to, message) => {
     here.origin.set("/x", { kind: "redirect", to });
