@@ -1,3 +1,4 @@
+import type { SourceSettings } from "../artifact/rules.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { Duration } from "../base/units.ts";
@@ -24,6 +25,7 @@ export interface QemuPolicy {
 export interface AgentContext {
   readonly dirs: AgentDirs;
   readonly policy: QemuPolicy;
+  readonly sources: SourceSettings;
   readonly store: Store;
   readonly recorder: Recorder;
   /** Null where machines run as the agent's own user. */

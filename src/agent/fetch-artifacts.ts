@@ -2,7 +2,9 @@ import { acquire } from "../artifact/acquire.ts";
 import type { Fetched, Placing } from "../artifact/fetched.ts";
 import { planForFile } from "../artifact/place.ts";
 import { planArtifact } from "../artifact/plan.ts";
+import { settleChecksum } from "../artifact/read-checksum.ts";
 import { isWorthTelling, type Retry } from "../artifact/retry.ts";
+import { readRules } from "../artifact/rules.ts";
 import { formatBytes } from "../base/units.ts";
 import { interpolateText } from "../job/interpolate.ts";
 import type { Artifact } from "../job/job.ts";
@@ -21,7 +23,7 @@ const PARALLEL_ARTIFACTS = 3;
  * @throws AppError of the first artifact that failed; the others are given up then.
  */
 export async function fetchArtifacts(
-  context: Pick<AgentContext, "dirs" | "node" | "cacheKeeper" | "log">,
+  context: Pick<AgentContext, "dirs" | "node" | "cacheKeeper" | "log" | "sources">,
   request: PrepareRequest,
   { task, env }: Pick<Subject, "task" | "env">,
   placing: (path: string) => Placing,
@@ -29,24 +31,28 @@ export async function fetchArtifacts(
 ): Promise<readonly Fetched[]> {
   tell("Client is downloading artifacts");
   const waiting = task.artifacts.map((artifact) => interpolateArtifact(artifact, env, context));
-  const plans = waiting.map((artifact) => planArtifact(artifact, request.place.dirs));
+  const rules = await readRules(context.sources);
+  const plans = waiting.map((artifact) => planArtifact(artifact, request.place.dirs, rules));
   const fetched: Fetched[] = [];
   const failed = new AbortController();
   const signal = AbortSignal.any([request.signal, failed.signal]);
   const next = async (): Promise<void> => {
-    for (let plan = plans.shift(); plan !== undefined; plan = plans.shift()) {
-      const { source } = plan;
+    for (let planned = plans.shift(); planned !== undefined; planned = plans.shift()) {
+      const { source } = planned;
       let retries = 0;
+      // What was on its way when the agent ended has no store any more.
+      const onRetry = (retry: Retry): void => {
+        if (!signal.aborted && isWorthTelling(++retries)) tell(describeRetry(retry, retries));
+      };
+      if (planned.insecure) tell(`${source} is fetched without a look at its server's certificate (insecure = true)`);
+      const plan = await settleChecksum(planned, { signal, onRetry, tell });
       const got = await acquire(plan, {
         signal,
         log: context.log,
         cache: cacheDir(context.dirs),
         placing: placing(planForFile(plan).target.path),
         onProgress: (progress) => request.onProgress({ source, ...progress }),
-        // What was on its way when the agent ended has no store any more.
-        onRetry: (retry) => {
-          if (!signal.aborted && isWorthTelling(++retries)) tell(describeRetry(retry, retries));
-        },
+        onRetry,
         onDamaged: (message) => tell(`${message}; ${source} is fetched again`),
       });
       fetched.push(got);

@@ -1,7 +1,7 @@
 import type { Allocation, TaskRecord } from "../allocation/allocation.ts";
 import type { PostMortem } from "../allocation/post-mortem.ts";
 import type { TaskEvent } from "../allocation/task-event.ts";
-import { redactSource } from "../artifact/redact.ts";
+import { redactChecksum, redactSource } from "../artifact/redact.ts";
 import { AppError, errnoOf } from "../base/errors.ts";
 import { readUntrustedEnd } from "../base/files.ts";
 import type { Job } from "../job/job.ts";
@@ -83,7 +83,7 @@ function artifactsOf(job: Job | undefined, name: string): FetchedArtifact[] {
   return (task?.artifacts ?? []).map(({ source, destination, options }) => ({
     source: redactSource(source),
     destination,
-    checksum: options["checksum"] ?? null,
+    checksum: options["checksum"] === undefined ? null : redactChecksum(options["checksum"]),
   }));
 }
 

@@ -254,6 +254,9 @@ function limitTo(plan: ArtifactPlan, draft: Draft, total: number | null): Sink {
 
 /** @throws AppError when the bytes are not those that were asked for. */
 function proveBytes(plan: ArtifactPlan, draft: Draft): string {
+  if (plan.checksumFile !== null && plan.checksum === null) {
+    throw new AppError("internal", `artifact ${plan.source}: fetched before its checksum was asked for`);
+  }
   const found = formatChecksum(draft.digest());
   if (plan.checksum !== null && found !== formatChecksum(plan.checksum)) {
     throw artifactError(

@@ -1,5 +1,6 @@
 import { AppError } from "../base/errors.ts";
 import { build } from "../runtime/build.ts";
+import { findLogin, type NetrcLogin } from "./netrc.ts";
 
 /**
  * Headers that another host may see too. Everything else that a job sets may be a credential (`Authorization`, `Cookie`, but also
@@ -8,12 +9,14 @@ import { build } from "../runtime/build.ts";
 const HARMLESS = new Set(["accept", "accept-encoding", "accept-language", "user-agent"]);
 
 /**
- * The request's headers: the job's, Basic authorization from the URL's user info as Go's client sends it, and ours.
+ * The request's headers: the job's, Basic authorization from the URL's user info as Go's client sends it, or else from what a netrc file
+ * has for its host, and ours.
  * @throws AppError `invalid` naming the header, never its value.
  */
-export function planHeaders(wanted: Readonly<Record<string, string>>, url: URL): Record<string, string> {
+export function planHeaders(wanted: Readonly<Record<string, string>>, url: URL, netrc = ""): Record<string, string> {
   const headers: Record<string, string> = { "user-agent": `paddock/${build.version}` };
-  if (url.username !== "" || url.password !== "") headers["authorization"] = basicAuthorization(url);
+  const basic = url.username !== "" || url.password !== "" ? userInfo(url) : findLogin(netrc, url.hostname);
+  if (basic !== undefined) headers["authorization"] = basicAuthorization(basic);
   for (const [name, value] of Object.entries(wanted)) {
     if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name)) {
       throw new AppError("invalid", `headers: ${JSON.stringify(name)} is no valid header name`);
@@ -42,11 +45,14 @@ export function headersAfterRedirect(
   return Object.fromEntries(Object.entries(headers).filter(([name]) => HARMLESS.has(name)));
 }
 
-function basicAuthorization(url: URL): string {
+function userInfo(url: URL): NetrcLogin {
   try {
-    const pair = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
-    return `Basic ${Buffer.from(pair).toString("base64")}`;
+    return { login: decodeURIComponent(url.username), password: decodeURIComponent(url.password) };
   } catch (error) {
     throw new AppError("invalid", "the URL's user info has a percent sign that is no valid escape", { cause: error });
   }
+}
+
+function basicAuthorization({ login, password }: NetrcLogin): string {
+  return `Basic ${Buffer.from(`${login}:${password}`).toString("base64")}`;
 }

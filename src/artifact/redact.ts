@@ -13,6 +13,12 @@ export function redactSource(source: string | URL): string {
   return escapeControls(`${url.protocol}//${user}${url.host}${url.pathname}${redactQuery(url.search)}`);
 }
 
+/** A `checksum` of options for messages: one of a file is a source too. */
+export function redactChecksum(checksum: string): string {
+  const file = /^(\s*file:)(.*)$/is.exec(checksum);
+  return file === null ? checksum : `${file[1]}${redactSource(file[2] ?? "")}`;
+}
+
 function redactText(text: string): string {
   const [beforeFragment = ""] = text.split("#", 1);
   const question = beforeFragment.indexOf("?");

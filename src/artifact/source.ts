@@ -8,9 +8,10 @@ import { fetchStream } from "../runtime/fetch.ts";
 import { artifactError, networkError, PassingTrouble } from "./failure.ts";
 import { headersAfterRedirect } from "./headers.ts";
 import { isMetadataAddress } from "./metadata-address.ts";
-import type { ArtifactPlan } from "./plan.ts";
+import { describeProxy, proxyFor } from "./proxy.ts";
 import { redactSource } from "./redact.ts";
 import { readRetryAfter } from "./retry.ts";
+import type { SourcePlan } from "./source-plan.ts";
 import {
   conditionHeaders,
   type FileVersion,
@@ -64,7 +65,7 @@ interface Hop {
  * @returns null when the file is the one that is known.
  * @throws AppError `fetch` for everything but a plain 200, or a 206 that is the rest; `PassingTrouble` where asking again may help.
  */
-export async function openHttpSource(plan: ArtifactPlan, asked: Asked, signal: AbortSignal): Promise<Source | null> {
+export async function openHttpSource(plan: SourcePlan, asked: Asked, signal: AbortSignal): Promise<Source | null> {
   let hop: Hop = { url: new URL(plan.url), headers: plan.headers };
   for (let redirects = 0; ; redirects++) {
     const response = await request(plan, hop, askedHeaders(asked), signal);
@@ -82,7 +83,7 @@ export async function openHttpSource(plan: ArtifactPlan, asked: Asked, signal: A
 
 /** @returns null for the file that is known; undefined for a reply to something else than what was asked. */
 async function acceptReply(
-  plan: ArtifactPlan,
+  plan: SourcePlan,
   hop: Hop,
   response: Response,
   { beginning, known }: Asked,
@@ -100,21 +101,29 @@ function askedHeaders({ beginning, known }: Asked): Readonly<Record<string, stri
 }
 
 async function request(
-  plan: ArtifactPlan,
+  plan: SourcePlan,
   hop: Hop,
   asked: Readonly<Record<string, string>>,
   signal: AbortSignal,
 ): Promise<Response> {
+  const proxy = proxyFor(hop.url, plan.transport.proxies);
   try {
     const headers = { ...hop.headers, ...asked };
-    return await fetchStream(hop.url.href, { headers, signal, insecure: plan.insecure });
+    return await fetchStream(hop.url.href, {
+      headers,
+      signal,
+      insecure: plan.insecure,
+      proxy,
+      tls: plan.transport.tls,
+    });
   } catch (error) {
     if (signal.aborted) throw signal.reason;
-    throw networkError(describeHop(plan, hop), error);
+    const by = proxy === null ? "" : ` (by the proxy ${describeProxy(proxy)})`;
+    throw networkError(describeHop(plan, hop) + by, error);
   }
 }
 
-async function followRedirect(plan: ArtifactPlan, hop: Hop, response: Response): Promise<Hop> {
+async function followRedirect(plan: SourcePlan, hop: Hop, response: Response): Promise<Hop> {
   const status = `${response.status} ${STATUS_CODES[response.status] ?? ""}`.trim();
   const location = response.headers.get("location");
   const url = location === null ? null : URL.parse(location, hop.url);
@@ -135,7 +144,7 @@ async function followRedirect(plan: ArtifactPlan, hop: Hop, response: Response):
   return { url, headers: headersAfterRedirect(hop.headers, hop.url, url) };
 }
 
-async function acceptWhole(plan: ArtifactPlan, hop: Hop, response: Response): Promise<Source> {
+async function acceptWhole(plan: SourcePlan, hop: Hop, response: Response): Promise<Source> {
   if (response.status !== 200) throw await refuseStatus(plan, hop, response);
   await refuseEncoding(plan, hop, response);
   const announced = response.headers.get("content-length");
@@ -151,7 +160,7 @@ async function acceptWhole(plan: ArtifactPlan, hop: Hop, response: Response): Pr
 
 /** @returns undefined when the source has another file, or sends another part than it was asked for. */
 async function acceptRest(
-  plan: ArtifactPlan,
+  plan: SourcePlan,
   hop: Hop,
   response: Response,
   { bytes, version }: Beginning,
@@ -178,7 +187,7 @@ async function acceptRest(
   };
 }
 
-async function refuseStatus(plan: ArtifactPlan, hop: Hop, response: Response): Promise<AppError> {
+async function refuseStatus(plan: SourcePlan, hop: Hop, response: Response): Promise<AppError> {
   await discardBody(response);
   const { status, headers } = response;
   const message = `expected status 200, found ${`${status} ${STATUS_CODES[status] ?? ""}`.trim()}`;
@@ -188,7 +197,7 @@ async function refuseStatus(plan: ArtifactPlan, hop: Hop, response: Response): P
   return new PassingTrouble(where, message, statusHint(status), afterMillis);
 }
 
-async function refuseEncoding(plan: ArtifactPlan, hop: Hop, response: Response): Promise<void> {
+async function refuseEncoding(plan: SourcePlan, hop: Hop, response: Response): Promise<void> {
   const encoding = response.headers.get("content-encoding") ?? "identity";
   // Some servers label a stored .gz file with the encoding it has anyway; there the bytes are the file.
   if (encoding.toLowerCase() === "identity" || archiveSuffix(hop.url.pathname) !== undefined) return;
@@ -216,7 +225,7 @@ function statusHint(status: number): string | undefined {
 }
 
 /** The source for a message, with the place that redirects led to. */
-function describeHop(plan: ArtifactPlan, hop: Hop): string {
+function describeHop(plan: SourcePlan, hop: Hop): string {
   return hop.url.href === plan.url ? plan.source : `${plan.source} (redirected to ${describeUrl(hop.url)})`;
 }
 

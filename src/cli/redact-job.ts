@@ -1,19 +1,11 @@
-import { redactSource } from "../artifact/redact.ts";
+import { redactChecksum, redactSource } from "../artifact/redact.ts";
 import type { Body, Expression } from "../hcl/ast.ts";
 import { parseHcl } from "../hcl/parser.ts";
 
 const BLANK = "***";
 
 /** Parameters of an artifact's getter that are no credentials (go-getter's names); any other may be a key or a token. */
-const OPEN_OPTIONS: ReadonlySet<string> = new Set([
-  "checksum",
-  "archive",
-  "filename",
-  "depth",
-  "ref",
-  "region",
-  "version",
-]);
+const OPEN_OPTIONS: ReadonlySet<string> = new Set(["archive", "filename", "depth", "ref", "region", "version"]);
 
 /** What a name of a job file, or of Nomad's JSON, holds: all values secret, an address, an artifact's options. */
 const KINDS: Readonly<Record<string, "secrets" | "source" | "options">> = {
@@ -37,6 +29,7 @@ export function redactJobJson(value: unknown, found: Set<string>, name = ""): un
   if (Array.isArray(value)) return value.map((item) => redactJobJson(item, found, kind === undefined ? "" : name));
   if (typeof value === "object") {
     const entries = Object.entries(value).map(([key, item]) => {
+      if (kind === "options" && key === "checksum" && typeof item === "string") return [key, redactSum(item, found)];
       const blank = kind === "secrets" || (kind === "options" && !OPEN_OPTIONS.has(key));
       return [key, blank ? blankAll(item, found) : redactJobJson(item, found, key)];
     });
@@ -50,6 +43,13 @@ function blankAll(value: unknown, found: Set<string>): string {
   if (typeof value === "string") found.add(value);
   else if (typeof value === "object" && value !== null) for (const item of Object.values(value)) blankAll(item, found);
   return BLANK;
+}
+
+/** A checksum may be that of a file, with an address like a source's. */
+function redactSum(checksum: string, found: Set<string>): string {
+  const redacted = redactChecksum(checksum);
+  if (redacted !== checksum) found.add(checksum);
+  return redacted;
 }
 
 function redactAddress(source: string, found: Set<string>): string {
@@ -80,7 +80,8 @@ export function redactJobFile(text: string, format: "hcl2" | "json", found: Set<
     const spelled = redacted.slice(start.offset, end.offset);
     const inner = spelled.startsWith('"') ? spelled.slice(1, -1) : spelled;
     if (kind === "secrets") found.add(inner);
-    const blank = kind === "source" && spelled.startsWith('"') ? redactAddress(inner, found) : BLANK;
+    const redact = kind === "source" ? redactAddress : redactSum;
+    const blank = kind !== "secrets" && spelled.startsWith('"') ? redact(inner, found) : BLANK;
     redacted = `${redacted.slice(0, start.offset)}"${blank}"${spelled.endsWith("\n") ? "\n" : ""}${redacted.slice(end.offset)}`;
   }
   return redacted;
@@ -88,7 +89,7 @@ export function redactJobFile(text: string, format: "hcl2" | "json", found: Set<
 
 interface Cut {
   readonly value: Expression;
-  readonly kind: "secrets" | "source";
+  readonly kind: "secrets" | "source" | "checksum";
 }
 
 /** The values that are to go. @param name of the block that the body belongs to. */
@@ -101,6 +102,7 @@ function cutsOf(body: Body, name: string): Cut[] {
 
 function cutsOfValue(name: string, key: string, value: Expression): Cut[] {
   const kind = KINDS[name];
+  if (kind === "options" && key === "checksum") return [{ value, kind: "checksum" }];
   if (kind === undefined || (kind === "options" && OPEN_OPTIONS.has(key))) return [];
   if (value.kind === "object") {
     return value.entries.flatMap((entry) => cutsOfValue(name, keyOf(entry.key), entry.value));

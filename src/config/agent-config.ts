@@ -30,6 +30,18 @@ export interface AgentConfig {
   };
   /** How large and how old what was fetched may become; 0 sets no limit. */
   readonly cache: { readonly maxBytes: number; readonly maxAgeMillis: number };
+  /** What sources of artifacts may have of this host. */
+  readonly artifact: {
+    /** Absolute directories whose files a source may name. */
+    readonly filePaths: readonly string[];
+    /** Absolute paths; null is none. */
+    readonly netrcFile: string | null;
+    readonly caFile: string | null;
+    readonly certFile: string | null;
+    readonly keyFile: string | null;
+    /** Names of variables. */
+    readonly environment: readonly string[];
+  };
   readonly users: {
     /** True: the agent must give every machine a user of its own; false: it never does; undefined: where it can. */
     readonly wanted: boolean | undefined;
@@ -69,11 +81,23 @@ export function completeConfig(file: ConfigFile, defaults: AgentDirs, hostname: 
       maxBytes: file.client.artifact_cache.max_size_mb * MEBIBYTE,
       maxAgeMillis: file.client.artifact_cache.max_age / MILLISECOND,
     },
+    artifact: completeArtifact(file.client.artifact),
     users: {
       wanted: qemu?.dynamic_workload_users,
       min: file.client.users.dynamic_user_min,
       max: file.client.users.dynamic_user_max,
     },
+  };
+}
+
+function completeArtifact(artifact: ConfigFile["client"]["artifact"]): AgentConfig["artifact"] {
+  return {
+    filePaths: artifact.file_paths,
+    netrcFile: artifact.netrc_file ?? null,
+    caFile: artifact.ca_file ?? null,
+    certFile: artifact.cert_file ?? null,
+    keyFile: artifact.key_file ?? null,
+    environment: artifact.set_environment_variables.split(/[\s,]+/).filter((name) => name !== ""),
   };
 }
 

@@ -62,6 +62,11 @@ function checkConfig(config: ConfigFile, report: Reporter): void {
   if (min > max) {
     report.must("client.users.dynamic_user_max", `be at least dynamic_user_min, ${min}, found ${max}`);
   }
+  const { cert_file, key_file } = config.client.artifact;
+  if ((cert_file === undefined) !== (key_file === undefined)) {
+    const [missing, there] = cert_file === undefined ? ["cert_file", "key_file"] : ["key_file", "cert_file"];
+    report.must(`client.artifact.${missing}`, `be set where ${there} is`);
+  }
   checkResources(config.client, report.at("client"));
   config.plugins.forEach(({ name }, index) => {
     const path = `plugins[${index}]`;

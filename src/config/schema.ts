@@ -40,6 +40,20 @@ const artifactCacheBlock = block(
   }),
 );
 
+const VARIABLES = "names of environment variables with commas between them";
+const variables = text(v.pipe(v.string(VARIABLES), v.regex(/^[\s,A-Za-z0-9_]*$/, VARIABLES)));
+
+const artifactBlock = block(
+  sameNames({
+    file_paths: attribute(list(absolutePath), { default: [] }),
+    netrc_file: attribute(absolutePath),
+    ca_file: attribute(absolutePath),
+    cert_file: attribute(absolutePath),
+    key_file: attribute(absolutePath),
+    set_environment_variables: attribute(variables, { default: "" }),
+  }),
+);
+
 const clientBlock = block(
   sameNames({
     enabled: attribute(flag(), { default: true }),
@@ -47,6 +61,7 @@ const clientBlock = block(
     meta: attribute(mapOf(text()), { default: {}, form: "map" }),
     users: single(usersBlock),
     artifact_cache: single(artifactCacheBlock),
+    artifact: single(artifactBlock),
     max_kill_timeout: attribute(duration(), { default: 30 * SECOND }),
     ...resourceFields,
   }),

@@ -5,6 +5,7 @@ import { createAgent } from "../agent/create.ts";
 import { jobRules } from "../agent/job-rules.ts";
 import { createPrepare } from "../agent/prepare.ts";
 import { createApi } from "../api/app.ts";
+import { settleSources } from "../artifact/rules.ts";
 import { systemClock } from "../base/clock.ts";
 import { errorText } from "../base/errors.ts";
 import { createLog, type Log } from "../base/log.ts";
@@ -76,6 +77,7 @@ async function serve(config: AgentConfig, { log, manager, stopAsked }: Surroundi
     const base = {
       dirs: config.dirs,
       policy: config.policy,
+      sources: settleSources(config.artifact, process.env),
       store,
       recorder,
       users,

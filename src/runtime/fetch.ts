@@ -66,6 +66,18 @@ export interface StreamRequest {
   readonly signal: AbortSignal;
   /** True leaves the server's certificate unchecked. */
   readonly insecure: boolean;
+  /** The proxy to go by, null for none whatever the environment says; unless set, what the runtime itself makes of that. */
+  readonly proxy?: string | null;
+  readonly tls?: TlsIdentity;
+}
+
+/** In PEM; null is nothing. */
+export interface TlsIdentity {
+  /** Authorities that are trusted besides the host's. */
+  readonly ca: string | null;
+  /** What this client is to a server that asks. */
+  readonly cert: string | null;
+  readonly key: string | null;
 }
 
 /**
@@ -74,28 +86,50 @@ export interface StreamRequest {
  * @throws system errors with a `code`, or the signal's reason.
  */
 export async function fetchStream(url: string, init: StreamRequest): Promise<Response> {
+  const tls = await tlsOptions(init);
   if (runtimeKind === "bun") {
+    if (init.proxy !== undefined) forgetProxies();
     const options = {
       headers: { ...init.headers },
       signal: init.signal,
       redirect: "manual",
       decompress: false,
       timeout: false,
-      tls: { rejectUnauthorized: !init.insecure },
+      tls,
+      ...(typeof init.proxy === "string" ? { proxy: init.proxy } : {}),
     };
     return await fetch(url, options as RequestInit);
   }
-  return await fetchStreamNode(url, init);
+  return await fetchStreamNode(url, init, tls);
+}
+
+/** Bun's fetch takes proxies from the environment and lets `NO_PROXY` win over the one that it is given, by rules of its own. */
+function forgetProxies(): void {
+  for (const name of ["http_proxy", "https_proxy", "no_proxy"]) {
+    delete process.env[name];
+    delete process.env[name.toUpperCase()];
+  }
+}
+
+async function tlsOptions({ insecure, tls }: StreamRequest): Promise<object> {
+  if (tls === undefined) return { rejectUnauthorized: !insecure };
+  const identity = { ...(tls.cert === null ? {} : { cert: tls.cert }), ...(tls.key === null ? {} : { key: tls.key }) };
+  const options = { rejectUnauthorized: !insecure, ...identity };
+  if (tls.ca === null) return options;
+  const { getCACertificates, rootCertificates } = await import("node:tls");
+  // `ca` stands instead of the default ones; Deno has no function for these.
+  const known = typeof getCACertificates === "function" ? getCACertificates("default") : rootCertificates;
+  return { ...options, ca: [...known, tls.ca] };
 }
 
 // Deno's own fetch decompresses always and cannot leave a certificate unchecked.
-async function fetchStreamNode(url: string, init: StreamRequest): Promise<Response> {
+async function fetchStreamNode(url: string, init: StreamRequest, tls: object): Promise<Response> {
+  if (typeof init.proxy === "string")
+    throw Object.assign(new Error("this runtime knows no proxies"), { code: "ERR_UNSUPPORTED_PROXY" });
   const { httpRequest, httpsRequest, toResponse } = await loadNode();
   return await new Promise((resolve, reject) => {
     const options = { headers: { ...init.headers }, signal: init.signal, agent: false as const };
-    const outgoing = url.startsWith("https:")
-      ? httpsRequest(url, { ...options, rejectUnauthorized: !init.insecure })
-      : httpRequest(url, options);
+    const outgoing = url.startsWith("https:") ? httpsRequest(url, { ...options, ...tls }) : httpRequest(url, options);
     outgoing.once("response", (incoming) => resolve(toResponse(incoming)));
     outgoing.once("error", reject);
     outgoing.end();

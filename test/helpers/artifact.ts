@@ -7,6 +7,7 @@ import { type Acquired, type DownloadOptions, download } from "../../src/artifac
 import type { Brought, Fetched } from "../../src/artifact/fetched.ts";
 import { type ArtifactPlan, planArtifact } from "../../src/artifact/plan.ts";
 import type { RetryRule } from "../../src/artifact/retry.ts";
+import { PLAIN_RULES, type SourceRules } from "../../src/artifact/rules.ts";
 import { perform } from "../../src/artifact/task.ts";
 import type { AppError } from "../../src/base/errors.ts";
 import { silentLog } from "../../src/base/log.ts";
@@ -28,7 +29,7 @@ export function sum(type: string, body: Uint8Array = BODY): string {
   return `${type}:${createHash(type).update(body).digest("hex")}`;
 }
 
-export type Wanted = Partial<Artifact> & { readonly checksum?: string };
+export type Wanted = Partial<Artifact> & { readonly checksum?: string; readonly rules?: Partial<SourceRules> };
 
 /** What each test of a file has for itself: a task's directories, an origin, and downloads from anywhere into the one. */
 export interface ArtifactBench {
@@ -112,10 +113,10 @@ export function byCache(dataDir: string): Pick<AcquireOptions, "cache" | "placin
   return { cache: cacheDir({ dataDir, runDir: dataDir }), placing: "own" };
 }
 
-function planWanted(dirs: TaskDirs, source: string, { checksum, ...rest }: Wanted): ArtifactPlan {
+function planWanted(dirs: TaskDirs, source: string, { checksum, rules, ...rest }: Wanted): ArtifactPlan {
   const options: Record<string, string> = checksum === undefined ? {} : { checksum };
   const plain = { destination: "local/", mode: "any", options, headers: {}, insecure: false } as const;
-  return planArtifact({ source, ...plain, ...rest }, dirs);
+  return planArtifact({ source, ...plain, ...rest }, dirs, { ...PLAIN_RULES, ...rules });
 }
 
 /** Fetches and places in this thread, as the Workers of `acquire` do one after the other. */

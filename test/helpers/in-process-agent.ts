@@ -8,6 +8,7 @@ import { createAgent } from "../../src/agent/create.ts";
 import { jobRules } from "../../src/agent/job-rules.ts";
 import { createPrepare } from "../../src/agent/prepare.ts";
 import type { Allocation } from "../../src/allocation/allocation.ts";
+import { type SourceSettings, settleSources } from "../../src/artifact/rules.ts";
 import { type Clock, systemClock } from "../../src/base/clock.ts";
 import { createLog } from "../../src/base/log.ts";
 import { SECOND } from "../../src/base/units.ts";
@@ -76,7 +77,13 @@ export interface InProcessOptions {
   readonly cacheLimits?: CacheLimits;
   readonly cgroups?: Cgroups | null;
   readonly clock?: Clock;
+  readonly sources?: SourceSettings;
 }
+
+const NO_SOURCES = settleSources(
+  { filePaths: [], netrcFile: null, caFile: null, certFile: null, keyFile: null, environment: [] },
+  {},
+);
 
 export async function startInProcess(
   root: string,
@@ -89,6 +96,7 @@ export async function startInProcess(
     capacity,
     cacheLimits = { maxBytes: 0, maxAgeMillis: 0 },
     clock = systemClock,
+    sources = NO_SOURCES,
   }: InProcessOptions = {},
 ): Promise<InProcessAgent> {
   const dirs = { dataDir: join(root, "data"), runDir: join(root, "run") };
@@ -102,6 +110,7 @@ export async function startInProcess(
   const base = {
     dirs,
     policy: { imagePaths: [imagesDir(root)], argsAllowlist: [], emulatorsAllowlist: [], maxKillTimeout },
+    sources,
     store,
     recorder: createRecorder(store),
     users: await findMachineUsers({ dirs, users }, { store, log }),

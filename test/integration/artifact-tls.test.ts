@@ -23,4 +23,29 @@ describe("TLS", () => {
       await server.stop(true);
     }
   });
+
+  test("an authority of the agent's configuration is trusted, besides those of the host", async () => {
+    const server = Bun.serve({ port: 0, hostname: "127.0.0.1", tls, fetch: () => new Response(BODY) });
+    try {
+      const rules = { tls: { ca: tls.cert, cert: null, key: null } };
+      const acquired = await get(`https://127.0.0.1:${server.port}/a.img`, { rules });
+      expect(acquired.checksum).toBe(sum("sha256"));
+    } finally {
+      await server.stop(true);
+    }
+  });
+
+  test("a server that asks who is there gets the certificate of the agent's configuration", async () => {
+    const asking = { ...tls, ca: tls.cert, requestCert: true, rejectUnauthorized: true };
+    const server = Bun.serve({ port: 0, hostname: "127.0.0.1", tls: asking, fetch: () => new Response(BODY) });
+    try {
+      const url = `https://127.0.0.1:${server.port}/a.img`;
+      const stranger = { tls: { ca: tls.cert, cert: null, key: null } };
+      await expectFailure(get(url, { rules: stranger }), "artifact https://127.0.0.1");
+      const known = { tls: { ca: tls.cert, cert: tls.cert, key: tls.key } };
+      expect((await get(url, { rules: known })).checksum).toBe(sum("sha256"));
+    } finally {
+      await server.stop(true);
+    }
+  });
 });

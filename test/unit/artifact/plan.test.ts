@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { planArtifact } from "../../../src/artifact/plan.ts";
+import { PLAIN_RULES, type SourceRules } from "../../../src/artifact/rules.ts";
 import { AppError } from "../../../src/base/errors.ts";
 import type { Artifact } from "../../../src/job/job.ts";
 import { taskDirs } from "../../../src/paths.ts";
@@ -83,15 +84,9 @@ describe("the request", () => {
 
 describe("what is refused by name", () => {
   test.each([
-    ["git::https://me:s3cret@h/repo", "the git:: getter is not supported"],
-    ["s3::https://h/b/a.img", "the s3:: getter is not supported"],
-    ["hg::http://h/repo", "the hg:: getter"],
-    ["gcs::https://h/a", "the gcs:: getter"],
-    ["s3://bucket/a.img", "scheme s3 is not supported"],
-    ["file:///etc/passwd", "scheme file is not supported"],
-    ["github.com/me/repo", "a source without a scheme"],
-    ["/etc/passwd", "a source without a scheme"],
-    ["git@github.com:me/repo", "a source without a scheme"],
+    ["hg::http://me:s3cret@h/repo", "sources of hg:: are not supported"],
+    ["gcs::https://h/a", "sources of gcs:: are not supported"],
+    ["example.org/a.img", "a source without a scheme"],
     ["http://h/a//b", "a subdirectory of an artifact"],
     ["http://h/dir/", "expected the path of a file"],
     ["http://h", "expected the path of a file"],
@@ -112,6 +107,61 @@ describe("what is refused by name", () => {
     expect(plan.target.fileName).toBe("a.tar.gz");
     expect(plan.unpack).toBeNull();
   });
+});
+
+describe("a file of checksums", () => {
+  const rules: SourceRules = { ...PLAIN_RULES, netrc: "machine sums login you password net" };
+  const sums = (checksum: string, rest: Partial<Artifact> = {}) =>
+    planArtifact(artifact("https://me:pw@h/d/a.img", { options: { checksum }, ...rest }), dirs, rules).checksumFile;
+
+  test("is asked for with the artifact's credentials on its own host only", () => {
+    const headers = { Authorization: "Bearer x", "PRIVATE-TOKEN": "y", "User-Agent": "me" };
+    expect(sums("file:https://h/SHA256SUMS", { headers })?.from.headers).toMatchObject({
+      authorization: "Bearer x",
+      "private-token": "y",
+    });
+    expect(sums("file:https://other/SHA256SUMS", { headers })?.from.headers).toEqual({
+      "user-agent": "me",
+      "accept-encoding": "identity",
+    });
+    expect(sums("file:https://h/SHA256SUMS")?.from.headers["authorization"]).toBeUndefined();
+    const basic = `Basic ${Buffer.from("you:net").toString("base64")}`;
+    expect(sums("file:https://sums/SHA256SUMS")?.from.headers["authorization"]).toBe(basic);
+  });
+
+  test.each([
+    ["file:https://h/SHA256SUMS", ["a.img", "d/a.img", "./d/a.img", "/d/a.img"]],
+    ["file:https://h/d/SHA256SUMS?x=1", ["a.img", "a.img", "./a.img", "/d/a.img"]],
+    ["file:https://h/e/f/SHA256SUMS", ["a.img", "../../d/a.img", "./../../d/a.img", "/d/a.img"]],
+  ])("%s may call it so", (checksum, names) => {
+    expect(sums(checksum)?.names).toEqual(names);
+  });
+
+  test("may be named in the source's query", () => {
+    const plan = planArtifact(artifact("http://h/a.img?checksum=file%3Ahttp%3A%2F%2Fh%2Fs%3Ft%3D1&k=v"), dirs);
+    expect(plan).toMatchObject({ url: "http://h/a.img?k=v", checksum: null });
+    expect(plan.checksumFile?.from).toMatchObject({ url: "http://h/s?t=1", source: "http://h/s?t=***" });
+  });
+
+  test.each([
+    ["file:", "must be set"],
+    ["file:SHA256SUMS", "a source without a scheme"],
+    ["file:git::https://h/x", "name one file"],
+    ["file:https://h/a.tar//SHA256SUMS", "name one file"],
+  ])("%s is refused", (checksum, message) => {
+    expect(failure(artifact("http://h/a.img", { options: { checksum } })).message).toContain(message);
+  });
+});
+
+test("a netrc file gives credentials where the job has none", () => {
+  const rules: SourceRules = { ...PLAIN_RULES, netrc: "machine h login me password pw\ndefault login x password y" };
+  const of = (source: string, headers = {}): string | undefined =>
+    planArtifact(artifact(source, { headers }), dirs, rules).headers["authorization"];
+  const basic = (pair: string): string => `Basic ${Buffer.from(pair).toString("base64")}`;
+  expect(of("http://h:8080/a")).toBe(basic("me:pw"));
+  expect(of("http://you:yours@h/a")).toBe(basic("you:yours"));
+  expect(of("http://h/a", { authorization: "Bearer x" })).toBe("Bearer x");
+  expect(of("http://other/a")).toBeUndefined();
 });
 
 describe("what is wrong", () => {

@@ -32,6 +32,7 @@ EOT
       artifact {
         source  = "https://example.org/open.img"
         headers = { "X-Key" = "hdr-value", }
+        options = { checksum = "file:https://me:s3cret@example.org/SHA256SUMS?sig=s3cret" }
       }
     }
   }
@@ -49,6 +50,7 @@ describe("a job file for a report", () => {
     expect(text).toContain('source = "https://***@example.org/linux.img?sig=***"');
     expect(text).toContain('source  = "https://example.org/open.img"');
     expect(text).toContain('checksum = "sha256:00"');
+    expect(text).toContain('checksum = "file:https://***@example.org/SHA256SUMS?sig=***"');
     expect(text).toContain('args       = ["-m", "512"]');
     expect(found).toContain("hdr-value");
     // What is left is a job file still.

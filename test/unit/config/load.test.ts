@@ -19,6 +19,15 @@ const messagesOf = (text: string) =>
     [where, message, hint].filter((part) => part !== undefined).join(" | "),
   );
 
+const NO_ARTIFACT: AgentConfig["artifact"] = {
+  filePaths: [],
+  netrcFile: null,
+  caFile: null,
+  certFile: null,
+  keyFile: null,
+  environment: [],
+};
+
 const WHOLE: AgentConfig = {
   dirs: { dataDir: "/srv/paddock", runDir: "/run/p" },
   logLevel: "debug",
@@ -33,6 +42,7 @@ const WHOLE: AgentConfig = {
     maxKillTimeout: 300 * SECOND,
   },
   cache: { maxBytes: 2 ** 31, maxAgeMillis: 24 * 3_600_000 },
+  artifact: NO_ARTIFACT,
   users: { wanted: true, min: 70000, max: 70009 },
   resources: NO_RESOURCES,
 };
@@ -48,12 +58,40 @@ describe("the agent's configuration", () => {
       meta: {},
       policy: { imagePaths: [], argsAllowlist: [], emulatorsAllowlist: [], maxKillTimeout: 30 * SECOND },
       cache: { maxBytes: 0, maxAgeMillis: 720 * 3_600_000 },
+      artifact: NO_ARTIFACT,
       users: { wanted: undefined, min: 80000, max: 89999 },
       resources: NO_RESOURCES,
     };
     expect(complete("")).toEqual(expected);
     expect(complete("{}")).toEqual(expected);
     expect(completeConfig(emptyConfig(), DEFAULTS, "host1")).toEqual(expected);
+  });
+
+  test("says what sources of artifacts may have of the host", () => {
+    const text = `client {
+      artifact {
+        file_paths = ["/srv/images"]
+        netrc_file = "/etc/paddock/netrc"
+        ca_file    = "/etc/paddock/ca.pem"
+        cert_file  = "/etc/paddock/cert.pem"
+        key_file   = "/etc/paddock/key.pem"
+
+        set_environment_variables = "AWS_REGION, AWS_ACCESS_KEY_ID"
+      }
+    }`;
+    expect(complete(text).artifact).toEqual({
+      filePaths: ["/srv/images"],
+      netrcFile: "/etc/paddock/netrc",
+      caFile: "/etc/paddock/ca.pem",
+      certFile: "/etc/paddock/cert.pem",
+      keyFile: "/etc/paddock/key.pem",
+      environment: ["AWS_REGION", "AWS_ACCESS_KEY_ID"],
+    });
+    expect(messagesOf('client {\nartifact {\ncert_file = "/c"\n}\n}').join()).toContain(
+      "key_file must be set where cert_file is",
+    );
+    expect(messagesOf('client {\nartifact {\nset_environment_variables = "A=B"\n}\n}').join()).toContain("with commas");
+    expect(messagesOf('client {\nartifact {\nnetrc_file = ".netrc"\n}\n}').join()).toContain("an absolute path");
   });
 
   test("has the plugin block of Nomad's documentation", () => {

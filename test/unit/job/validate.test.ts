@@ -251,12 +251,22 @@ describe("artifact", () => {
     ["", "must have the form type:hex"],
     [digits(64), "must have the form type:hex"],
     [`sha256:${digits(64)}:x`, "must have the form type:hex"],
-    ["file:https://example.org/SHA256SUMS", "must have the form type:hex"],
-    ["file:SHA256SUMS", "must be of type md5, sha1, sha256 or sha512"],
-    [`SHA256:${digits(64)}`, "must be of type md5, sha1, sha256 or sha512"],
+    ["file:SHA256SUMS", "checksum of a file: a source without a scheme"],
+    ["file:", "checksum of a file: its name must be set"],
+    ["file:git::https://example.org/a", "must name one file behind file:"],
+    ["file:https://example.org/a.tar//SHA256SUMS", "must name one file behind file:"],
+    [`SHA256:${digits(64)}`, "must be of type md5, sha1, sha256, sha512 or file"],
     ["constructor:aa", "must be of type md5"],
   ])("the checksum %p is refused", (checksum, message) => {
     expect(problems(withChecksum(checksum)).join("\n")).toContain(message);
+  });
+
+  test.each([
+    "file:https://example.org/SHA256SUMS",
+    "file:/srv/SHA256SUMS",
+    "file:s3::https://s3.amazonaws.com/b/SHA256SUMS",
+  ])("the checksum %p is accepted", (checksum) => {
+    expect(problems(withChecksum(checksum))).toEqual([]);
   });
 
   test("a checksum that is known at run time is not judged yet", () => {
@@ -277,9 +287,9 @@ describe("artifact", () => {
 
   test.each([
     ["", "source must be set"],
-    ["example.org/a.img", "source must be a URL"],
-    ["git::https://example.org/a", "sources of git:: are not supported yet"],
-    ["s3://bucket/a.img", "sources of s3:// are not supported yet"],
+    ["example.org/a.img", "a source without a scheme"],
+    ["hg::https://example.org/a", "sources of hg:: are not supported"],
+    ["gs://bucket/a.img", "sources of gcs:: are not supported"],
   ])("the source %p is refused", (source, message) => {
     expect(problems(withArtifact({ source })).join("\n")).toContain(message);
   });

@@ -70,7 +70,7 @@ job "my job" {
         source      = "local-file.img"
         destination = "local/../../../etc"
         options {
-          checksum = "file:https://example.org/SHA256SUMS"
+          checksum = "file:SHA256SUMS"
         }
       }
 

@@ -42,11 +42,11 @@ job "later" {
       }
       vault {}
       artifact {
-        source = "git::https://example.org/repo"
+        source = "hg::https://example.org/repo"
         chown  = true
       }
       artifact {
-        source = "s3://bucket/a.img"
+        source = "gs://bucket/a.img"
       }
     }
 

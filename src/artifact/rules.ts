@@ -1,0 +1,89 @@
+import { constants } from "node:fs";
+import { open } from "node:fs/promises";
+import { AppError, errnoOf } from "../base/errors.ts";
+import type { TlsIdentity } from "../runtime/fetch.ts";
+import { NO_PROXIES, type Proxies, readProxies } from "./proxy.ts";
+
+/** What the agent's configuration says about sources, and what it lets them have of its environment. */
+export interface SourceSettings {
+  /** Absolute directories whose files a source may name. */
+  readonly filePaths: readonly string[];
+  /** Files of the agent's, by their absolute paths; null is none. */
+  readonly netrcFile: string | null;
+  readonly caFile: string | null;
+  readonly certFile: string | null;
+  readonly keyFile: string | null;
+  /** Variables that are for sources; may hold credentials. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly proxies: Proxies;
+}
+
+/** The same with what the files hold, for a download. Plain data: it travels to a Worker. */
+export interface SourceRules extends Pick<SourceSettings, "filePaths" | "environment" | "proxies"> {
+  /** Text of a netrc file. */
+  readonly netrc: string;
+  readonly tls: TlsIdentity;
+}
+
+export const NO_TLS: TlsIdentity = { ca: null, cert: null, key: null };
+
+/** What an agent without a configuration and without an environment has. */
+export const PLAIN_RULES: SourceRules = {
+  filePaths: [],
+  netrc: "",
+  tls: NO_TLS,
+  environment: {},
+  proxies: NO_PROXIES,
+};
+
+/** `client { artifact { … } }` as the configuration has it; `environment` names variables. */
+export type SourceConfig = Omit<SourceSettings, "environment" | "proxies"> & {
+  readonly environment: readonly string[];
+};
+
+/** Looks up in the agent's environment what the configuration names there, and the proxies, which need no leave. */
+export function settleSources(config: SourceConfig, env: Readonly<Record<string, string | undefined>>): SourceSettings {
+  const environment: Record<string, string> = {};
+  for (const name of config.environment) {
+    const value = env[name];
+    if (value !== undefined) environment[name] = value;
+  }
+  return { ...config, environment, proxies: readProxies(env) };
+}
+
+/** Longest file of these that is read, in bytes. */
+const LONGEST = 1 << 20;
+
+/** Reads what the configuration names, anew for each download: such files change. @throws AppError `invalid`. */
+export async function readRules(settings: SourceSettings): Promise<SourceRules> {
+  const { filePaths, environment, proxies } = settings;
+  const [netrc, ca, cert, key] = await Promise.all([
+    readSetting("netrc_file", settings.netrcFile),
+    readSetting("ca_file", settings.caFile),
+    readSetting("cert_file", settings.certFile),
+    readSetting("key_file", settings.keyFile),
+  ]);
+  return { filePaths, environment, proxies, netrc: netrc ?? "", tls: { ca, cert, key } };
+}
+
+async function readSetting(key: string, path: string | null): Promise<string | null> {
+  if (path === null) return null;
+  const name = `client.artifact.${key} ${JSON.stringify(path)}`;
+  try {
+    const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    try {
+      const { size } = await file.stat();
+      if (size > LONGEST) throw new AppError("invalid", `${name}: expected at most ${LONGEST} bytes, found ${size}`);
+      return await file.readFile("utf8");
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    if (error instanceof AppError) throw error;
+    const hint = "the agent reads it for each download; see its configuration";
+    throw new AppError("invalid", `${name} cannot be read: ${errnoOf(error) ?? "unknown error"}`, {
+      hint,
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,88 @@
+import { AppError } from "../base/errors.ts";
+import type { ArtifactSource } from "../job/artifact-source.ts";
+import type { Artifact } from "../job/job.ts";
+import type { TlsIdentity } from "../runtime/fetch.ts";
+import { headersAfterRedirect, planHeaders } from "./headers.ts";
+import { sendOptions } from "./magic.ts";
+import type { Proxies } from "./proxy.ts";
+import { redactSource } from "./redact.ts";
+import type { SourceRules } from "./rules.ts";
+
+/** How a file is asked for, decided before a byte moves. Plain data: it travels to a Worker. */
+export interface SourcePlan {
+  /** The source for messages and logs, without its secrets. */
+  readonly source: string;
+  /** What is requested: no user info, no parameters of go-getter's own. May hold secrets in its query; never printed. */
+  readonly url: string;
+  /** Names in lower case; may hold secrets; never printed. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** True leaves the server's certificate unchecked. */
+  readonly insecure: boolean;
+  readonly transport: Transport;
+}
+
+/** What the agent brings to a connection. */
+export interface Transport {
+  readonly tls: TlsIdentity;
+  readonly proxies: Proxies;
+}
+
+/** What of an artifact belongs to how it is asked for. */
+export type Asking = Pick<Artifact, "options" | "headers" | "insecure">;
+
+/**
+ * Decides how a source is asked.
+ * @param source what is told of it.
+ * @param url its address, without the parameters that are not the source's own.
+ * @param asking `options` without those.
+ * @throws AppError `invalid`, `unsupported`.
+ */
+export function planSource(
+  source: string,
+  kind: ArtifactSource["kind"],
+  url: URL,
+  { options, headers, insecure }: Asking,
+  rules: SourceRules,
+): SourcePlan {
+  if (kind !== "http") {
+    throw new AppError("unsupported", `sources of ${kind}:: are not supported yet`, {
+      hint: "serve the file over http:// or https://",
+    });
+  }
+  sendOptions(url, options);
+  const planned = planHeaders(headers, url, rules.netrc);
+  clearUserInfo(url);
+  const { tls, proxies } = rules;
+  return { source, url: url.href, headers: planned, insecure, transport: { tls, proxies } };
+}
+
+/**
+ * A file beside an artifact, such as one of checksums: the job's headers go there only where they would go by a redirect.
+ * @throws AppError `invalid`, `unsupported`.
+ */
+export function planBeside(
+  text: string,
+  { kind, address }: Pick<ArtifactSource, "kind" | "address">,
+  artifact: { readonly url: string; readonly asking: Pick<Asking, "headers" | "insecure"> },
+  rules: SourceRules,
+): SourcePlan {
+  const url = parseAddress(address);
+  const lower = Object.fromEntries(
+    Object.entries(artifact.asking.headers).map(([name, value]) => [name.toLowerCase(), value]),
+  );
+  const headers = headersAfterRedirect(lower, new URL(artifact.url), url);
+  return planSource(redactSource(text), kind, url, { ...artifact.asking, headers, options: {} }, rules);
+}
+
+/** @throws AppError `invalid` for what is no URL. */
+export function parseAddress(address: string): URL {
+  const url = URL.parse(address);
+  if (url === null) throw new AppError("invalid", "source is not a valid URL");
+  return url;
+}
+
+function clearUserInfo(url: URL): void {
+  url.username = "";
+  url.password = "";
+  url.hash = "";
+}
