@@ -3,12 +3,14 @@ import { quoteName } from "../archive/failure.ts";
 import { AppError } from "../base/errors.ts";
 import { type Folder, kindOf, lookAt, openFolder } from "./folder.ts";
 import type { ArtifactPlan } from "./plan.ts";
+import { type Part, WHOLE } from "./subdir.ts";
 import type { UnpackPlan } from "./unpack-plan.ts";
 
 /** What gets its name when an archive is unpacked: entries whose directory is there already, and which are not there themselves. */
 export interface Moves {
   readonly plan: ArtifactPlan;
-  readonly stagingName: string;
+  /** The names of the directory that all of it comes from, below the destination. */
+  readonly base: readonly string[];
   readonly folders: readonly Arrivals[];
 }
 
@@ -22,14 +24,16 @@ interface Arrivals {
 /**
  * Compares what was unpacked with what is in the destination. Directories are shared. A file or link that is there already, the same
  * to the last byte, stays: an agent that was killed between two moves has brought it.
+ * @param part what of it comes, all of it unless told.
  * @throws AppError for anything else that stands in the way: an archive's names are not the job's, so they replace nothing.
  */
-export function planMoves(plan: ArtifactPlan, { stagingName }: UnpackPlan): Moves {
+export function planMoves(plan: ArtifactPlan, { stagingName }: UnpackPlan, part: Part = WHOLE): Moves {
+  const base = [stagingName, ...part.parents];
   const folders: Arrivals[] = [];
   const visit = (parents: readonly string[]): void =>
-    inBoth(plan, stagingName, parents, (from, to) => {
+    inBoth(plan, base, parents, (from, to) => {
       const names: string[] = [];
-      for (const name of readdirSync(from.at("."))) {
+      for (const name of parents.length === 0 && part.name !== null ? [part.name] : readdirSync(from.at("."))) {
         const entry = [...parents, name];
         const there = lookAt(to.at(name));
         if (there === undefined) names.push(name);
@@ -39,15 +43,15 @@ export function planMoves(plan: ArtifactPlan, { stagingName }: UnpackPlan): Move
       if (names.length > 0) folders.push({ parents, names });
     });
   visit([]);
-  return { plan, stagingName, folders };
+  return { plan, base, folders };
 }
 
 /** Gives each its name. @throws what a rename throws, after those that were done are undone. */
-export function publishMoves({ plan, stagingName, folders }: Moves): void {
+export function publishMoves({ plan, base, folders }: Moves): void {
   const done: { readonly parents: readonly string[]; readonly name: string }[] = [];
   try {
     for (const { parents, names } of folders) {
-      inBoth(plan, stagingName, parents, (from, to) => {
+      inBoth(plan, base, parents, (from, to) => {
         for (const name of names) {
           renameSync(from.at(name), to.at(name));
           done.push({ parents, name });
@@ -57,7 +61,7 @@ export function publishMoves({ plan, stagingName, folders }: Moves): void {
     }
   } catch (error) {
     for (const { parents, name } of done.reverse()) {
-      inBoth(plan, stagingName, parents, (from, to) => renameSync(to.at(name), from.at(name)));
+      inBoth(plan, base, parents, (from, to) => renameSync(to.at(name), from.at(name)));
     }
     throw error;
   }
@@ -65,13 +69,13 @@ export function publishMoves({ plan, stagingName, folders }: Moves): void {
 
 function inBoth(
   { target }: ArtifactPlan,
-  stagingName: string,
+  base: readonly string[],
   parents: readonly string[],
   work: (from: Folder, to: Folder) => void,
 ): void {
   const to = openFolder(target.root, [...target.folders, ...parents]);
   try {
-    const from = openFolder(target.root, [...target.folders, stagingName, ...parents]);
+    const from = openFolder(target.root, [...target.folders, ...base, ...parents]);
     try {
       work(from, to);
     } finally {

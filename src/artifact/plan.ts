@@ -9,6 +9,7 @@ import { decodePart, takeMagic } from "./magic.ts";
 import { redactSource } from "./redact.ts";
 import { PLAIN_RULES, type SourceRules } from "./rules.ts";
 import { parseAddress, planSource, type SourcePlan } from "./source-plan.ts";
+import { planSubdir } from "./subdir.ts";
 import { resolveTarget, type Target } from "./target.ts";
 import { planUnpacking, type UnpackPlan } from "./unpack-plan.ts";
 
@@ -31,14 +32,14 @@ export interface ArtifactPlan extends SourcePlan {
 export function planArtifact(artifact: Artifact, dirs: TaskDirs, rules: SourceRules = PLAIN_RULES): ArtifactPlan {
   const source = redactSource(artifact.source);
   try {
-    const { kind, address, subdir } = readArtifactSource(artifact.source);
-    if (subdir !== null) throw unsupportedSubdir();
+    const { kind, address, subdir: behind } = readArtifactSource(artifact.source);
+    const subdir = planSubdir(behind);
     const url = parseAddress(address);
     const { magic, others } = takeMagic(url, artifact.options, artifact.mode === "file");
     const fileName = decodedBaseName(url);
     const asking = { options: others, headers: artifact.headers, insecure: artifact.insecure };
     const from = planSource(source, kind, url, asking, rules);
-    const unpacking = planUnpacking(artifact, dirs, { ...magic, fileName, url: from.url });
+    const unpacking = planUnpacking(artifact, dirs, { ...magic, fileName, url: from.url, subdir });
     if (unpacking === null && artifact.mode === "dir") throw unsupportedDirectory();
     return {
       ...from,
@@ -60,12 +61,6 @@ function planProof(
   const file = /^\s*file:(.*)$/is.exec(text ?? "")?.[1]?.trim();
   if (file !== undefined) return { checksum: null, checksumFile: planChecksumFile(file, artifact, rules) };
   return { checksum: text === undefined ? null : parseChecksum(text), checksumFile: null };
-}
-
-function unsupportedSubdir(): AppError {
-  return new AppError("unsupported", "a subdirectory of an artifact (// in its path) is not supported yet", {
-    hint: "name the file itself, with single slashes",
-  });
 }
 
 function decodedBaseName(url: URL): string {

@@ -19,6 +19,8 @@ export interface UnpackPlan {
   readonly stagingName: string;
   /** The agent's own directory in a task's, which no entry may touch. */
   readonly agentName: string;
+  /** What of the archive is wanted, by the names of its path, in which `*` and `?` stand for any characters; null for all of it. */
+  readonly subdir: readonly string[] | null;
 }
 
 interface Named {
@@ -27,6 +29,7 @@ interface Named {
   readonly url: string;
   readonly archive?: string | undefined;
   readonly filename?: string | undefined;
+  readonly subdir: readonly string[] | null;
 }
 
 /** What Go's `strconv.ParseBool` takes for false. */
@@ -45,10 +48,22 @@ export function planUnpacking(
 ): { readonly target: Target; readonly unpack: UnpackPlan } | null {
   const word = archiveWord(named);
   const format = word === undefined ? undefined : archiveFormat(word);
+  if (named.subdir !== null && format?.container !== "tar" && format?.container !== "zip") {
+    throw new AppError(
+      "invalid",
+      "the source names a subdirectory (// in its path) of something that is no archive of files",
+      {
+        hint: 'write the path with single slashes, or say what it is: archive = "tar.gz" in options',
+      },
+    );
+  }
   if (word === undefined || format === undefined) return null;
   const place = resolvePlace(artifact, dirs, named, word, format);
   const { root, folders } = place;
-  const id = createHash("sha256").update(`${named.url}\n${place.path}`).digest("hex").slice(0, 12);
+  const id = createHash("sha256")
+    .update([named.url, place.path, ...(named.subdir ?? [])].join("\n"))
+    .digest("hex")
+    .slice(0, 12);
   const fileName = `.archive-${id}`;
   const target = { root, folders, fileName, path: [root, ...folders, fileName].join("/") };
   const unpack = {
@@ -57,6 +72,7 @@ export function planUnpacking(
     path: place.path,
     stagingName: `.unpacked-${id}`,
     agentName: basename(dirs.machine),
+    subdir: named.subdir,
   };
   return { target, unpack };
 }

@@ -14,6 +14,7 @@ import { type Folder, kindOf, lookAt, openFolder } from "./folder.ts";
 import { planMoves, publishMoves } from "./merge.ts";
 import type { ArtifactPlan } from "./plan.ts";
 import { discardUnpacked } from "./staging.ts";
+import { fileOfPart, findPart, WHOLE } from "./subdir.ts";
 import type { UnpackPlan } from "./unpack-plan.ts";
 
 /** What a file without a container is called where it is unpacked. */
@@ -106,8 +107,7 @@ async function unpackInto(
     // A turn of the event loop, so that a cancellation on its way is heard before anything has its name.
     await setImmediate();
     signal.throwIfAborted();
-    if (wanted.fileName === null) publishMoves(planMoves(plan, wanted));
-    else publishFile(wanted, wanted.fileName, unpacked, folder);
+    publish(plan, wanted, unpacked, folder);
     fsyncSync(folder.fd);
     return unpacked;
   } finally {
@@ -115,18 +115,28 @@ async function unpackInto(
   }
 }
 
+function publish(plan: ArtifactPlan, wanted: UnpackPlan, unpacked: Unpacked, folder: Folder): void {
+  const { root, folders } = plan.target;
+  const base = [...folders, wanted.stagingName];
+  const part = wanted.subdir === null ? null : findPart(root, base, wanted.subdir);
+  if (wanted.fileName === null) publishMoves(planMoves(plan, wanted, part ?? WHOLE));
+  else publishFile(wanted, wanted.fileName, part === null ? onlyFile(unpacked) : fileOfPart(part), folder);
+}
+
+function onlyFile({ files, firstFile }: Unpacked): readonly string[] {
+  if (files === 1 && firstFile !== null) return firstFile;
+  throw new AppError("fetch", `mode = "file" needs an archive with one file, found ${files}`, {
+    hint: "leave mode out to unpack all of it into the destination directory, or name the file behind // in the source",
+  });
+}
+
 /** The one file of an archive gets its name, replacing a file that had it, as a download does that is no archive. */
-function publishFile(wanted: UnpackPlan, fileName: string, { files, firstFile }: Unpacked, folder: Folder): void {
-  if (files !== 1 || firstFile === null) {
-    throw new AppError("fetch", `mode = "file" needs an archive with one file, found ${files}`, {
-      hint: "leave mode out to unpack all of it into the destination directory",
-    });
-  }
+function publishFile(wanted: UnpackPlan, fileName: string, file: readonly string[], folder: Folder): void {
   const there = lookAt(folder.at(fileName));
   if (there !== undefined && !there.isFile()) {
     throw new AppError("fetch", `destination ${wanted.path}: expected a file or nothing, found a ${kindOf(there)}`);
   }
-  renameSync(folder.at([wanted.stagingName, ...firstFile].join("/")), folder.at(fileName));
+  renameSync(folder.at([wanted.stagingName, ...file].join("/")), folder.at(fileName));
 }
 
 /** What went wrong when an artifact was unpacked. */
