@@ -13,6 +13,7 @@ import { makeCache } from "../cache/remove.ts";
 import { makeRoom } from "../cache/room.ts";
 import { readSource, type Validator, writeSource } from "../cache/source.ts";
 import { cachePlaces } from "../paths.ts";
+import { copyLocal } from "./copy-local.ts";
 import { findDamage, findSound, type OnDamaged } from "./damage.ts";
 import { type DownloadOptions, download } from "./download.ts";
 import { diskError } from "./failure.ts";
@@ -89,7 +90,8 @@ async function obtain(plan: ArtifactPlan, cache: string, options: BringOptions):
     }
     const make = (missing: number): void => void makeRoom(cache, missing);
     const ask = entry === undefined ? null : (known?.validator ?? null);
-    const got = await download(planForCache(plan, cache), { ...options, makeRoom: make }, ask);
+    const fetch = plan.via.kind === "file" ? copyLocal : download;
+    const got = await fetch(planForCache(plan, cache), { ...options, makeRoom: make }, ask);
     if (got === null && entry !== undefined && known !== undefined) {
       keepPin = true;
       remember(cache, request, plan, entry.key, known.validator);

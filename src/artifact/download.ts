@@ -252,20 +252,24 @@ function limitTo(plan: ArtifactPlan, draft: Draft, total: number | null): Sink {
   };
 }
 
-/** @throws AppError when the bytes are not those that were asked for. */
+/** @returns the checksum. @throws AppError when the bytes are not those that were asked for. */
 function proveBytes(plan: ArtifactPlan, draft: Draft): string {
-  if (plan.checksumFile !== null && plan.checksum === null) {
-    throw new AppError("internal", `artifact ${plan.source}: fetched before its checksum was asked for`);
-  }
   const found = formatChecksum(draft.digest());
-  if (plan.checksum !== null && found !== formatChecksum(plan.checksum)) {
-    throw artifactError(
-      plan.source,
-      `checksum of ${draft.bytes} bytes: expected ${formatChecksum(plan.checksum)}, got ${found}`,
-      "the file on the server is another one than the job means, or it was damaged on the way",
-    );
-  }
+  assertProved(plan, found, draft.bytes);
   return found;
+}
+
+/** @param found the checksum of what came, `type:hex`. @throws AppError when it is not the one that was asked for. */
+export function assertProved({ source, checksum, checksumFile }: ArtifactPlan, found: string, bytes: number): void {
+  if (checksumFile !== null && checksum === null) {
+    throw new AppError("internal", `artifact ${source}: fetched before its checksum was asked for`);
+  }
+  if (checksum === null || found === formatChecksum(checksum)) return;
+  throw artifactError(
+    source,
+    `checksum of ${bytes} bytes: expected ${formatChecksum(checksum)}, got ${found}`,
+    "the file of the source is another one than the job means, or it was damaged on the way",
+  );
 }
 
 async function giveName({ plan, folder, cancelled }: Fetch, draft: Draft): Promise<void> {

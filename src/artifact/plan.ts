@@ -66,7 +66,7 @@ function planProof(
 function decodedBaseName(url: URL): string {
   if (url.pathname.endsWith("/")) {
     throw new AppError("unsupported", `expected the path of a file, found ${JSON.stringify(url.pathname)}`, {
-      hint: "a directory cannot be fetched over HTTP; name one file",
+      hint: "a directory cannot be fetched; name one file",
     });
   }
   return basename(decodePart(url.pathname, "path"));

@@ -3,6 +3,7 @@ import { formatBytes } from "../base/units.ts";
 import { type Checksum, formatChecksum } from "../cache/checksum.ts";
 import { findChecksum } from "./checksum-file.ts";
 import { artifactError, networkError, PassingTrouble } from "./failure.ts";
+import { readLocalText } from "./local-file.ts";
 import type { ArtifactPlan } from "./plan.ts";
 import { DEFAULT_RETRY, pause, pauseMillis, type Retry, type RetryRule } from "./retry.ts";
 import { openHttpSource } from "./source.ts";
@@ -31,7 +32,7 @@ export async function settleChecksum(plan: ArtifactPlan, options: ReadChecksumOp
   const { checksumFile } = plan;
   if (checksumFile === null || plan.checksum !== null) return plan;
   const { from, names } = checksumFile;
-  const text = await fetchPatiently(from, options);
+  const text = from.via.kind === "file" ? readLocalText(from, LONGEST) : await fetchPatiently(from, options);
   const checksum: Checksum | undefined = findChecksum(text, names);
   if (checksum === undefined) {
     throw artifactError(plan.source, `no checksum of ${JSON.stringify(names[0])} is in ${from.source}`, HINT);

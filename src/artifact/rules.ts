@@ -1,6 +1,7 @@
 import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 import { AppError, errnoOf } from "../base/errors.ts";
+import type { AgentDirs } from "../paths.ts";
 import type { TlsIdentity } from "../runtime/fetch.ts";
 import { NO_PROXIES, type Proxies, readProxies } from "./proxy.ts";
 
@@ -8,6 +9,8 @@ import { NO_PROXIES, type Proxies, readProxies } from "./proxy.ts";
 export interface SourceSettings {
   /** Absolute directories whose files a source may name. */
   readonly filePaths: readonly string[];
+  /** The agent's own directories, whose files no source may name. */
+  readonly agentDirs: readonly string[];
   /** Files of the agent's, by their absolute paths; null is none. */
   readonly netrcFile: string | null;
   readonly caFile: string | null;
@@ -19,7 +22,7 @@ export interface SourceSettings {
 }
 
 /** The same with what the files hold, for a download. Plain data: it travels to a Worker. */
-export interface SourceRules extends Pick<SourceSettings, "filePaths" | "environment" | "proxies"> {
+export interface SourceRules extends Pick<SourceSettings, "filePaths" | "agentDirs" | "environment" | "proxies"> {
   /** Text of a netrc file. */
   readonly netrc: string;
   readonly tls: TlsIdentity;
@@ -30,6 +33,7 @@ export const NO_TLS: TlsIdentity = { ca: null, cert: null, key: null };
 /** What an agent without a configuration and without an environment has. */
 export const PLAIN_RULES: SourceRules = {
   filePaths: [],
+  agentDirs: [],
   netrc: "",
   tls: NO_TLS,
   environment: {},
@@ -37,18 +41,22 @@ export const PLAIN_RULES: SourceRules = {
 };
 
 /** `client { artifact { … } }` as the configuration has it; `environment` names variables. */
-export type SourceConfig = Omit<SourceSettings, "environment" | "proxies"> & {
+export type SourceConfig = Omit<SourceSettings, "agentDirs" | "environment" | "proxies"> & {
   readonly environment: readonly string[];
 };
 
 /** Looks up in the agent's environment what the configuration names there, and the proxies, which need no leave. */
-export function settleSources(config: SourceConfig, env: Readonly<Record<string, string | undefined>>): SourceSettings {
+export function settleSources(
+  config: SourceConfig,
+  env: Readonly<Record<string, string | undefined>>,
+  { dataDir, runDir }: AgentDirs,
+): SourceSettings {
   const environment: Record<string, string> = {};
   for (const name of config.environment) {
     const value = env[name];
     if (value !== undefined) environment[name] = value;
   }
-  return { ...config, environment, proxies: readProxies(env) };
+  return { ...config, agentDirs: [dataDir, runDir], environment, proxies: readProxies(env) };
 }
 
 /** Longest file of these that is read, in bytes. */
@@ -56,14 +64,14 @@ const LONGEST = 1 << 20;
 
 /** Reads what the configuration names, anew for each download: such files change. @throws AppError `invalid`. */
 export async function readRules(settings: SourceSettings): Promise<SourceRules> {
-  const { filePaths, environment, proxies } = settings;
+  const { filePaths, agentDirs, environment, proxies } = settings;
   const [netrc, ca, cert, key] = await Promise.all([
     readSetting("netrc_file", settings.netrcFile),
     readSetting("ca_file", settings.caFile),
     readSetting("cert_file", settings.certFile),
     readSetting("key_file", settings.keyFile),
   ]);
-  return { filePaths, environment, proxies, netrc: netrc ?? "", tls: { ca, cert, key } };
+  return { filePaths, agentDirs, environment, proxies, netrc: netrc ?? "", tls: { ca, cert, key } };
 }
 
 async function readSetting(key: string, path: string | null): Promise<string | null> {

@@ -19,7 +19,14 @@ export interface SourcePlan {
   /** True leaves the server's certificate unchecked. */
   readonly insecure: boolean;
   readonly transport: Transport;
+  readonly via: Via;
 }
+
+/** What is asked for it. */
+export type Via =
+  | { readonly kind: "http" }
+  /** This host itself: the directories whose files a job may have, and those of the agent, of which it may have none. */
+  | { readonly kind: "file"; readonly roots: readonly string[]; readonly agentDirs: readonly string[] };
 
 /** What the agent brings to a connection. */
 export interface Transport {
@@ -44,6 +51,7 @@ export function planSource(
   { options, headers, insecure }: Asking,
   rules: SourceRules,
 ): SourcePlan {
+  if (kind === "file") return planFile(source, url, options, rules);
   if (kind !== "http") {
     throw new AppError("unsupported", `sources of ${kind}:: are not supported yet`, {
       hint: "serve the file over http:// or https://",
@@ -52,8 +60,31 @@ export function planSource(
   sendOptions(url, options);
   const planned = planHeaders(headers, url, rules.netrc);
   clearUserInfo(url);
-  const { tls, proxies } = rules;
-  return { source, url: url.href, headers: planned, insecure, transport: { tls, proxies } };
+  return { source, url: url.href, headers: planned, insecure, transport: transportOf(rules), via: { kind: "http" } };
+}
+
+function planFile(source: string, url: URL, options: Readonly<Record<string, string>>, rules: SourceRules): SourcePlan {
+  if (url.host !== "") {
+    throw new AppError("invalid", "a file of this host has an address without a host", {
+      hint: "write three slashes: file:///directory/name",
+    });
+  }
+  refuseOptions("file", url, options);
+  const via: Via = { kind: "file", roots: rules.filePaths, agentDirs: rules.agentDirs };
+  return { source, url: url.href, headers: {}, insecure: false, transport: transportOf(rules), via };
+}
+
+/** @throws AppError `invalid` for what is left of options and query. */
+function refuseOptions(kind: string, url: URL, options: Readonly<Record<string, string>>): void {
+  const [name] = [...Object.keys(options), ...url.searchParams.keys()];
+  if (name === undefined) return;
+  throw new AppError("invalid", `option ${JSON.stringify(name)} means nothing to a source of ${kind}::`, {
+    hint: "leave it out",
+  });
+}
+
+function transportOf({ tls, proxies }: SourceRules): Transport {
+  return { tls, proxies };
 }
 
 /**

@@ -77,7 +77,7 @@ async function serve(config: AgentConfig, { log, manager, stopAsked }: Surroundi
     const base = {
       dirs: config.dirs,
       policy: config.policy,
-      sources: settleSources(config.artifact, process.env),
+      sources: settleSources(config.artifact, process.env, config.dirs),
       store,
       recorder,
       users,

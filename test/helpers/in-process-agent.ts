@@ -8,7 +8,7 @@ import { createAgent } from "../../src/agent/create.ts";
 import { jobRules } from "../../src/agent/job-rules.ts";
 import { createPrepare } from "../../src/agent/prepare.ts";
 import type { Allocation } from "../../src/allocation/allocation.ts";
-import { type SourceSettings, settleSources } from "../../src/artifact/rules.ts";
+import { type SourceConfig, settleSources } from "../../src/artifact/rules.ts";
 import { type Clock, systemClock } from "../../src/base/clock.ts";
 import { createLog } from "../../src/base/log.ts";
 import { SECOND } from "../../src/base/units.ts";
@@ -77,13 +77,18 @@ export interface InProcessOptions {
   readonly cacheLimits?: CacheLimits;
   readonly cgroups?: Cgroups | null;
   readonly clock?: Clock;
-  readonly sources?: SourceSettings;
+  /** What sources may have of the host; nothing unless told. */
+  readonly sources?: Partial<SourceConfig>;
 }
 
-const NO_SOURCES = settleSources(
-  { filePaths: [], netrcFile: null, caFile: null, certFile: null, keyFile: null, environment: [] },
-  {},
-);
+const NO_SOURCES: SourceConfig = {
+  filePaths: [],
+  netrcFile: null,
+  caFile: null,
+  certFile: null,
+  keyFile: null,
+  environment: [],
+};
 
 export async function startInProcess(
   root: string,
@@ -96,7 +101,7 @@ export async function startInProcess(
     capacity,
     cacheLimits = { maxBytes: 0, maxAgeMillis: 0 },
     clock = systemClock,
-    sources = NO_SOURCES,
+    sources,
   }: InProcessOptions = {},
 ): Promise<InProcessAgent> {
   const dirs = { dataDir: join(root, "data"), runDir: join(root, "run") };
@@ -110,7 +115,7 @@ export async function startInProcess(
   const base = {
     dirs,
     policy: { imagePaths: [imagesDir(root)], argsAllowlist: [], emulatorsAllowlist: [], maxKillTimeout },
-    sources,
+    sources: settleSources({ ...NO_SOURCES, ...sources }, {}, dirs),
     store,
     recorder: createRecorder(store),
     users: await findMachineUsers({ dirs, users }, { store, log }),
