@@ -68,6 +68,15 @@ export function sendOptions(url: URL, options: Readonly<Record<string, string>>)
   url.search = [url.search.slice(1), ...pairs].filter((pair) => pair !== "").join("&");
 }
 
+/** @throws AppError `invalid` for what is left of options and query. */
+export function refuseOptions(kind: string, url: URL, options: Readonly<Record<string, string>>): void {
+  const [name] = [...Object.keys(options), ...url.searchParams.keys()];
+  if (name === undefined) return;
+  throw new AppError("invalid", `option ${JSON.stringify(name)} means nothing to a source of ${kind}::`, {
+    hint: "leave it out",
+  });
+}
+
 /** @throws AppError `invalid` naming the part of the URL. */
 export function decodePart(text: string, what: string): string {
   try {

@@ -64,7 +64,7 @@ function planProof(
 }
 
 function decodedBaseName(url: URL): string {
-  if (url.pathname.endsWith("/")) {
+  if (url.pathname === "" || url.pathname.endsWith("/")) {
     throw new AppError("unsupported", `expected the path of a file, found ${JSON.stringify(url.pathname)}`, {
       hint: "a directory cannot be fetched; name one file",
     });

@@ -12,8 +12,11 @@ export function requestOf({
   headers,
   insecure,
   checksum,
-}: Pick<ArtifactPlan, "url" | "headers" | "insecure" | "checksum">): string {
+  via,
+}: Pick<ArtifactPlan, "url" | "headers" | "insecure" | "checksum" | "via">): string {
   const others = Object.entries(headers).filter(([name]) => name !== "user-agent");
-  const text = JSON.stringify([url, others.sort(), insecure, checksum?.type ?? DEFAULT_TYPE]);
+  // What one may have another may not: only the same key shares a download.
+  const signer = via.kind === "s3" ? [via.credentials?.keyId, via.credentials?.secret] : [];
+  const text = JSON.stringify([url, others.sort(), insecure, checksum?.type ?? DEFAULT_TYPE, ...signer]);
   return createHash("sha256").update(text).digest("hex").slice(0, 32);
 }

@@ -3,10 +3,11 @@ import type { ArtifactSource } from "../job/artifact-source.ts";
 import type { Artifact } from "../job/job.ts";
 import type { TlsIdentity } from "../runtime/fetch.ts";
 import { headersAfterRedirect, planHeaders } from "./headers.ts";
-import { sendOptions } from "./magic.ts";
+import { refuseOptions, sendOptions } from "./magic.ts";
 import type { Proxies } from "./proxy.ts";
 import { redactSource } from "./redact.ts";
 import type { SourceRules } from "./rules.ts";
+import { planS3, type S3Plan } from "./s3-plan.ts";
 
 /** How a file is asked for, decided before a byte moves. Plain data: it travels to a Worker. */
 export interface SourcePlan {
@@ -25,6 +26,8 @@ export interface SourcePlan {
 /** What is asked for it. */
 export type Via =
   | { readonly kind: "http" }
+  /** By HTTP, each request signed unless `credentials` are null; may hold secrets. */
+  | ({ readonly kind: "s3" } & Pick<S3Plan, "region" | "credentials">)
   /** This host itself: the directories whose files a job may have, and those of the agent, of which it may have none. */
   | { readonly kind: "file"; readonly roots: readonly string[]; readonly agentDirs: readonly string[] };
 
@@ -52,6 +55,14 @@ export function planSource(
   rules: SourceRules,
 ): SourcePlan {
   if (kind === "file") return planFile(source, url, options, rules);
+  if (kind === "s3") {
+    if (Object.keys(headers).length > 0) {
+      throw new AppError("invalid", "headers mean nothing to a source of s3::", { hint: "leave them out" });
+    }
+    const { url: address, headers: own, region, credentials } = planS3(url, options, rules);
+    const via: Via = { kind, region, credentials };
+    return { source, url: address, headers: own, insecure, transport: transportOf(rules), via };
+  }
   if (kind !== "http") {
     throw new AppError("unsupported", `sources of ${kind}:: are not supported yet`, {
       hint: "serve the file over http:// or https://",
@@ -72,15 +83,6 @@ function planFile(source: string, url: URL, options: Readonly<Record<string, str
   refuseOptions("file", url, options);
   const via: Via = { kind: "file", roots: rules.filePaths, agentDirs: rules.agentDirs };
   return { source, url: url.href, headers: {}, insecure: false, transport: transportOf(rules), via };
-}
-
-/** @throws AppError `invalid` for what is left of options and query. */
-function refuseOptions(kind: string, url: URL, options: Readonly<Record<string, string>>): void {
-  const [name] = [...Object.keys(options), ...url.searchParams.keys()];
-  if (name === undefined) return;
-  throw new AppError("invalid", `option ${JSON.stringify(name)} means nothing to a source of ${kind}::`, {
-    hint: "leave it out",
-  });
 }
 
 function transportOf({ tls, proxies }: SourceRules): Transport {

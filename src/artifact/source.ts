@@ -11,6 +11,7 @@ import { isMetadataAddress } from "./metadata-address.ts";
 import { describeProxy, proxyFor } from "./proxy.ts";
 import { redactSource } from "./redact.ts";
 import { readRetryAfter } from "./retry.ts";
+import { conditionForS3, isS3Refusal, refuseS3Reply, signatureOf } from "./s3-request.ts";
 import type { SourcePlan } from "./source-plan.ts";
 import {
   conditionHeaders,
@@ -68,7 +69,8 @@ interface Hop {
 export async function openHttpSource(plan: SourcePlan, asked: Asked, signal: AbortSignal): Promise<Source | null> {
   let hop: Hop = { url: new URL(plan.url), headers: plan.headers };
   for (let redirects = 0; ; redirects++) {
-    const response = await request(plan, hop, askedHeaders(asked), signal);
+    const response = await request(plan, hop, askedHeaders(plan, asked), signal);
+    if (isS3Refusal(plan, response)) throw await refuseS3Reply(plan, response);
     if (!REDIRECTS.includes(response.status)) {
       const source = await acceptReply(plan, hop, response, asked);
       return source === undefined ? await openHttpSource(plan, { beginning: null, known: null }, signal) : source;
@@ -95,8 +97,11 @@ async function acceptReply(
   return fits(response.headers, known) ? null : undefined;
 }
 
-function askedHeaders({ beginning, known }: Asked): Readonly<Record<string, string>> {
-  if (beginning !== null) return restHeaders(beginning.version, beginning.bytes);
+function askedHeaders({ via }: SourcePlan, { beginning, known }: Asked): Readonly<Record<string, string>> {
+  if (beginning !== null) {
+    const rest = restHeaders(beginning.version, beginning.bytes);
+    return via.kind === "s3" ? conditionForS3(rest) : rest;
+  }
   return known === null ? {} : conditionHeaders(known);
 }
 
@@ -108,7 +113,7 @@ async function request(
 ): Promise<Response> {
   const proxy = proxyFor(hop.url, plan.transport.proxies);
   try {
-    const headers = { ...hop.headers, ...asked };
+    const headers = { ...hop.headers, ...asked, ...signatureOf(plan, hop.url) };
     return await fetchStream(hop.url.href, {
       headers,
       signal,

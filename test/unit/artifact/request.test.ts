@@ -1,7 +1,17 @@
 import { expect, test } from "bun:test";
 import { requestOf } from "../../../src/artifact/request.ts";
 
-const PLAN = { url: "http://h/a?sig=s3cret", headers: { "user-agent": "paddock/1", b: "2", a: "1" }, insecure: false };
+const PLAN = {
+  url: "http://h/a?sig=s3cret",
+  headers: { "user-agent": "paddock/1", b: "2", a: "1" },
+  insecure: false,
+  via: { kind: "http" },
+} as const;
+const signed = (keyId: string, secret: string) => ({
+  ...PLAN,
+  via: { kind: "s3", region: "r", credentials: { keyId, secret, token: null } } as const,
+  checksum: null,
+});
 const request = requestOf({ ...PLAN, checksum: null });
 
 test("a request is 32 digits that tell nothing, the same for every version of this program", () => {
@@ -19,4 +29,11 @@ test.each([
   { ...PLAN, checksum: { type: "md5", hex: "0".repeat(32) } as const },
 ])("another request is told apart", (other) => {
   expect(requestOf(other)).not.toBe(request);
+});
+
+test("what one key asks for is nobody else's", () => {
+  const open = { ...PLAN, via: { kind: "s3", region: "r", credentials: null } as const, checksum: null };
+  const all = [open, signed("a", "x"), signed("a", "y"), signed("b", "x")].map(requestOf);
+  expect(new Set(all).size).toBe(4);
+  expect(requestOf(signed("a", "x"))).toBe(requestOf(signed("a", "x")));
 });

@@ -1,0 +1,72 @@
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { freePort, portAnswers } from "./ports.ts";
+import { tempDir } from "./temp.ts";
+import { Hopeless, until } from "./until.ts";
+
+/** A server that speaks S3, from npm; it is made of 116 packages, so it is no dependency. */
+const PACKAGE = "s3rver@3.7.1";
+
+const HOME = join(import.meta.dirname, "..", "..", ".cache", "s3rver");
+
+export interface S3Server extends AsyncDisposable {
+  readonly port: number;
+  /** Makes an object of the bucket `images`, and says its ETag. */
+  put(key: string, body: Uint8Array): Promise<string>;
+}
+
+export const S3_KEY = { id: "S3RVER", secret: "S3RVER" };
+
+let installed: boolean | undefined;
+
+/** Whether the server is there, or could be installed; a machine without node or a registry has none. */
+export function hasS3Server(): boolean {
+  installed ??= existsSync(join(HOME, "node_modules", "s3rver")) || install();
+  return installed;
+}
+
+function install(): boolean {
+  if (Bun.which("node") === null || Bun.which("npm") === null) return false;
+  mkdirSync(HOME, { recursive: true });
+  const argv = ["npm", "install", "--prefix", HOME, "--no-audit", "--no-fund", "--ignore-scripts", PACKAGE];
+  return Bun.spawnSync(argv, { stdio: ["ignore", "ignore", "ignore"], timeout: 60_000 }).success;
+}
+
+export async function startS3(): Promise<S3Server> {
+  const dir = tempDir();
+  const port = await freePort();
+  const program = join(HOME, "node_modules", "s3rver", "bin", "s3rver.js");
+  const argv = ["node", program, "-d", dir.file("data"), "-a", "127.0.0.1", "-p", String(port)];
+  const child = Bun.spawn([...argv, "--configure-bucket", "images"], {
+    stdio: ["ignore", Bun.file(dir.file("log")), Bun.file(dir.file("errors"))],
+  });
+  const stop = async (): Promise<void> => {
+    child.kill("SIGTERM");
+    await child.exited;
+    await dir[Symbol.asyncDispose]();
+  };
+  try {
+    await until("the S3 server to answer", () => {
+      if (child.exitCode !== null) throw new Hopeless(readFileSync(dir.file("errors"), "utf8"));
+      return portAnswers(port);
+    });
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  const client = new Bun.S3Client({
+    accessKeyId: S3_KEY.id,
+    secretAccessKey: S3_KEY.secret,
+    endpoint: `http://127.0.0.1:${port}`,
+    bucket: "images",
+    region: "us-east-1",
+  });
+  return {
+    port,
+    put: async (key, body) => {
+      await client.write(key, body);
+      return (await client.stat(key)).etag;
+    },
+    [Symbol.asyncDispose]: stop,
+  };
+}
