@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { shortId } from "./base/ids.ts";
 
 /**
@@ -128,6 +128,12 @@ export const cachePlaces = (cache: string) => ({
 /** @param request 32 hex digits, as `cachePlaces().sources` is keyed. */
 export const cacheSource = (cache: string, request: string): string =>
   join(cachePlaces(cache).sources, `${request}.json`);
+
+/**
+ * Where git works for the cache, beside it: git runs as a user that may not enter the cache. A directory for each request.
+ * @param cache what `cacheDir` gives.
+ */
+export const repositoriesDir = (cache: string): string => join(dirname(cache), "git");
 
 /** The files of one entry of the cache, all absolute. */
 export interface EntryFiles {

@@ -18,6 +18,7 @@ import { findDamage, findSound, type OnDamaged } from "./damage.ts";
 import { type DownloadOptions, download } from "./download.ts";
 import { diskError } from "./failure.ts";
 import type { Brought, UnpackedNow } from "./fetched.ts";
+import { exportRepository } from "./git-export.ts";
 import type { ArtifactPlan } from "./plan.ts";
 import { requestOf } from "./request.ts";
 import { explainUnpacking, retryWithRoom, SINGLE_NAME, unpackFile } from "./unpack.ts";
@@ -90,8 +91,7 @@ async function obtain(plan: ArtifactPlan, cache: string, options: BringOptions):
     }
     const make = (missing: number): void => void makeRoom(cache, missing);
     const ask = entry === undefined ? null : (known?.validator ?? null);
-    const fetch = plan.via.kind === "file" ? copyLocal : download;
-    const got = await fetch(planForCache(plan, cache), { ...options, makeRoom: make }, ask);
+    const got = await wayOf(plan)(planForCache(plan, cache), { ...options, makeRoom: make }, ask);
     if (got === null && entry !== undefined && known !== undefined) {
       keepPin = true;
       remember(cache, request, plan, entry.key, known.validator);
@@ -106,6 +106,12 @@ async function obtain(plan: ArtifactPlan, cache: string, options: BringOptions):
   } finally {
     if (!keepPin) unpin(pin);
   }
+}
+
+/** How what a plan names gets into the cache. */
+function wayOf({ via }: ArtifactPlan): typeof download {
+  if (via.kind === "file") return copyLocal;
+  return via.kind === "git" ? exportRepository : download;
 }
 
 /** A validator that could not be written down costs a later start its bytes, never this one. */

@@ -27,7 +27,7 @@ import { assertRoom, missingRoom } from "./space.ts";
 export async function copyLocal(
   plan: ArtifactPlan,
   options: Pick<DownloadOptions, "signal" | "onProgress" | "makeRoom">,
-  known: Validator | null,
+  known: Validator | null = null,
 ): Promise<Downloaded | null> {
   const started = monotonicMillis();
   const folder = openTargetFolder(plan);
@@ -76,7 +76,7 @@ async function copyProved(
         "start the job again when it is whole",
       );
     }
-    const checksum = await hashCopy(plan, to, file.size, signal, onProgress);
+    const checksum = await proveFile(plan, to, file.size, signal, onProgress);
     fchmodSync(to, 0o644);
     await fsyncAsync(to);
     signal.throwIfAborted();
@@ -89,8 +89,11 @@ async function copyProved(
   }
 }
 
-/** @throws AppError when it is not what the job means. */
-async function hashCopy(
+/**
+ * Proves a file by reading it. @param size in bytes.
+ * @returns its checksum, `type:hex`. @throws AppError when it is not what the job means.
+ */
+export async function proveFile(
   plan: ArtifactPlan,
   fd: number,
   size: number,

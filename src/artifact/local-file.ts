@@ -36,16 +36,14 @@ export interface LocalFile {
 export function openLocalFile(plan: SourcePlan): LocalFile {
   if (plan.via.kind !== "file") throw new AppError("internal", `${plan.source} is no file of this host`);
   const path = decodePart(new URL(plan.url).pathname, "path");
-  const { roots, agentDirs } = plan.via;
+  const { roots } = plan.via;
   if (roots.length === 0) throw outside(plan, path, roots);
   const handle = openHandle(plan, path, roots);
   try {
     const real = readlinkSync(procPath(handle));
     // Bytes that are no UTF-8 are read as this character, and two names could look the same.
-    if (!real.startsWith("/") || real.includes("\ufffd") || !isInOneOf(real, roots)) throw outside(plan, path, roots);
-    if (isInOneOf(real, agentDirs)) {
-      throw artifactError(plan.source, "a file of the agent's own directories", "jobs may have none of these");
-    }
+    if (!real.startsWith("/") || real.includes("\ufffd")) throw outside(plan, path, roots);
+    assertNamed(plan, real, plan.via, path);
     const stats = fstatSync(handle, { bigint: true });
     if (!stats.isFile()) {
       throw artifactError(plan.source, `expected a regular file, found a ${kindOf(stats)}`, "name one file");
@@ -59,6 +57,21 @@ export function openLocalFile(plan: SourcePlan): LocalFile {
   } finally {
     closeSync(handle);
   }
+}
+
+/**
+ * @param real the real path of what a job names. @param path what it is called there.
+ * @throws AppError `fetch` unless the configuration names a directory of it, or when it is the agent's own.
+ */
+export function assertNamed(
+  plan: SourcePlan,
+  real: string,
+  { roots, agentDirs }: { readonly roots: readonly string[]; readonly agentDirs: readonly string[] },
+  path: string = real,
+): void {
+  if (!isInOneOf(real, roots)) throw outside(plan, path, roots);
+  if (!isInOneOf(real, agentDirs)) return;
+  throw artifactError(plan.source, "it is in the agent's own directories", "jobs may have none of these");
 }
 
 /** What the file's validator would be by now; another one when somebody wrote to it meanwhile. */

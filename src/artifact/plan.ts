@@ -1,7 +1,7 @@
 import { basename } from "node:path";
 import { AppError } from "../base/errors.ts";
 import { type Checksum, parseChecksum } from "../cache/checksum.ts";
-import { readArtifactSource } from "../job/artifact-source.ts";
+import { type ArtifactSource, readArtifactSource } from "../job/artifact-source.ts";
 import type { Artifact } from "../job/job.ts";
 import type { TaskDirs } from "../paths.ts";
 import { type ChecksumFile, planChecksumFile } from "./checksum-file.ts";
@@ -32,25 +32,73 @@ export interface ArtifactPlan extends SourcePlan {
 export function planArtifact(artifact: Artifact, dirs: TaskDirs, rules: SourceRules = PLAIN_RULES): ArtifactPlan {
   const source = redactSource(artifact.source);
   try {
-    const { kind, address, subdir: behind } = readArtifactSource(artifact.source);
-    const subdir = planSubdir(behind);
-    const url = parseAddress(address);
-    const { magic, others } = takeMagic(url, artifact.options, artifact.mode === "file");
-    const fileName = decodedBaseName(url);
-    const asking = { options: others, headers: artifact.headers, insecure: artifact.insecure };
-    const from = planSource(source, kind, url, asking, rules);
-    const unpacking = planUnpacking(artifact, dirs, { ...magic, fileName, url: from.url, subdir });
-    if (unpacking === null && artifact.mode === "dir") throw unsupportedDirectory();
-    return {
-      ...from,
-      ...planProof(magic.checksum, { url: from.url, asking }, rules),
-      target: unpacking?.target ?? resolveTarget(artifact, dirs, magic.filename ?? fileName),
-      unpack: unpacking?.unpack ?? null,
-    };
+    const found = readArtifactSource(artifact.source);
+    return found.kind === "git"
+      ? planRepository(source, found, artifact, dirs, rules)
+      : planFile(source, found, artifact, dirs, rules);
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
     throw new AppError(error.code, `artifact ${source}: ${error.message}`, { hint: error.hint, cause: error });
   }
+}
+
+function planFile(
+  source: string,
+  { kind, address, subdir: behind }: ArtifactSource,
+  artifact: Artifact,
+  dirs: TaskDirs,
+  rules: SourceRules,
+): ArtifactPlan {
+  const subdir = planSubdir(behind);
+  const url = parseAddress(address);
+  const { magic, others } = takeMagic(url, artifact.options, artifact.mode === "file");
+  const fileName = decodedBaseName(url);
+  const asking = { options: others, headers: artifact.headers, insecure: artifact.insecure };
+  const from = planSource(source, kind, url, asking, rules);
+  const unpacking = planUnpacking(artifact, dirs, { ...magic, fileName, url: from.url, subdir });
+  if (unpacking === null && artifact.mode === "dir") throw unsupportedDirectory();
+  return {
+    ...from,
+    ...planProof(magic.checksum, { url: from.url, asking }, rules),
+    target: unpacking?.target ?? resolveTarget(artifact, dirs, magic.filename ?? fileName),
+    unpack: unpacking?.unpack ?? null,
+  };
+}
+
+/** A repository's files come as a tar that the agent makes of one commit. */
+function planRepository(
+  source: string,
+  { address, subdir: behind }: ArtifactSource,
+  artifact: Artifact,
+  dirs: TaskDirs,
+  rules: SourceRules,
+): ArtifactPlan {
+  const url = parseAddress(address);
+  const { magic, others } = takeMagic(url, artifact.options, false);
+  if (magic.checksum !== undefined) {
+    throw new AppError("invalid", "a repository has no checksum", {
+      hint: "name the commit instead: ref and its 40 hex digits in options; git proves it",
+    });
+  }
+  const [odd] = Object.keys(magic);
+  if (odd !== undefined)
+    throw new AppError("invalid", `${odd} means nothing to a source of git::`, { hint: "leave it out" });
+  const subdir = planSubdir(behind ?? (artifact.mode === "file" ? takeFileName(url) : null));
+  const asking = { options: others, headers: artifact.headers, insecure: artifact.insecure };
+  const from = planSource(source, "git", url, asking, rules);
+  const ref = from.via.kind === "git" ? (from.via.ref ?? "") : "";
+  const named = { archive: "tar", fileName: "repository", url: `${from.url}#${ref}`, subdir };
+  const unpacking = planUnpacking(artifact, dirs, named);
+  if (unpacking === null) throw new AppError("internal", "a repository is no archive");
+  return { ...from, checksum: null, checksumFile: null, ...unpacking };
+}
+
+/** go-getter's way to name one file of a repository: the last part of its address. */
+function takeFileName(url: URL): string {
+  const at = url.pathname.lastIndexOf("/");
+  const name = url.pathname.slice(at + 1);
+  url.pathname = url.pathname.slice(0, at);
+  return name;
 }
 
 function planProof(

@@ -4,8 +4,9 @@ import { type Checksum, formatChecksum } from "../cache/checksum.ts";
 import { findChecksum } from "./checksum-file.ts";
 import { artifactError, networkError, PassingTrouble } from "./failure.ts";
 import { readLocalText } from "./local-file.ts";
+import { patiently } from "./patience.ts";
 import type { ArtifactPlan } from "./plan.ts";
-import { DEFAULT_RETRY, pause, pauseMillis, type Retry, type RetryRule } from "./retry.ts";
+import { DEFAULT_RETRY, type Retry, type RetryRule } from "./retry.ts";
 import { openHttpSource } from "./source.ts";
 import type { SourcePlan } from "./source-plan.ts";
 import { createWatchdog } from "./watchdog.ts";
@@ -32,7 +33,15 @@ export async function settleChecksum(plan: ArtifactPlan, options: ReadChecksumOp
   const { checksumFile } = plan;
   if (checksumFile === null || plan.checksum !== null) return plan;
   const { from, names } = checksumFile;
-  const text = from.via.kind === "file" ? readLocalText(from, LONGEST) : await fetchPatiently(from, options);
+  const patience = { ...options, retry: options.retry ?? DEFAULT_RETRY };
+  const text =
+    from.via.kind === "file"
+      ? readLocalText(from, LONGEST)
+      : await patiently(
+          patience,
+          () => artifactError(from.source, "cancelled"),
+          () => fetchText(from, options),
+        );
   const checksum: Checksum | undefined = findChecksum(text, names);
   if (checksum === undefined) {
     throw artifactError(plan.source, `no checksum of ${JSON.stringify(names[0])} is in ${from.source}`, HINT);
@@ -42,23 +51,6 @@ export async function settleChecksum(plan: ArtifactPlan, options: ReadChecksumOp
 }
 
 const HINT = 'a line of it must be as sha256sum writes it; or write the checksum itself: checksum = "sha256:…"';
-
-async function fetchPatiently(from: SourcePlan, options: ReadChecksumOptions): Promise<string> {
-  const rule = options.retry ?? DEFAULT_RETRY;
-  for (let failures = 1; ; failures++) {
-    try {
-      return await fetchText(from, options);
-    } catch (error) {
-      if (options.signal.aborted) throw artifactError(from.source, "cancelled");
-      if (!(error instanceof PassingTrouble) || failures >= rule.tries) throw error;
-      const millis = pauseMillis(rule, failures, error.afterMillis);
-      options.onRetry({ message: error.message, bytes: 0, millis });
-      await pause(millis, options.signal).catch(() => {
-        throw artifactError(from.source, "cancelled");
-      });
-    }
-  }
-}
 
 async function fetchText(
   from: SourcePlan,

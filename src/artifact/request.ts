@@ -16,7 +16,12 @@ export function requestOf({
 }: Pick<ArtifactPlan, "url" | "headers" | "insecure" | "checksum" | "via">): string {
   const others = Object.entries(headers).filter(([name]) => name !== "user-agent");
   // What one may have another may not: only the same key shares a download.
-  const signer = via.kind === "s3" ? [via.credentials?.keyId, via.credentials?.secret] : [];
-  const text = JSON.stringify([url, others.sort(), insecure, checksum?.type ?? DEFAULT_TYPE, ...signer]);
+  const text = JSON.stringify([url, others.sort(), insecure, checksum?.type ?? DEFAULT_TYPE, ...askerOf(via)]);
   return createHash("sha256").update(text).digest("hex").slice(0, 32);
+}
+
+function askerOf(via: ArtifactPlan["via"]): unknown[] {
+  if (via.kind === "s3") return [via.credentials?.keyId, via.credentials?.secret];
+  if (via.kind === "git") return ["git", via.ref, via.login, via.sshKey];
+  return [];
 }

@@ -2,6 +2,7 @@ import { AppError } from "../base/errors.ts";
 import type { ArtifactSource } from "../job/artifact-source.ts";
 import type { Artifact } from "../job/job.ts";
 import type { TlsIdentity } from "../runtime/fetch.ts";
+import { type GitPlan, planGit } from "./git-plan.ts";
 import { headersAfterRedirect, planHeaders } from "./headers.ts";
 import { refuseOptions, sendOptions } from "./magic.ts";
 import type { Proxies } from "./proxy.ts";
@@ -28,6 +29,8 @@ export type Via =
   | { readonly kind: "http" }
   /** By HTTP, each request signed unless `credentials` are null; may hold secrets. */
   | ({ readonly kind: "s3" } & Pick<S3Plan, "region" | "credentials">)
+  /** By the host's git. */
+  | ({ readonly kind: "git" } & GitPlan)
   /** This host itself: the directories whose files a job may have, and those of the agent, of which it may have none. */
   | { readonly kind: "file"; readonly roots: readonly string[]; readonly agentDirs: readonly string[] };
 
@@ -56,17 +59,15 @@ export function planSource(
 ): SourcePlan {
   if (kind === "file") return planFile(source, url, options, rules);
   if (kind === "s3") {
-    if (Object.keys(headers).length > 0) {
-      throw new AppError("invalid", "headers mean nothing to a source of s3::", { hint: "leave them out" });
-    }
+    refuseHeaders(kind, headers);
     const { url: address, headers: own, region, credentials } = planS3(url, options, rules);
     const via: Via = { kind, region, credentials };
     return { source, url: address, headers: own, insecure, transport: transportOf(rules), via };
   }
-  if (kind !== "http") {
-    throw new AppError("unsupported", `sources of ${kind}:: are not supported yet`, {
-      hint: "serve the file over http:// or https://",
-    });
+  if (kind === "git") {
+    refuseHeaders(kind, headers);
+    const via: Via = { kind, ...planGit(url, options, rules) };
+    return { source, url: url.href, headers: {}, insecure, transport: transportOf(rules), via };
   }
   sendOptions(url, options);
   const planned = planHeaders(headers, url, rules.netrc);
@@ -83,6 +84,11 @@ function planFile(source: string, url: URL, options: Readonly<Record<string, str
   refuseOptions("file", url, options);
   const via: Via = { kind: "file", roots: rules.filePaths, agentDirs: rules.agentDirs };
   return { source, url: url.href, headers: {}, insecure: false, transport: transportOf(rules), via };
+}
+
+function refuseHeaders(kind: string, headers: Asking["headers"]): void {
+  if (Object.keys(headers).length === 0) return;
+  throw new AppError("invalid", `headers mean nothing to a source of ${kind}::`, { hint: "leave them out" });
 }
 
 function transportOf({ tls, proxies }: SourceRules): Transport {

@@ -88,6 +88,51 @@ export async function execUntil(
   });
 }
 
+export interface ExecWatchedOptions {
+  /** The whole environment of the program. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd: string;
+  readonly user?: SpawnOptions["user"];
+  /** An open descriptor that takes what it prints; null collects that. */
+  readonly output: number | null;
+  /** Called twice a second with how many bytes of errors there are; what it throws ends the program, and is thrown. */
+  readonly look: (errorBytes: number) => void;
+  /** Its reason is thrown when it aborts; the program is ended then. */
+  readonly signal: AbortSignal;
+}
+
+/** How often `execWatched` looks. */
+const WATCH_MILLIS = 500;
+
+/** `$1` is this process: what runs for it does not outlive it for long. Where `/proc` hides it from others nobody watches. */
+const WATCHED_LIFE = '[ -d "/proc/$1" ] && (while [ -d "/proc/$1" ]; do sleep 2; done; kill -9 -$$) & shift; exec "$@"';
+
+/**
+ * Runs a program of the host that may take long, as long as its caller is content with what it sees of it. All that it started goes with it.
+ * @returns as `execProgram`; exit code 127 when there is no such program.
+ */
+export async function execWatched(
+  argv: readonly [string, ...string[]],
+  { env, cwd, user, output, look, signal }: ExecWatchedOptions,
+): Promise<ExecResult> {
+  return await withScratch([], async ([out, err]) => {
+    signal.throwIfAborted();
+    const guarded = ["/bin/sh", "-c", WATCHED_LIFE, "sh", String(process.pid), ...argv] as const;
+    const child = await spawn({ argv: guarded, env, cwd, stdio: ["ignore", output ?? out, err], detached: true, user });
+    try {
+      let exit: Exit | null = null;
+      while (exit === null) {
+        exit = await withDeadline(child.exited, WATCH_MILLIS);
+        signal.throwIfAborted();
+        if (exit === null) look(fstatSync(err).size);
+      }
+      return { exit, stdout: readBounded(out), stderr: readBounded(err) };
+    } finally {
+      await killGroup(child);
+    }
+  });
+}
+
 export interface BackgroundOptions {
   /** The whole environment of the program. */
   readonly env: Readonly<Record<string, string>>;

@@ -2,7 +2,7 @@ import { lstatSync, readdirSync, rmSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
-import { cachePlaces } from "../paths.ts";
+import { cachePlaces, repositoriesDir } from "../paths.ts";
 import { type Entry, listKeys, lookUp, namesIn } from "./entry.ts";
 import { touchRecord } from "./record.ts";
 import { listDamaged, removeDamaged, removeEntry } from "./remove.ts";
@@ -61,6 +61,7 @@ export function sweepCache(cache: string): void {
   for (const name of namesIn(parts)) {
     if (!DOWNLOAD.test(name)) rmSync(join(parts, name), { recursive: true, force: true });
   }
+  rmSync(repositoriesDir(cache), { recursive: true, force: true });
 }
 
 /** A download that may go on: its file, or the file that was whole when the agent was killed. */

@@ -116,10 +116,16 @@ async function tlsOptions({ insecure, tls }: StreamRequest): Promise<object> {
   const identity = { ...(tls.cert === null ? {} : { cert: tls.cert }), ...(tls.key === null ? {} : { key: tls.key }) };
   const options = { rejectUnauthorized: !insecure, ...identity };
   if (tls.ca === null) return options;
+  // `ca` stands instead of the default ones.
+  return { ...options, ca: await trustedAuthorities(tls.ca) };
+}
+
+/** The authorities that this host trusts, and one more, each in PEM. */
+export async function trustedAuthorities(ca: string): Promise<readonly string[]> {
   const { getCACertificates, rootCertificates } = await import("node:tls");
-  // `ca` stands instead of the default ones; Deno has no function for these.
+  // Deno has no function for these.
   const known = typeof getCACertificates === "function" ? getCACertificates("default") : rootCertificates;
-  return { ...options, ca: [...known, tls.ca] };
+  return [...known, ca];
 }
 
 // Deno's own fetch decompresses always and cannot leave a certificate unchecked.

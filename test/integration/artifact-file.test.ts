@@ -131,7 +131,7 @@ describe("refused, with nothing left behind, is", () => {
   test("a file of the agent's own", async () => {
     writeFileSync(file("paddock.db"), "secret");
     const rules = { agentDirs: [here.dir.file("images")], filePaths: [here.dir.path] };
-    await expectRefusal(file("paddock.db"), "a file of the agent's own directories", { rules });
+    await expectRefusal(file("paddock.db"), "it is in the agent's own directories", { rules });
   });
 
   test("a wrong checksum", async () => {

@@ -1,0 +1,55 @@
+export interface GitServer extends AsyncDisposable {
+  readonly port: number;
+}
+
+/** Serves every repository below a directory over https on a free port of the loopback address, by git's own CGI program. @param login `user:password` that is asked for. */
+export function startGitServer(
+  root: string,
+  { tls, login }: { readonly tls: { readonly key: string; readonly cert: string }; readonly login: string },
+): GitServer {
+  const wanted = `Basic ${Buffer.from(login).toString("base64")}`;
+  const server = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    tls,
+    fetch: async (request) => {
+      if (request.headers.get("authorization") === wanted) return await answer(root, request);
+      return new Response("who is there?", { status: 401, headers: { "www-authenticate": "Basic realm=git" } });
+    },
+  });
+  return { port: server.port ?? 0, [Symbol.asyncDispose]: async () => await server.stop(true) };
+}
+
+async function answer(root: string, request: Request): Promise<Response> {
+  const url = new URL(request.url);
+  const { headers } = request;
+  const child = Bun.spawn(["git", "http-backend"], {
+    stdin: await request.bytes(),
+    stdout: "pipe",
+    stderr: "ignore",
+    env: {
+      PATH: process.env["PATH"] ?? "/usr/bin:/bin",
+      GIT_PROJECT_ROOT: root,
+      GIT_HTTP_EXPORT_ALL: "1",
+      GIT_CONFIG_COUNT: "1",
+      GIT_CONFIG_KEY_0: "safe.directory",
+      GIT_CONFIG_VALUE_0: "*",
+      REQUEST_METHOD: request.method,
+      PATH_INFO: url.pathname,
+      QUERY_STRING: url.search.slice(1),
+      CONTENT_TYPE: headers.get("content-type") ?? "",
+      HTTP_CONTENT_ENCODING: headers.get("content-encoding") ?? "",
+      GIT_PROTOCOL: headers.get("git-protocol") ?? "",
+      REMOTE_USER: "me",
+    },
+  });
+  const output = Buffer.from(await new Response(child.stdout).arrayBuffer());
+  const end = output.indexOf("\r\n\r\n");
+  const lines = output.toString("latin1", 0, end).split("\r\n");
+  const pairs = lines.map((line): [string, string] => [
+    line.slice(0, line.indexOf(":")),
+    line.slice(line.indexOf(":") + 1).trim(),
+  ]);
+  const status = Number(pairs.find(([name]) => name === "Status")?.[1].split(" ")[0] ?? 200);
+  return new Response(output.subarray(end + 4), { status, headers: pairs.filter(([name]) => name !== "Status") });
+}
