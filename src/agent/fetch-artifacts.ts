@@ -31,7 +31,7 @@ export async function fetchArtifacts(
 ): Promise<readonly Fetched[]> {
   tell("Client is downloading artifacts");
   const waiting = task.artifacts.map((artifact) => interpolateArtifact(artifact, env, context));
-  const rules = await readRules(context.sources);
+  const rules = readRules(context.sources);
   const plans = waiting.map((artifact) => planArtifact(artifact, request.place.dirs, rules));
   const fetched: Fetched[] = [];
   const failed = new AbortController();
@@ -44,7 +44,7 @@ export async function fetchArtifacts(
       const onRetry = (retry: Retry): void => {
         if (!signal.aborted && isWorthTelling(++retries)) tell(describeRetry(retry, retries));
       };
-      if (planned.insecure) tell(`${source} is fetched without a look at its server's certificate (insecure = true)`);
+      if (planned.insecure) tell(describeInsecure(source));
       const plan = await settleChecksum(planned, { signal, onRetry, tell });
       const got = await acquire(plan, {
         signal,
@@ -74,6 +74,10 @@ export async function fetchArtifacts(
 }
 
 /** That a source failed and is asked again. @param retries how often that happened. */
+export function describeInsecure(source: string): string {
+  return `${source} is fetched without a look at its server's certificate (insecure = true)`;
+}
+
 export function describeRetry({ message, bytes, millis }: Retry, retries: number): string {
   const from = bytes === 0 ? "begins anew" : `goes on after the ${formatBytes(bytes)} that came`;
   return `${message}; try ${retries + 1} in ${(millis / 1000).toFixed(1)} s ${from}`;

@@ -2,12 +2,14 @@ import { acquireForCache } from "../artifact/acquire.ts";
 import type { Brought } from "../artifact/fetched.ts";
 import { planArtifact } from "../artifact/plan.ts";
 import type { Progress } from "../artifact/progress.ts";
-import { isWorthTelling } from "../artifact/retry.ts";
+import { settleChecksum } from "../artifact/read-checksum.ts";
+import { isWorthTelling, type Retry } from "../artifact/retry.ts";
+import { readRules } from "../artifact/rules.ts";
 import { AppError } from "../base/errors.ts";
 import type { Artifact } from "../job/job.ts";
 import { cacheDir, taskDirs } from "../paths.ts";
 import type { AgentContext } from "./context.ts";
-import { describeFetched, describeRetry, describeUnpacked } from "./fetch-artifacts.ts";
+import { describeFetched, describeInsecure, describeRetry, describeUnpacked } from "./fetch-artifacts.ts";
 
 /** What is to be fetched, as a job says it. */
 export type PulledArtifact = Pick<Artifact, "source" | "options" | "headers" | "insecure">;
@@ -33,12 +35,12 @@ export interface Pull {
  * @throws AppError `invalid`, `unsupported` as for a job's artifact.
  */
 export function planPull(
-  { dirs, cacheKeeper, log }: Pick<AgentContext, "dirs" | "cacheKeeper" | "log">,
+  { dirs, sources, cacheKeeper, log }: Pick<AgentContext, "dirs" | "sources" | "cacheKeeper" | "log">,
   artifact: PulledArtifact,
 ): Pull {
   // No allocation is called so, and nothing is put below it: what is fetched stays in the cache.
   const nowhere = taskDirs(dirs, "pull", "pull");
-  const plan = planArtifact({ ...artifact, destination: "local/", mode: "any" }, nowhere);
+  const plan = planArtifact({ ...artifact, destination: "local/", mode: "any" }, nowhere, readRules(sources));
   const { source } = plan;
   const run = async ({ signal, onProgress, onMessage }: PullOptions): Promise<Brought> => {
     const left = new AbortController();
@@ -46,15 +48,18 @@ export function planPull(
     signal.addEventListener("abort", leave, { once: true });
     if (signal.aborted) leave();
     let retries = 0;
+    const onRetry = (retry: Retry): void => {
+      if (isWorthTelling(++retries)) onMessage(describeRetry(retry, retries));
+    };
     try {
-      const brought = await acquireForCache(plan, {
+      if (plan.insecure) onMessage(describeInsecure(source));
+      const settled = await settleChecksum(plan, { signal: left.signal, onRetry, tell: onMessage });
+      const brought = await acquireForCache(settled, {
         signal: left.signal,
         cache: cacheDir(dirs),
         log,
         onProgress,
-        onRetry: (retry) => {
-          if (isWorthTelling(++retries)) onMessage(describeRetry(retry, retries));
-        },
+        onRetry,
         onDamaged: (message) => onMessage(`${message}; ${source} is fetched again`),
       });
       if (!brought.cached) cacheKeeper.grown();

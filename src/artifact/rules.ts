@@ -1,6 +1,5 @@
-import { constants } from "node:fs";
-import { open } from "node:fs/promises";
 import { AppError, errnoOf } from "../base/errors.ts";
+import { readBeginning } from "../base/files.ts";
 import type { AgentDirs } from "../paths.ts";
 import type { TlsIdentity } from "../runtime/fetch.ts";
 import { NO_PROXIES, type Proxies, readProxies } from "./proxy.ts";
@@ -63,35 +62,30 @@ export function settleSources(
 const LONGEST = 1 << 20;
 
 /** Reads what the configuration names, anew for each download: such files change. @throws AppError `invalid`. */
-export async function readRules(settings: SourceSettings): Promise<SourceRules> {
+export function readRules(settings: SourceSettings): SourceRules {
   const { filePaths, agentDirs, environment, proxies } = settings;
-  const [netrc, ca, cert, key] = await Promise.all([
-    readSetting("netrc_file", settings.netrcFile),
-    readSetting("ca_file", settings.caFile),
-    readSetting("cert_file", settings.certFile),
-    readSetting("key_file", settings.keyFile),
-  ]);
-  return { filePaths, agentDirs, environment, proxies, netrc: netrc ?? "", tls: { ca, cert, key } };
+  const tls = {
+    ca: readSetting("ca_file", settings.caFile),
+    cert: readSetting("cert_file", settings.certFile),
+    key: readSetting("key_file", settings.keyFile),
+  };
+  const netrc = readSetting("netrc_file", settings.netrcFile) ?? "";
+  return { filePaths, agentDirs, environment, proxies, netrc, tls };
 }
 
-async function readSetting(key: string, path: string | null): Promise<string | null> {
+function readSetting(key: string, path: string | null): string | null {
   if (path === null) return null;
   const name = `client.artifact.${key} ${JSON.stringify(path)}`;
+  let bytes: Buffer;
   try {
-    const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    try {
-      const { size } = await file.stat();
-      if (size > LONGEST) throw new AppError("invalid", `${name}: expected at most ${LONGEST} bytes, found ${size}`);
-      return await file.readFile("utf8");
-    } finally {
-      await file.close();
-    }
+    bytes = readBeginning(path, LONGEST);
   } catch (error) {
-    if (error instanceof AppError) throw error;
     const hint = "the agent reads it for each download; see its configuration";
     throw new AppError("invalid", `${name} cannot be read: ${errnoOf(error) ?? "unknown error"}`, {
       hint,
       cause: error,
     });
   }
+  if (bytes.length > LONGEST) throw new AppError("invalid", `${name}: expected at most ${LONGEST} bytes`);
+  return bytes.toString("utf8");
 }

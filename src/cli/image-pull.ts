@@ -20,7 +20,7 @@ export const IMAGE_PULL: Command = {
     {
       name: "checksum",
       value: "CHECKSUM",
-      help: "What the file must be, as sha256: and its hex digits. What is in the cache already is not fetched then.",
+      help: "What the file must be, as sha256: and its hex digits, or file: and where a list such as SHA256SUMS is. What is in the cache already is not fetched then.",
     },
     {
       name: "header",

@@ -16,6 +16,7 @@ import type { LogChunk } from "../../src/logs/chunk.ts";
 import type { LaunchPlan } from "../../src/qemu/launch.ts";
 import type { Evaluation, JobRecord } from "../../src/state/records.ts";
 import { allocation, evaluation, HOST_USAGE, jobRecord, NODE } from "./records.ts";
+import { testSources } from "./sources.ts";
 
 type Looked = ReturnType<Agent["validateJob"]>;
 
@@ -178,9 +179,11 @@ export function createFakeAgent(): FakeAgent {
 /** The real use cases over the cache below a directory. @param agent knows the allocations that use it. */
 export function imagesOf(dataDir: string, agent: () => FakeAgent): Images {
   const allocation = (id: string): Allocation | undefined => agent().allocations({ prefix: id })[0];
+  const dirs = { dataDir, runDir: dataDir };
   return imageUseCases({
-    dirs: { dataDir, runDir: dataDir },
+    dirs,
     store: { allocation },
+    sources: testSources(dirs),
     cacheKeeper: { grown: () => undefined },
     clock: systemClock,
     log: silentLog,

@@ -8,7 +8,7 @@ import { createAgent } from "../../src/agent/create.ts";
 import { jobRules } from "../../src/agent/job-rules.ts";
 import { createPrepare } from "../../src/agent/prepare.ts";
 import type { Allocation } from "../../src/allocation/allocation.ts";
-import { type SourceConfig, settleSources } from "../../src/artifact/rules.ts";
+import type { SourceConfig } from "../../src/artifact/rules.ts";
 import { type Clock, systemClock } from "../../src/base/clock.ts";
 import { createLog } from "../../src/base/log.ts";
 import { SECOND } from "../../src/base/units.ts";
@@ -29,6 +29,7 @@ import { openStore } from "../../src/state/store.ts";
 import { readBootId } from "../../src/supervisor/identity.ts";
 import { createSupervisor } from "../../src/supervisor/supervisor.ts";
 import { NO_RESOURCES } from "./capacity.ts";
+import { testSources } from "./sources.ts";
 import { until } from "./until.ts";
 
 /** An agent without its daemon and API, over a directory that a later one can take over. */
@@ -81,15 +82,6 @@ export interface InProcessOptions {
   readonly sources?: Partial<SourceConfig>;
 }
 
-const NO_SOURCES: SourceConfig = {
-  filePaths: [],
-  netrcFile: null,
-  caFile: null,
-  certFile: null,
-  keyFile: null,
-  environment: [],
-};
-
 export async function startInProcess(
   root: string,
   {
@@ -115,7 +107,7 @@ export async function startInProcess(
   const base = {
     dirs,
     policy: { imagePaths: [imagesDir(root)], argsAllowlist: [], emulatorsAllowlist: [], maxKillTimeout },
-    sources: settleSources({ ...NO_SOURCES, ...sources }, {}, dirs),
+    sources: testSources(dirs, sources),
     store,
     recorder: createRecorder(store),
     users: await findMachineUsers({ dirs, users }, { store, log }),

@@ -56,6 +56,16 @@ describe("image pull", () => {
     }
   });
 
+  test("takes the checksum from a list, and says what that says", async () => {
+    origin.set("/SUMS", { kind: "bytes", body: `${sum(BODY).slice(7)}  a.img\n` });
+    const { code, stderr } = await pull("-checksum", `file:${origin.url("/SUMS")}`, origin.url("/a.img"));
+    expect(code).toBe(0);
+    expect(stderr).toContain(`says of a.img: ${sum(BODY)}`);
+    origin.set("/SUMS", { kind: "bytes", body: `${"0".repeat(64)}  a.img\n` });
+    const wrong = await pull("-checksum", `file:${origin.url("/SUMS")}`, origin.url("/a.img"));
+    expect(wrong.stderr).toContain(`expected sha256:${"0".repeat(64)}`);
+  });
+
   test("of another file than the checksum says fails and keeps nothing", async () => {
     const { code, stdout, stderr } = await pull("-checksum", sum(Buffer.from("x")), origin.url("/a.img"));
     expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
@@ -75,7 +85,7 @@ describe("image pull", () => {
   });
 
   test.each([
-    [["file:///etc/passwd"], "scheme file is not supported"],
+    [["gs://bucket/a.img"], "sources of gcs:: are not supported"],
     [["-checksum", "sha256:12", "http://h/a.img"], "expected 64 hex digits for sha256, found 2"],
     [["-archive", "rar", "http://h/a.img"], "rar"],
     [["-header", "s3cret", "http://h/a.img"], "flag -header: expected a name, a colon and a value"],
