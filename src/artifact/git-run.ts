@@ -177,14 +177,17 @@ function sizeOf(dir: string): number {
 
 /** What may be over when the server is asked again. */
 const PASSING =
-  /Could not resolve host|timed out|Connection (refused|reset)|early EOF|unexpected disconnect|hung up unexpectedly|returned error: (5\d\d|429|408)|No route to host|unreachable/i;
+  /timed out|Connection (refused|reset)|early EOF|unexpected disconnect|hung up unexpectedly|returned error: (5\d\d|429|408)|No route to host|unreachable/i;
 
 function explainGit(plan: SourcePlan, command: string, { exit, stderr }: ExecResult) {
   const lines = stderr.split(/[\r\n]+/).map((line) => line.trim());
-  const told =
-    lines.findLast((line) => /^(fatal|error|ssh|Permission denied|Host key)\b/i.test(line)) ?? lines.at(-1) ?? "";
+  const last = (pattern: RegExp): string | undefined => lines.findLast((line) => pattern.test(line));
+  // What ssh says is why; git's own last word is only that it got nothing.
+  const told = last(/^(ssh:|Host key|Permission denied)/) ?? last(/^(fatal|error):/) ?? lines.at(-1) ?? "";
   const how = exit?.signal ? `ended by ${exit.signal}` : `exit code ${exit?.code ?? "unknown"}`;
-  const message = `git ${command}: ${told === "" ? how : shorten(escapeControls(told), 300)}`;
+  // A proxy's address may be among git's words.
+  const words = shorten(escapeControls(told.replace(/\/\/[^@\s/]*@/g, "//***@")), 300);
+  const message = `git ${command}: ${told === "" ? how : words}`;
   if (PASSING.test(stderr)) return new PassingTrouble(plan.source, message);
   return artifactError(plan.source, message, hintOf(stderr));
 }
@@ -199,5 +202,6 @@ function hintOf(stderr: string): string | undefined {
   if (/Permission denied|dubious ownership|does not appear to be a git repository/.test(stderr)) {
     return "git of root's agent runs as nobody: a repository of the host must be open to everybody, and data_dir to pass";
   }
+  if (/Could not resolve host/.test(stderr)) return "check the name and this host's DNS";
   return /not found|does not exist/i.test(stderr) ? "check the address of the repository" : undefined;
 }

@@ -119,9 +119,9 @@ function isInOneOf(real: string, roots: readonly string[]): boolean {
   });
 }
 
-/** Component by component: `/tmpfile` is not under `/tmp`. */
+/** Component by component: `/tmpfile` is not under `/tmp`. A repository may be such a directory itself. */
 function isUnder(root: string, path: string): boolean {
-  return path.startsWith(join(root, "/"));
+  return path === root || path.startsWith(join(root, "/"));
 }
 
 function outside(plan: SourcePlan, path: string, roots: readonly string[]): AppError {

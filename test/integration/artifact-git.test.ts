@@ -15,6 +15,7 @@ import type { DownloadOptions } from "../../src/artifact/download.ts";
 import { cachePlaces, repositoriesDir } from "../../src/paths.ts";
 import { artifactBench, fetchHere, type Wanted } from "../helpers/artifact.ts";
 import { startGitServer } from "../helpers/git-server.ts";
+import { freePort } from "../helpers/ports.ts";
 import { processesAt } from "../helpers/processes.ts";
 import { refusal } from "../helpers/refusal.ts";
 import { type TempDir, tempDir } from "../helpers/temp.ts";
@@ -108,6 +109,11 @@ describe("a repository", () => {
     await get(`git::file://${repository}/a.img`, { mode: "file", destination: "local/x/two.img" });
     expect(readFileSync(local("x", "one.img"), "utf8")).toBe("one");
     expect(readFileSync(local("x", "two.img"), "utf8")).toBe("two");
+  });
+
+  test("may be a directory of the configuration itself", async () => {
+    await get(`git::${repository}//a.img`, { rules: { filePaths: [repository] } });
+    expect(readFileSync(local("a.img"), "utf8")).toBe("two");
   });
 
   test("is fetched anew only when it has another commit", async () => {
@@ -223,6 +229,12 @@ describe("refused, with nothing left behind, is", () => {
     expect(error.hint).toContain("give credentials");
     const basic = Buffer.from("me:s3cret").toString("base64");
     expect(here.origin.requests.map(({ headers }) => headers["authorization"])).toContain(`Basic ${basic}`);
+  });
+
+  test("an ssh server that does not answer, in ssh's own words", async () => {
+    const port = await freePort();
+    const source = `git::ssh://git@127.0.0.1:${port}/r`;
+    await expectRefusal(source, `ssh: connect to host 127.0.0.1 port ${port}: Connection refused`);
   });
 
   test("a server that stalls, and git goes with all that it started when the task does", async () => {
