@@ -51,7 +51,14 @@ export function planGit(url: URL, options: Readonly<Record<string, string>>, rul
   const login = scheme === "ssh" ? settleSshUser(url) : takeLogin(url, rules);
   const { filePaths, agentDirs, environment } = rules;
   const sshKey = sshkey === undefined ? null : decodeKey(sshkey);
-  return { ref: ref ?? null, login, sshKey, roots: filePaths, agentDirs, environment };
+  return {
+    ref: ref === undefined || ref === "HEAD" ? null : ref,
+    login,
+    sshKey,
+    roots: filePaths,
+    agentDirs,
+    environment,
+  };
 }
 
 function settleSshUser(url: URL): null {

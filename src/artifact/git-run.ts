@@ -95,8 +95,9 @@ function sshCommand({ insecure }: SourcePlan, { sshKey }: GitPlan, dir: string):
   const hosts = insecure
     ? ["-o StrictHostKeyChecking=no", "-o UserKnownHostsFile=/dev/null"]
     : ["-o StrictHostKeyChecking=yes", "-o UserKnownHostsFile=/dev/null"];
-  const key = sshKey === null ? [] : [`-i '${dir.replaceAll("'", "'\\''")}/key'`];
-  return ["ssh -F /dev/null -o BatchMode=yes -o IdentitiesOnly=yes -o ConnectTimeout=30", ...hosts, ...key].join(" ");
+  // ssh looks for keys in its user's own home, whatever HOME says.
+  const key = sshKey === null ? "-o IdentityFile=none" : `-i '${dir.replaceAll("'", "'\\''")}/key'`;
+  return ["ssh -F /dev/null -o BatchMode=yes -o IdentitiesOnly=yes -o ConnectTimeout=30", ...hosts, key].join(" ");
 }
 
 async function configOf(
@@ -183,7 +184,7 @@ function explainGit(plan: SourcePlan, command: string, { exit, stderr }: ExecRes
   const lines = stderr.split(/[\r\n]+/).map((line) => line.trim());
   const last = (pattern: RegExp): string | undefined => lines.findLast((line) => pattern.test(line));
   // What ssh says is why; git's own last word is only that it got nothing.
-  const told = last(/^(ssh:|Host key|Permission denied)/) ?? last(/^(fatal|error):/) ?? lines.at(-1) ?? "";
+  const told = last(/^(ssh:|Host key)|Permission denied \(/) ?? last(/^(fatal|error):/) ?? lines.at(-1) ?? "";
   const how = exit?.signal ? `ended by ${exit.signal}` : `exit code ${exit?.code ?? "unknown"}`;
   // A proxy's address may be among git's words.
   const words = shorten(escapeControls(told.replace(/\/\/[^@\s/]*@/g, "//***@")), 300);

@@ -97,6 +97,8 @@ describe("a repository", () => {
     ["a commit", () => first, "one"],
     ["the beginning of a commit's name", () => first.slice(0, 9), "one"],
     ["the newest commit", () => second, "two"],
+    ["HEAD", () => "HEAD", "two"],
+    ["a branch by its whole name", () => "refs/heads/old", "one"],
   ])("brings those of %s", async (_, ref, text) => {
     await get(`git::${repository}?ref=${ref()}&depth=1`);
     expect(readFileSync(local("a.img"), "utf8")).toBe(text);
