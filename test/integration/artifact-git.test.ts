@@ -104,9 +104,12 @@ describe("a repository", () => {
     expect(readFileSync(local("a.img"), "utf8")).toBe(text);
   });
 
-  test("brings one directory, or one file by either way to name it", async () => {
+  test("brings one directory", async () => {
     await get(`git::file://${repository}//images`);
     expect(listing(here.dirs.local)).toEqual(["b.img"]);
+  });
+
+  test("brings one file by either way to name it", async () => {
     await get(`git::file://${repository}//a.img?ref=v1`, { mode: "file", destination: "local/x/one.img" });
     await get(`git::file://${repository}/a.img`, { mode: "file", destination: "local/x/two.img" });
     expect(readFileSync(local("x", "one.img"), "utf8")).toBe("one");
@@ -128,6 +131,9 @@ describe("a repository", () => {
     expect((await get(`git::${mine}`, { destination })).cached).toBe(false);
     expect(readFileSync(local("again", "a.img"), "utf8")).toBe("three");
     rmSync(mine, { recursive: true });
+  });
+
+  test("is not even asked for a commit that was fetched before", async () => {
     const pinned = `git::${repository}?ref=${first}`;
     await get(pinned, { destination: "local/pinned/" });
     expect((await get(pinned, { destination: "local/pinned/" })).cached).toBe(true);
