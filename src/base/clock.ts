@@ -48,6 +48,22 @@ export function delay(millis: number, clock: Clock = systemClock): Promise<void>
   });
 }
 
+/**
+ * What wakes the process from time to time wakes it at these moments, in milliseconds of the steady clock: each wake-up costs far more
+ * than what is done then, and the timers of many machines that come one by one would keep it awake.
+ */
+const BEAT = 3_000;
+/** Timers are not exact: one that comes a moment before its beat must not take the same beat for the next one. */
+const EARLY = 100;
+
+/**
+ * How long a wait of about `millis` is that ends together with all others: up to a beat (3 s) less, never more than 0.1 s longer.
+ * @param millis at least a beat. @param now of the steady clock.
+ */
+export function untilBeat(millis: number, now = monotonicMillis()): number {
+  return Math.floor((now + millis + EARLY) / BEAT) * BEAT - now;
+}
+
 /** Milliseconds that never go backwards, for deadlines within this process. */
 export function monotonicMillis(): number {
   return performance.now();

@@ -111,6 +111,8 @@ export function shiftFile(times: readonly LogTime[], file: number, bytes: number
   return times.map((time) => (time.index === file ? { ...time, offset: Math.max(0, time.offset - bytes) } : time));
 }
 
+const NOTHING_NEW: readonly LogTime[] = [];
+
 /** How a log was found at a look. */
 export interface Looked {
   /** Milliseconds since 1970. */
@@ -134,7 +136,7 @@ export function timesOfLook(
   gap: number,
 ): readonly LogTime[] {
   const place = { index, offset: size };
-  if (last === null ? size === 0 : !isBefore(last, place)) return [];
+  if (last === null ? size === 0 : !isBefore(last, place)) return NOTHING_NEW;
   const from = last ?? { at: Number.NEGATIVE_INFINITY, index, offset: 0 };
   const still = before !== null && before - from.at > gap ? [{ ...from, at: before }] : [];
   // A file that says something impossible of itself is a hostile machine's, or the clock was set.

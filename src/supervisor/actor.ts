@@ -30,6 +30,8 @@ export class AllocationActor {
   readonly #hands = new Map<string, Hands>();
   readonly #places = new Map<string, MachinePlace>();
   readonly #mailbox: Mailbox<{ readonly task: string; readonly event: MachineEvent }>;
+  /** What `logging` has found out of this record; null once a watch began or ended. */
+  #logging: { readonly allocation: Allocation; readonly machines: readonly LoggingMachine[] } | null = null;
   #closed = false;
 
   constructor(allocation: Allocation, context: ActorContext) {
@@ -65,13 +67,20 @@ export class AllocationActor {
     return this.#ledger.decide(task, ending, recoverable);
   }
 
-  /** The machines that have a process now, for whoever bounds their logs. */
+  /** The machines that have a process now, for whoever bounds their logs: the same list until something happens to one of them. */
   logging(): readonly LoggingMachine[] {
-    return Object.entries(this.allocation.tasks).flatMap(([task, { machine }]) => {
+    const { allocation } = this;
+    if (this.#logging?.allocation !== allocation) this.#logging = { allocation, machines: this.#findLogging() };
+    return this.#logging.machines;
+  }
+
+  #findLogging(): readonly LoggingMachine[] {
+    const { allocation } = this;
+    return Object.entries(allocation.tasks).flatMap(([task, { machine }]) => {
       const watch = this.#hands.get(task)?.watch;
       if ((machine.kind !== "running" && machine.kind !== "stopping") || !watch) return [];
       const place = this.#place(task, machine.generation);
-      return [{ allocation: this.allocation, machine, place, watch, report: (event) => this.#report(task, event) }];
+      return [{ allocation, machine, place, watch, report: (event: TaskEvent) => this.#report(task, event) }];
     });
   }
 
@@ -190,6 +199,7 @@ export class AllocationActor {
     const place = this.#place(task, state.generation);
     hands.watch?.close();
     hands.group ??= locateGroup(this.#context, place, state.identity.pid);
+    this.#logging = null;
     hands.watch = new Watch({
       identity: state.identity,
       bootId,
@@ -206,6 +216,7 @@ export class AllocationActor {
     hands.cancelWake();
     hands.watch?.close();
     hands.watch = null;
+    this.#logging = null;
     hands.child = null;
     hands.resumed = 0;
     releaseImage(hands);

@@ -37,6 +37,7 @@ export class LogClock {
   #last: LogTime | null | undefined;
   #looked: number | null;
   #waiting: LogTime[] = [];
+  #file: { readonly index: number; readonly path: string } | null = null;
   #failed = false;
 
   constructor(options: LogClockOptions) {
@@ -48,20 +49,33 @@ export class LogClock {
   /** Looks how far a file of the log was written. @returns its size in bytes; null when there is no regular file. */
   look(index: number | null): number | null {
     if (index === null) return null;
-    const { log, clock, every } = this.#options;
-    const stat = lstat(taskLog(log.dirs, log.task, log.type, index));
+    const stat = lstat(this.#pathOf(index));
     if (!stat?.isFile()) return null;
-    this.#attempt(() => {
-      if (this.#last === undefined) this.#last = readTimes(this.#path)?.at(-1) ?? null;
-      const now = clock.now();
-      const looked = { now, index, size: stat.size, modified: stat.mtimeMs };
-      const times = timesOfLook(looked, this.#last, this.#looked, every);
-      this.#looked = now;
-      this.#waiting.push(...times);
-      this.#last = times.at(-1) ?? this.#last;
-      if (this.#waiting.length >= MOST_WAITING) this.#write();
-    });
+    try {
+      this.#see(index, stat.size, stat.mtimeMs);
+    } catch (error) {
+      this.#tell(error);
+    }
     return stat.size;
+  }
+
+  #see(index: number, size: number, modified: number): void {
+    const { clock, every } = this.#options;
+    if (this.#last === undefined) this.#last = readTimes(this.#path)?.at(-1) ?? null;
+    const now = clock.now();
+    const times = timesOfLook({ now, index, size, modified }, this.#last, this.#looked, every);
+    this.#looked = now;
+    if (times.length === 0) return;
+    this.#waiting.push(...times);
+    this.#last = times.at(-1) ?? this.#last;
+    if (this.#waiting.length >= MOST_WAITING) this.#write();
+  }
+
+  /** Kept: every log is looked at every few seconds. */
+  #pathOf(index: number): string {
+    const { dirs, task, type } = this.#options.log;
+    if (this.#file?.index !== index) this.#file = { index, path: taskLog(dirs, task, type, index) };
+    return this.#file.path;
   }
 
   /** Writes down what waits, so that it can be read. */
@@ -95,9 +109,13 @@ export class LogClock {
     try {
       work();
     } catch (error) {
-      const fields = { task: this.#options.log.task, error: errorText(error) };
-      if (!this.#failed) this.#options.warnings.warn("when a log was written cannot be kept", fields);
-      this.#failed = true;
+      this.#tell(error);
     }
+  }
+
+  #tell(error: unknown): void {
+    const fields = { task: this.#options.log.task, error: errorText(error) };
+    if (!this.#failed) this.#options.warnings.warn("when a log was written cannot be kept", fields);
+    this.#failed = true;
   }
 }

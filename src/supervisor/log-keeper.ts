@@ -1,7 +1,7 @@
 import type { Allocation } from "../allocation/allocation.ts";
 import type { Live } from "../allocation/machine.ts";
 import type { TaskEvent } from "../allocation/task-event.ts";
-import type { Clock } from "../base/clock.ts";
+import { type Clock, untilBeat } from "../base/clock.ts";
 import { AppError, errorText } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { formatBytes } from "../base/units.ts";
@@ -80,7 +80,7 @@ export class LogKeeper {
     const { log } = this.#context;
     const types: readonly LogType[] = turn % STDERR_TURNS === 0 ? ["stdout", "stderr"] : ["stdout"];
     this.look(types).catch((error: unknown) => log.warn("logs cannot be looked at", { error: errorText(error) }));
-    this.#cancel = this.#context.clock.after(LOOK_EVERY, () => this.begin(turn + 1));
+    this.#cancel = this.#context.clock.after(untilBeat(LOOK_EVERY), () => this.begin(turn + 1));
   }
 
   close(): void {
@@ -97,11 +97,18 @@ export class LogKeeper {
 
   /** Rotates what is too long. A machine that is slow to answer keeps nobody else waiting; what fails is logged. */
   async look(types: readonly LogType[] = ["stdout", "stderr"]): Promise<void> {
-    const machines = this.#machines().map((machine) => ({ machine, key: keyOf(machine) }));
     const before = this.#kept;
-    this.#kept = new Map(machines.map(({ machine, key }) => [key, this.#kept.get(key) ?? this.#meet(machine)]));
-    for (const [key, { logs }] of before) if (!this.#kept.has(key)) for (const log of logs) lastLook(log);
-    await Promise.all(machines.map(({ machine, key }) => this.#lookAt(machine, this.#kept.get(key), types)));
+    const kept = new Map<string, KeptMachine>();
+    const found: { readonly machine: LoggingMachine; readonly known: KeptMachine }[] = [];
+    for (const machine of this.#machines()) {
+      const key = keyOf(machine);
+      const known = before.get(key) ?? this.#meet(machine);
+      kept.set(key, known);
+      found.push({ machine, known });
+    }
+    this.#kept = kept;
+    for (const [key, { logs }] of before) if (!kept.has(key)) for (const log of logs) lastLook(log);
+    await Promise.all(found.flatMap(({ machine, known }) => this.#lookAt(machine, known, types) ?? []));
   }
 
   #meet({ allocation, machine, place }: LoggingMachine): KeptMachine {
@@ -119,12 +126,17 @@ export class LogKeeper {
     return { logs: [keep("stdout", ours ? "chardev" : "descriptor"), keep("stderr", "descriptor")], busy: null };
   }
 
-  async #lookAt(machine: LoggingMachine, kept: KeptMachine | undefined, types: readonly LogType[]): Promise<void> {
-    if (kept === undefined) return;
+  /** @returns null when there is nothing to wait for, as a rule: what is done for every machine every few seconds is kept small. */
+  #lookAt(machine: LoggingMachine, kept: KeptMachine, types: readonly LogType[]): Promise<void> | null {
     // It is being looked at, and may be between two files.
-    if (kept.busy !== null) return await kept.busy;
-    await occupy(kept, async () => {
-      for (const log of kept.logs) if (log.unseen || types.includes(log.type)) await this.#keepWithin(machine, log);
+    if (kept.busy !== null) return kept.busy;
+    const due: Kept[] = [];
+    for (const log of kept.logs) {
+      if ((log.unseen || types.includes(log.type)) && this.#isDue(machine, log)) due.push(log);
+    }
+    if (due.length === 0) return null;
+    return occupy(kept, async () => {
+      for (const log of due) await this.#rotateDue(machine, log);
     });
   }
 
@@ -153,21 +165,40 @@ export class LogKeeper {
     return pipe.in;
   }
 
-  async #keepWithin(machine: LoggingMachine, log: Kept): Promise<void> {
+  #isDue(machine: LoggingMachine, log: Kept): boolean {
     try {
-      if (log.unseen && log.by === "chardev") nameSerialSocket(machine.place.sockets, this.#context.log);
-      log.active ??= findActive(machine, log);
-      const size = log.clock.look(log.active);
-      // A serial log that somebody removed grows on where nobody sees it, until QEMU gets another one.
-      if (size === null ? log.by === "chardev" : size >= log.limits.maxBytes)
-        await this.#rotate(machine, log, size ?? 0);
-      log.unseen = false;
-      log.failed = false;
+      if (this.#dueSize(machine, log) !== null) return true;
+      settle(log);
     } catch (error) {
-      const fields = { task: log.task, log: log.type, error: errorText(error) };
-      if (!log.failed) this.#context.log.warn("a log cannot be rotated; it is tried again", fields);
-      log.failed = true;
+      this.#tellFailure(log, error);
     }
+    return false;
+  }
+
+  /** How many bytes a log has that has to go on in another file; null for one that need not. */
+  #dueSize(machine: LoggingMachine, log: Kept): number | null {
+    if (log.unseen && log.by === "chardev") nameSerialSocket(machine.place.sockets, this.#context.log);
+    log.active ??= findActive(machine, log);
+    const size = log.clock.look(log.active);
+    // A serial log that somebody removed grows on where nobody sees it, until QEMU gets another one.
+    if (size === null) return log.by === "chardev" ? 0 : null;
+    return size >= log.limits.maxBytes ? size : null;
+  }
+
+  async #rotateDue(machine: LoggingMachine, log: Kept): Promise<void> {
+    try {
+      const size = this.#dueSize(machine, log);
+      if (size !== null) await this.#rotate(machine, log, size);
+      settle(log);
+    } catch (error) {
+      this.#tellFailure(log, error);
+    }
+  }
+
+  #tellFailure(log: Kept, error: unknown): void {
+    const fields = { task: log.task, log: log.type, error: errorText(error) };
+    if (!log.failed) this.#context.log.warn("a log cannot be rotated; it is tried again", fields);
+    log.failed = true;
   }
 
   async #rotate(machine: LoggingMachine, log: Kept, size: number): Promise<void> {
@@ -212,6 +243,12 @@ function moveOn(log: Kept): number {
   const { active, cut } = copyAndTruncate(log, log.active ?? 0);
   log.active = active;
   return cut;
+}
+
+/** The log was looked at, and is as it should be. */
+function settle(log: Kept): void {
+  log.unseen = false;
+  log.failed = false;
 }
 
 /** Nobody looks at the log from now on. */

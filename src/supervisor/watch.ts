@@ -1,7 +1,7 @@
 import { closeSync } from "node:fs";
 import type { DiskFault } from "../allocation/disk-fault.ts";
 import type { ProcessIdentity } from "../allocation/machine.ts";
-import { type Clock, delay, monotonicMillis } from "../base/clock.ts";
+import { type Clock, delay, monotonicMillis, untilBeat } from "../base/clock.ts";
 import { AppError, errorText } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { connectQmp, type QmpClient } from "../qmp/client.ts";
@@ -242,7 +242,7 @@ export class Watch {
 
   #sweep(): void {
     const told = this.#client !== null || this.#exitNotice !== null;
-    this.#cancelSweep = this.#options.clock.after(told ? TOLD_SWEEP : SWEEP_EVERY, () => {
+    this.#cancelSweep = this.#options.clock.after(told ? untilBeat(TOLD_SWEEP) : SWEEP_EVERY, () => {
       if (!this.#look() && !this.#stop.signal.aborted) this.#sweep();
     });
   }
