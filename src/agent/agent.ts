@@ -10,6 +10,7 @@ import type { LogChunk } from "../logs/chunk.ts";
 import type { Node } from "../node/node.ts";
 import type { LaunchPlan } from "../qemu/launch.ts";
 import type { Evaluation, JobRecord } from "../state/records.ts";
+import type { AllocationFilter } from "../state/store.ts";
 import type { HostUsage } from "../stats/usage.ts";
 import type { PowerAction, PowerOutcome } from "../supervisor/operate.ts";
 import type { TaskUsage, UsageReader } from "../supervisor/usage-keeper.ts";
@@ -59,7 +60,11 @@ export interface Agent {
   jobs(prefix: string): readonly JobRecord[];
   job(id: string): JobRecord;
 
-  allocations(filter: { readonly prefix?: string; readonly jobId?: string }): readonly Allocation[];
+  allocations(filter: AllocationFilter): readonly Allocation[];
+  /** The ids of `allocations`, which costs next to nothing. */
+  allocationIds(filter: AllocationFilter): readonly string[];
+  /** Calls a listener with the id of each allocation whose record was written: what was made of it before is old then. */
+  whenWritten(listener: (allocationId: string) => void): void;
   allocation(id: string): Allocation;
   /** The job as it was when this allocation was placed. */
   allocationJob(allocation: Allocation): Job;

@@ -37,6 +37,8 @@ type Reading = Pick<
   | "jobs"
   | "job"
   | "allocations"
+  | "allocationIds"
+  | "whenWritten"
   | "allocation"
   | "allocationJob"
   | "checks"
@@ -56,6 +58,8 @@ export function readRecords(context: AgentContext, records: Records): Reading {
     jobs: (prefix) => store.jobs(prefix),
     job: records.job,
     allocations: (filter) => store.allocations(filter).map((stored) => supervisor.live(stored.id) ?? stored),
+    allocationIds: (filter) => store.allocationIds(filter),
+    whenWritten: (listener) => store.whenWritten(listener),
     allocation,
     allocationJob: records.allocationJob,
     checks: (id) => {

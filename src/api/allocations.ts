@@ -1,5 +1,6 @@
 import type { Context, Hono } from "hono";
-import type { Allocation } from "../allocation/allocation.ts";
+import type { Agent } from "../agent/agent.ts";
+import { type Allocation, isTerminal } from "../allocation/allocation.ts";
 import { AppError } from "../base/errors.ts";
 import { type PlacedAllocation, writeAllocation, writeAllocationStub } from "../contract/allocation.ts";
 import { RestartRequestSchema, SignalRequestSchema } from "../contract/allocation-requests.ts";
@@ -7,7 +8,7 @@ import { writeStopReply } from "../contract/evaluation.ts";
 import { writeJob } from "../contract/job-record.ts";
 import type { Job } from "../job/job.ts";
 import { encodeJob } from "../job/wire.ts";
-import { replyRead } from "./blocking.ts";
+import { JsonText, replyRead } from "./blocking.ts";
 import type { ApiContext } from "./context.ts";
 import { flagParam, idPrefixParam, pathParam } from "./query.ts";
 import { stopOptions } from "./stop-options.ts";
@@ -37,10 +38,14 @@ export function placedAllocation({ agent }: ApiContext, allocation: Allocation):
   return { allocation, job: jobOf(agent, allocation), node: agent.node };
 }
 
-/** As `placedAllocation`, for a list: each version of a job is looked up once. */
 function placedAllocations(context: ApiContext, allocations: readonly Allocation[]): PlacedAllocation[] {
+  return allocations.map(placing(context));
+}
+
+/** `placedAllocation` for a list: each version of a job is looked up once. */
+function placing(context: ApiContext): (allocation: Allocation) => PlacedAllocation {
   const jobs = new Map<string, Job | null>();
-  return allocations.map((allocation) => {
+  return (allocation) => {
     const key = `${allocation.jobVersion} ${allocation.jobId}`;
     const known = jobs.get(key);
     const placed =
@@ -49,13 +54,29 @@ function placedAllocations(context: ApiContext, allocations: readonly Allocation
         : { allocation, job: known, node: context.agent.node };
     jobs.set(key, placed.job);
     return placed;
-  });
+  };
 }
 
 function listAllocations(c: Context, context: ApiContext) {
-  const allocations = context.agent.allocations({ prefix: idPrefixParam(c) });
-  const resources = flagParam(c, "resources");
-  return placedAllocations(context, allocations).map((placed) => writeAllocationStub(placed, resources));
+  return writeStubs(c, context, { prefix: idPrefixParam(c) });
+}
+
+/** The stubs of allocations, for a list. Those that have ended are not read again while their text is kept. */
+export function writeStubs(c: Context, context: ApiContext, filter: Parameters<Agent["allocations"]>[0]) {
+  const { agent, stubs } = context;
+  if (flagParam(c, "resources")) {
+    return placedAllocations(context, agent.allocations(filter)).map((placed) => writeAllocationStub(placed, true));
+  }
+  const place = placing(context);
+  const texts = agent.allocationIds(filter).map((id) => stubs.get(id, agent.node) ?? writeStub(id));
+  return new JsonText(`[${texts.join(",")}]`);
+
+  function writeStub(id: string): string {
+    const allocation = agent.allocation(id);
+    const text = JSON.stringify(writeAllocationStub(place(allocation), false));
+    if (isTerminal(allocation)) stubs.keep(id, text);
+    return text;
+  }
 }
 
 /** The whole allocation, as Nomad has it at `/v1/allocation/:id` and in the list of a node. */

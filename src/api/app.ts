@@ -20,6 +20,7 @@ import { refuseForeignPages } from "./origin.ts";
 import { addSearchRoutes } from "./search.ts";
 import { addServiceRoutes } from "./services.ts";
 import { addStatsRoutes } from "./stats.ts";
+import { StubTexts } from "./stub-texts.ts";
 import { addUnsupported } from "./unsupported.ts";
 import { MAX_REQUEST_BYTES } from "./validate.ts";
 
@@ -47,7 +48,10 @@ export function createApi(agent: Agent, options: ApiOptions): Api {
   const { log, version, httpAddress, clock = systemClock, stopping = new AbortController().signal } = options;
   const facts = { version, httpAddress, startedAt: clock.now() };
   const upgrades = new WeakMap<Request, Upgrade>();
-  const context: ApiContext = { agent, log, clock, facts, stopping, upgradeOf: (request) => upgrades.get(request) };
+  const stubs = new StubTexts(clock);
+  agent.whenWritten((id) => stubs.forget(id));
+  const upgradeOf = (request: Request): Upgrade | undefined => upgrades.get(request);
+  const context: ApiContext = { agent, log, clock, facts, stubs, stopping, upgradeOf };
   const app = new Hono();
   app.onError((error, c) => answerError(error, c, log));
   app.notFound(() => errorReply(404, "no such route", "the routes are Nomad's, below /v1/"));

@@ -23,7 +23,18 @@ export async function replyRead(c: Context, context: ApiContext, read: () => unk
   }
   // The index is taken before the records: a change in between is then told twice rather than never.
   const headers = readHeaders(context);
-  return c.json(read() ?? null, 200, headers);
+  const value = read() ?? null;
+  if (!(value instanceof JsonText)) return c.json(value, 200, headers);
+  return c.body(value.text, 200, { ...headers, "Content-Type": "application/json" });
+}
+
+/** A reply that is JSON already. */
+export class JsonText {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
 }
 
 /** Headers that Nomad's clients look for on every read. */

@@ -3,6 +3,7 @@ import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { NodeFacts } from "../contract/node.ts";
 import type { Upgrade } from "../runtime/serve.ts";
+import type { StubTexts } from "./stub-texts.ts";
 
 /** What every group of routes works with. */
 export interface ApiContext {
@@ -10,6 +11,7 @@ export interface ApiContext {
   readonly log: Log;
   readonly clock: Clock;
   readonly facts: NodeFacts;
+  readonly stubs: StubTexts;
   /** Aborts when the agent stops: what waits or follows ends then. */
   readonly stopping: AbortSignal;
   /** What makes a WebSocket of a request; undefined where no server is. */

@@ -1,6 +1,5 @@
 import type { Context, Hono } from "hono";
 import { AppError } from "../base/errors.ts";
-import { writeAllocationStub } from "../contract/allocation.ts";
 import { writeEvaluation } from "../contract/evaluation.ts";
 import { writeJob, writeJobStub, writeJobSummary, writeSubmission } from "../contract/job-record.ts";
 import {
@@ -12,7 +11,7 @@ import {
   writeValidateReply,
 } from "../contract/job-requests.ts";
 import { encodeJob } from "../job/wire.ts";
-import { placedAllocation } from "./allocations.ts";
+import { writeStubs } from "./allocations.ts";
 import { replyRead } from "./blocking.ts";
 import type { ApiContext } from "./context.ts";
 import { examineSentJob, readJobFile, readSentJob } from "./job-text.ts";
@@ -56,9 +55,7 @@ function showSummary(c: Context, { agent }: ApiContext) {
 
 /** Of a job that is not known, Nomad has an empty list. */
 function listJobAllocations(c: Context, context: ApiContext) {
-  const allocations = context.agent.allocations({ jobId: pathParam(c, "id") });
-  const resources = flagParam(c, "resources");
-  return allocations.map((allocation) => writeAllocationStub(placedAllocation(context, allocation), resources));
+  return writeStubs(c, context, { jobId: pathParam(c, "id") });
 }
 
 function listJobEvaluations(c: Context, { agent }: ApiContext) {

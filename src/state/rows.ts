@@ -7,6 +7,8 @@ export interface Rows {
   text(sql: string, ...values: SQLInputValue[]): string | undefined;
   one<T>(sql: string, ...values: SQLInputValue[]): T | undefined;
   all<T>(sql: string, ...values: SQLInputValue[]): T[];
+  /** Rows of columns instead of records. */
+  columns<T>(sql: string, ...values: SQLInputValue[]): T[];
 }
 
 /** @param path of the store, for messages. */
@@ -37,5 +39,6 @@ export function createRows(database: DatabaseSync, path: string): Rows {
     },
     all: <T>(sql: string, ...values: SQLInputValue[]) =>
       read(() => (prepare(sql).all(...values) as { record: string }[]).map((row) => JSON.parse(row.record) as T)),
+    columns: <T>(sql: string, ...values: SQLInputValue[]) => read(() => prepare(sql).all(...values) as T[]),
   };
 }

@@ -9,6 +9,12 @@ import type { Evaluation, JobRecord } from "./records.ts";
 import { createRows, type Rows } from "./rows.ts";
 import { startTables } from "./start-tables.ts";
 
+/** By the beginning of the id and by job; those that are left out do not choose. */
+export interface AllocationFilter {
+  readonly prefix?: string;
+  readonly jobId?: string;
+}
+
 /** What the agent remembers. Every write is on disk when the call returns. */
 export interface Store {
   fact(name: string): string | undefined;
@@ -26,7 +32,11 @@ export interface Store {
 
   allocation(id: string): Allocation | undefined;
   /** Oldest first. */
-  allocations(filter: { readonly prefix?: string; readonly jobId?: string }): Allocation[];
+  allocations(filter: AllocationFilter): Allocation[];
+  /** The ids of `allocations`: an index has them, and no record is read. */
+  allocationIds(filter: AllocationFilter): string[];
+  /** Calls a listener with the id of each allocation that is written, also when the transaction fails in the end. */
+  whenWritten(listener: (allocationId: string) => void): void;
   /** Those that have not ended. */
   liveAllocations(): Allocation[];
   putAllocation(allocation: Allocation): void;
@@ -101,23 +111,20 @@ function jobTable(rows: Rows, database: DatabaseSync) {
 }
 
 function allocationTable(rows: Rows) {
+  const listeners: ((allocationId: string) => void)[] = [];
   return {
     allocation: (id: string) => rows.one<Allocation>("SELECT record FROM allocations WHERE id = ?", id),
-    allocations: ({ prefix, jobId }: { readonly prefix?: string; readonly jobId?: string }) => {
-      const found =
-        jobId === undefined
-          ? rows.all<Allocation>("SELECT record FROM allocations WHERE substr(id, 1, length(?1)) = ?1", prefix ?? "")
-          : rows.all<Allocation>(
-              "SELECT record FROM allocations WHERE job_id = ?2 AND substr(id, 1, length(?1)) = ?1",
-              prefix ?? "",
-              jobId,
-            );
-      // Three times as fast here as in SQLite, which carries the records through its sort.
-      return found.sort((one, other) => one.createIndex - other.createIndex || (one.id < other.id ? -1 : 1));
-    },
+    allocations: (filter: AllocationFilter) =>
+      rows.all<Allocation>(`SELECT record FROM ${chosen(filter)}`, ...choice(filter)).sort(oldestFirst),
+    allocationIds: (filter: AllocationFilter) =>
+      rows
+        .columns<Placed>(`SELECT id, create_index AS createIndex FROM ${chosen(filter)}`, ...choice(filter))
+        .sort(oldestFirst)
+        .map(({ id }) => id),
+    whenWritten: (listener: (allocationId: string) => void) => void listeners.push(listener),
     liveAllocations: () =>
       rows.all<Allocation>("SELECT record FROM allocations WHERE terminal = 0 ORDER BY create_index, id"),
-    putAllocation: (allocation: Allocation) =>
+    putAllocation: (allocation: Allocation) => {
       rows.run(
         "INSERT OR REPLACE INTO allocations (id, job_id, create_index, terminal, record) VALUES (?, ?, ?, ?, ?)",
         allocation.id,
@@ -125,7 +132,9 @@ function allocationTable(rows: Rows) {
         allocation.createIndex,
         isTerminal(allocation) ? 1 : 0,
         JSON.stringify(allocation),
-      ),
+      );
+      for (const tell of listeners) tell(allocation.id);
+    },
     appendEvent: (allocationId: string, task: string, event: TaskEvent) =>
       rows.run(
         "INSERT INTO task_events (allocation_id, task, time, record) VALUES (?, ?, ?, ?)",
@@ -157,6 +166,23 @@ function allocationTable(rows: Rows) {
         .reverse(),
   };
 }
+
+const chosen = ({ jobId }: AllocationFilter): string =>
+  `allocations WHERE ${jobId === undefined ? "" : "job_id = ?2 AND "}substr(id, 1, length(?1)) = ?1`;
+
+const choice = ({ prefix = "", jobId }: AllocationFilter): string[] => [
+  prefix,
+  ...(jobId === undefined ? [] : [jobId]),
+];
+
+interface Placed {
+  readonly id: string;
+  readonly createIndex: number;
+}
+
+/** Three times as fast as in SQLite, which carries the records through its sort. */
+const oldestFirst = (one: Placed, other: Placed): number =>
+  one.createIndex - other.createIndex || (one.id < other.id ? -1 : 1);
 
 function evaluationTable(rows: Rows) {
   return {

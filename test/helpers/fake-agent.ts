@@ -15,6 +15,7 @@ import type { Job } from "../../src/job/job.ts";
 import type { LogChunk } from "../../src/logs/chunk.ts";
 import type { LaunchPlan } from "../../src/qemu/launch.ts";
 import type { Evaluation, JobRecord } from "../../src/state/records.ts";
+import type { AllocationFilter } from "../../src/state/store.ts";
 import { allocation, evaluation, HOST_USAGE, jobRecord, NODE } from "./records.ts";
 import { testSources } from "./sources.ts";
 
@@ -83,6 +84,7 @@ interface Shelf {
   readonly versions: Map<string, Job>;
   readonly allocations: Map<string, Allocation>;
   readonly evaluations: Map<string, Evaluation>;
+  readonly listeners: ((allocationId: string) => void)[];
   plan: LaunchPlan | undefined;
   ends: readonly PostMortem[];
 }
@@ -94,6 +96,7 @@ export function createFakeAgent(): FakeAgent {
     versions: new Map(),
     allocations: new Map(),
     evaluations: new Map(),
+    listeners: [],
     plan: undefined,
     ends: [],
   };
@@ -220,10 +223,9 @@ function readings(shelf: Shelf) {
   return {
     jobs: (prefix: string) => [...shelf.jobs.values()].filter(({ job }) => job.id.startsWith(prefix)),
     job: (id: string) => found(shelf.jobs.get(id), "job not found"),
-    allocations: ({ prefix = "", jobId }: { readonly prefix?: string; readonly jobId?: string }) =>
-      [...shelf.allocations.values()].filter(
-        (entry) => entry.id.startsWith(prefix) && (jobId === undefined || entry.jobId === jobId),
-      ),
+    allocations: (filter: AllocationFilter) => chosenOf(shelf, filter),
+    allocationIds: (filter: AllocationFilter) => chosenOf(shelf, filter).map(({ id }) => id),
+    whenWritten: (listener: (allocationId: string) => void) => void shelf.listeners.push(listener),
     allocation: (id: string) => found(shelf.allocations.get(id), `alloc not found: ${id}`),
     allocationJob: ({ jobId, jobVersion }: Allocation) =>
       found(shelf.versions.get(`${jobId}@${jobVersion}`), `job "${jobId}" has no version ${jobVersion}`),
@@ -255,12 +257,21 @@ function readings(shelf: Shelf) {
   };
 }
 
+function chosenOf(shelf: Shelf, { prefix = "", jobId }: AllocationFilter): Allocation[] {
+  return [...shelf.allocations.values()].filter(
+    (entry) => entry.id.startsWith(prefix) && (jobId === undefined || entry.jobId === jobId),
+  );
+}
+
 function putRecord(shelf: Shelf, changes: ChangeSignal, record: Parameters<FakeAgent["put"]>[0]): void {
   if (record.job) {
     shelf.jobs.set(record.job.job.id, record.job);
     shelf.versions.set(`${record.job.job.id}@${record.job.version}`, record.job.job);
   }
-  if (record.allocation) shelf.allocations.set(record.allocation.id, record.allocation);
+  if (record.allocation) {
+    shelf.allocations.set(record.allocation.id, record.allocation);
+    for (const tell of shelf.listeners) tell(record.allocation.id);
+  }
   if (record.evaluation) shelf.evaluations.set(record.evaluation.id, record.evaluation);
   if (record.plan) shelf.plan = record.plan;
   if (record.ends) shelf.ends = record.ends;

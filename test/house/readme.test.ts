@@ -1,11 +1,11 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Agent } from "../../src/agent/agent.ts";
 import { createApi } from "../../src/api/app.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { COMMANDS } from "../../src/cli/commands.ts";
 import { loadAgentConfig } from "../../src/config/load.ts";
+import { createFakeAgent } from "../helpers/fake-agent.ts";
 import { RANKS } from "./source-rules.ts";
 
 const HOME = join(import.meta.dirname, "..", "..");
@@ -39,7 +39,7 @@ describe("the README's table of", () => {
   });
 
   test("routes is the API's own", () => {
-    const { routes } = createApi({} as Agent, { log: silentLog, version: "", httpAddress: "" });
+    const { routes } = createApi(createFakeAgent(), { log: silentLog, version: "", httpAddress: "" });
     const told = table("routes").flatMap(([path, methods]) =>
       (methods ?? "").split(", ").map((method) => `${method} ${path}`),
     );

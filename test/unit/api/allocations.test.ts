@@ -5,7 +5,7 @@ import { DoneReplySchema } from "../../../src/contract/allocation-requests.ts";
 import { EvaluationSchema, StopReplySchema } from "../../../src/contract/evaluation.ts";
 import { JobStubSchema } from "../../../src/contract/job-record.ts";
 import { refusalOf, testApi } from "../../helpers/api.ts";
-import { allocation, evaluation, jobRecord, RECORD_TIME } from "../../helpers/records.ts";
+import { allocation, ended, evaluation, GRACEFUL, jobRecord, RECORD_TIME, taskRecord } from "../../helpers/records.ts";
 
 const FIRST = "1f6a0b1c-0000-4000-8000-000000000001";
 const SECOND = "2f6a0b1c-0000-4000-8000-000000000002";
@@ -166,4 +166,39 @@ test("an evaluation that placed everything has no failures, as in Nomad", async 
   const { read } = twoAllocations();
   const written = await read(EvaluationSchema, `/v1/evaluation/${evaluation().id}`);
   expect([written.FailedTGAllocs, written.BlockedEval]).toEqual([null, ""]);
+});
+
+test("a list that is asked for again says the same, and what was written of an ended allocation since", async () => {
+  const { agent, read, send } = twoAllocations();
+  const over = allocation({ tasks: { vm: taskRecord(ended(GRACEFUL)) } });
+  agent.put({ allocation: over });
+  const list = async () => await read(v.array(AllocationStubSchema), "/v1/allocations");
+  const first = await list();
+  expect(first.map(({ ID, ClientStatus }) => [ID, ClientStatus])).toEqual([
+    [FIRST, "complete"],
+    [SECOND, "running"],
+  ]);
+  expect(await list()).toEqual(first);
+  expect(await read(v.array(AllocationStubSchema), "/v1/job/web/allocations")).toEqual(first);
+  agent.put({ allocation: { ...over, desiredDescription: "told anew", modifyIndex: 77 } });
+  const [told] = await list();
+  expect([told?.DesiredDescription, told?.ModifyIndex]).toEqual(["told anew", 77]);
+  expect((await send("GET", "/v1/allocations")).headers.get("content-type")).toBe("application/json");
+  expect((await read(v.array(AllocationStubSchema), "/v1/allocations?resources=true"))[0]).toHaveProperty(
+    "AllocatedResources",
+  );
+  expect((await list())[0]).not.toHaveProperty("AllocatedResources");
+});
+
+test("an ended allocation is not read for every list", async () => {
+  const { agent, read } = twoAllocations();
+  agent.put({ allocation: allocation({ tasks: { vm: taskRecord(ended(GRACEFUL)) } }) });
+  const asked: string[] = [];
+  const { allocation: lookUp } = agent;
+  agent.allocation = (id) => {
+    asked.push(id);
+    return lookUp(id);
+  };
+  for (let times = 0; times < 3; times++) await read(v.array(AllocationStubSchema), "/v1/allocations");
+  expect(asked).toEqual([FIRST, SECOND, SECOND, SECOND]);
 });

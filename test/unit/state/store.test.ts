@@ -70,6 +70,20 @@ describe("the store", () => {
     expect(store.allocations({ jobId: "web", prefix: "a" })).toHaveLength(3);
   });
 
+  test("lists ids as it lists allocations, the oldest first, and tells of each that is written", () => {
+    const written: string[] = [];
+    store.whenWritten((id) => written.push(id));
+    store.putAllocation(allocation("a1", "web", 2));
+    store.putAllocation(allocation("b2", "web", 1));
+    store.putAllocation(allocation("a3", "db", 2, true));
+    store.putAllocation(allocation("a3", "db", 2, true));
+    expect(written).toEqual(["a1", "b2", "a3", "a3"]);
+    for (const filter of [{}, { jobId: "web" }, { prefix: "a" }, { jobId: "web", prefix: "a" }, { jobId: "no" }]) {
+      expect(store.allocationIds(filter)).toEqual(store.allocations(filter).map(({ id }) => id));
+    }
+    expect(store.allocationIds({})).toEqual(["b2", "a1", "a3"]);
+  });
+
   test("undoes all of a transaction that fails", () => {
     expect(() =>
       store.transaction(() => {
