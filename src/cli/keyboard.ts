@@ -11,14 +11,18 @@ export interface Keyboard {
   listen(onData: (data: Uint8Array) => Promise<void> | void, onEnd: () => void): () => void;
 }
 
-export function createKeyboard(stream: NodeJS.ReadStream): Keyboard {
-  const isTerminal = stream.isTTY === true;
+/** @param open gives standard input. It is asked when somebody wants the keyboard: to make the stream takes the runtime 7 ms. */
+export function createKeyboard(open: () => NodeJS.ReadStream): Keyboard {
+  const isTerminal = (): boolean => open().isTTY === true;
   return {
-    isTerminal,
+    get isTerminal() {
+      return isTerminal();
+    },
     setRaw: (raw) => {
-      if (isTerminal) stream.setRawMode(raw);
+      if (isTerminal()) open().setRawMode(raw);
     },
     listen: (onData, onEnd) => {
+      const stream = open();
       let listening = true;
       const take = async (data: Buffer): Promise<void> => {
         stream.pause();

@@ -107,7 +107,7 @@ export function createTerminal(streams: TerminalStreams, color: boolean): Termin
       err.write(`${CLEAR_LINE}${paint(pieces, color)}`);
       shown = true;
     },
-    keyboard: createKeyboard(streams.stdin),
+    keyboard: createKeyboard(() => streams.stdin),
     readInput: (limit) => readAll(streams.stdin, limit),
     drain: async () => {
       clear();

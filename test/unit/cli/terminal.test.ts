@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { wantsColor } from "../../../src/cli/terminal.ts";
+import { Readable, Writable } from "node:stream";
+import { createTerminal, wantsColor } from "../../../src/cli/terminal.ts";
 import { memoryTerminal, runInProcess } from "../../helpers/cli.ts";
 
 test("what a line holds is shown and cannot command the terminal", async () => {
@@ -70,4 +71,24 @@ test("a line never goes on where a text without a line end stopped, on either si
   files.terminal.err.line("interrupted");
   await files.terminal.drain();
   expect(files.stdout()).toBe("login: ");
+});
+
+test("standard input is not opened before a command wants it: the runtime takes milliseconds for that", async () => {
+  let opened = 0;
+  const out = new Writable({ write: (_chunk, _encoding, done) => done() }) as unknown as NodeJS.WriteStream;
+  const streams = {
+    stdout: out,
+    stderr: out,
+    get stdin() {
+      opened++;
+      return Readable.from(["typed"]) as unknown as NodeJS.ReadStream;
+    },
+  };
+  const terminal = createTerminal(streams, false);
+  terminal.out.line("a result");
+  await terminal.drain();
+  expect(opened).toBe(0);
+  expect(terminal.keyboard.isTerminal).toBe(false);
+  expect((await terminal.readInput(100)).toString()).toBe("typed");
+  expect(opened).toBe(2);
 });
