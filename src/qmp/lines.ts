@@ -3,8 +3,8 @@ export const LINE_LIMIT = 16 << 20;
 
 const NEWLINE = 0x0a;
 const NUL = 0x00;
-/** A larger buffer is given back after the line that needed it; the daemon has one per machine. */
-const KEPT = 4096;
+/** What the first piece of a line that has not ended gets; between lines nothing is held: the daemon has a splitter per machine. */
+const FIRST = 4096;
 
 /** Cuts a byte stream into lines, whatever pieces it arrives in. */
 export interface LineSplitter {
@@ -19,23 +19,27 @@ export interface LineSplitter {
 /** @param limit longest line in bytes. */
 export function createLineSplitter(limit: number = LINE_LIMIT): LineSplitter {
   // One buffer that doubles: neither a long line nor a peer that sends single bytes costs more than a few times what it sent.
-  let held = Buffer.alloc(KEPT);
+  let held: Buffer | null = null;
   let length = 0;
   const append = (bytes: Uint8Array): boolean => {
     if (length + bytes.length > limit) return false;
-    if (length + bytes.length > held.length) {
-      const larger = Buffer.alloc(Math.max(2 * held.length, length + bytes.length));
-      held.copy(larger, 0, 0, length);
+    if (bytes.length === 0) return true;
+    if (held === null || length + bytes.length > held.length) {
+      const larger = Buffer.alloc(Math.max(held === null ? FIRST : 2 * held.length, length + bytes.length));
+      held?.copy(larger, 0, 0, length);
       held = larger;
     }
     held.set(bytes, length);
     length += bytes.length;
     return true;
   };
-  const take = (): string => {
+  /** The line that ends with `bytes`; null when it is too long. */
+  const finish = (bytes: Uint8Array): string | null => {
+    if (held === null) return bytes.length > limit ? null : textOf(bytes);
+    if (!append(bytes)) return null;
     const line = textOf(held.subarray(0, length));
     length = 0;
-    if (held.length > KEPT) held = Buffer.alloc(KEPT);
+    held = null;
     return line;
   };
   return {
@@ -43,8 +47,8 @@ export function createLineSplitter(limit: number = LINE_LIMIT): LineSplitter {
       const lines: string[] = [];
       let start = 0;
       for (let end = chunk.indexOf(NEWLINE); end !== -1; end = chunk.indexOf(NEWLINE, start)) {
-        if (!append(chunk.subarray(start, end))) return null;
-        const line = take();
+        const line = finish(chunk.subarray(start, end));
+        if (line === null) return null;
         if (line !== "") lines.push(line);
         start = end + 1;
       }

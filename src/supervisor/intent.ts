@@ -20,15 +20,18 @@ const IntentSchema = v.object({
 });
 export type Intent = v.InferOutput<typeof IntentSchema>;
 
-/** Says on disk, before anything runs, what is about to be started. @param files of this start, as `withMachineFiles` lends them. */
+/**
+ * Says on disk, before anything runs, what is about to be started.
+ * @param start with the files that its logs go on in. @param files of this start, as `withMachineFiles` lends them.
+ */
 export function writeIntent(
-  place: MachinePlace,
+  start: Pick<MachinePlace, "generation" | "stdout" | "stderr">,
   files: Pick<MachineFiles, "intent">,
   bootId: string,
   argv: readonly string[],
 ): void {
-  const logs = { stdout: standOf(place.stdout), stderr: standOf(place.stderr) };
-  const intent = { bootId, generation: place.generation, argv, logs };
+  const logs = { stdout: standOf(start.stdout), stderr: standOf(start.stderr) };
+  const intent = { bootId, generation: start.generation, argv, logs };
   // Not synced: it tells of this start as long as the host is up, and the store has said durably that it is about to happen.
   writeNew(files.intent, `${JSON.stringify(intent, null, 1)}\n`);
 }

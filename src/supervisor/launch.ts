@@ -37,7 +37,8 @@ export async function launchMachine(
   bootId: string,
   group: MachineGroup | null,
 ): Promise<Launched> {
-  makeSocketDirectory(place);
+  makeSocketDirectory(place, plan);
+  const logs = { stdout: place.stdout, stderr: place.stderr };
   return await withMachineFiles(place, async (files) => {
     // One that is there already was planted by a machine of before: nothing in it is about this start.
     rmSync(files.status, { recursive: true, force: true });
@@ -45,12 +46,12 @@ export async function launchMachine(
     writeNew(files.journalIn, '{"execute":"qmp_capabilities"}\n', 0o600, giveJournal);
     writeNew(files.journalOut, "", 0o600, giveJournal);
     writeIntent(
-      place,
+      { generation: place.generation, ...logs },
       files,
       bootId,
       plan.argv.map(({ word }) => word),
     );
-    const child = await spawnWrapper(place, files, plan, { image, group });
+    const child = await spawnWrapper(place, files, plan, { image, group, logs });
     try {
       return { child, identity: await waitForIdentity(place, files, { child, bootId }) };
     } catch (error) {
@@ -61,6 +62,13 @@ export async function launchMachine(
   });
 }
 
+/** What QEMU gets by descriptor. */
+interface Handed {
+  readonly image: BootDisk;
+  readonly group: MachineGroup | null;
+  readonly logs: { readonly stdout: string; readonly stderr: string };
+}
+
 const STATUS = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | constants.O_EXCL;
 
 /** What QEMU writes by descriptor is opened here; what it opens itself belongs to its user. */
@@ -68,7 +76,7 @@ async function spawnWrapper(
   place: MachinePlace,
   files: MachineFiles,
   plan: LaunchPlan,
-  { image, group }: { readonly image: BootDisk; readonly group: MachineGroup | null },
+  { image, group, logs }: Handed,
 ): Promise<Child> {
   const opened: number[] = [];
   const keep = (fd: number): number => {
@@ -78,8 +86,8 @@ async function spawnWrapper(
   try {
     const stdio: Stdio[] = [
       "ignore",
-      keep(openLogFile(place.stdout, place.user)),
-      keep(openLogFile(place.stderr, place.user)),
+      keep(openLogFile(logs.stdout, place.user)),
+      keep(openLogFile(logs.stderr, place.user)),
       keep(openSync(files.status, STATUS, 0o600)),
     ];
     for (const [at, fd] of diskDescriptors(plan, image)) stdio[at] = fd;
@@ -147,12 +155,13 @@ function mayBe(pid: number, user: MachinePlace["user"]): boolean {
 }
 
 /** The sockets' directory, private to QEMU's user; one that a crash left is emptied. */
-function makeSocketDirectory(place: MachinePlace): void {
+function makeSocketDirectory(place: MachinePlace, { argv }: LaunchPlan): void {
   removeSockets(place);
   mkdirSync(place.sockets.dir, { recursive: true, mode: 0o700 });
   giveDirectory(place.sockets.dir, place.user);
   symlinkSync(place.sockets.hmp, join(place.dirs.task, "qm.sock"));
-  symlinkSync(place.sockets.guestAgent, join(place.dirs.task, "qa.sock"));
+  const hasAgent = argv.some(({ origin }) => origin.kind === "job" && origin.attribute === "config.guest_agent");
+  if (hasAgent) symlinkSync(place.sockets.guestAgent, join(place.dirs.task, "qa.sock"));
 }
 
 /** Removes what a machine leaves in the run directory and the links to it. */
