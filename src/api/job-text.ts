@@ -1,8 +1,9 @@
 import type { Diagnostic } from "../hcl/diagnostic.ts";
+import type { ParsedJson } from "../hcl/json.ts";
 import { renderDiagnostics } from "../hcl/render.ts";
 import type { Job } from "../job/job.ts";
 import { loadJob } from "../job/load.ts";
-import { decodeJobJson } from "../job/wire.ts";
+import { decodeParsedJob } from "../job/wire.ts";
 import { REQUEST, refusal } from "./validate.ts";
 
 /** A job that was sent, and what is doubtful about it, one line for people each. */
@@ -15,19 +16,19 @@ export interface SentJob {
  * The job in the body of a request, `{"Job": {…}}`.
  * @throws AppError `invalid` that lists all that is wrong with it.
  */
-export function readSentJob(body: string): SentJob {
-  const { job, diagnostics } = decodeJobJson(body, REQUEST);
+export function readSentJob(body: ParsedJson): SentJob {
+  const { job, diagnostics } = decodeParsedJob(body, REQUEST);
   if (job === undefined) throw refusal(diagnostics.map(withoutPosition));
   return { job, warnings: warningLines(diagnostics.map(withoutPosition)) };
 }
 
 /** Everything that is wrong with the job in the body of a request, and everything that is doubtful. */
-export function examineSentJob(body: string): {
+export function examineSentJob(body: ParsedJson): {
   readonly job: Job | undefined;
   readonly errors: readonly string[];
   readonly warnings: readonly string[];
 } {
-  const { job, diagnostics } = decodeJobJson(body, REQUEST);
+  const { job, diagnostics } = decodeParsedJob(body, REQUEST);
   const told = diagnostics.map(withoutPosition);
   const errors = told.filter(({ severity }) => severity === "error").map(renderLine);
   return { job, errors, warnings: warningLines(told) };

@@ -76,8 +76,8 @@ function showSubmission(c: Context, { agent }: ApiContext) {
 }
 
 async function registerJob(c: Context, { agent }: ApiContext): Promise<Response> {
-  const { body, text } = await readBody(c, RegisterRequestSchema);
-  const { job, warnings } = readSentJob(text);
+  const { body, parsed } = await readBody(c, RegisterRequestSchema);
+  const { job, warnings } = readSentJob(parsed);
   const id = c.req.param("id");
   if (id !== undefined && id !== job.id) {
     throw new AppError("invalid", "the job's ID is not the one in the path of the request");
@@ -105,8 +105,8 @@ async function parseJob(c: Context): Promise<Response> {
 }
 
 async function validateJob(c: Context, { agent }: ApiContext): Promise<Response> {
-  const { text } = await readBody(c, ValidateRequestSchema);
-  const { job, errors, warnings } = examineSentJob(text);
+  const { parsed } = await readBody(c, ValidateRequestSchema);
+  const { job, errors, warnings } = examineSentJob(parsed);
   if (job === undefined) return c.json(writeValidateReply({ errors, warnings }));
   const looked = agent.validateJob(job);
   // A job that fits no node is still a valid one: Nomad looks at constraints only when it places it.

@@ -3,7 +3,7 @@ import * as v from "valibot";
 import { AppError } from "../base/errors.ts";
 import { orList } from "../base/text.ts";
 import type { Diagnostic } from "../hcl/diagnostic.ts";
-import { parseJson } from "../hcl/json.ts";
+import { type ParsedJson, parseJson } from "../hcl/json.ts";
 import { MAX_SOURCE_BYTES } from "../hcl/limits.ts";
 import { renderDiagnostics } from "../hcl/render.ts";
 
@@ -16,20 +16,20 @@ export const REQUEST = "<request>";
 /**
  * Reads the body of a request as JSON, whatever its content type says (Nomad's clients send none), and checks it against a schema.
  * Messages name places and what was expected there, never what was sent: it may hold secrets.
- * @returns what the schema makes of it, and the text itself for those who read a part of it with positions.
+ * @returns what the schema makes of it, and the same with positions for those who read a part of it so.
  * @throws AppError `invalid` for no body, for what is no JSON with line and column, and for what does not fit with the path.
  */
 export async function readBody<S extends v.GenericSchema>(
   c: Context,
   schema: S,
-): Promise<{ readonly body: v.InferOutput<S>; readonly text: string }> {
+): Promise<{ readonly body: v.InferOutput<S>; readonly parsed: ParsedJson }> {
   const bytes = new Uint8Array(await c.req.raw.arrayBuffer());
   if (bytes.length === 0) throw new AppError("invalid", "the request has no body", { hint: "send a JSON object" });
-  const { diagnostics, source } = parseJson(REQUEST, bytes);
-  if (diagnostics.length > 0) throw refusal(diagnostics);
-  const result = v.safeParse(schema, JSON.parse(source.text));
+  const parsed = parseJson(REQUEST, bytes);
+  if (parsed.diagnostics.length > 0) throw refusal(parsed.diagnostics);
+  const result = v.safeParse(schema, JSON.parse(parsed.source.text));
   if (!result.success) throw new AppError("invalid", result.issues.map(describeIssue).join("\n"));
-  return { body: result.output, text: source.text };
+  return { body: result.output, parsed };
 }
 
 /** The error for a text that has mistakes; it tells their places and not the lines, which may hold secrets. */

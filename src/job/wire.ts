@@ -1,7 +1,7 @@
 import { decodeObject } from "../hcl/decode.ts";
 import type { Diagnostic } from "../hcl/diagnostic.ts";
 import { encode, type JsonObject } from "../hcl/encode.ts";
-import { parseJson } from "../hcl/json.ts";
+import { type ParsedJson, parseJson } from "../hcl/json.ts";
 import type { Source } from "../hcl/source.ts";
 import type { Span } from "../hcl/span.ts";
 import type { Value } from "../hcl/value.ts";
@@ -23,7 +23,11 @@ export interface DecodedJob {
  * @param file the name that messages call the text by.
  */
 export function decodeJobJson(text: string | Uint8Array, file = "<request>"): DecodedJob {
-  const { value, diagnostics, source } = parseJson(file, text);
+  return decodeParsedJob(parseJson(file, text), file);
+}
+
+/** As `decodeJobJson`, of a text that was read already. */
+export function decodeParsedJob({ value, diagnostics, source }: ParsedJson, file: string): DecodedJob {
   const sources = new Map([[file, source]]);
   if (value === undefined) return { job: undefined, diagnostics, sources };
   const found = findJob(value);
