@@ -6,6 +6,11 @@ import { readCpuMillis } from "./proc.ts";
 
 const MACHINES = 200;
 const SPAN = 15_000;
+/**
+ * What was just done echoes: functions that were run often are compiled, and the runtime looks at its heap each second until it has not
+ * grown for half a minute. An agent is idle behind that.
+ */
+const ECHO = 45_000;
 
 /** What of a processor the agent takes while its machines idle and nobody asks it anything. */
 export const idle: Bench = {
@@ -38,8 +43,7 @@ export const idle: Bench = {
 };
 
 async function measure(agent: TestAgent): Promise<number> {
-  // What was just done echoes for a while: garbage is collected, the monitors say hello.
-  await Bun.sleep(3_000);
+  await Bun.sleep(ECHO);
   const [begin, used] = [performance.now(), readCpuMillis(agent.pid)];
   await Bun.sleep(SPAN);
   return ((readCpuMillis(agent.pid) - used) / (performance.now() - begin)) * 100;

@@ -4,9 +4,12 @@ import { type Bench, median } from "./bench.ts";
 import { startMachines, waitUntilSettled } from "./machines.ts";
 import { type Memory, parentOf, readMemory } from "./proc.ts";
 
-/** What one machine costs is the slope between these: the first one brings in code that the others share. */
-const FEW = 10;
-const MANY = 40;
+/**
+ * What one machine costs is the slope between these. The first one brings in code that the others share, and the first few dozen make
+ * the runtime compile it: of 165 KB a machine between 10 and 40, 100 KB are gone without its compiler.
+ */
+const FEW = 40;
+const MANY = 120;
 /** Milliseconds in which an idle agent may give memory back. */
 const REST = 5_000;
 const MB = 1e6;
