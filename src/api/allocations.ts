@@ -38,10 +38,6 @@ export function placedAllocation({ agent }: ApiContext, allocation: Allocation):
   return { allocation, job: jobOf(agent, allocation), node: agent.node };
 }
 
-function placedAllocations(context: ApiContext, allocations: readonly Allocation[]): PlacedAllocation[] {
-  return allocations.map(placing(context));
-}
-
 /** `placedAllocation` for a list: each version of a job is looked up once. */
 function placing(context: ApiContext): (allocation: Allocation) => PlacedAllocation {
   const jobs = new Map<string, Job | null>();
@@ -63,17 +59,16 @@ function listAllocations(c: Context, context: ApiContext) {
 
 /** The stubs of allocations, for a list. Those that have ended are not read again while their text is kept. */
 export function writeStubs(c: Context, context: ApiContext, filter: Parameters<Agent["allocations"]>[0]) {
-  const { agent, stubs } = context;
-  if (flagParam(c, "resources")) {
-    return placedAllocations(context, agent.allocations(filter)).map((placed) => writeAllocationStub(placed, true));
-  }
+  const { agent } = context;
+  const resources = flagParam(c, "resources");
+  const stubs = resources ? context.stubs.withResources : context.stubs.plain;
   const place = placing(context);
   const texts = agent.allocationIds(filter).map((id) => stubs.get(id, agent.node) ?? writeStub(id));
   return new JsonText(`[${texts.join(",")}]`);
 
   function writeStub(id: string): string {
     const allocation = agent.allocation(id);
-    const text = JSON.stringify(writeAllocationStub(place(allocation), false));
+    const text = JSON.stringify(writeAllocationStub(place(allocation), resources));
     if (isTerminal(allocation)) stubs.keep(id, text);
     return text;
   }

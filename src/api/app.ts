@@ -48,8 +48,10 @@ export function createApi(agent: Agent, options: ApiOptions): Api {
   const { log, version, httpAddress, clock = systemClock, stopping = new AbortController().signal } = options;
   const facts = { version, httpAddress, startedAt: clock.now() };
   const upgrades = new WeakMap<Request, Upgrade>();
-  const stubs = new StubTexts(clock);
-  agent.whenWritten((id) => stubs.forget(id));
+  const stubs = { plain: new StubTexts(clock), withResources: new StubTexts(clock) };
+  agent.whenWritten((id) => {
+    for (const texts of Object.values(stubs)) texts.forget(id);
+  });
   const upgradeOf = (request: Request): Upgrade | undefined => upgrades.get(request);
   const context: ApiContext = { agent, log, clock, facts, stubs, stopping, upgradeOf };
   const app = new Hono();

@@ -11,7 +11,8 @@ export interface ApiContext {
   readonly log: Log;
   readonly clock: Clock;
   readonly facts: NodeFacts;
-  readonly stubs: StubTexts;
+  /** What lists of allocations are made of. */
+  readonly stubs: { readonly plain: StubTexts; readonly withResources: StubTexts };
   /** Aborts when the agent stops: what waits or follows ends then. */
   readonly stopping: AbortSignal;
   /** What makes a WebSocket of a request; undefined where no server is. */

@@ -1,7 +1,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { Node } from "../node/node.ts";
 
-/** Most characters that are kept, some 2,700 allocations: a longer list reads the rest each time. */
+/** Most characters that are kept of one kind of list, some 2,700 allocations: a longer list reads the rest each time. */
 const MOST = 8 << 20;
 /** What nobody has asked for during so many milliseconds is forgotten, at the latest after twice as many. */
 const REST = 30_000;

@@ -81,12 +81,12 @@ test("status and alloc status print the API's JSON when asked", async () => {
 test("of two questions that both fail one is told, and the other disturbs nobody", async () => {
   await using api = withRunningJob();
   const { promise, resolve } = Promise.withResolvers<void>();
-  const original = api.agent.allocations;
+  const original = api.agent.allocationIds;
   Object.assign(api.agent, {
     job: () => {
       throw new AppError("unavailable", "the store takes nothing");
     },
-    allocations: (filter: { readonly jobId?: string }) => {
+    allocationIds: (filter: { readonly jobId?: string }) => {
       if (filter.jobId === undefined) return original(filter);
       setTimeout(resolve, 50);
       throw new AppError("unavailable", "the store takes nothing");

@@ -201,4 +201,8 @@ test("an ended allocation is not read for every list", async () => {
   };
   for (let times = 0; times < 3; times++) await read(v.array(AllocationStubSchema), "/v1/allocations");
   expect(asked).toEqual([FIRST, SECOND, SECOND, SECOND]);
+  asked.length = 0;
+  const whole = async () => await read(v.array(AllocationStubSchema), "/v1/allocations?resources=true");
+  expect(await whole()).toEqual(await whole());
+  expect(asked).toEqual([FIRST, SECOND, SECOND]);
 });
