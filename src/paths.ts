@@ -32,6 +32,11 @@ export function defaultDirs(uid: number, env: Readonly<Record<string, string | u
   };
 }
 
+/** Where programs of a user keep what they could fetch again (XDG). */
+export function userCacheDir(env: Readonly<Record<string, string | undefined>>): string {
+  return join(env["XDG_CACHE_HOME"] || join(env["HOME"] ?? "/nonexistent", ".cache"), "paddock");
+}
+
 export const apiSocket = (dirs: AgentDirs): string => join(dirs.runDir, "api.sock");
 export const databaseFile = (dirs: AgentDirs): string => join(dirs.dataDir, "paddock.db");
 /** Held locked by the one agent of a data directory. */
@@ -108,6 +113,9 @@ export const logTimes = (dirs: TaskDirs, task: string, type: LogType): string =>
  * @param target the file, as 16 hex digits that tell it from others of the allocation.
  */
 export const downloadJournal = (alloc: string, target: string): string => join(alloc, `.${target}.download`);
+
+/** The last bundle of each key that was loaded. */
+export const bundlesFile = (dirs: AgentDirs): string => join(dirs.dataDir, "bundles.json");
 
 /** What was fetched once, for all jobs. The agent's alone: machines reach a file of it by another name, or by descriptor. */
 export const cacheDir = (dirs: AgentDirs): string => join(dirs.dataDir, "cache");

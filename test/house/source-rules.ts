@@ -10,7 +10,7 @@ export const RANKS: readonly (readonly string[])[] = [
   ["config", "job", "cgroup", "stats", "logs", "archive"],
   ["node", "cache"],
   ["allocation", "constraint", "artifact", "image", "placement"],
-  ["qemu", "events", "contract", "check"],
+  ["qemu", "events", "contract", "check", "bundle"],
   ["state", "client", "console"],
   ["supervisor"],
   ["agent"],
