@@ -14,6 +14,7 @@ import type { AllocationFilter } from "../state/store.ts";
 import type { HostUsage } from "../stats/usage.ts";
 import type { PowerAction, PowerOutcome } from "../supervisor/operate.ts";
 import type { TaskUsage, UsageReader } from "../supervisor/usage-keeper.ts";
+import type { BundleLoads } from "./bundles.ts";
 import type { ConsoleRequest } from "./consoles.ts";
 import type { Images } from "./images.ts";
 import type { PlacedService } from "./services.ts";
@@ -53,8 +54,15 @@ export interface Agent {
     submission: Submission | null,
     options: { readonly enforceIndex?: number | undefined },
   ): Promise<Registered>;
-  /** Warnings and verdicts of a job without placing it. */
-  validateJob(job: Job): { readonly warnings: readonly string[]; readonly verdicts: readonly Verdict[] };
+  /**
+   * Warnings and verdicts of a job without placing it; `uncached` is what it fetches that an agent without a network does not have, a
+   * line each.
+   */
+  validateJob(job: Job): {
+    readonly warnings: readonly string[];
+    readonly verdicts: readonly Verdict[];
+    readonly uncached: readonly string[];
+  };
   /** Stops a job; its record stays unless `purge`. A stop that is under way is made harder by `force`. */
   deregisterJob(id: string, options: StopOptions & { readonly purge: boolean }): Promise<Evaluation>;
   jobs(prefix: string): readonly JobRecord[];
@@ -95,6 +103,8 @@ export interface Agent {
 
   /** What was fetched once for all jobs. */
   readonly images: Images;
+  /** What comes in without a network. */
+  readonly bundles: BundleLoads;
 
   evaluations(filter: { readonly jobId?: string }): readonly Evaluation[];
   evaluation(id: string): Evaluation;

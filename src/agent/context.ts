@@ -21,11 +21,20 @@ export interface QemuPolicy {
   readonly maxKillTimeout: Duration;
 }
 
+/** How this host is reached by what jobs fetch. */
+export interface SiteSettings {
+  /** Nothing is ever asked for over a network. */
+  readonly offline: boolean;
+  /** Absolute path of the file with the keys whose bundles are loaded; null leaves it to whoever loads one. */
+  readonly trustedKeys: string | null;
+}
+
 /** What every use case works on. */
 export interface AgentContext {
   readonly dirs: AgentDirs;
   readonly policy: QemuPolicy;
   readonly sources: SourceSettings;
+  readonly site: SiteSettings;
   readonly store: Store;
   readonly recorder: Recorder;
   /** Null where machines run as the agent's own user. */

@@ -3,11 +3,13 @@ import { checkConstraints } from "../constraint/check.ts";
 import type { Job } from "../job/job.ts";
 import type { Evaluation, JobRecord } from "../state/records.ts";
 import type { Agent } from "./agent.ts";
+import { bundleLoads } from "./bundles.ts";
 import type { AgentContext } from "./context.ts";
 import { neverFits } from "./decide.ts";
 import { cancelBlocked, newEvaluation } from "./evaluation.ts";
 import { imageUseCases } from "./images.ts";
 import { liveAllocations } from "./new-allocation.ts";
+import { findUncached } from "./offline.ts";
 import { requireTask, restartTasks, signalTasks } from "./operate.ts";
 import { outputOf } from "./output.ts";
 import { warningsOf } from "./placement.ts";
@@ -48,7 +50,8 @@ export function createAgent(context: AgentContext): RunningAgent {
       }),
     validateJob: (candidate) => {
       const verdicts = checkConstraints(candidate, context.node());
-      return { warnings: [...warningsOf(context, candidate, verdicts), ...neverFits(context, candidate)], verdicts };
+      const warnings = [...warningsOf(context, candidate, verdicts), ...neverFits(context, candidate)];
+      return { warnings, verdicts, uncached: findUncached(context, candidate) };
     },
     deregisterJob: (id, options) =>
       oneByOne(async () => {
@@ -75,6 +78,7 @@ export function createAgent(context: AgentContext): RunningAgent {
     ...usageReadings(context, allocation),
     ...outputOf(context, allocation),
     images: imageUseCases(context),
+    bundles: bundleLoads(context),
     close: () => room.close(),
   };
 }

@@ -23,7 +23,7 @@ const PARALLEL_ARTIFACTS = 3;
  * @throws AppError of the first artifact that failed; the others are given up then.
  */
 export async function fetchArtifacts(
-  context: Pick<AgentContext, "dirs" | "node" | "cacheKeeper" | "log" | "sources">,
+  context: Pick<AgentContext, "dirs" | "site" | "sources" | "node" | "cacheKeeper" | "log">,
   request: PrepareRequest,
   { task, env }: Pick<Subject, "task" | "env">,
   placing: (path: string) => Placing,
@@ -50,6 +50,7 @@ export async function fetchArtifacts(
         signal,
         log: context.log,
         cache: cacheDir(context.dirs),
+        offline: context.site.offline,
         placing: placing(planForFile(plan).target.path),
         onProgress: (progress) => request.onProgress({ source, ...progress }),
         onRetry,
@@ -102,7 +103,12 @@ export function describeUnpacked({ unpacked }: Pick<Fetched, "unpacked">): strin
   return `; unpacked ${count} in ${(millis / 1000).toFixed(1)} s`;
 }
 
-function interpolateArtifact(artifact: Artifact, env: Subject["env"], context: Pick<AgentContext, "node">): Artifact {
+/** An artifact with its values instead of `${…}`. */
+export function interpolateArtifact(
+  artifact: Artifact,
+  env: Subject["env"],
+  context: Pick<AgentContext, "node">,
+): Artifact {
   const node = context.node();
   const text = (value: string): string => interpolateText(value, env, node);
   const map = (values: Readonly<Record<string, string>>): Record<string, string> =>

@@ -65,7 +65,7 @@ export interface Images {
   verify(key: string, options: WatchOptions): Promise<Exclude<Verdict, { readonly kind: "absent" }>>;
 }
 
-type ImageContext = Pick<AgentContext, "dirs" | "sources" | "cacheKeeper" | "clock" | "log"> & {
+type ImageContext = Pick<AgentContext, "dirs" | "site" | "sources" | "cacheKeeper" | "clock" | "log"> & {
   readonly store: Pick<AgentContext["store"], "allocation">;
 };
 

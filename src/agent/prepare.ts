@@ -29,7 +29,7 @@ import { makeTaskDirectories } from "./task-directory.ts";
 
 type PrepareContext = Pick<
   AgentContext,
-  "dirs" | "policy" | "sources" | "store" | "users" | "node" | "nodeComplete" | "cacheKeeper" | "clock" | "log"
+  "dirs" | "policy" | "site" | "sources" | "store" | "users" | "node" | "nodeComplete" | "cacheKeeper" | "clock" | "log"
 > & { readonly cores: CoreBook };
 
 /** The way of a placed task to a command line: directories, artifacts, image, ports, argv. Nothing runs yet. */

@@ -35,7 +35,7 @@ export interface Pull {
  * @throws AppError `invalid`, `unsupported` as for a job's artifact.
  */
 export function planPull(
-  { dirs, sources, cacheKeeper, log }: Pick<AgentContext, "dirs" | "sources" | "cacheKeeper" | "log">,
+  { dirs, site, sources, cacheKeeper, log }: Pick<AgentContext, "dirs" | "site" | "sources" | "cacheKeeper" | "log">,
   artifact: PulledArtifact,
 ): Pull {
   // No allocation is called so, and nothing is put below it: what is fetched stays in the cache.
@@ -57,6 +57,7 @@ export function planPull(
       const brought = await acquireForCache(settled, {
         signal: left.signal,
         cache: cacheDir(dirs),
+        offline: site.offline,
         log,
         onProgress,
         onRetry,

@@ -9,6 +9,7 @@ import { type Decision, decidePlacement } from "./decide.ts";
 import { tellDisks } from "./discard.ts";
 import { cancelBlocked, newBlockedPair, newEvaluation } from "./evaluation.ts";
 import { liveAllocations, putAllocations, replaceAllocations } from "./new-allocation.ts";
+import { assertCached } from "./offline.ts";
 import { checkPlacement, knowWhatMatters, warningsOf } from "./placement.ts";
 import { isSameJob } from "./same-job.ts";
 
@@ -38,6 +39,7 @@ export async function submitJob(
       verdicts,
     };
   }
+  assertCached(context, job);
   const running = live.filter((allocation) => allocation.desired === "run");
   // Going back to the version that still runs while its successor waits.
   const kept = previous?.waiting !== undefined && running.some((one) => runs(context, one, job));

@@ -7,6 +7,7 @@ import type { Log } from "../base/log.ts";
 import { formatBytes } from "../base/units.ts";
 import type { Upgrade } from "../runtime/serve.ts";
 import { addAllocationRoutes } from "./allocations.ts";
+import { addBundleRoutes } from "./bundles.ts";
 import { addConsoleRoute } from "./console.ts";
 import type { ApiContext } from "./context.ts";
 import { answerError, errorReply } from "./errors.ts";
@@ -70,6 +71,7 @@ export function createApi(agent: Agent, options: ApiOptions): Api {
   addStatsRoutes(app, context);
   addConsoleRoute(app, context);
   addImageRoutes(app, context);
+  addBundleRoutes(app, context);
   const routes = app.routes.slice(guards).map(({ method, path }) => ({ method, path }));
   addUnsupported(app);
   const fetch: Api["fetch"] = async (request, upgrade) => {

@@ -113,5 +113,6 @@ async function validateJob(c: Context, { agent }: ApiContext): Promise<Response>
   const unmet = looked.verdicts
     .filter(({ ok }) => !ok)
     .map(({ where, text: why }) => `does not fit this node: ${where}: ${why}`);
-  return c.json(writeValidateReply({ errors, warnings: [...warnings, ...looked.warnings, ...unmet] }));
+  const uncached = looked.uncached.map((line) => `not in the cache of this agent, which is offline: ${line}`);
+  return c.json(writeValidateReply({ errors, warnings: [...warnings, ...looked.warnings, ...unmet, ...uncached] }));
 }

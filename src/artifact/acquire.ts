@@ -24,6 +24,8 @@ export interface AcquireOptions extends WorkOptions {
   /** The cache's directory; made where it is missing. */
   readonly cache: string;
   readonly placing: Placing;
+  /** Takes what is in the cache, and asks nobody for anything; false unless told. */
+  readonly offline?: boolean;
 }
 
 /** Destinations that are being written by this process. */
@@ -68,12 +70,11 @@ export async function acquire(
  */
 export async function acquireForCache(
   plan: ArtifactPlan,
-  options: WorkOptions & Pick<AcquireOptions, "cache">,
+  options: WorkOptions & Pick<AcquireOptions, "cache" | "offline">,
   start: StartWorker = startArtifactWorker,
 ): Promise<Brought> {
   const { cache } = options;
-  const hold =
-    takeCached(plan, cache) ?? (await bringOnce(plan, cache, options, bringBy({ plan, options: { cache }, start })));
+  const hold = takeCached(plan, cache) ?? (await bringOnce(plan, cache, options, bringBy({ plan, options, start })));
   hold.release();
   return hold.brought;
 }
@@ -141,13 +142,13 @@ function takeCached(plan: ArtifactPlan, cache: string): Hold | undefined {
 
 function bringBy({
   plan,
-  options: { cache },
+  options: { cache, offline = false },
   start,
-}: Omit<Job, "options"> & { readonly options: Pick<AcquireOptions, "cache"> }): (
+}: Omit<Job, "options"> & { readonly options: Pick<AcquireOptions, "cache" | "offline"> }): (
   options: WorkOptions,
 ) => Promise<Brought> {
   return async (options) => {
-    const task: Task = { kind: "bring", plan, cache };
+    const task: Task = { kind: "bring", plan, cache, offline };
     const outcome = await runWorker(task, options, async () => discardBrought(plan, cache), start());
     if (outcome.kind !== "brought") throw strange(outcome);
     return outcome.brought;

@@ -16,15 +16,18 @@ import { cachePlaces } from "../paths.ts";
 import { copyLocal } from "./copy-local.ts";
 import { findDamage, findSound, type OnDamaged } from "./damage.ts";
 import { type DownloadOptions, download } from "./download.ts";
-import { diskError } from "./failure.ts";
+import { artifactError, diskError } from "./failure.ts";
 import type { Brought, UnpackedNow } from "./fetched.ts";
 import { exportRepository } from "./git-export.ts";
+import { LOAD_HINT, NOT_CACHED } from "./offline.ts";
 import type { ArtifactPlan } from "./plan.ts";
 import { requestOf } from "./request.ts";
 import { explainUnpacking, retryWithRoom, SINGLE_NAME, unpackFile } from "./unpack.ts";
 
 export interface BringOptions extends DownloadOptions {
   readonly onDamaged: OnDamaged;
+  /** What is not in the cache is asked for nowhere. */
+  readonly offline?: boolean;
 }
 
 /** What `parts` calls a directory where one compressed file is unpacked. */
@@ -36,7 +39,7 @@ type Compressed = Extract<ArchiveFormat, { container: "single" | "tar" }>["compr
  * Brings an artifact into the cache, unless it is there: fetched, proved, and unpacked when it is one compressed file. Blocks on the
  * disk, so it runs in a Worker.
  * @param cache the cache's directory, made where it is missing.
- * @throws AppError `fetch`.
+ * @throws AppError `fetch`, and at once for what an agent without a network does not have.
  */
 export async function bring(
   plan: ArtifactPlan,
@@ -85,10 +88,11 @@ async function obtain(plan: ArtifactPlan, cache: string, options: BringOptions):
   const pin = entry === undefined ? null : pinEntry(cache, entry.files);
   let keepPin = false;
   try {
-    if (entry !== undefined && plan.checksum !== null) {
+    if (entry !== undefined && (plan.checksum !== null || options.offline === true)) {
       keepPin = true;
       return fromEntry(entry, pin);
     }
+    if (options.offline === true) throw artifactError(plan.source, NOT_CACHED, LOAD_HINT);
     const make = (missing: number): void => void makeRoom(cache, missing);
     const ask = entry === undefined ? null : (known?.validator ?? null);
     const got = await wayOf(plan)(planForCache(plan, cache), { ...options, makeRoom: make }, ask);
@@ -114,7 +118,7 @@ function wayOf({ via }: ArtifactPlan): typeof download {
   return via.kind === "git" ? exportRepository : download;
 }
 
-/** A validator that could not be written down costs a later start its bytes, never this one. */
+/** What could not be written down costs a later start its bytes, never this one. */
 function remember(
   cache: string,
   request: string,
@@ -122,7 +126,6 @@ function remember(
   key: EntryKey,
   validator: Validator | null,
 ): void {
-  if (validator === null) return;
   try {
     writeSource(cache, request, { key, validator, source, checkedAt: Date.now() });
   } catch {

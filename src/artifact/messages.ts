@@ -9,7 +9,7 @@ import type { Retry, RetryRule } from "./retry.ts";
 /** What a Worker does of an artifact. */
 export type Task =
   /** Into the cache. */
-  | { readonly kind: "bring"; readonly plan: ArtifactPlan; readonly cache: string }
+  | { readonly kind: "bring"; readonly plan: ArtifactPlan; readonly cache: string; readonly offline?: boolean }
   /** Looks whether the destination is the file already. */
   | { readonly kind: "prove"; readonly plan: ArtifactPlan }
   /** From the cache to the destination. @property cached it lay there before. */

@@ -12,7 +12,10 @@ import { unpackArchive } from "./unpack.ts";
 export async function perform(task: Task, options: BringOptions, limits: Limits = DEFAULT_LIMITS): Promise<Outcome> {
   switch (task.kind) {
     case "bring":
-      return { kind: "brought", brought: await bring(task.plan, task.cache, options, limits) };
+      return {
+        kind: "brought",
+        brought: await bring(task.plan, task.cache, { ...options, offline: task.offline === true }, limits),
+      };
     case "prove":
       return { kind: "proved", proved: await prove(task, options) };
     case "place":

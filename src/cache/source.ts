@@ -13,7 +13,8 @@ export interface Validator {
 /** Which entry a request without a checksum led to, and what to ask the server with whether it still does. */
 export interface SourceRecord {
   readonly key: EntryKey;
-  readonly validator: Validator;
+  /** Null when the server could not say: it has to send all of it again. */
+  readonly validator: Validator | null;
   /** The redacted one. */
   readonly source: string;
   /** Milliseconds since 1970. */
@@ -25,7 +26,7 @@ const FORMAT = 1;
 const schema = v.object({
   format: v.literal(FORMAT),
   entry: v.string(),
-  validator: v.object({ kind: v.picklist(["etag", "date"]), value: v.string() }),
+  validator: v.nullable(v.object({ kind: v.picklist(["etag", "date"]), value: v.string() })),
   source: v.string(),
   checkedAt: v.number(),
 });

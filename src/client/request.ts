@@ -8,7 +8,7 @@ export interface ApiRequest {
   readonly method?: "GET" | "PUT" | "DELETE";
   /** Path and query. */
   readonly target: string;
-  /** Sent as JSON. */
+  /** Sent as JSON, bytes as they are. */
   readonly body?: unknown;
   readonly signal?: AbortSignal | undefined;
   /** The reply has no end in sight: silence in it has no time limit. GET only. */
@@ -33,10 +33,11 @@ export async function sendRequest(address: Address, request: ApiRequest): Promis
 
 async function dispatch(address: Address, request: ApiRequest): Promise<Response> {
   const { method = "GET", target, body, signal, stream } = request;
+  const isBytes = body instanceof Uint8Array;
   const init = {
     method,
-    headers: body === undefined ? {} : { "content-type": "application/json" },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    headers: body === undefined ? {} : { "content-type": isBytes ? "application/octet-stream" : "application/json" },
+    ...(body === undefined ? {} : { body: isBytes ? new Uint8Array(body) : JSON.stringify(body) }),
     ...(signal === undefined ? {} : { signal }),
   };
   if (address.kind === "unix") return await fetchUnix(address.path, target, init);

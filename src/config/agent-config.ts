@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
 import { AppError } from "../base/errors.ts";
 import type { LogLevel } from "../base/log.ts";
-import { type Duration, MILLISECOND } from "../base/units.ts";
+import { type Duration, HOUR, MILLISECOND } from "../base/units.ts";
 import { type AgentDirs, MAX_SOCKET_PATH, machineSockets } from "../paths.ts";
 import { completeResources, type ResourceConfig } from "./resources.ts";
 import type { ConfigFile } from "./schema.ts";
@@ -42,6 +42,12 @@ export interface AgentConfig {
     /** Names of variables. */
     readonly environment: readonly string[];
   };
+  /** Whether there is a network, and whose bundles are loaded. */
+  readonly site: {
+    readonly offline: boolean;
+    /** Absolute path; null leaves it to whoever loads one. */
+    readonly trustedKeys: string | null;
+  };
   readonly users: {
     /** True: the agent must give every machine a user of its own; false: it never does; undefined: where it can. */
     readonly wanted: boolean | undefined;
@@ -79,9 +85,10 @@ export function completeConfig(file: ConfigFile, defaults: AgentDirs, hostname: 
     },
     cache: {
       maxBytes: file.client.artifact_cache.max_size_mb * MEBIBYTE,
-      maxAgeMillis: file.client.artifact_cache.max_age / MILLISECOND,
+      maxAgeMillis: maxAgeOf(file) / MILLISECOND,
     },
     artifact: completeArtifact(file.client.artifact),
+    site: { offline: file.client.offline, trustedKeys: file.client.trusted_keys ?? null },
     users: {
       wanted: qemu?.dynamic_workload_users,
       min: file.client.users.dynamic_user_min,
@@ -99,6 +106,13 @@ function completeArtifact(artifact: ConfigFile["client"]["artifact"]): AgentConf
     keyFile: artifact.key_file ?? null,
     environment: artifact.set_environment_variables.split(/[\s,]+/).filter((name) => name !== ""),
   };
+}
+
+const MAX_AGE: Duration = 720 * HOUR;
+
+/** What a host without a network loses by its age, nobody can fetch again. */
+function maxAgeOf({ client }: ConfigFile): Duration {
+  return client.artifact_cache.max_age ?? (client.offline ? 0 : MAX_AGE);
 }
 
 /** @throws AppError `invalid` when sockets in `run_dir` would have paths that QEMU does not take. */

@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { LOG_LEVELS } from "../base/log.ts";
-import { HOUR, SECOND } from "../base/units.ts";
+import { SECOND } from "../base/units.ts";
 import { attribute, block, blocks, type Infer, label, sameNames, single } from "../hcl/describe.ts";
 import { choice, duration, flag, integer, list, mapOf, text } from "../hcl/leaf.ts";
 import { resourceFields } from "./schema-resources.ts";
@@ -36,7 +36,7 @@ const usersBlock = block(
 const artifactCacheBlock = block(
   sameNames({
     max_size_mb: attribute(integer({ min: 0 }), { default: 0 }),
-    max_age: attribute(duration(), { default: 720 * HOUR }),
+    max_age: attribute(duration()),
   }),
 );
 
@@ -62,6 +62,8 @@ const clientBlock = block(
     users: single(usersBlock),
     artifact_cache: single(artifactCacheBlock),
     artifact: single(artifactBlock),
+    offline: attribute(flag(), { default: false }),
+    trusted_keys: attribute(absolutePath),
     max_kill_timeout: attribute(duration(), { default: 30 * SECOND }),
     ...resourceFields,
   }),

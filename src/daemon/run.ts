@@ -78,6 +78,7 @@ async function serve(config: AgentConfig, { log, manager, stopAsked }: Surroundi
       dirs: config.dirs,
       policy: config.policy,
       sources: settleSources(config.artifact, process.env, config.dirs),
+      site: config.site,
       store,
       recorder,
       users,

@@ -4,7 +4,7 @@ import { runtimeKind } from "./kind.ts";
 export interface UnixRequest {
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string;
+  readonly body?: string | Uint8Array<ArrayBuffer>;
   readonly signal?: AbortSignal;
 }
 

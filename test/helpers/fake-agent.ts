@@ -1,11 +1,12 @@
 import type { Agent, Measured, Submission } from "../../src/agent/agent.ts";
+import { type BundleLoads, bundleLoads } from "../../src/agent/bundles.ts";
 import type { ConsoleRequest } from "../../src/agent/consoles.ts";
 import { type Images, imageUseCases } from "../../src/agent/images.ts";
 import type { StopOptions } from "../../src/agent/stop.ts";
 import type { Why } from "../../src/agent/why.ts";
 import type { Allocation } from "../../src/allocation/allocation.ts";
 import type { PostMortem } from "../../src/allocation/post-mortem.ts";
-import { systemClock } from "../../src/base/clock.ts";
+import { type Clock, systemClock } from "../../src/base/clock.ts";
 import { AppError } from "../../src/base/errors.ts";
 import { newId } from "../../src/base/ids.ts";
 import { silentLog } from "../../src/base/log.ts";
@@ -52,6 +53,8 @@ export interface FakeAgent extends Agent {
   readonly log: FakeLog;
   /** The use cases of a cache that is nowhere, unless a test gives others. */
   images: Images;
+  /** The same of bundles. */
+  bundles: BundleLoads;
   /** What `hasLogTimes` gives. */
   logTimes: boolean;
   /** Whoever looks at the console now, what it asked for and what it typed. */
@@ -106,11 +109,12 @@ export function createFakeAgent(): FakeAgent {
     node: NODE,
     changes,
     images: imagesOf("/nonexistent", () => agent),
+    bundles: bundlesOf("/nonexistent", null),
     registered: [],
     deregistered: [],
     stopped: [],
     told: [],
-    looked: { warnings: [], verdicts: [] },
+    looked: { warnings: [], verdicts: [], uncached: [] },
     failure: undefined,
     measured: {
       machines: [],
@@ -179,6 +183,17 @@ export function createFakeAgent(): FakeAgent {
   return agent;
 }
 
+/** The real loading of bundles into the cache below a directory. */
+export function bundlesOf(dataDir: string, trustedKeys: string | null, clock: Clock = systemClock): BundleLoads {
+  return bundleLoads({
+    dirs: { dataDir, runDir: dataDir },
+    site: { offline: true, trustedKeys },
+    cacheKeeper: { grown: () => undefined },
+    clock,
+    log: silentLog,
+  });
+}
+
 /** The real use cases over the cache below a directory. @param agent knows the allocations that use it. */
 export function imagesOf(dataDir: string, agent: () => FakeAgent): Images {
   const allocation = (id: string): Allocation | undefined => agent().allocations({ prefix: id })[0];
@@ -187,6 +202,7 @@ export function imagesOf(dataDir: string, agent: () => FakeAgent): Images {
     dirs,
     store: { allocation },
     sources: testSources(dirs),
+    site: { offline: false, trustedKeys: null },
     cacheKeeper: { grown: () => undefined },
     clock: systemClock,
     log: silentLog,

@@ -76,6 +76,7 @@ export interface InProcessOptions {
   /** Instead of what this host has. */
   readonly capacity?: Partial<Capacity>;
   readonly cacheLimits?: CacheLimits;
+  readonly site?: AgentContext["site"];
   readonly cgroups?: Cgroups | null;
   readonly clock?: Clock;
   /** What sources may have of the host; nothing unless told. */
@@ -92,6 +93,7 @@ export async function startInProcess(
     maxKillTimeout = 30 * SECOND,
     capacity,
     cacheLimits = { maxBytes: 0, maxAgeMillis: 0 },
+    site = { offline: false, trustedKeys: null },
     clock = systemClock,
     sources,
   }: InProcessOptions = {},
@@ -108,6 +110,7 @@ export async function startInProcess(
     dirs,
     policy: { imagePaths: [imagesDir(root)], argsAllowlist: [], emulatorsAllowlist: [], maxKillTimeout },
     sources: testSources(dirs, sources),
+    site,
     store,
     recorder: createRecorder(store),
     users: await findMachineUsers({ dirs, users }, { store, log }),

@@ -43,6 +43,7 @@ const WHOLE: AgentConfig = {
   },
   cache: { maxBytes: 2 ** 31, maxAgeMillis: 24 * 3_600_000 },
   artifact: NO_ARTIFACT,
+  site: { offline: true, trustedKeys: "/etc/paddock/keys.pem" },
   users: { wanted: true, min: 70000, max: 70009 },
   resources: NO_RESOURCES,
 };
@@ -59,6 +60,7 @@ describe("the agent's configuration", () => {
       policy: { imagePaths: [], argsAllowlist: [], emulatorsAllowlist: [], maxKillTimeout: 30 * SECOND },
       cache: { maxBytes: 0, maxAgeMillis: 720 * 3_600_000 },
       artifact: NO_ARTIFACT,
+      site: { offline: false, trustedKeys: null },
       users: { wanted: undefined, min: 80000, max: 89999 },
       resources: NO_RESOURCES,
     };
@@ -92,6 +94,12 @@ describe("the agent's configuration", () => {
     );
     expect(messagesOf('client {\nartifact {\nset_environment_variables = "A=B"\n}\n}').join()).toContain("with commas");
     expect(messagesOf('client {\nartifact {\nnetrc_file = ".netrc"\n}\n}').join()).toContain("an absolute path");
+  });
+
+  test("keeps what is in the cache for ever where nothing can be fetched again, unless it is told", () => {
+    expect(complete("client {\n offline = true\n}").cache.maxAgeMillis).toBe(0);
+    const told = 'client {\n offline = true\n artifact_cache {\n max_age = "1h"\n }\n}';
+    expect(complete(told).cache.maxAgeMillis).toBe(3_600_000);
   });
 
   test("has the plugin block of Nomad's documentation", () => {
@@ -135,6 +143,8 @@ describe("the agent's configuration", () => {
           rack = 7
           ssd  = true
         }
+        offline      = true
+        trusted_keys = "/etc/paddock/keys.pem"
         artifact_cache {
           max_size_mb = 2048
           max_age     = "24h"
@@ -168,6 +178,8 @@ describe("the agent's configuration", () => {
         node_class: "big",
         max_kill_timeout: "5m",
         meta: { rack: 7, ssd: true },
+        offline: true,
+        trusted_keys: "/etc/paddock/keys.pem",
         artifact_cache: { max_size_mb: 2048, max_age: "24h" },
         users: { dynamic_user_min: 70000, dynamic_user_max: 70009 },
       },
