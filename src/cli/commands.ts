@@ -8,7 +8,10 @@ import { CONSOLE } from "./console.ts";
 import { DEMO } from "./demo.ts";
 import { DOCTOR } from "./doctor.ts";
 import { EXPLAIN } from "./explain.ts";
+import { IMAGE_BUNDLE } from "./image-bundle.ts";
 import { IMAGE_INSPECT } from "./image-inspect.ts";
+import { IMAGE_KEY } from "./image-key.ts";
+import { IMAGE_LOAD } from "./image-load.ts";
 import { IMAGE_LS } from "./image-ls.ts";
 import { IMAGE_PRUNE } from "./image-prune.ts";
 import { IMAGE_PULL } from "./image-pull.ts";
@@ -53,6 +56,9 @@ export const COMMANDS: readonly Command[] = [
   IMAGE_VERIFY,
   IMAGE_RM,
   IMAGE_PRUNE,
+  IMAGE_BUNDLE,
+  IMAGE_LOAD,
+  IMAGE_KEY,
   NODE_STATUS,
   DOCTOR,
   SYSTEMD_UNIT,
