@@ -113,7 +113,7 @@ test("job run -detach ends at once, with the evaluation", async () => {
 
 test("job run prints the agent's warnings beside those of the file, none twice", async () => {
   await using api = serveCliApi();
-  api.agent.looked = { warnings: ["the disk does not move along"], verdicts: [] };
+  api.agent.looked = { warnings: ["the disk does not move along"], verdicts: [], uncached: [] };
   const file = writeJob(api, jobText().replace('driver = "qemu"', 'driver = "qemu"\n      kill_signal = "SIGINT"'));
   const { stderr } = await api.run(["run", "-detach", file]);
   expect(stderr).toContain(`${file}:10:21: warning: `);

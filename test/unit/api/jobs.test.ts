@@ -14,7 +14,7 @@ const wire = encodeJob(job);
 
 test("a job that is put is registered, and the reply names its evaluation", async () => {
   const { agent, write } = testApi();
-  agent.looked = { warnings: ["the machine is replaced"], verdicts: [] };
+  agent.looked = { warnings: ["the machine is replaced"], verdicts: [], uncached: [] };
   const body = { Job: wire, Submission: { Source: jobText(), Format: "hcl2" }, PolicyOverride: true, Region: "global" };
   const reply = await write(RegisterReplySchema, "PUT", "/v1/jobs", body);
   expect(agent.registered).toEqual([
@@ -207,13 +207,18 @@ test("a valid job is validated, with what is doubtful and what does not fit the 
       { where: "job", text: "kernel is linux", ok: true },
       { where: 'group "vms"', text: "wants 10.0, found 7.2.22", ok: false },
     ] as unknown as typeof agent.looked.verdicts,
+    uncached: ['group "vms", task "vm": http://h/a.img (without a checksum)'],
   };
   const reply = await write(ValidateReplySchema, "PUT", "/v1/validate/job", { Job: wire });
   expect(reply).toEqual({
     DriverConfigValidated: true,
     ValidationErrors: [],
     Error: "",
-    Warnings: '* slow without KVM\n* does not fit this node: group "vms": wants 10.0, found 7.2.22',
+    Warnings: [
+      "* slow without KVM",
+      '* does not fit this node: group "vms": wants 10.0, found 7.2.22',
+      '* not in the cache of this agent, which is offline: group "vms", task "vm": http://h/a.img (without a checksum)',
+    ].join("\n"),
   });
 });
 

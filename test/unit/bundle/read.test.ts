@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import type { Manifest } from "../../../src/bundle/manifest.ts";
 import { BundleReader, type Opening } from "../../../src/bundle/read.ts";
@@ -9,6 +9,7 @@ import { type TempDir, tempDir } from "../../helpers/temp.ts";
 
 const FIRST = Buffer.alloc(700, "first");
 const SECOND = Buffer.alloc(1024, "second");
+setDefaultTimeout(60_000);
 let dir: TempDir;
 let whole: Buffer;
 let manifest: Manifest;

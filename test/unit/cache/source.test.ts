@@ -26,6 +26,13 @@ test("what a request led to is read back, replaced and removed", async () => {
   expect(readSource(dir.path, REQUEST)).toBeUndefined();
 });
 
+test("one may have led to a file that its server can tell from no other", async () => {
+  await using dir = tempDir();
+  makeCache(dir.path);
+  writeSource(dir.path, REQUEST, { ...RECORD, validator: null });
+  expect(readSource(dir.path, REQUEST)).toEqual({ ...RECORD, validator: null });
+});
+
 test.each(["", "{", "[]", '{"format":2}', JSON.stringify({ ...RECORD, format: 1, entry: "sha256:../../x" })])(
   "%p is no record",
   async (text) => {
