@@ -42,7 +42,7 @@ export function judge(
   if (before === undefined || sequence > before.sequence || digest === before.digest) return;
   const found = `it has sequence ${sequence}, and ${before.sequence} of the same key was loaded before`;
   throw new AppError("conflict", `the bundle is refused: ${found}: it is an old one`, {
-    hint: "bring the newest bundle, or make a new one; a sequence number never goes back",
+    hint: "bring the newest bundle, or make one with a higher -sequence if the clock was wrong where it was made",
   });
 }
 

@@ -1,5 +1,5 @@
-import { existsSync, mkdirSync, realpathSync } from "node:fs";
-import { basename, join, resolve } from "node:path";
+import { lstatSync, mkdirSync, realpathSync } from "node:fs";
+import { basename, isAbsolute, join, resolve } from "node:path";
 import { AppError, errnoOf } from "../base/errors.ts";
 import { readBeginning, writeNew } from "../base/files.ts";
 import { silentLog } from "../base/log.ts";
@@ -36,9 +36,8 @@ export async function makeBundle({ context, flags, operands }: Invocation): Prom
   const { terminal, env } = context;
   const out = flags.text("o");
   if (out === undefined) throw new AppError("invalid", "expected -o and the name of the bundle");
-  if (existsSync(out) && !flags.has("force")) {
-    throw new AppError("conflict", `${out} is there already`, { hint: "-force writes over it" });
-  }
+  assertWritable(out, flags.has("force"));
+  assertWritable(`${out}.manifest`, true);
   const keyFile = flags.text("key");
   const key = keyFile === undefined ? null : readSigningKeyFile(keyFile);
   const since = flags.text("since");
@@ -46,6 +45,7 @@ export async function makeBundle({ context, flags, operands }: Invocation): Prom
   const binaries = flags.list("binary").map((file) => nameBinary(file, context.self[0]));
   const jobs = await readJobs(operands, terminal);
   refuseTwice([...jobs, ...binaries]);
+  warnOfImages(jobs, terminal);
   const now = Date.now();
   const made = await inCache(flags.text("cache") ?? userCacheDir(env), terminal, async (cache, signal) => {
     const show = createProgress(terminal);
@@ -70,6 +70,26 @@ export async function makeBundle({ context, flags, operands }: Invocation): Prom
   });
   tell(out, made, terminal);
   return EXIT.ok;
+}
+
+/** Neither a device nor a directory is ever replaced. */
+function assertWritable(path: string, force: boolean): void {
+  const there = lstatSync(path, { throwIfNoEntry: false });
+  if (there === undefined) return;
+  if (!there.isFile()) throw new AppError("conflict", `${path} is there already, and no file`);
+  if (!force) throw new AppError("conflict", `${path} is there already`, { hint: "-force writes over it" });
+}
+
+/** An image that lies on the host already is no artifact. */
+function warnOfImages(jobs: readonly ReadJob[], { err }: Terminal): void {
+  for (const { name, job } of jobs) {
+    for (const { config } of job.groups.flatMap(({ tasks }) => tasks)) {
+      if (!isAbsolute(config.image_path)) continue;
+      err.line(
+        `${name}: ${config.image_path} is not fetched by the job, so it is not in the bundle: the host must have it`,
+      );
+    }
+  }
 }
 
 function tell(

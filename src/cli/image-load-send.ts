@@ -24,6 +24,7 @@ export async function loadBundle(invocation: Invocation): Promise<number> {
   const path = operands[0] ?? "";
   const places = readPlaces(flags);
   const trusted = flags.list("trust").map(readKeyText);
+  assertFile(path);
   // What is read here is proved by nobody yet: it only tells early what is in the way.
   const { manifest } = await openBundle(path);
   refuseInTheWay(manifest, places, flags);
@@ -39,6 +40,14 @@ export async function loadBundle(invocation: Invocation): Promise<number> {
   tell(path, loaded, manifest, places, terminal);
   for (const file of written) terminal.out.line(file.path);
   return EXIT.ok;
+}
+
+/** It is read three times: before it is sent, by the agent, and for the files in it. */
+function assertFile(path: string): void {
+  const there = statSync(path, { throwIfNoEntry: false });
+  if (there === undefined) throw new AppError("not_found", `cannot read ${path}: no such file`);
+  if (!there.isFile())
+    throw new AppError("invalid", `cannot read ${path}: expected a file, found a directory, pipe or device`);
 }
 
 function readPlaces(flags: Flags): Places {

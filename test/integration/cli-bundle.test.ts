@@ -62,6 +62,7 @@ describe("image bundle", () => {
       stdout: expect.stringMatching(/site\.tar: 2 job files, 2 artifacts, 3\.\d MiB/),
     });
     expect(first.stderr).toContain("nobody can tell who made it");
+    expect(first.stderr).not.toContain("the host must have it");
     expect(statSync(at("site.tar")).mode & 0o777).toBe(0o600);
     const { jobs: told, artifacts, requests } = manifestOf("site.tar");
     expect(told.map(({ file, id }) => [file, id])).toEqual([
@@ -88,6 +89,9 @@ describe("image bundle", () => {
       return stderr;
     };
     expect(await refused(fine)).toContain("expected -o");
+    expect(await refused("-force", "-o", "/dev/null", fine)).toContain("no file");
+    mkdirSync(at("y.tar.manifest"));
+    expect(await refused("-force", "-o", at("y.tar"), fine)).toContain("y.tar.manifest is there already, and no file");
     expect(await refused("-o", at("there.tar"), fine)).toContain("is there already");
     expect(await refused("-o", at("x.tar"), at("bad.hcl"))).toContain("is not a valid job");
     expect(await refused("-o", at("x.tar"), at("a b.hcl"))).toContain("cannot be a name in a bundle");
@@ -100,6 +104,12 @@ describe("image bundle", () => {
     expect(await refused("-o", at("x.tar"), fine, at("two/web.hcl"))).toContain("would be called web.hcl");
     expect(origin.requests).toEqual([]);
     expect(existsSync(at("x.tar"))).toBe(false);
+  });
+
+  test("says which images it does not hold, because no job fetches them", async () => {
+    writeFileSync(at("own.hcl"), jobText({ image: "/srv/own.img" }));
+    const { code, stderr } = await run("bundle", "-o", at("x.tar"), at("own.hcl"));
+    expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.stringContaining("/srv/own.img is not fetched") });
   });
 
   test("that cannot fetch one file leaves no bundle", async () => {
@@ -166,7 +176,7 @@ describe("image load", () => {
     expect(existsSync(at("jobs"))).toBe(false);
     expect((await load(at("site.tar"))).code).toBe(0);
     expect((await load(at("none.tar"))).stderr).toContain("no such file");
-    expect((await load(api.dir)).stderr).toContain("it is a directory");
+    expect((await load(api.dir)).stderr).toContain("expected a file");
     expect((await run("load", at("site.tar"))).stderr).toContain("no key is trusted here");
   });
 });
