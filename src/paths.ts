@@ -32,9 +32,10 @@ export function defaultDirs(uid: number, env: Readonly<Record<string, string | u
   };
 }
 
-/** Where programs of a user keep what they could fetch again (XDG). */
-export function userCacheDir(env: Readonly<Record<string, string | undefined>>): string {
-  return join(env["XDG_CACHE_HOME"] || join(env["HOME"] ?? "/nonexistent", ".cache"), "paddock");
+/** Where programs of a user keep what they could fetch again (XDG); undefined for one who has no home. */
+export function userCacheDir(env: Readonly<Record<string, string | undefined>>): string | undefined {
+  const base = env["XDG_CACHE_HOME"] || (env["HOME"] ? join(env["HOME"], ".cache") : undefined);
+  return base === undefined ? undefined : join(base, "paddock");
 }
 
 export const apiSocket = (dirs: AgentDirs): string => join(dirs.runDir, "api.sock");

@@ -36,6 +36,8 @@ export async function makeBundle({ context, flags, operands }: Invocation): Prom
   const { terminal, env } = context;
   const out = flags.text("o");
   if (out === undefined) throw new AppError("invalid", "expected -o and the name of the bundle");
+  const keptIn = flags.text("cache") ?? userCacheDir(env);
+  if (keptIn === undefined) throw new AppError("invalid", "expected -cache DIR, for this user has no home");
   assertWritable(out, flags.has("force"));
   assertWritable(`${out}.manifest`, true);
   const keyFile = flags.text("key");
@@ -47,7 +49,7 @@ export async function makeBundle({ context, flags, operands }: Invocation): Prom
   refuseTwice([...jobs, ...binaries]);
   warnOfImages(jobs, terminal);
   const now = Date.now();
-  const made = await inCache(flags.text("cache") ?? userCacheDir(env), terminal, async (cache, signal) => {
+  const made = await inCache(keptIn, terminal, async (cache, signal) => {
     const show = createProgress(terminal);
     const say = (message: string): void => {
       for (const line of breakText(message, terminal.err.columns)) terminal.err.line(line);

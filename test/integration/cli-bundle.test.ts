@@ -89,6 +89,8 @@ describe("image bundle", () => {
       return stderr;
     };
     expect(await refused(fine)).toContain("expected -o");
+    const homeless = await api.run(["image", "bundle", "-o", at("x.tar"), fine], { env: { HOME: "" } });
+    expect(homeless).toMatchObject({ code: 1, stderr: expect.stringContaining("expected -cache DIR") });
     expect(await refused("-force", "-o", "/dev/null", fine)).toContain("no file");
     mkdirSync(at("y.tar.manifest"));
     expect(await refused("-force", "-o", at("y.tar"), fine)).toContain("y.tar.manifest is there already, and no file");
