@@ -1,10 +1,10 @@
 import { acquire } from "../artifact/acquire.ts";
 import type { Fetched, Placing } from "../artifact/fetched.ts";
+import { planOffline, rulesFor } from "../artifact/offline.ts";
 import { planForFile } from "../artifact/place.ts";
 import { planArtifact } from "../artifact/plan.ts";
 import { settleChecksum } from "../artifact/read-checksum.ts";
 import { isWorthTelling, type Retry } from "../artifact/retry.ts";
-import { readRules } from "../artifact/rules.ts";
 import { formatBytes } from "../base/units.ts";
 import { interpolateText } from "../job/interpolate.ts";
 import type { Artifact } from "../job/job.ts";
@@ -31,7 +31,8 @@ export async function fetchArtifacts(
 ): Promise<readonly Fetched[]> {
   tell("Client is downloading artifacts");
   const waiting = task.artifacts.map((artifact) => interpolateArtifact(artifact, env, context));
-  const rules = readRules(context.sources);
+  const { offline } = context.site;
+  const rules = rulesFor(context.sources, offline);
   const plans = waiting.map((artifact) => planArtifact(artifact, request.place.dirs, rules));
   const fetched: Fetched[] = [];
   const failed = new AbortController();
@@ -45,12 +46,12 @@ export async function fetchArtifacts(
         if (!signal.aborted && isWorthTelling(++retries)) tell(describeRetry(retry, retries));
       };
       if (planned.insecure) tell(describeInsecure(source));
-      const plan = await settleChecksum(planned, { signal, onRetry, tell });
+      const plan = await settleChecksum(offline ? planOffline(planned) : planned, { signal, onRetry, tell });
       const got = await acquire(plan, {
         signal,
         log: context.log,
         cache: cacheDir(context.dirs),
-        offline: context.site.offline,
+        offline,
         placing: placing(planForFile(plan).target.path),
         onProgress: (progress) => request.onProgress({ source, ...progress }),
         onRetry,

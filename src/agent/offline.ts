@@ -1,4 +1,4 @@
-import { findCached, LOAD_HINT } from "../artifact/offline.ts";
+import { findCached, isLocal, LOAD_HINT, planOffline, rulesFor } from "../artifact/offline.ts";
 import { planArtifact } from "../artifact/plan.ts";
 import { AppError } from "../base/errors.ts";
 import { formatChecksum } from "../cache/checksum.ts";
@@ -8,7 +8,7 @@ import { cacheDir, taskDirs } from "../paths.ts";
 import type { AgentContext } from "./context.ts";
 import { interpolateArtifact } from "./fetch-artifacts.ts";
 
-type OfflineContext = Pick<AgentContext, "site" | "dirs" | "node">;
+type OfflineContext = Pick<AgentContext, "site" | "sources" | "dirs" | "node">;
 
 /** Refuses a job that would fail for want of a network. @throws AppError `unplaceable` naming each artifact that lacks. */
 export function assertCached(context: OfflineContext, job: Job): void {
@@ -33,8 +33,11 @@ function missingOf(context: OfflineContext, job: Job, group: Group, task: Task):
   const allocId = "00000000-0000-0000-0000-000000000000";
   const place = { allocId, allocName: `${job.id}.${group.name}[0]`, allocIndex: 0, dirs, ports: [], cores: [] };
   const env = buildTaskEnvironment({ job, group, task, node: context.node(), ...place });
+  const rules = rulesFor(context.sources, true);
   return task.artifacts.flatMap((artifact) => {
-    const plan = planArtifact(interpolateArtifact(artifact, env, context), dirs);
+    const plan = planOffline(planArtifact(interpolateArtifact(artifact, env, context), dirs, rules));
+    // What the host itself has to give is looked at when it is wanted.
+    if (isLocal(plan) || plan.checksumFile !== null) return [];
     if (findCached(plan, cacheDir(context.dirs)) !== undefined) return [];
     const checksum = plan.checksum === null ? "without a checksum" : formatChecksum(plan.checksum);
     return [`group "${group.name}", task "${task.name}": ${plan.source} (${checksum})`];

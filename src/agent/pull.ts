@@ -1,10 +1,10 @@
 import { acquireForCache } from "../artifact/acquire.ts";
 import type { Brought } from "../artifact/fetched.ts";
+import { planOffline, rulesFor } from "../artifact/offline.ts";
 import { planArtifact } from "../artifact/plan.ts";
 import type { Progress } from "../artifact/progress.ts";
 import { settleChecksum } from "../artifact/read-checksum.ts";
 import { isWorthTelling, type Retry } from "../artifact/retry.ts";
-import { readRules } from "../artifact/rules.ts";
 import { AppError } from "../base/errors.ts";
 import type { Artifact } from "../job/job.ts";
 import { cacheDir, taskDirs } from "../paths.ts";
@@ -40,7 +40,11 @@ export function planPull(
 ): Pull {
   // No allocation is called so, and nothing is put below it: what is fetched stays in the cache.
   const nowhere = taskDirs(dirs, "pull", "pull");
-  const plan = planArtifact({ ...artifact, destination: "local/", mode: "any" }, nowhere, readRules(sources));
+  const plan = planArtifact(
+    { ...artifact, destination: "local/", mode: "any" },
+    nowhere,
+    rulesFor(sources, site.offline),
+  );
   const { source } = plan;
   const run = async ({ signal, onProgress, onMessage }: PullOptions): Promise<Brought> => {
     const left = new AbortController();
@@ -53,7 +57,11 @@ export function planPull(
     };
     try {
       if (plan.insecure) onMessage(describeInsecure(source));
-      const settled = await settleChecksum(plan, { signal: left.signal, onRetry, tell: onMessage });
+      const settled = await settleChecksum(site.offline ? planOffline(plan) : plan, {
+        signal: left.signal,
+        onRetry,
+        tell: onMessage,
+      });
       const brought = await acquireForCache(settled, {
         signal: left.signal,
         cache: cacheDir(dirs),

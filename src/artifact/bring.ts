@@ -19,7 +19,7 @@ import { type DownloadOptions, download } from "./download.ts";
 import { artifactError, diskError } from "./failure.ts";
 import type { Brought, UnpackedNow } from "./fetched.ts";
 import { exportRepository } from "./git-export.ts";
-import { LOAD_HINT, NOT_CACHED } from "./offline.ts";
+import { isLocal, LOAD_HINT, NOT_CACHED } from "./offline.ts";
 import type { ArtifactPlan } from "./plan.ts";
 import { requestOf } from "./request.ts";
 import { explainUnpacking, retryWithRoom, SINGLE_NAME, unpackFile } from "./unpack.ts";
@@ -88,11 +88,12 @@ async function obtain(plan: ArtifactPlan, cache: string, options: BringOptions):
   const pin = entry === undefined ? null : pinEntry(cache, entry.files);
   let keepPin = false;
   try {
-    if (entry !== undefined && (plan.checksum !== null || options.offline === true)) {
+    const cut = options.offline === true && !isLocal(plan);
+    if (entry !== undefined && (plan.checksum !== null || cut)) {
       keepPin = true;
       return fromEntry(entry, pin);
     }
-    if (options.offline === true) throw artifactError(plan.source, NOT_CACHED, LOAD_HINT);
+    if (cut) throw artifactError(plan.source, NOT_CACHED, LOAD_HINT);
     const make = (missing: number): void => void makeRoom(cache, missing);
     const ask = entry === undefined ? null : (known?.validator ?? null);
     const got = await wayOf(plan)(planForCache(plan, cache), { ...options, makeRoom: make }, ask);

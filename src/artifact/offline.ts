@@ -3,6 +3,8 @@ import { keyOf } from "../cache/key.ts";
 import { readSource } from "../cache/source.ts";
 import type { ArtifactPlan } from "./plan.ts";
 import { requestOf } from "./request.ts";
+import { PLAIN_RULES, readRules, type SourceRules, type SourceSettings } from "./rules.ts";
+import type { SourcePlan } from "./source-plan.ts";
 
 /** What is said of an artifact that an agent without a network does not have. */
 export const NOT_CACHED = "it is not in the cache, and this agent is told to be offline";
@@ -10,6 +12,27 @@ export const NOT_CACHED = "it is not in the cache, and this agent is told to be 
 /** What to do about it. */
 export const LOAD_HINT =
   "make a bundle where there is a network (paddock image bundle -o site.tar JOB), bring it here and load it (paddock image load site.tar)";
+
+/**
+ * What sources may have of this host. Without a network that is the host's own files: credentials are for asking somebody, and what
+ * was bundled is known by a request without any, so that a host need not have those of the laptop that made it.
+ * @throws AppError `invalid` as `readRules` does.
+ */
+export function rulesFor(settings: SourceSettings, offline: boolean): SourceRules {
+  const { filePaths, agentDirs } = settings;
+  return offline ? { ...PLAIN_RULES, filePaths, agentDirs } : readRules(settings);
+}
+
+/** Whether a source is the host's own: nobody is asked for it over a network. */
+export function isLocal({ via, url }: Pick<SourcePlan, "via" | "url">): boolean {
+  return via.kind === "file" || (via.kind === "git" && url.startsWith("file:"));
+}
+
+/** What is left of a plan without a network: a list of checksums that lies elsewhere says nothing, and the request alone counts. */
+export function planOffline(plan: ArtifactPlan): ArtifactPlan {
+  const { checksumFile } = plan;
+  return checksumFile === null || isLocal(checksumFile.from) ? plan : { ...plan, checksumFile: null };
+}
 
 /**
  * What a start would take from the cache without asking anybody: by its checksum, or without one by its request.

@@ -10,6 +10,7 @@ import { readSigningKeyFile } from "../bundle/key-file.ts";
 import { shortKey } from "../bundle/keys.ts";
 import { type BinaryFile, type JobText, planBundle, refuseTwice } from "../bundle/make.ts";
 import { decodeManifest, FILE_NAME, MAX_MANIFEST, type Manifest } from "../bundle/manifest.ts";
+import { userRules } from "../bundle/user-rules.ts";
 import { writeBundle } from "../bundle/write.ts";
 import { collectCache, sweepCache } from "../cache/collect.ts";
 import { writeProgress } from "../contract/task-state.ts";
@@ -46,6 +47,7 @@ export async function makeBundle({ context, flags, operands }: Invocation): Prom
   const base = since === undefined ? null : await readBase(since);
   const binaries = flags.list("binary").map((file) => nameBinary(file, context.self[0]));
   const jobs = await readJobs(operands, terminal);
+  const rules = userRules(env, flags.text("ca-file"));
   refuseTwice([...jobs, ...binaries]);
   warnOfImages(jobs, terminal);
   const now = Date.now();
@@ -55,7 +57,7 @@ export async function makeBundle({ context, flags, operands }: Invocation): Prom
       for (const line of breakText(message, terminal.err.columns)) terminal.err.line(line);
     };
     const gathering = await gather(jobs, {
-      ...{ cache, signal, log: silentLog, onMessage: say },
+      ...{ cache, rules, signal, log: silentLog, onMessage: say },
       onProgress: (progress) => show(writeProgress({ source: "", ...progress })),
     });
     try {

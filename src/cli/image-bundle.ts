@@ -31,10 +31,15 @@ export const IMAGE_BUNDLE: Command = {
       value: "DIR",
       help: "Where what was fetched stays for the next bundle, for 30 days; ~/.cache/paddock unless told.",
     },
+    {
+      name: "ca-file",
+      value: "FILE",
+      help: "Certificates (PEM) of authorities that servers may have besides the known ones.",
+    },
     { name: "force", help: "Write over a bundle that is there." },
   ],
   details:
-    "Reads job files, fetches their artifacts as an agent would, and packs job files, artifacts and a signed manifest into one tar file, which paddock image load takes in on a host without a network: the same job files run there. Needs no agent. Job files are in it as they are, with the secrets that they hold, so only its owner may read the file.",
+    "Reads job files, fetches their artifacts as an agent would, and packs job files, artifacts and a signed manifest into one tar file, which paddock image load takes in on a host without a network: the same job files run there. Needs no agent. Proxies, AWS_… and ~/.netrc of the environment are used. Job files are in it as they are, with the secrets that they hold, so only its owner may read the file.",
   examples: [
     "paddock image bundle -o site.tar -key site.key web.hcl db.hcl",
     "paddock image bundle -o more.tar -key site.key -since site.tar.manifest web.hcl db.hcl",

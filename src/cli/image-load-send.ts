@@ -102,8 +102,9 @@ function tell(
 ): void {
   const by = loaded.Key === null ? "signed by nobody" : `signed with key ${shortKey(loaded.Key)}`;
   err.line(`${path}: sequence ${loaded.Sequence} of ${loaded.Created}, ${by}`);
-  const there = loaded.There.length === 0 ? "" : `, ${loaded.There.length} were there`;
-  err.line(`${loaded.Added.length} artifacts loaded, ${formatBytes(loaded.Bytes)}${there}`);
+  const there = loaded.There.length === 0 ? "" : `, ${loaded.There.length} there from before`;
+  const artifacts = loaded.Added.length === 1 ? "artifact" : "artifacts";
+  err.line(`${loaded.Added.length} ${artifacts} loaded, ${formatBytes(loaded.Bytes)}${there}`);
   if (places.jobs === null)
     err.line(`job files in it, which -jobs DIR writes: ${jobs.map(({ file }) => file).join(", ")}`);
   const packed = binaries.filter((binary) => binary.packed);

@@ -75,10 +75,8 @@ async function serve(config: AgentConfig, { log, manager, stopAsked }: Surroundi
       log: log.named("cache"),
     });
     const base = {
-      dirs: config.dirs,
-      policy: config.policy,
+      ...{ dirs: config.dirs, policy: config.policy, site: config.site },
       sources: settleSources(config.artifact, process.env, config.dirs),
-      site: config.site,
       store,
       recorder,
       users,

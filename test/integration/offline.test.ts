@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { planArtifact } from "../../src/artifact/plan.ts";
 import { requestOf } from "../../src/artifact/request.ts";
@@ -8,7 +8,9 @@ import type { Artifact } from "../../src/job/job.ts";
 import { taskDirs } from "../../src/paths.ts";
 import { agentPerTest } from "../helpers/agent-per-test.ts";
 import { makeBundle, publicPem, sumOf } from "../helpers/bundle.ts";
-import { demoJob, machineOf } from "../helpers/in-process-agent.ts";
+import { runInProcess } from "../helpers/cli.ts";
+import { demoJob, idOf, machineOf } from "../helpers/in-process-agent.ts";
+import { jobText } from "../helpers/jobs.ts";
 import { type Origin, startOrigin } from "../helpers/origin.ts";
 import { refusal } from "../helpers/refusal.ts";
 
@@ -74,6 +76,52 @@ describe("an agent without a network", () => {
     // What runs goes on, whatever the cache has by now.
     await bed.agent.images.prune({ maxAge: 0, maxBytes: null }, false);
     await bed.agent.registerJob(job(), null, {});
+  });
+
+  test("finds what was bundled with a laptop's credentials and lists of checksums, and has neither", async () => {
+    const secret = { "/a.img": DISK, "/b.img": Buffer.from("b"), "/c.img": Buffer.from("c"), "/MD5SUMS": "" };
+    const lines = `${sumOf(Buffer.from("c"), "md5")}  c.img\n`;
+    for (const [path, body] of Object.entries({ ...secret, "/MD5SUMS": lines })) {
+      const login = `Basic ${Buffer.from("me:s3cret").toString("base64")}`;
+      origin.set(path, {
+        kind: "each",
+        answer: ({ headers }) =>
+          headers["authorization"] === login ? { kind: "bytes", body } : { kind: "status", status: 401 },
+      });
+    }
+    const artifact = (name: string, checksum: string): string =>
+      `artifact {\n source = "${origin.url(`/${name}.img`)}"\n ${checksum === "" ? "" : `options {\n checksum = "${checksum}"\n }`}\n }`;
+    const list = `file:${origin.url("/MD5SUMS")}`;
+    const task = [artifact("a", ""), artifact("b", `md5:${sumOf(Buffer.from("b"), "md5")}`), artifact("c", list)];
+    const wanted = { image: "local/a.img", task: task.join("\n") };
+    writeFileSync(bed.dir.file("demo.hcl"), jobText(wanted));
+    writeFileSync(bed.dir.file(".netrc"), "machine 127.0.0.1 login me password s3cret\n");
+    const args = ["image", "bundle", "-o", bed.dir.file("s.tar"), bed.dir.file("demo.hcl")];
+    expect(await runInProcess(args, { env: { HOME: bed.dir.path } })).toMatchObject({ code: 0 });
+    const asked = origin.requests.length;
+
+    const demo = demoJob("local/a.img", { task: wanted.task });
+    expect(bed.agent.validateJob(demo).uncached).toHaveLength(3);
+    const id = bed.agent.bundles.open({ trustedKeys: [], allowUnsigned: true });
+    await bed.agent.bundles.feed(id, 0, readFileSync(bed.dir.file("s.tar")));
+    await bed.agent.bundles.finish(id);
+    expect(bed.agent.validateJob(demo).uncached).toEqual([]);
+    await bed.agent.registerJob(demo, null, {});
+    await machineOf(bed.agent, "running");
+    const { local } = taskDirs(bed.dirs, idOf(bed.agent), "vm");
+    expect(["b", "c"].map((name) => readFileSync(`${local}/${name}.img`, "utf8"))).toEqual(["b", "c"]);
+    expect(origin.requests).toHaveLength(asked);
+  });
+
+  test("still takes files of the host itself", async () => {
+    const own = bed.dir.file("own");
+    mkdirSync(own);
+    writeFileSync(`${own}/disk.img`, DISK);
+    await bed.restart(undefined, { site: { offline: true, trustedKeys: null }, sources: { filePaths: [own] } });
+    const demo = demoJob("local/disk.img", { task: `artifact {\n source = "file://${own}/disk.img"\n }` });
+    expect(bed.agent.validateJob(demo).uncached).toEqual([]);
+    await bed.agent.registerJob(demo, null, {});
+    await machineOf(bed.agent, "running");
   });
 
   test("pulls nothing that it does not have", async () => {
