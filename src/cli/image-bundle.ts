@@ -5,7 +5,7 @@ export const IMAGE_BUNDLE: Command = {
   names: ["image bundle"],
   summary: "Pack jobs and all that they fetch into one file for a host without a network",
   operands: "JOB…",
-  takes: [1, Number.POSITIVE_INFINITY],
+  takes: [1, 1000],
   flags: [
     { name: "o", value: "FILE", help: "The bundle. Its manifest is written beside it, as FILE.manifest." },
     { name: "key", value: "FILE", help: "Sign it with this private key; paddock image key makes one." },
@@ -42,8 +42,8 @@ export const IMAGE_BUNDLE: Command = {
     "Reads job files, fetches their artifacts as an agent would, and packs job files, artifacts and a signed manifest into one tar file, which paddock image load takes in on a host without a network: the same job files run there. Needs no agent. Proxies, AWS_… and ~/.netrc of the environment are used. Job files are in it as they are, with the secrets that they hold, so only its owner may read the file.",
   examples: [
     "paddock image bundle -o site.tar -key site.key web.hcl db.hcl",
-    "paddock image bundle -o more.tar -key site.key -since site.tar.manifest web.hcl db.hcl",
-    "paddock image bundle -o site.tar -binary self -binary dist/paddock-linux-arm64 web.hcl",
+    "paddock image bundle -o b.tar -key site.key -since a.tar.manifest web.hcl",
+    "paddock image bundle -o site.tar -binary self web.hcl",
   ],
   exits: [
     [EXIT.ok, "the bundle is there"],

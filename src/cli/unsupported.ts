@@ -33,8 +33,6 @@ export const UNSUPPORTED: Readonly<Record<string, string | null>> = {
   "node pool": CLUSTER,
   system: LATER,
   monitor: LATER,
-  "image bundle": LATER,
-  "image load": LATER,
   "systemd install": "paddock systemd unit prints the unit",
   completion: LATER,
   eval: LATER,
