@@ -5,7 +5,7 @@ import { endSparse, writeSparse } from "../archive/sparse-file.ts";
 import { createHashSink, type HashSink } from "../artifact/sink.ts";
 import { AppError, errnoOf } from "../base/errors.ts";
 import { newId } from "../base/ids.ts";
-import { describeRoom, roomAt } from "../base/room.ts";
+import { describeRoom, MAKE_ROOM, roomAt } from "../base/room.ts";
 import { formatBytes } from "../base/units.ts";
 import { lookUp } from "../cache/entry.ts";
 import { type EntryKey, formatKey } from "../cache/key.ts";
@@ -87,7 +87,10 @@ export function beginInstallation(cache: string, manifest: Manifest, now: () => 
       if (writing === undefined) return;
       const { fd, at } = writing;
       writing.proof?.write(bytes);
-      if (fd !== null) onDisk(() => writeSparse(fd, bytes, at));
+      if (fd !== null) {
+        leaveRoom(cache);
+        onDisk(() => writeSparse(fd, bytes, at));
+      }
       writing.at += bytes.length;
     },
     end: async () => {
@@ -174,6 +177,15 @@ function assertRoom(cache: string, { artifacts }: Manifest, there: ReadonlySet<s
   });
 }
 
+/** Others write to the disk meanwhile; the agent's store and the disks of machines want the rest. */
+function leaveRoom(cache: string): void {
+  const room = roomAt(cache);
+  if (room === undefined || room.reserve <= room.free) return;
+  throw new AppError("conflict", `the bundle is not loaded: no space left on the disk: ${describeRoom(room)}`, {
+    hint: MAKE_ROOM,
+  });
+}
+
 function openStaged(cache: string, name: string, staged: Map<string, string>): number {
   const path = join(cachePlaces(cache).parts, `${newId()}${LOADING_SUFFIX}`);
   const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
@@ -189,7 +201,7 @@ function onDisk<T>(work: () => T): T {
     const full = errnoOf(error) === "ENOSPC" || errnoOf(error) === "EDQUOT";
     const why = full ? "no space left on the disk" : `cannot write to the cache (${errnoOf(error) ?? "unknown error"})`;
     throw new AppError("conflict", `the bundle is not loaded: ${why}`, {
-      hint: "make room in the agent's data_dir",
+      hint: MAKE_ROOM,
       cause: error,
     });
   }
