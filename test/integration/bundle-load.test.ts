@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import type { BundleLoads, LoadedBundle, LoadWish } from "../../src/agent/bundles.ts";
 import { AppError } from "../../src/base/errors.ts";
 import { planBundle } from "../../src/bundle/make.ts";
@@ -160,6 +162,30 @@ describe("nothing of a bundle is loaded", () => {
     expect(await loadBytes(delta)).toMatchObject({ added: [keyFor(SECOND)], there: [keyFor(FIRST)] });
   });
 });
+
+test.skipIf(process.getuid?.() !== 0)(
+  "a disk that others fill while a bundle comes keeps what is not for bundles",
+  async () => {
+    const body = randomBytes(12 << 20);
+    const bytes = await made({ artifacts: [{ body }] });
+    mkdirSync(dir.file("data"));
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=40m,mode=711", "none", dir.file("data")]);
+    try {
+      const id = loads.open(NOBODY);
+      await loads.feed(id, 0, bytes.subarray(0, 4 << 20));
+      writeFileSync(dir.file("data", "others"), Buffer.alloc(34 << 20));
+      const error = await refusal(loads.feed(id, 4 << 20, bytes.subarray(4 << 20)));
+      expect(error.message).toMatch(
+        /^the bundle is not loaded: no space left on the disk: free .* are not for downloads$/,
+      );
+      expect(inCache()).toEqual([]);
+      rmSync(dir.file("data", "others"));
+      expect(await loadBytes(bytes)).toMatchObject({ bytes: body.length });
+    } finally {
+      execFileSync("umount", ["--lazy", dir.file("data")]);
+    }
+  },
+);
 
 describe("who may be trusted", () => {
   test("is the configuration's word alone where it names somebody", async () => {
