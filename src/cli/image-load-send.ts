@@ -17,6 +17,9 @@ import { createProgress } from "./follow.ts";
 import { printJson } from "./json.ts";
 import type { Terminal } from "./terminal.ts";
 
+/** Sent at once, in bytes: larger pieces are no faster, and the agent keeps several until its memory is swept. */
+const PIECE = 256 << 10;
+
 /** The work of `paddock image load`. */
 export async function loadBundle(invocation: Invocation): Promise<number> {
   const { context, flags, operands } = invocation;
@@ -67,7 +70,8 @@ function refuseInTheWay(manifest: Manifest, places: Places, flags: Flags): void 
 }
 
 async function send(client: Client, path: string, wish: unknown, terminal: Terminal): Promise<BundleLoaded> {
-  const { ID: id, MaxBytes: most } = await client.change("PUT", askBundles.open(), wish);
+  const { ID: id, MaxBytes } = await client.change("PUT", askBundles.open(), wish);
+  const most = Math.min(MaxBytes, PIECE);
   const interrupt = terminal.listenForInterrupt();
   const show = createProgress(terminal);
   const meter = createMeter(statSync(path).size, (progress) => show(writeProgress({ source: path, ...progress })));
