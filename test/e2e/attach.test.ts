@@ -3,6 +3,7 @@ import { paddockBinary } from "../helpers/binary.ts";
 import { type ImageAgent, jobText, newest, startImageAgent } from "../helpers/jobs.ts";
 import { type PtyProgram, runInPty } from "../helpers/pty.ts";
 import { until } from "../helpers/until.ts";
+import { CTRL_D_OFTEN } from "../helpers/victim.ts";
 
 async function startDemo(config = ""): Promise<ImageAgent> {
   const agent = await startImageAgent();
@@ -48,7 +49,7 @@ describe("paddock console in a terminal", () => {
     expect(await one.ended()).toBe(0);
     expect(outcome(one)).toEqual({ code: "0", restored: true });
     // The guest hears Ctrl-D; here it would have ended the input.
-    other.type("\u0004");
+    other.type(CTRL_D_OFTEN);
     await other.see("[machine ended: the guest powered off]");
     expect(await other.ended()).toBe(0);
     expect(outcome(other)).toEqual({ code: "0", restored: true });
@@ -103,7 +104,7 @@ describe("paddock console without a terminal", () => {
     await until("the guest", async () => (await agent.run(["logs", "demo"])).stdout.includes("tick 1"));
     const input = `${"-".repeat(20)}over`;
     const result = await agent.run(["console", "-scrollback", "0", "demo"], {
-      stdin: `${input}\u0004`,
+      stdin: `${input}${CTRL_D_OFTEN}`,
       deadline: 60_000,
     });
     expect(result).toMatchObject({ code: 0 });

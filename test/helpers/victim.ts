@@ -45,8 +45,11 @@ function connectTo(path: string): Socket {
   return socket.resume();
 }
 
-/** SeaBIOS reads the serial port at each timer interrupt, too: a key that it takes never comes to the guest. */
-function typeOn(path: string, key: string): () => void {
+/**
+ * Types a character on a serial port, again and again until QEMU is gone or the returned function is called: SeaBIOS reads the port at
+ * each timer interrupt, too, and a key that it takes never comes to the guest.
+ */
+export function typeOn(path: string, key: string): () => void {
   const socket = connectTo(path);
   socket.write(key);
   const again = setInterval(() => socket.write(key), 500);
@@ -58,6 +61,8 @@ function typeOn(path: string, key: string): () => void {
 export const PANIC = "o/b 0x505 1";
 export const CRASH_LOADED = "o/b 0x505 2";
 export const CTRL_D = "\u0004";
+/** Where it can be typed but once: some of them SeaBIOS may take. */
+export const CTRL_D_OFTEN = CTRL_D.repeat(8);
 export const CTRL_R = "\u0012";
 
 /** What was kept of the one end of the demo machine. */

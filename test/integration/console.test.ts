@@ -18,6 +18,7 @@ import {
 } from "../helpers/in-process-agent.ts";
 import { type TempDir, tempDir } from "../helpers/temp.ts";
 import { patiently } from "../helpers/until.ts";
+import { CTRL_D_OFTEN } from "../helpers/victim.ts";
 import { type TestViewer, testViewer } from "../helpers/viewer.ts";
 
 setDefaultTimeout(100_000);
@@ -143,7 +144,7 @@ test("a console is there where the job keeps no serial log, without scrollback",
   expect(viewer.frames[0]).toMatchObject({ Type: "hello", Logged: false });
   await patiently("the guest", () => viewer.text.includes("tick"));
   await echo(viewer, "hello");
-  viewer.type("\u0004");
+  viewer.type(CTRL_D_OFTEN);
   await patiently("the end", () => viewer.ended !== undefined);
   expect(viewer.text).toContain("power off");
   expect(wholeLog()).toBe("");

@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { execFileSync } from "node:child_process";
 import { closeSync, mkdirSync, openSync, rmSync, writeSync } from "node:fs";
-import { connect } from "node:net";
 import { machineSockets } from "../../src/paths.ts";
 import { makeCounterDisk } from "../guests/counter.ts";
 import { capacity } from "../helpers/capacity.ts";
@@ -17,6 +16,7 @@ import {
 } from "../helpers/in-process-agent.ts";
 import { type TempDir, tempDir } from "../helpers/temp.ts";
 import { until } from "../helpers/until.ts";
+import { CTRL_D, typeOn } from "../helpers/victim.ts";
 
 setDefaultTimeout(60_000);
 
@@ -73,12 +73,11 @@ describe.skipIf(process.getuid?.() !== 0)("an agent whose data_dir is on a full 
     });
   }
 
-  /** Types into the guest's serial port until its QEMU is gone: one that is left at once may lose what it was told. */
-  async function typeUntilGone(text: string, pid: number): Promise<void> {
-    const socket = connect(sockets().serial, () => socket.write(text));
-    socket.resume();
+  /** Types until its QEMU is gone: one that is left at once may lose what it was told. */
+  async function typeUntilGone(key: string, pid: number): Promise<void> {
+    const stop = typeOn(sockets().serial, key);
     await until("QEMU to be gone", () => !isThere(pid));
-    socket.destroy();
+    stop();
   }
 
   test("refuses jobs with the reason, answers, and lets its machines be", async () => {
@@ -94,7 +93,7 @@ describe.skipIf(process.getuid?.() !== 0)("an agent whose data_dir is on a full 
   test("keeps a power-off that came meanwhile as what it was, once there is room", async () => {
     await refusal();
     const { identity } = await machineOf(running.agent, "running");
-    await typeUntilGone("\x04", identity.pid);
+    await typeUntilGone(CTRL_D, identity.pid);
     await until("the agent to say that it cannot keep it", () =>
       running.logLines.some((line) => line.includes("what happened to a machine cannot be kept")),
     );
