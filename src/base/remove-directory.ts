@@ -2,29 +2,46 @@ import { startWorker } from "../runtime/worker.ts";
 import { AppError } from "./errors.ts";
 import type { RemovedTree } from "./remove-tree.ts";
 
-/**
- * Removes a directory as `removeTree` does, in a Worker: a hundred thousand names, or one file of a terabyte, hold nobody up.
- * @param start makes the Worker; tests give their own.
- * @throws AppError `internal` when the Worker died.
- */
-export async function removeDirectory(
-  path: string,
-  start: () => Worker = () => startWorker("base/remove-worker.ts"),
-): Promise<RemovedTree> {
-  const { promise, resolve, reject } = Promise.withResolvers<RemovedTree>();
-  const fail = (): void => reject(new AppError("internal", `the Worker that removes ${path} ended early`));
-  const worker = start();
-  worker.addEventListener("message", ({ data }: MessageEvent<RemovedTree>) => resolve(data));
-  worker.addEventListener("error", (event) => {
-    event.preventDefault();
-    fail();
-  });
-  // Bun's own event, for a Worker that ends without a word; after the last word it changes nothing.
-  worker.addEventListener("close", fail);
-  try {
-    worker.postMessage(path);
-    return await promise;
-  } finally {
-    worker.terminate();
-  }
+/** Removes directories as `removeTree` does, in a Worker: a hundred thousand names, or one file of a terabyte, hold nobody up. */
+export interface Remover {
+  /** One at a time. @throws AppError `internal` when the Worker died, or was closed. */
+  remove(path: string): Promise<RemovedTree>;
+  close(): void;
+}
+
+/** @param start makes the Worker, at the first directory; tests give their own. */
+export function openRemover(start: () => Worker = () => startWorker("base/remove-worker.ts")): Remover {
+  let worker: Worker | undefined;
+  let waiting: PromiseWithResolvers<RemovedTree> | undefined;
+  const close = (): void => {
+    worker?.terminate();
+    worker = undefined;
+    waiting?.reject(new AppError("internal", "the Worker that removes directories ended early"));
+    waiting = undefined;
+  };
+  const begin = (): Worker => {
+    const begun = start();
+    begun.addEventListener("message", ({ data }: MessageEvent<RemovedTree>) => {
+      waiting?.resolve(data);
+      waiting = undefined;
+    });
+    begun.addEventListener("error", (event) => {
+      event.preventDefault();
+      if (worker === begun) close();
+    });
+    // Bun's own event, for a Worker that ends without a word.
+    begun.addEventListener("close", () => {
+      if (worker === begun) close();
+    });
+    return begun;
+  };
+  return {
+    remove: async (path) => {
+      worker ??= begin();
+      waiting = Promise.withResolvers();
+      worker.postMessage(path);
+      return await waiting.promise;
+    },
+    close,
+  };
 }
