@@ -12,6 +12,16 @@ export interface StoreLook {
   readonly known: number;
   /** Every allocation; empty when the schema is newer than what is known. */
   readonly allocations: readonly Allocation[];
+  /** Ids of allocations that are being removed: their directories may still be there. */
+  readonly removing: readonly string[];
+}
+
+/** The version of the schema from which on there are collections. */
+const COLLECTIONS_SINCE = 3;
+
+function readRemoving(database: DatabaseSync): string[] {
+  const rows = database.prepare("SELECT allocation_id FROM collections WHERE done_at IS NULL").all();
+  return (rows as { allocation_id: string }[]).map(({ allocation_id: id }) => id);
 }
 
 /**
@@ -28,9 +38,10 @@ export function lookIntoStore(path: string): StoreLook | undefined {
     database = new DatabaseSync(path, { readOnly: true });
     const { user_version: version } = database.prepare("PRAGMA user_version").get() as { user_version: number };
     const known = MIGRATIONS.length;
-    if (version === 0 || version > known) return { version, known, allocations: [] };
+    if (version === 0 || version > known) return { version, known, allocations: [], removing: [] };
     const rows = database.prepare("SELECT record FROM allocations").all() as { record: string }[];
-    return { version, known, allocations: rows.map(({ record }) => JSON.parse(record) as Allocation) };
+    const allocations = rows.map(({ record }) => JSON.parse(record) as Allocation);
+    return { version, known, allocations, removing: version < COLLECTIONS_SINCE ? [] : readRemoving(database) };
   } catch (error) {
     throw new AppError("unavailable", `the store ${path} cannot be read: ${errorText(error)}`, { cause: error });
   } finally {

@@ -33,4 +33,24 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (allocation_id, task, generation)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  ALTER TABLE allocations ADD COLUMN ended_at INTEGER;
+  ALTER TABLE allocations ADD COLUMN eval_id TEXT NOT NULL DEFAULT '';
+  UPDATE allocations SET
+    eval_id = coalesce(json_extract(record, '$.evalId'), ''),
+    ended_at = CASE terminal WHEN 1 THEN CAST(round(coalesce(
+      (SELECT max(json_extract(task.value, '$.machine.ending.at')) FROM json_each(allocations.record, '$.tasks') AS task),
+      json_extract(record, '$.modifyTime'), 0)) AS INTEGER) END;
+  CREATE INDEX allocations_ended ON allocations (ended_at, id) WHERE ended_at IS NOT NULL;
+  CREATE INDEX allocations_by_evaluation ON allocations (eval_id);
+  ALTER TABLE evaluations ADD COLUMN decided_at INTEGER;
+  UPDATE evaluations SET decided_at = CASE json_extract(record, '$.status') WHEN 'blocked' THEN NULL ELSE
+    CAST(round(coalesce(json_extract(record, '$.modifyTime'), json_extract(record, '$.createTime'), 0)) AS INTEGER) END;
+  CREATE INDEX evaluations_decided ON evaluations (decided_at) WHERE decided_at IS NOT NULL;
+  CREATE TABLE collections (
+    allocation_id TEXT PRIMARY KEY, job_id TEXT NOT NULL, done_at INTEGER, record TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX collections_open ON collections (allocation_id) WHERE done_at IS NULL;
+  CREATE INDEX collections_done ON collections (done_at) WHERE done_at IS NOT NULL;
+  `,
 ];

@@ -43,3 +43,24 @@ export interface Evaluation {
   readonly createIndex: number;
   readonly modifyIndex: number;
 }
+
+/** An ended allocation that is removed or was: all that is left to tell of it. */
+export interface Collection {
+  readonly allocationId: string;
+  readonly jobId: string;
+  readonly reason: CollectReason;
+  /** When its machines had ended, when its removal began, and when all of it was gone; milliseconds since 1970. */
+  readonly endedAt: number;
+  readonly begunAt: number;
+  readonly doneAt: number | null;
+  /** Bytes that its files took, as far as nothing else has a name of them. */
+  readonly bytes: number;
+}
+
+/** Why an allocation went: too many of them, a full file system, a job that is no more, or somebody's command. */
+export type CollectReason =
+  | "gc_max_allocs"
+  | "gc_disk_usage_threshold"
+  | "gc_inode_usage_threshold"
+  | "purged"
+  | "asked";

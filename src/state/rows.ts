@@ -4,6 +4,8 @@ import { damaged } from "./database.ts";
 /** Statements over records that are JSON in a column called `record`. */
 export interface Rows {
   run(sql: string, ...values: SQLInputValue[]): void;
+  /** The same. @returns how many rows it changed. */
+  change(sql: string, ...values: SQLInputValue[]): number;
   text(sql: string, ...values: SQLInputValue[]): string | undefined;
   one<T>(sql: string, ...values: SQLInputValue[]): T | undefined;
   all<T>(sql: string, ...values: SQLInputValue[]): T[];
@@ -32,6 +34,7 @@ export function createRows(database: DatabaseSync, path: string): Rows {
     read(() => (prepare(sql).get(...values) as { record: string } | undefined)?.record);
   return {
     run: (sql, ...values) => void prepare(sql).run(...values),
+    change: (sql, ...values) => Number(prepare(sql).run(...values).changes),
     text,
     one: <T>(sql: string, ...values: SQLInputValue[]) => {
       const found = text(sql, ...values);

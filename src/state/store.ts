@@ -4,6 +4,7 @@ import type { PostMortem } from "../allocation/post-mortem.ts";
 import type { TaskEvent } from "../allocation/task-event.ts";
 import { errorText } from "../base/errors.ts";
 import type { LaunchPlan } from "../qemu/launch.ts";
+import { type CollectionTables, collectionTables, decidedAt, endedAt } from "./collection-tables.ts";
 import { openDatabase } from "./database.ts";
 import type { Evaluation, JobRecord } from "./records.ts";
 import { createRows, type Rows } from "./rows.ts";
@@ -16,7 +17,7 @@ export interface AllocationFilter {
 }
 
 /** What the agent remembers. Every write is on disk when the call returns. */
-export interface Store {
+export interface Store extends CollectionTables {
   fact(name: string): string | undefined;
   setFact(name: string, value: string): void;
 
@@ -80,6 +81,7 @@ export function openStore(path: string): Store {
     ...allocationTable(rows),
     ...startTables(rows),
     ...evaluationTable(rows),
+    ...collectionTables(rows),
     transaction: (work) => inTransaction(database, work),
     close: () => database.close(),
   };
@@ -126,11 +128,13 @@ function allocationTable(rows: Rows) {
       rows.all<Allocation>("SELECT record FROM allocations WHERE terminal = 0 ORDER BY create_index, id"),
     putAllocation: (allocation: Allocation) => {
       rows.run(
-        "INSERT OR REPLACE INTO allocations (id, job_id, create_index, terminal, record) VALUES (?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO allocations (id, job_id, create_index, terminal, ended_at, eval_id, record) VALUES (?, ?, ?, ?, ?, ?, ?)",
         allocation.id,
         allocation.jobId,
         allocation.createIndex,
         isTerminal(allocation) ? 1 : 0,
+        endedAt(allocation),
+        allocation.evalId ?? "",
         JSON.stringify(allocation),
       );
       for (const tell of listeners) tell(allocation.id);
@@ -188,10 +192,11 @@ function evaluationTable(rows: Rows) {
   return {
     putEvaluation: (evaluation: Evaluation) =>
       rows.run(
-        "INSERT OR REPLACE INTO evaluations (id, job_id, create_index, record) VALUES (?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO evaluations (id, job_id, create_index, decided_at, record) VALUES (?, ?, ?, ?, ?)",
         evaluation.id,
         evaluation.jobId,
         evaluation.createIndex,
+        decidedAt(evaluation),
         JSON.stringify(evaluation),
       ),
     evaluation: (id: string) => rows.one<Evaluation>("SELECT record FROM evaluations WHERE id = ?", id),
