@@ -16,6 +16,7 @@ import type { PowerAction, PowerOutcome } from "../supervisor/operate.ts";
 import type { TaskUsage, UsageReader } from "../supervisor/usage-keeper.ts";
 import type { BundleLoads } from "./bundles.ts";
 import type { ConsoleRequest } from "./consoles.ts";
+import type { GarbageOutcome } from "./garbage-outcome.ts";
 import type { Images } from "./images.ts";
 import type { PlacedService } from "./services.ts";
 import type { StopOptions } from "./stop.ts";
@@ -105,6 +106,16 @@ export interface Agent {
   readonly images: Images;
   /** What comes in without a network. */
   readonly bundles: BundleLoads;
+
+  readonly garbage: {
+    /**
+     * Removes everything that has ended and may go, whether or not it is in anybody's way; resolves when it is gone.
+     * @param discard disks that are kept for a while go too.
+     */
+    collect(options: { readonly discard: boolean }): Promise<GarbageOutcome>;
+    /** What becomes of the disks of a job that is purged, for people. */
+    tellDisks(jobId: string): Promise<readonly string[]>;
+  };
 
   evaluations(filter: { readonly jobId?: string }): readonly Evaluation[];
   evaluation(id: string): Evaluation;

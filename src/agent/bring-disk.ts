@@ -32,7 +32,7 @@ export interface FormerDisk {
 }
 
 /** Longer chains of allocations that never came to a disk are not followed. */
-const LONGEST_CHAIN = 100;
+export const LONGEST_CHAIN = 100;
 
 /**
  * The disk that an allocation's task left, or the nearest one before it that had any.

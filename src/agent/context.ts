@@ -2,6 +2,7 @@ import type { SourceSettings } from "../artifact/rules.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { Duration } from "../base/units.ts";
+import type { GarbageLimits } from "../config/agent-config.ts";
 import type { Node } from "../node/node.ts";
 import type { AgentDirs } from "../paths.ts";
 import type { Recorder } from "../state/recorder.ts";
@@ -46,6 +47,8 @@ export interface AgentContext {
   readonly nodeComplete: Promise<void>;
   /** What was fetched, for all jobs. */
   readonly cacheKeeper: Pick<CacheKeeper, "grown">;
+  /** When what has ended is removed. */
+  readonly garbage: GarbageLimits;
   readonly clock: Clock;
   readonly log: Log;
 }

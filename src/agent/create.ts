@@ -7,7 +7,9 @@ import { bundleLoads } from "./bundles.ts";
 import type { AgentContext } from "./context.ts";
 import { neverFits } from "./decide.ts";
 import { cancelBlocked, newEvaluation } from "./evaluation.ts";
+import { startGarbageCollector } from "./garbage.ts";
 import { imageUseCases } from "./images.ts";
+import { tellKeptDisks } from "./kept-disks.ts";
 import { liveAllocations } from "./new-allocation.ts";
 import { findUncached } from "./offline.ts";
 import { requireTask, restartTasks, signalTasks } from "./operate.ts";
@@ -34,6 +36,7 @@ export function createAgent(context: AgentContext): RunningAgent {
   const room = createWaitingRoom(context, oneByOne);
   supervisor.whenEnded(() => room.look());
   room.look();
+  const collector = startGarbageCollector(context, { oneByOne });
   const records = lookUp(context);
   const { job, jobOf, allocation } = records;
 
@@ -79,7 +82,14 @@ export function createAgent(context: AgentContext): RunningAgent {
     ...outputOf(context, allocation),
     images: imageUseCases(context),
     bundles: bundleLoads(context),
-    close: () => room.close(),
+    garbage: {
+      collect: ({ discard }) => collector.collect(discard),
+      tellDisks: (jobId) => tellKeptDisks(context, jobId),
+    },
+    close: () => {
+      room.close();
+      collector.close();
+    },
   };
 }
 

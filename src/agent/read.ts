@@ -1,7 +1,7 @@
 import { type Allocation, clientStatus, isTerminal } from "../allocation/allocation.ts";
 import { newCheck } from "../allocation/check.ts";
 import { AppError } from "../base/errors.ts";
-import { shortId } from "../base/ids.ts";
+import { isIdPrefix, shortId } from "../base/ids.ts";
 import type { Job } from "../job/job.ts";
 import type { JobRecord } from "../state/records.ts";
 import type { Agent } from "./agent.ts";
@@ -25,7 +25,7 @@ export interface Records {
 export function lookUp({ store, supervisor }: Pick<AgentContext, "store" | "supervisor">): Records {
   const job = (id: string): JobRecord => found(store.job(id), "job not found");
   const allocation = (id: string): Allocation =>
-    supervisor.live(id) ?? found(store.allocation(id), `alloc not found: ${id}`);
+    supervisor.live(id) ?? found(store.allocation(id), `alloc not found: ${id}`, () => hintOfRemoved(store, id));
   const jobOf = (id: string): Job => allocationJob(allocation(id));
   const allocationJob = ({ jobId, jobVersion }: Allocation): Job =>
     found(store.jobVersion(jobId, jobVersion), `job "${jobId}" has no version ${jobVersion}`).job;
@@ -97,7 +97,16 @@ export function readRecords(context: AgentContext, records: Records): Reading {
   };
 }
 
-function found<T>(value: T | undefined, message: string): T {
-  if (value === undefined) throw new AppError("not_found", message);
+function found<T>(value: T | undefined, message: string, hint: () => string | undefined = () => undefined): T {
+  if (value === undefined) throw new AppError("not_found", message, { hint: hint() });
   return value;
+}
+
+/** What became of an allocation that garbage collection removed. @param id or its beginning. */
+function hintOfRemoved(store: Pick<AgentContext["store"], "collections">, id: string): string | undefined {
+  const [removed, other] = isIdPrefix(id) && id !== "" ? store.collections(id.toLowerCase()) : [];
+  if (removed === undefined || other !== undefined) return undefined;
+  const { jobId, reason, begunAt, endedAt } = removed;
+  const times = `ended ${new Date(endedAt).toISOString()} and was removed ${new Date(begunAt).toISOString()}`;
+  return `it was of job "${jobId}", ${times} by garbage collection (${reason})`;
 }

@@ -48,6 +48,7 @@ export interface AgentConfig {
     /** Absolute path; null leaves it to whoever loads one. */
     readonly trustedKeys: string | null;
   };
+  readonly garbage: GarbageLimits;
   readonly users: {
     /** True: the agent must give every machine a user of its own; false: it never does; undefined: where it can. */
     readonly wanted: boolean | undefined;
@@ -57,7 +58,24 @@ export interface AgentConfig {
   };
 }
 
+/** When what has ended is removed; the names are the configuration's, times are in milliseconds. */
+export interface GarbageLimits {
+  readonly intervalMillis: number;
+  /** Allocations of this agent, ended or not. */
+  readonly maxAllocs: number;
+  /** Percent of the file system of `data_dir`, and of the files that it can have. */
+  readonly diskUsage: number;
+  readonly inodeUsage: number;
+  /** A disk that a guest wrote to stays for so long after its machine's end. */
+  readonly diskRetentionMillis: number;
+  readonly jobThresholdMillis: number;
+  readonly evalThresholdMillis: number;
+}
+
 const MEBIBYTE = 1 << 20;
+
+/** A shorter interval than this would have the agent do nothing else. */
+const SHORTEST_INTERVAL = 1_000;
 
 /**
  * Fills in what the configuration leaves out.
@@ -89,6 +107,15 @@ export function completeConfig(file: ConfigFile, defaults: AgentDirs, hostname: 
     },
     artifact: completeArtifact(file.client.artifact),
     site: { offline: file.client.offline, trustedKeys: file.client.trusted_keys ?? null },
+    garbage: {
+      intervalMillis: Math.max(SHORTEST_INTERVAL, file.client.gc_interval / MILLISECOND),
+      maxAllocs: file.client.gc_max_allocs,
+      diskUsage: file.client.gc_disk_usage_threshold,
+      inodeUsage: file.client.gc_inode_usage_threshold,
+      diskRetentionMillis: file.client.gc_disk_retention / MILLISECOND,
+      jobThresholdMillis: file.server.job_gc_threshold / MILLISECOND,
+      evalThresholdMillis: file.server.eval_gc_threshold / MILLISECOND,
+    },
     users: {
       wanted: qemu?.dynamic_workload_users,
       min: file.client.users.dynamic_user_min,

@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { LOG_LEVELS } from "../base/log.ts";
-import { SECOND } from "../base/units.ts";
+import { HOUR, MINUTE, SECOND } from "../base/units.ts";
 import { attribute, block, blocks, type Infer, label, sameNames, single } from "../hcl/describe.ts";
 import { choice, duration, flag, integer, list, mapOf, text } from "../hcl/leaf.ts";
 import { resourceFields } from "./schema-resources.ts";
@@ -54,6 +54,28 @@ const artifactBlock = block(
   }),
 );
 
+/** Percent of a file system. */
+const percent = integer({ min: 0, max: 100 });
+
+/** Nomad's, but for `gc_disk_retention`. */
+const collectionFields = {
+  gc_interval: attribute(duration(), { default: MINUTE }),
+  gc_max_allocs: attribute(integer({ min: 0 }), { default: 50 }),
+  gc_disk_usage_threshold: attribute(percent, { default: 80 }),
+  gc_inode_usage_threshold: attribute(percent, { default: 70 }),
+  gc_parallel_destroys: attribute(integer({ min: 1 }), { default: 2 }),
+  gc_disk_retention: attribute(duration(), { default: 168 * HOUR }),
+};
+
+/** There is no server; these are what Nomad's keeps by. */
+const serverBlock = block(
+  sameNames({
+    enabled: attribute(flag(), { default: true }),
+    job_gc_threshold: attribute(duration(), { default: 4 * HOUR }),
+    eval_gc_threshold: attribute(duration(), { default: HOUR }),
+  }),
+);
+
 const clientBlock = block(
   sameNames({
     enabled: attribute(flag(), { default: true }),
@@ -65,6 +87,7 @@ const clientBlock = block(
     offline: attribute(flag(), { default: false }),
     trusted_keys: attribute(absolutePath),
     max_kill_timeout: attribute(duration(), { default: 30 * SECOND }),
+    ...collectionFields,
     ...resourceFields,
   }),
 );
@@ -79,6 +102,7 @@ export const configBlock = block(
     name: attribute(word),
     plugins: blocks(pluginBlock, { name: "plugin" }),
     client: single(clientBlock),
+    server: single(serverBlock),
   }),
 );
 

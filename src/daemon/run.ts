@@ -83,6 +83,7 @@ async function serve(config: AgentConfig, { log, manager, stopAsked }: Surroundi
       node: facts.current,
       nodeComplete: facts.complete,
       cacheKeeper,
+      garbage: config.garbage,
       clock: systemClock,
     };
     const supervisor = createSupervisor({

@@ -25,7 +25,11 @@ export async function examineRecords(
   const agent = await askAgent(dirs);
   const store = examineStore(dirs);
   const findings = [agent.finding, ...store.findings];
-  if (agent.records !== null) return { records: agent.records, findings };
+  if (agent.records !== null) {
+    // The agent tells of none that it is just removing.
+    const removing = [...(store.records ?? [])].filter(([, tasks]) => tasks.size === 0);
+    return { records: new Map([...agent.records, ...removing]), findings };
+  }
   const left = [...(store.records?.values() ?? [])].flatMap((tasks) => [...tasks.values()]);
   const running = left.filter(({ live, pid }) => live && pid !== null).length;
   if (agent.finding.level !== "ok" || running === 0) return { records: store.records, findings };
@@ -86,13 +90,13 @@ function examineStore(dirs: AgentDirs): { readonly records: Records; readonly fi
   try {
     const look = lookIntoStore(path);
     if (look === undefined) return { records: new Map(), findings: say("ok", `${path} is not there yet`) };
-    const { version, known, allocations } = look;
+    const { version, known, allocations, removing } = look;
     if (version > known) {
       const message = `${path} has schema version ${version}, this paddock knows versions up to ${known}`;
       return { records: null, findings: say("problem", message, "run the newer paddock that wrote it") };
     }
     const count = `${allocations.length} ${allocations.length === 1 ? "allocation" : "allocations"}`;
-    return { records: recordsOf(allocations), findings: say("ok", `${path} is readable and has ${count}`) };
+    return { records: recordsOf(allocations, removing), findings: say("ok", `${path} is readable and has ${count}`) };
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
     const remedy = "run this command as the agent's user; if it is damaged, put back a copy of the file";
@@ -100,15 +104,15 @@ function examineStore(dirs: AgentDirs): { readonly records: Records; readonly fi
   }
 }
 
-function recordsOf(allocations: readonly Allocation[]): Records {
-  return new Map(
-    allocations.map((allocation) => {
-      const ended = isTerminal(allocation);
-      const tasks = Object.entries(allocation.tasks).map(([name, { machine }]) => {
-        const pid = machine.kind === "running" || machine.kind === "stopping" ? machine.identity.pid : null;
-        return [name, { live: !ended && machine.kind !== "ended", pid }] as const;
-      });
-      return [allocation.id, new Map(tasks)] as const;
-    }),
-  );
+function recordsOf(allocations: readonly Allocation[], removing: readonly string[]): Records {
+  const gone = removing.map((id) => [id, new Map<string, RecordedMachine>()] as const);
+  const known = allocations.map((allocation) => {
+    const ended = isTerminal(allocation);
+    const tasks = Object.entries(allocation.tasks).map(([name, { machine }]) => {
+      const pid = machine.kind === "running" || machine.kind === "stopping" ? machine.identity.pid : null;
+      return [name, { live: !ended && machine.kind !== "ended", pid }] as const;
+    });
+    return [allocation.id, new Map(tasks)] as const;
+  });
+  return new Map([...gone, ...known]);
 }

@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
+import { setImmediate } from "node:timers/promises";
 import { errnoOf } from "../base/errors.ts";
 
 /** The command line of every process of the host that may be looked at. */
@@ -6,6 +7,19 @@ export function readCommandLines(): readonly string[] {
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
     .map(readCommandLine);
+}
+
+/** Processes that are looked at in a row. */
+const A_TURN = 64;
+
+/** The same, holding nobody up on a host of many processes. */
+export async function readCommandLinesInTurns(): Promise<readonly string[]> {
+  const lines: string[] = [];
+  for (const name of readdirSync("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    if (lines.push(readCommandLine(name)) % A_TURN === 0) await setImmediate();
+  }
+  return lines;
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { Agent, Measured, Submission } from "../../src/agent/agent.ts";
 import { type BundleLoads, bundleLoads } from "../../src/agent/bundles.ts";
 import type { ConsoleRequest } from "../../src/agent/consoles.ts";
+import type { GarbageOutcome } from "../../src/agent/garbage-outcome.ts";
 import { type Images, imageUseCases } from "../../src/agent/images.ts";
 import type { StopOptions } from "../../src/agent/stop.ts";
 import type { Why } from "../../src/agent/why.ts";
@@ -51,6 +52,9 @@ export interface FakeAgent extends Agent {
   /** Thrown by the next use case that changes something. */
   failure: Error | undefined;
   readonly log: FakeLog;
+  /** What garbage collection gives, and what it says of the disks of a job that is purged. */
+  collected: GarbageOutcome;
+  keptDisks: readonly string[];
   /** The use cases of a cache that is nowhere, unless a test gives others. */
   images: Images;
   /** The same of bundles. */
@@ -110,6 +114,15 @@ export function createFakeAgent(): FakeAgent {
     changes,
     images: imagesOf("/nonexistent", () => agent),
     bundles: bundlesOf("/nonexistent", null),
+    garbage: {
+      collect: async ({ discard }) => {
+        agent.told.push(`gc discard=${discard}`);
+        return agent.collected;
+      },
+      tellDisks: async () => agent.keptDisks,
+    },
+    collected: { removed: [], kept: [], jobs: 0, evaluations: 0, troubles: [] },
+    keptDisks: [],
     registered: [],
     deregistered: [],
     stopped: [],

@@ -14,7 +14,7 @@ import { createLog } from "../../src/base/log.ts";
 import { SECOND } from "../../src/base/units.ts";
 import type { CacheLimits } from "../../src/cache/collect.ts";
 import type { Cgroups } from "../../src/cgroup/groups.ts";
-import type { AgentConfig } from "../../src/config/agent-config.ts";
+import type { AgentConfig, GarbageLimits } from "../../src/config/agent-config.ts";
 import { findMachineUsers } from "../../src/daemon/machine-users.ts";
 import { makePlace } from "../../src/daemon/place.ts";
 import { DEMO_DISK_BYTES, demoImage } from "../../src/guest/demo-image.ts";
@@ -64,6 +64,17 @@ function findNode(dataDir: string): Promise<Node> {
 
 const USERS: AgentConfig["users"] = { wanted: process.getuid?.() === 0, min: 80_000, max: 89_999 };
 
+/** The host's own disk, and what other tests leave on it, must not decide what an agent of a test removes. */
+const NO_GARBAGE: GarbageLimits = {
+  intervalMillis: 60_000,
+  maxAllocs: 1_000,
+  diskUsage: 100,
+  inodeUsage: 100,
+  diskRetentionMillis: 168 * 3_600_000,
+  jobThresholdMillis: 4 * 3_600_000,
+  evalThresholdMillis: 3_600_000,
+};
+
 export interface InProcessOptions {
   /** Another one stands for a host that was started anew. */
   readonly bootId?: string;
@@ -77,6 +88,8 @@ export interface InProcessOptions {
   readonly capacity?: Partial<Capacity>;
   readonly cacheLimits?: CacheLimits;
   readonly site?: AgentContext["site"];
+  /** Instead of limits that nothing comes up to. */
+  readonly garbage?: Partial<GarbageLimits>;
   readonly cgroups?: Cgroups | null;
   readonly clock?: Clock;
   /** What sources may have of the host; nothing unless told. */
@@ -92,6 +105,7 @@ export async function startInProcess(
     users = USERS,
     maxKillTimeout = 30 * SECOND,
     capacity,
+    garbage = {},
     cacheLimits = { maxBytes: 0, maxAgeMillis: 0 },
     site = { offline: false, trustedKeys: null },
     clock = systemClock,
@@ -117,6 +131,7 @@ export async function startInProcess(
     node: () => known,
     nodeComplete: Promise.resolve(),
     cacheKeeper: startCacheKeeper({ cache: cacheDir(dirs), limits: cacheLimits, clock, log }),
+    garbage: { ...NO_GARBAGE, ...garbage },
     clock,
     log,
   };

@@ -44,6 +44,15 @@ const WHOLE: AgentConfig = {
   cache: { maxBytes: 2 ** 31, maxAgeMillis: 24 * 3_600_000 },
   artifact: NO_ARTIFACT,
   site: { offline: true, trustedKeys: "/etc/paddock/keys.pem" },
+  garbage: {
+    intervalMillis: 300_000,
+    maxAllocs: 10,
+    diskUsage: 90,
+    inodeUsage: 85,
+    diskRetentionMillis: 0,
+    jobThresholdMillis: 3_600_000,
+    evalThresholdMillis: 60_000,
+  },
   users: { wanted: true, min: 70000, max: 70009 },
   resources: NO_RESOURCES,
 };
@@ -61,6 +70,15 @@ describe("the agent's configuration", () => {
       cache: { maxBytes: 0, maxAgeMillis: 720 * 3_600_000 },
       artifact: NO_ARTIFACT,
       site: { offline: false, trustedKeys: null },
+      garbage: {
+        intervalMillis: 60_000,
+        maxAllocs: 50,
+        diskUsage: 80,
+        inodeUsage: 70,
+        diskRetentionMillis: 168 * 3_600_000,
+        jobThresholdMillis: 4 * 3_600_000,
+        evalThresholdMillis: 3_600_000,
+      },
       users: { wanted: undefined, min: 80000, max: 89999 },
       resources: NO_RESOURCES,
     };
@@ -139,6 +157,12 @@ describe("the agent's configuration", () => {
         enabled    = true
         node_class = "big"
         max_kill_timeout = "5m"
+        gc_interval               = "5m"
+        gc_max_allocs             = 10
+        gc_disk_usage_threshold   = 90
+        gc_inode_usage_threshold  = 85
+        gc_parallel_destroys      = 4
+        gc_disk_retention         = "0"
         meta {
           rack = 7
           ssd  = true
@@ -153,6 +177,12 @@ describe("the agent's configuration", () => {
           dynamic_user_min = 70000
           dynamic_user_max = 70009
         }
+      }
+
+      server {
+        enabled           = true
+        job_gc_threshold  = "1h"
+        eval_gc_threshold = "1m"
       }`;
     expect(complete(text)).toEqual(WHOLE);
   });
@@ -177,12 +207,19 @@ describe("the agent's configuration", () => {
         enabled: true,
         node_class: "big",
         max_kill_timeout: "5m",
+        gc_interval: "5m",
+        gc_max_allocs: 10,
+        gc_disk_usage_threshold: 90,
+        gc_inode_usage_threshold: 85,
+        gc_parallel_destroys: 4,
+        gc_disk_retention: 0,
         meta: { rack: 7, ssd: true },
         offline: true,
         trusted_keys: "/etc/paddock/keys.pem",
         artifact_cache: { max_size_mb: 2048, max_age: "24h" },
         users: { dynamic_user_min: 70000, dynamic_user_max: 70009 },
       },
+      server: { enabled: true, job_gc_threshold: "1h", eval_gc_threshold: "1m" },
     };
     expect(complete(JSON.stringify(json))).toEqual(WHOLE);
   });

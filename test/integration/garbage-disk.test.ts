@@ -1,0 +1,138 @@
+import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { createHash } from "node:crypto";
+import { appendFileSync, existsSync, mkdirSync, readdirSync, renameSync } from "node:fs";
+import { DEMO_DISK_BYTES, demoImage } from "../../src/guest/demo-image.ts";
+import { allocsDir, diskFiles, taskDirs } from "../../src/paths.ts";
+import { agentPerTest } from "../helpers/agent-per-test.ts";
+import { consoleOf, demoJob, idOf, machineOf } from "../helpers/in-process-agent.ts";
+import { type Origin, startOrigin } from "../helpers/origin.ts";
+import { until } from "../helpers/until.ts";
+
+setDefaultTimeout(60_000);
+
+const IMAGE = Buffer.alloc(DEMO_DISK_BYTES);
+IMAGE.set(demoImage());
+const SUM = createHash("sha256").update(IMAGE).digest("hex");
+
+const bed = agentPerTest();
+let origin: Origin;
+beforeEach(async () => {
+  origin = await startOrigin({ "/demo.img": { kind: "bytes", body: IMAGE } });
+});
+afterEach(() => origin[Symbol.asyncDispose]());
+
+const artifact = (): string =>
+  `artifact {\n source = "${origin.url("/demo.img")}"\n options {\n checksum = "sha256:${SUM}"\n }\n }`;
+const fetched = (more: { config?: string; task?: string } = {}) =>
+  bed.agent.registerJob(
+    demoJob("local/demo.img", { config: more.config ?? "", task: `${artifact()}\n${more.task ?? ""}` }),
+    null,
+    {},
+  );
+const booted = (count: number): Promise<unknown> =>
+  until(`boot ${count}`, async () => (await consoleOf(bed.agent)).includes(`boot=${count}`));
+const left = (): string[] => readdirSync(allocsDir(bed.dirs)).toSorted();
+const collect = (discard = false) => bed.agent.garbage.collect({ discard });
+
+async function stop(purge = false): Promise<void> {
+  await bed.agent.deregisterJob("demo", { purge, force: "SIGKILL" });
+  await until("it to end", () => bed.agent.allocations({}).every(({ tasks }) => tasks["vm"]?.machine.kind === "ended"));
+}
+
+describe("a disk that a guest has written to", () => {
+  test("stays when its job is purged, is told, and goes when somebody discards it; the cache's file is free then", async () => {
+    await fetched();
+    await booted(1);
+    const id = idOf(bed.agent);
+    const { overlay } = diskFiles(taskDirs(bed.dirs, id, "vm"));
+    expect(await bed.agent.garbage.tellDisks("demo")).toEqual([
+      expect.stringMatching(
+        /^the disk of task "vm" \(allocation [0-9a-f]{8}, \d+ KiB, .*\) is kept for 168h after its machine has ended$/,
+      ),
+    ]);
+    // What runs is nobody's to remove.
+    expect((await collect(true)).removed).toEqual([]);
+    await stop(true);
+    expect(await bed.agent.garbage.tellDisks("demo")).toEqual([expect.stringMatching(/ is kept until 2\S+Z$/)]);
+    const { kept, removed } = await collect();
+    expect(removed).toEqual([]);
+    expect(kept).toMatchObject([{ allocationId: id, jobId: "demo", task: "vm", path: overlay }]);
+    expect(existsSync(overlay)).toBe(true);
+    expect((await bed.agent.images.prune({ maxAge: 0, maxBytes: null }, false)).removed).toEqual([]);
+
+    expect((await collect(true)).removed).toMatchObject([{ allocationId: id }]);
+    expect(left()).toEqual([]);
+    expect((await bed.agent.images.prune({ maxAge: 0, maxBytes: null }, false)).removed).toHaveLength(1);
+  });
+
+  test("goes when gc_disk_retention is over", async () => {
+    await fetched();
+    await booted(1);
+    await stop(true);
+    await bed.restart(() => undefined, { garbage: { diskRetentionMillis: 1, evalThresholdMillis: 1 } });
+    await until("it to be gone", () => left().length === 0);
+  });
+
+  test("is awaited by what takes its place, also by way of one that failed before it had any", async () => {
+    await bed.restart(() => undefined, { garbage: { diskRetentionMillis: 0 } });
+    await fetched();
+    await booted(1);
+    const first = idOf(bed.agent);
+    // Replaced by one that fails before it comes to a disk.
+    await fetched({ task: `artifact {\n source = "${origin.url("/none")}"\n}` });
+    const second = idOf(bed.agent);
+    await machineOf(bed.agent, "ended");
+    expect(second).not.toBe(first);
+    await collect();
+    expect(left()).toEqual([first, second].toSorted());
+    await fetched({ config: 'args = ["-name", "third"]' });
+    await booted(2);
+    await collect();
+    expect(left()).toEqual([idOf(bed.agent)]);
+  });
+
+  test.each([["moved away"], ["replaced"]])(
+    "counts as written to when the record of what it is was %s",
+    async (how) => {
+      await fetched();
+      await booted(1);
+      const { machine, task } = taskDirs(bed.dirs, idOf(bed.agent), "vm");
+      await stop(true);
+      renameSync(machine, `${task}/hidden`);
+      if (how === "replaced") mkdirSync(machine);
+      const { kept, removed } = await collect();
+      expect(removed).toEqual([]);
+      expect(kept).toMatchObject([{ path: task, bytes: 0 }]);
+    },
+  );
+});
+
+describe("a disk that nobody has written to", () => {
+  test("does not keep its allocation: under -snapshot, and where the image is in place", async () => {
+    await fetched({ config: 'args = ["-snapshot"]' });
+    await booted(1);
+    await stop();
+    expect((await collect()).removed).toHaveLength(1);
+    expect(() => bed.agent.job("demo")).toThrow("job not found");
+    await bed.submit();
+    await booted(1);
+    await stop();
+    expect((await collect()).removed).toHaveLength(1);
+    expect(left()).toEqual([]);
+    expect(existsSync(bed.image)).toBe(true);
+  });
+});
+
+describe("a second disk that args name", () => {
+  test("is somebody's data, too", async () => {
+    const second = `artifact {\n source = "${origin.url("/demo.img")}"\n destination = "local/second.img"\n mode = "file"\n}`;
+    await fetched({ config: 'args = ["-drive", "file=local/second.img,format=raw,if=ide,index=1"]', task: second });
+    await booted(1);
+    const { local, machine } = taskDirs(bed.dirs, idOf(bed.agent), "vm");
+    await stop(true);
+    const paths = async () => (await collect()).kept.map(({ path }) => path);
+    expect(await paths()).toEqual([diskFiles({ machine }).overlay]);
+    appendFileSync(`${local}/second.img`, "written");
+    expect(await paths()).toEqual([diskFiles({ machine }).overlay, `${local}/second.img`]);
+  });
+});
