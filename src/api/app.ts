@@ -22,6 +22,7 @@ import { addSearchRoutes } from "./search.ts";
 import { addServiceRoutes } from "./services.ts";
 import { addStatsRoutes } from "./stats.ts";
 import { StubTexts } from "./stub-texts.ts";
+import { addSystemRoutes } from "./system.ts";
 import { addUnsupported } from "./unsupported.ts";
 import { MAX_REQUEST_BYTES } from "./validate.ts";
 
@@ -72,6 +73,7 @@ export function createApi(agent: Agent, options: ApiOptions): Api {
   addConsoleRoute(app, context);
   addImageRoutes(app, context);
   addBundleRoutes(app, context);
+  addSystemRoutes(app, context);
   const routes = app.routes.slice(guards).map(({ method, path }) => ({ method, path }));
   addUnsupported(app);
   const fetch: Api["fetch"] = async (request, upgrade) => {

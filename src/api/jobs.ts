@@ -90,7 +90,11 @@ async function registerJob(c: Context, { agent }: ApiContext): Promise<Response>
 
 async function deregisterJob(c: Context, { agent }: ApiContext): Promise<Response> {
   const purge = flagParam(c, "purge");
-  return c.json(writeDeregisterReply(await agent.deregisterJob(pathParam(c, "id"), { purge, ...stopOptions(c) })));
+  const id = pathParam(c, "id");
+  const options = { purge, ...stopOptions(c) };
+  // Nobody finds them by the job any more.
+  const warnings = purge ? await agent.garbage.tellDisks(id) : [];
+  return c.json(writeDeregisterReply(await agent.deregisterJob(id, options), warnings));
 }
 
 async function parseJob(c: Context): Promise<Response> {

@@ -24,6 +24,7 @@ import { ALLOC_LOGS, LOGS } from "./logs.ts";
 import { NODE_STATUS } from "./node-status.ts";
 import { PS } from "./ps.ts";
 import { ALLOC_STATUS, JOB_INSPECT, JOB_STATUS } from "./status.ts";
+import { SYSTEM_GC } from "./system-gc.ts";
 import { SYSTEMD_UNIT } from "./systemd-unit.ts";
 import { VERSION } from "./version.ts";
 import { VM_POWER } from "./vm-power.ts";
@@ -60,6 +61,7 @@ export const COMMANDS: readonly Command[] = [
   IMAGE_LOAD,
   IMAGE_KEY,
   NODE_STATUS,
+  SYSTEM_GC,
   DOCTOR,
   SYSTEMD_UNIT,
   VERSION,

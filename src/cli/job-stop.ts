@@ -54,7 +54,10 @@ export async function stopJob(
   const client = await connectAgent({ context, flags });
   const { ID: id } = await requireJob(client, operands[0] ?? "");
   const live = (await client.read(ask.jobAllocations(id), signal)).filter((allocation) => !isOver(allocation));
-  const { EvalID } = await client.deregisterJob(id, { purge: flags.has("purge"), ...readStopFlags(flags) });
+  const { EvalID, Warnings } = await client.deregisterJob(id, { purge: flags.has("purge"), ...readStopFlags(flags) });
+  for (const warning of Warnings.split(/^\* /m)) {
+    if (warning.trim() !== "") terminal.err.line({ text: "note: ", style: "bold" }, warning.trim());
+  }
   if (flags.has("detach")) {
     terminal.out.line(EvalID);
     return EXIT.ok;

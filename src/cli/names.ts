@@ -56,8 +56,20 @@ export async function requireAllocation(client: Client, prefix: string): Promise
   const allocation = await findAllocation(client, prefix);
   if (allocation !== undefined) return allocation;
   throw new AppError("not_found", `no allocation's id begins with "${prefix}"`, {
-    hint: "paddock ps -all lists them",
+    hint: (await whatBecameOf(client, prefix)) ?? "paddock ps -all lists them",
   });
+}
+
+/** What the agent remembers of an allocation that it has removed; undefined for nothing. */
+async function whatBecameOf(client: Client, prefix: string): Promise<string | undefined> {
+  if (prefix === "" || !isIdPrefix(prefix)) return undefined;
+  try {
+    await client.read(ask.allocation(prefix));
+  } catch (error) {
+    if (error instanceof AppError && error.code === "not_found") return error.hint;
+    throw error;
+  }
+  return undefined;
 }
 
 /** The allocation whose id begins so; undefined when there is none. @throws AppError `conflict` when there are several. */

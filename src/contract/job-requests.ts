@@ -45,6 +45,8 @@ export const DeregisterReplySchema = v.object({
   EvalID: IdSchema,
   EvalCreateIndex: CountSchema,
   JobModifyIndex: CountSchema,
+  /** Ours: what becomes of disks when a job is purged; "" for none. */
+  Warnings: v.string(),
   ...queryMeta,
 });
 export type WireDeregisterReply = v.InferOutput<typeof DeregisterReplySchema>;
@@ -76,11 +78,12 @@ export function writeRegisterReply(registered: {
 }
 
 /** What came of stopping a job: `JobModifyIndex` is the index of that change. */
-export function writeDeregisterReply(evaluation: RecordedEvaluation): WireDeregisterReply {
+export function writeDeregisterReply(evaluation: RecordedEvaluation, warnings: readonly string[]): WireDeregisterReply {
   return {
     EvalID: evaluation.id,
     EvalCreateIndex: evaluation.createIndex,
     JobModifyIndex: evaluation.modifyIndex,
+    Warnings: writeWarnings(warnings),
     ...writeQueryMeta(evaluation.modifyIndex),
   };
 }

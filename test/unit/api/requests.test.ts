@@ -136,7 +136,7 @@ for (const [method, path, name] of [
   ["GET", "/v1/var/a/b", "variables"],
   ["PUT", "/v1/job/web/plan", "planning a job"],
   ["POST", "/v1/job/web/periodic/force", "periodic jobs"],
-  ["PUT", "/v1/system/gc", "system commands"],
+  ["PUT", "/v1/system/reconcile/summaries", "system commands other than gc"],
   ["GET", "/v1/event/stream", "the event stream"],
   ["GET", "/v1/client/fs/cat/1f6a0b1c", "reading files other than logs"],
   ["GET", "/v1/client/allocation/1f6a0b1c/exec", "exec"],

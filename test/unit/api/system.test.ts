@@ -1,0 +1,52 @@
+import { expect, test } from "bun:test";
+import { GarbageReplySchema } from "../../../src/contract/garbage.ts";
+import { DeregisterReplySchema } from "../../../src/contract/job-requests.ts";
+import { testApi } from "../../helpers/api.ts";
+import { jobRecord, RECORD_TIME } from "../../helpers/records.ts";
+
+const REMOVED = "6f1d9b52-0000-4000-8000-000000000001";
+const KEPT = "7f1d9b52-0000-4000-8000-000000000001";
+
+test("PUT /v1/system/gc collects garbage and says what went and what did not", async () => {
+  const one = testApi();
+  one.agent.collected = {
+    removed: [
+      {
+        allocationId: REMOVED,
+        jobId: "web",
+        reason: "asked",
+        endedAt: RECORD_TIME,
+        begunAt: RECORD_TIME + 1,
+        doneAt: RECORD_TIME + 2,
+        bytes: 4096,
+      },
+    ],
+    kept: [{ allocationId: KEPT, jobId: "db", task: "vm", path: "/d/disk.qcow2", bytes: 512, until: RECORD_TIME + 9 }],
+    jobs: 1,
+    evaluations: 2,
+    troubles: ["/d/alloc/x cannot be removed"],
+  };
+  expect(await one.write(GarbageReplySchema, "PUT", "/v1/system/gc")).toEqual({
+    Removed: [{ AllocID: REMOVED, JobID: "web", Reason: "asked", EndedAt: RECORD_TIME * 1e6, Bytes: 4096 }],
+    Kept: [
+      { AllocID: KEPT, JobID: "db", Task: "vm", Path: "/d/disk.qcow2", Bytes: 512, Until: (RECORD_TIME + 9) * 1e6 },
+    ],
+    Jobs: 1,
+    Evaluations: 2,
+    Troubles: ["/d/alloc/x cannot be removed"],
+  });
+  // What `nomad system gc` sends.
+  await one.write(GarbageReplySchema, "PUT", "/v1/system/gc?region=global", {});
+  await one.write(GarbageReplySchema, "POST", "/v1/system/gc?discard=true");
+  expect(one.agent.told).toEqual(["gc discard=false", "gc discard=false", "gc discard=true"]);
+});
+
+test("a purge says what becomes of disks, and a stop does not", async () => {
+  const one = testApi();
+  one.agent.put({ job: jobRecord() });
+  one.agent.keptDisks = ["the disk of vm is kept", "so is another"];
+  const stopped = await one.write(DeregisterReplySchema, "DELETE", "/v1/job/web");
+  expect(stopped.Warnings).toBe("");
+  const purged = await one.write(DeregisterReplySchema, "DELETE", "/v1/job/web?purge=true");
+  expect(purged.Warnings).toBe("* the disk of vm is kept\n* so is another");
+});
