@@ -31,7 +31,7 @@ export const UNSUPPORTED: Readonly<Record<string, string | null>> = {
   "node config": CLUSTER,
   "node meta": LATER,
   "node pool": CLUSTER,
-  system: LATER,
+  "system reconcile": CLUSTER,
   monitor: LATER,
   "systemd install": "paddock systemd unit prints the unit",
   completion: LATER,

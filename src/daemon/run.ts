@@ -1,4 +1,4 @@
-import { startCacheKeeper } from "../agent/cache-keeper.ts";
+import { type CacheKeeper, startCacheKeeper } from "../agent/cache-keeper.ts";
 import type { AgentContext } from "../agent/context.ts";
 import { createCoreBook, readOnlineCores } from "../agent/cores.ts";
 import { createAgent } from "../agent/create.ts";
@@ -68,12 +68,7 @@ async function serve(config: AgentConfig, { log, manager, stopAsked }: Surroundi
     const users = await findMachineUsers(config, { store, log });
     const { cgroups, attributes } = findControlGroups(config.dirs, log);
     const facts = await findNodeFacts(config, { store, recorder, log, bootId, pool: users?.pool ?? null, attributes });
-    const cacheKeeper = startCacheKeeper({
-      cache: cacheDir(config.dirs),
-      limits: config.cache,
-      clock: systemClock,
-      log: log.named("cache"),
-    });
+    const cacheKeeper = keepCache(config, log);
     const base = {
       ...{ dirs: config.dirs, policy: config.policy, site: config.site },
       sources: settleSources(config.artifact, process.env, config.dirs),
@@ -129,6 +124,9 @@ async function serve(config: AgentConfig, { log, manager, stopAsked }: Surroundi
     store.close();
   }
 }
+
+const keepCache = ({ dirs, cache }: AgentConfig, log: Log): CacheKeeper =>
+  startCacheKeeper({ cache: cacheDir(dirs), limits: cache, clock: systemClock, log: log.named("cache") });
 
 /** Says that the agent serves, and from then on how many machines there are. */
 async function tellManager(

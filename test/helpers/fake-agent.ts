@@ -55,6 +55,7 @@ export interface FakeAgent extends Agent {
   /** What garbage collection gives, and what it says of the disks of a job that is purged. */
   collected: GarbageOutcome;
   keptDisks: readonly string[];
+  garbage: Agent["garbage"];
   /** The use cases of a cache that is nowhere, unless a test gives others. */
   images: Images;
   /** The same of bundles. */

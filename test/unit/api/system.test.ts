@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { GarbageReplySchema } from "../../../src/contract/garbage.ts";
 import { DeregisterReplySchema } from "../../../src/contract/job-requests.ts";
-import { testApi } from "../../helpers/api.ts";
+import { refusalOf, testApi } from "../../helpers/api.ts";
 import { jobRecord, RECORD_TIME } from "../../helpers/records.ts";
 
 const REMOVED = "6f1d9b52-0000-4000-8000-000000000001";
@@ -49,4 +49,15 @@ test("a purge says what becomes of disks, and a stop does not", async () => {
   expect(stopped.Warnings).toBe("");
   const purged = await one.write(DeregisterReplySchema, "DELETE", "/v1/job/web?purge=true");
   expect(purged.Warnings).toBe("* the disk of vm is kept\n* so is another");
+});
+
+test("an agent that stops lets nobody wait for garbage to be collected", async () => {
+  const one = testApi();
+  one.agent.garbage = { ...one.agent.garbage, collect: () => new Promise(() => undefined) };
+  const reply = one.send("PUT", "/v1/system/gc");
+  one.stopping.abort();
+  expect(await refusalOf(await reply)).toEqual({
+    status: 503,
+    lines: ["the agent stops; what it was removing, the next one removes"],
+  });
 });

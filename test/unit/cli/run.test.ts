@@ -61,7 +61,10 @@ for (const [args, stderr] of [
   [["lgos"], 'Error: unknown command "lgos"\nhint: did you mean "logs"?\n'],
   [["xyzzy"], 'Error: unknown command "xyzzy"\nhint: paddock -help lists the commands\n'],
   [["job", "plan", "web.hcl"], "Error: paddock job plan is not supported yet\n"],
-  [["system", "gc"], "Error: paddock system is not supported yet\n"],
+  [
+    ["system", "reconcile"],
+    "Error: paddock system reconcile is not supported: paddock runs on one host and has no servers\n",
+  ],
   [
     ["alloc", "exec", "x"],
     "Error: paddock alloc exec is not supported: a machine has no processes that the host could start; log in to it instead\n",
