@@ -1,8 +1,8 @@
 import { statfs } from "node:fs/promises";
 import { setImmediate, setTimeout } from "node:timers/promises";
-import { errorText } from "../base/errors.ts";
+import { errnoOf, errorText } from "../base/errors.ts";
 import { openRemover, type Remover } from "../base/remove-directory.ts";
-import { allocsDir } from "../paths.ts";
+import { type AgentDirs, allocsDir } from "../paths.ts";
 import type { EndedAllocation } from "../state/collection-tables.ts";
 import type { Collection, CollectReason } from "../state/records.ts";
 import { readCommandLinesInTurns } from "../supervisor/command-lines.ts";
@@ -53,11 +53,16 @@ export function startGarbageCollector(
     last = next.catch(() => undefined);
     return next;
   };
+  let trouble: string | null = null;
   const look = async (): Promise<void> => {
     try {
       await sweep({ asked: false, discard: false });
+      trouble = null;
     } catch (error) {
-      if (!sweeper.closed) log.warn("what has ended cannot be removed", { error: errorText(error) });
+      // Every minute the same is nothing to read.
+      const text = errorText(error);
+      if (!sweeper.closed && text !== trouble) log.warn("what has ended cannot be removed", { error: text });
+      trouble = text;
     }
     if (!sweeper.closed) cancel = clock.after(garbage.intervalMillis, () => void look());
   };
@@ -197,7 +202,7 @@ class Sweeper {
 
   async #pressure(): Promise<Pressure> {
     const { store, dirs, garbage } = this.#context;
-    return pressureOf(store.countAllocations(), await diskUseAt(allocsDir(dirs)), garbage);
+    return pressureOf(store.countAllocations(), await diskUseAt(dirs), garbage);
   }
 }
 
@@ -220,9 +225,13 @@ interface Candidate {
   readonly found: Found;
 }
 
-/** As `df` counts: what only root may use is not there for the agent. */
-async function diskUseAt(path: string): Promise<DiskUse> {
-  const { blocks, bfree, bavail, files, ffree } = await statfs(path);
+/** As `df` counts: what only root may use is not there for the agent. Before the first allocation there is no directory of them. */
+async function diskUseAt(dirs: AgentDirs): Promise<DiskUse> {
+  const found = await statfs(allocsDir(dirs)).catch((error: unknown) => {
+    if (errnoOf(error) === "ENOENT") return statfs(dirs.dataDir);
+    throw error;
+  });
+  const { blocks, bfree, bavail, files, ffree } = found;
   const used = blocks - bfree;
   return {
     blocks: used + bavail === 0 ? 0 : (100 * used) / (used + bavail),

@@ -6,6 +6,9 @@ import { allocDir } from "../paths.ts";
 import type { Collection } from "../state/records.ts";
 import type { AgentContext } from "./context.ts";
 
+/** A machine may give its files names as long as it likes; nobody reads more of them than this. */
+const LONGEST_TROUBLE = 1_000;
+
 /**
  * Removes what is left of an allocation of which the store says that it is removed: its files, then what was remembered of it. Whatever
  * instant the agent is killed at, the next one does the same again.
@@ -22,7 +25,7 @@ export async function removeAllocation(
   const freed = { ...collection, bytes: collection.bytes + bytes };
   if (trouble !== null) {
     const path = allocDir(dirs, allocationId);
-    const text = `${path} cannot be removed: ${escapeControls(trouble)}`;
+    const text = `${path} cannot be removed: ${escapeControls(trouble.slice(0, LONGEST_TROUBLE))}`;
     if (names > 0) recorder.record(() => store.beginCollection(freed));
     return text;
   }

@@ -7,6 +7,7 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   realpathSync,
   renameSync,
   rmdirSync,
@@ -66,7 +67,12 @@ export function removeTree(path: string): RemovedTree {
   } finally {
     closeSync(root);
   }
-  if (removal.trouble === null) attempt(removal, path, () => rmdirSync(path));
+  if (removal.trouble === null)
+    attempt(
+      removal,
+      () => path,
+      () => rmdirSync(path),
+    );
   const { names, bytes, trouble } = removal;
   return { names, bytes, trouble };
 }
@@ -78,7 +84,8 @@ function empty(removal: Removal, fd: number, level: number): void {
 
 function removeEntry(removal: Removal, parent: number, name: Buffer, level: number): void {
   const place = inside(parent, name);
-  attempt(removal, name.toString(), () => {
+  const where = (): string => `${readlinkSync(procPath(parent))}/${name.toString()}`;
+  attempt(removal, where, () => {
     const stats = lstatSync(place);
     if (!stats.isDirectory()) {
       unlinkSync(place);
@@ -131,7 +138,7 @@ function raise({ root, raised }: Removal, place: Buffer, stats: Stats): void {
   raised.push(name);
 }
 
-function attempt(removal: Removal, name: string, work: () => void): void {
+function attempt(removal: Removal, where: () => string, work: () => void): void {
   try {
     work();
   } catch (error) {
@@ -139,7 +146,7 @@ function attempt(removal: Removal, name: string, work: () => void): void {
     if (code === "ENOENT") return;
     // The directory above is not empty because of what was told already.
     if (code === "ENOTEMPTY" && removal.trouble !== null) return;
-    removal.trouble ??= `${name}: ${code ?? String(error instanceof Error ? error.message : error)}`;
+    removal.trouble ??= `${where()}: ${code ?? String(error instanceof Error ? error.message : error)}`;
   }
 }
 

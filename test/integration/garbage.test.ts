@@ -25,6 +25,18 @@ async function strangers(): Promise<string[]> {
 }
 
 describe("ended allocations", () => {
+  test("are none where nothing ever ran", async () => {
+    await bed.start();
+    expect(await bed.agent.garbage.collect(asked)).toEqual({
+      removed: [],
+      kept: [],
+      jobs: 0,
+      evaluations: 0,
+      troubles: [],
+    });
+    expect(bed.running.logLines.filter((line) => line.includes("WARN") && line.includes("removed"))).toEqual([]);
+  });
+
   test("beyond gc_max_allocs go by themselves, the oldest end first, with all that belongs to them", async () => {
     const ids = putEnded(bed.dirs, { count: 12 });
     await bed.start({ garbage: { maxAllocs: 5 } });
