@@ -36,6 +36,13 @@ export interface Registered {
   readonly verdicts: readonly Verdict[];
 }
 
+export interface DeregisterOptions extends StopOptions {
+  /** Forgets the job, too. */
+  readonly purge: boolean;
+  /** With `purge`: its allocations are removed as soon as they have ended, with the disks that guests wrote to. */
+  readonly discard?: boolean | undefined;
+}
+
 /**
  * The use cases of the daemon: the only door through which the API reaches machines and records. Every method that finds nothing
  * throws AppError `not_found` with Nomad's words where it has some.
@@ -65,7 +72,7 @@ export interface Agent {
     readonly uncached: readonly string[];
   };
   /** Stops a job; its record stays unless `purge`. A stop that is under way is made harder by `force`. */
-  deregisterJob(id: string, options: StopOptions & { readonly purge: boolean }): Promise<Evaluation>;
+  deregisterJob(id: string, options: DeregisterOptions): Promise<Evaluation>;
   jobs(prefix: string): readonly JobRecord[];
   job(id: string): JobRecord;
 
@@ -114,7 +121,7 @@ export interface Agent {
      */
     collect(options: { readonly discard: boolean }): Promise<GarbageOutcome>;
     /** What becomes of the disks of a job that is purged, for people. */
-    tellDisks(jobId: string): Promise<readonly string[]>;
+    tellDisks(jobId: string, options: { readonly discard: boolean }): Promise<readonly string[]>;
   };
 
   evaluations(filter: { readonly jobId?: string }): readonly Evaluation[];

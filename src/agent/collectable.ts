@@ -52,14 +52,14 @@ export function standingOf(job: KnownJob | undefined, now: number, limits: Garba
   return asked || now - job.lastChange >= limits.jobThresholdMillis ? "over" : "current";
 }
 
-/** Why an ended allocation would have to go now; null when it is in nobody's way. */
+/** Why an ended allocation would have to go now; null when it is in nobody's way. @param ended whoever purged its job may have said that nothing of it is to be kept. */
 export function reasonToGo(
-  { standing, endedAt }: { readonly standing: JobStanding; readonly endedAt: number },
+  { standing, endedAt, discarded }: Pick<Ended, "standing" | "endedAt"> & { readonly discarded: boolean },
   pressure: Pressure,
   now: number,
   limits: GarbageLimits,
 ): CollectReason | null {
-  if (standing === "gone" && now - endedAt >= limits.evalThresholdMillis) return "purged";
+  if (standing === "gone" && (discarded || now - endedAt >= limits.evalThresholdMillis)) return "purged";
   if (pressure.excess > 0) return "gc_max_allocs";
   if (pressure.blocks) return "gc_disk_usage_threshold";
   return pressure.inodes ? "gc_inode_usage_threshold" : null;

@@ -2,7 +2,7 @@ import type { Allocation } from "../allocation/allocation.ts";
 import { checkConstraints } from "../constraint/check.ts";
 import type { Job } from "../job/job.ts";
 import type { Evaluation, JobRecord } from "../state/records.ts";
-import type { Agent } from "./agent.ts";
+import type { Agent, DeregisterOptions } from "./agent.ts";
 import { bundleLoads } from "./bundles.ts";
 import type { AgentContext } from "./context.ts";
 import { neverFits } from "./decide.ts";
@@ -34,9 +34,12 @@ export function createAgent(context: AgentContext): RunningAgent {
   const oneByOne = createQueue();
   settleStops(context);
   const room = createWaitingRoom(context, oneByOne);
-  supervisor.whenEnded(() => room.look());
-  room.look();
   const collector = startGarbageCollector(context, { oneByOne });
+  supervisor.whenEnded(() => {
+    room.look();
+    collector.discardSoon();
+  });
+  room.look();
   const records = lookUp(context);
   const { job, jobOf, allocation } = records;
 
@@ -60,6 +63,7 @@ export function createAgent(context: AgentContext): RunningAgent {
       oneByOne(async () => {
         const evaluation = deregister(context, job(id), options);
         room.forget(id);
+        collector.discardSoon();
         return evaluation;
       }),
     ...readRecords(context, records),
@@ -84,7 +88,7 @@ export function createAgent(context: AgentContext): RunningAgent {
     bundles: bundleLoads(context),
     garbage: {
       collect: ({ discard }) => collector.collect(discard),
-      tellDisks: (jobId) => tellKeptDisks(context, jobId),
+      tellDisks: (jobId, options) => tellKeptDisks(context, jobId, options),
     },
     close: () => {
       room.close();
@@ -96,7 +100,7 @@ export function createAgent(context: AgentContext): RunningAgent {
 function deregister(
   context: AgentContext,
   record: JobRecord,
-  { purge, ...options }: StopOptions & { readonly purge: boolean },
+  { purge, discard = false, ...options }: DeregisterOptions,
 ): Evaluation {
   const { store, recorder, clock } = context;
   const evaluation = recorder.record((index) => {
@@ -104,6 +108,7 @@ function deregister(
     const made = newEvaluation(record.job, "job-deregister", moment);
     store.putEvaluation(made);
     cancelBlocked(store, record.waiting?.evalId, "the job was stopped", moment);
+    if (purge && discard) for (const { id } of store.allocations({ jobId: record.job.id })) store.discard(id);
     if (purge) store.deleteJob(record.job.id);
     else store.putJob({ ...record, waiting: undefined, stop: true, modifyIndex: index, jobModifyIndex: index });
     return made;

@@ -38,6 +38,8 @@ export async function examineEnded(
   const journals = Object.keys(allocation.tasks).map((task) => journalOf(context, allocation, task));
   if (journals.some((journal) => isNamed(journal, commandLines))) return { kind: "runs" };
   const newest = store.newestOfGroup(allocation.jobId, allocation.group);
+  // The rule that needs no look at its directory.
+  if (standing === "current" && newest?.id === id) return { kind: "stays", stay: { because: "newest" }, disks: [] };
   const disks = await findLeftDisks({ store, dirs }, allocation);
   const ended = {
     standing,
@@ -47,7 +49,7 @@ export async function examineEnded(
     awaited:
       (standing === "current" || (newest !== undefined && !isTerminal(newest))) &&
       (await isAwaited(context, id, newest)),
-    hasDisk: disks.length > 0 && !discard,
+    hasDisk: disks.length > 0 && !discard && !store.isDiscarded(id),
   };
   const stay = reasonToStay(ended, clock.now(), garbage);
   return stay === null ? { kind: "goes" } : { kind: "stays", stay, disks };

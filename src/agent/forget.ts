@@ -38,9 +38,13 @@ export function forgetJobs(context: Context, asked: boolean): number {
   return over.length;
 }
 
+/** Whoever made a change may still ask what came of it, in milliseconds. */
+const JUST_MADE_MILLIS = 60_000;
+
 /** Forgets evaluations that have had their say and whose allocations are gone, in turns. @returns how many. @throws StoreError. */
 export async function forgetEvaluations({ store, recorder, clock, garbage }: Context, asked: boolean): Promise<number> {
-  const before = clock.now() - (asked ? 0 : garbage.evalThresholdMillis);
+  const before =
+    clock.now() - (asked ? Math.min(JUST_MADE_MILLIS, garbage.evalThresholdMillis) : garbage.evalThresholdMillis);
   let dropped = 0;
   while (store.hasForgettable(before)) {
     const turn = recorder.record(() => store.dropEvaluations(before));

@@ -30,6 +30,8 @@ const PAUSE = 10;
 export interface GarbageCollector {
   /** Removes all that may go now, whether or not it is in anybody's way. @param discard disks that are kept for a while go too. */
   collect(discard: boolean): Promise<GarbageOutcome>;
+  /** Removes soon what was said not to be kept, if it has ended. */
+  discardSoon(): void;
   close(): void;
 }
 
@@ -54,7 +56,9 @@ export function startGarbageCollector(
     return next;
   };
   let trouble: string | null = null;
+  let [looking, again] = [false, false];
   const look = async (): Promise<void> => {
+    [looking, again] = [true, false];
     try {
       await sweep({ asked: false, discard: false });
       trouble = null;
@@ -64,11 +68,20 @@ export function startGarbageCollector(
       if (!sweeper.closed && text !== trouble) log.warn("what has ended cannot be removed", { error: text });
       trouble = text;
     }
-    if (!sweeper.closed) cancel = clock.after(garbage.intervalMillis, () => void look());
+    looking = false;
+    if (!sweeper.closed) cancel = clock.after(again ? 0 : garbage.intervalMillis, () => void look());
   };
   void look();
   return {
     collect: (discard) => sweep({ asked: true, discard }),
+    discardSoon: () => {
+      if (sweeper.closed || !context.store.hasDiscards()) return;
+      again = true;
+      if (looking) return;
+      cancel();
+      // After the change that told of it.
+      cancel = clock.after(0, () => void look());
+    },
     close: () => {
       sweeper.closed = true;
       cancel();
@@ -125,14 +138,16 @@ class Sweeper {
       const page = some ? store.purgedAllocations(after, PAGE) : store.endedAllocations(after, PAGE);
       for (const ended of page) {
         if (this.closed) return;
-        if (this.#later.has(ended.id)) continue;
+        const discarded = store.isDiscarded(ended.id);
+        if (this.#later.has(ended.id) && !discarded) continue;
         const { jobId, endedAt } = ended;
         const standing = standings.get(jobId) ?? jobStanding(this.#context, jobId, asked);
         standings.set(jobId, standing);
-        const reason = asked ? "asked" : reasonToGo({ standing, endedAt }, pressure, clock.now(), garbage);
+        const known = { standing, endedAt, discarded };
+        const reason = asked ? "asked" : reasonToGo(known, pressure, clock.now(), garbage);
         if (reason === null) continue;
         around ??= { bootId: this.#bootId, commandLines: await readCommandLinesInTurns(), discard };
-        if (!(await this.#tryRemove(ended, { standing, reason, around, found }))) continue;
+        if (!(await this.#tryRemove(ended, { asked, reason, around, found }))) continue;
         if (!asked) await setTimeout(PAUSE);
         pressure = await this.#pressure();
       }
@@ -143,15 +158,17 @@ class Sweeper {
   }
 
   /** @returns whether it went. */
-  async #tryRemove(ended: EndedAllocation, { standing, reason, around, found }: Candidate): Promise<boolean> {
-    const collection = await this.#oneByOne(() => this.#begin(ended, { standing, reason, around, found }));
+  async #tryRemove(ended: EndedAllocation, { asked, reason, around, found }: Candidate): Promise<boolean> {
+    const collection = await this.#oneByOne(() => this.#begin(ended, { asked, reason, around, found }));
     return collection !== null && (await this.#removeFiles(collection, found));
   }
 
   /** Nothing is placed meanwhile: a new allocation finds the disk of an old one, or learns that it is gone. */
-  async #begin(ended: EndedAllocation, { standing, reason, around, found }: Candidate): Promise<Collection | null> {
+  async #begin(ended: EndedAllocation, { asked, reason, around, found }: Candidate): Promise<Collection | null> {
     const { store, recorder, clock, log } = this.#context;
     const { id: allocationId, jobId, endedAt } = ended;
+    // As it is now: the job may have been run again since.
+    const standing = jobStanding(this.#context, jobId, asked);
     const examined = await examineEnded(this.#context, ended, standing, around);
     if (this.closed || examined.kind === "none") return null;
     if (examined.kind === "goes") {
@@ -159,6 +176,7 @@ class Sweeper {
       recorder.record(() => store.beginCollection(begun));
       return begun;
     }
+    if (examined.kind === "stays" && examined.stay.because === "newest") return null;
     this.#later.set(allocationId, clock.now() + LOOK_AGAIN_MILLIS);
     if (examined.kind === "runs") {
       const trouble = `a process that belongs to no record runs for allocation ${allocationId}`;
@@ -219,7 +237,7 @@ interface Found {
 }
 
 interface Candidate {
-  readonly standing: JobStanding;
+  readonly asked: boolean;
   readonly reason: CollectReason;
   readonly around: Surroundings;
   readonly found: Found;

@@ -11,6 +11,7 @@ const MOST_LOOKED_AT = 20;
 export async function tellKeptDisks(
   { store, dirs, garbage }: Pick<AgentContext, "store" | "dirs" | "garbage">,
   jobId: string,
+  { discard }: { readonly discard: boolean },
 ): Promise<string[]> {
   const told: string[] = [];
   for (const allocation of store.allocations({ jobId }).slice(-MOST_LOOKED_AT)) {
@@ -23,7 +24,8 @@ export async function tellKeptDisks(
       const span = formatDuration(garbage.diskRetentionMillis * MILLISECOND).replace(/(?<=h)0m0s$|(?<=m)0s$/, "");
       const size = bytes === 0 ? "" : `, ${formatBytes(bytes)}`;
       const disk = `the disk of task "${task}" (allocation ${shortId(allocation.id)}${size}, ${path})`;
-      if (garbage.diskRetentionMillis === 0) told.push(`${disk} is removed with the next garbage collection`);
+      if (discard) told.push(`${disk} is removed ${ended ? "now" : "once its machine has ended"}`);
+      else if (garbage.diskRetentionMillis === 0) told.push(`${disk} is removed with the next garbage collection`);
       else if (ended) told.push(`${disk} is kept until ${new Date(until).toISOString()}`);
       else told.push(`${disk} is kept for ${span} after its machine has ended`);
     }

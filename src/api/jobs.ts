@@ -91,9 +91,16 @@ async function registerJob(c: Context, { agent }: ApiContext): Promise<Response>
 async function deregisterJob(c: Context, { agent }: ApiContext): Promise<Response> {
   const purge = flagParam(c, "purge");
   const id = pathParam(c, "id");
-  const options = { purge, ...stopOptions(c) };
+  const discard = flagParam(c, "discard");
+  if (discard && !purge) {
+    throw new AppError(
+      "invalid",
+      "query parameter discard: expected purge=true beside it, for a job that stays keeps its disks",
+    );
+  }
+  const options = { purge, ...(discard && { discard }), ...stopOptions(c) };
   // Nobody finds them by the job any more.
-  const warnings = purge ? await agent.garbage.tellDisks(id) : [];
+  const warnings = purge ? await agent.garbage.tellDisks(id, { discard }) : [];
   return c.json(writeDeregisterReply(await agent.deregisterJob(id, options), warnings));
 }
 

@@ -1,3 +1,4 @@
+import { AppError } from "../base/errors.ts";
 import { shellWord } from "../base/text.ts";
 import { ask } from "../client/client.ts";
 import { ADDRESS_FLAG, type Command, connectAgent, type Invocation } from "./command.ts";
@@ -13,7 +14,8 @@ export const JOB_STOP: Command = {
   takes: [1, 1],
   flags: [
     ADDRESS_FLAG,
-    { name: "purge", help: "Also forget the job." },
+    { name: "purge", help: "Also forget the job. Disks that its guests have written to are kept for a while." },
+    { name: "discard", help: "With -purge: keep no disk; everything of the job goes once its machines have ended." },
     ...STOP_FLAGS,
     { name: "yes", help: "For scripts made for Nomad: nothing is asked here." },
   ],
@@ -51,10 +53,16 @@ export async function stopJob(
   onLeave: (id: string) => void,
 ): Promise<number> {
   const { terminal } = context;
+  const [purge, discard] = [flags.has("purge"), flags.has("discard")];
+  if (discard && !purge) {
+    throw new AppError("invalid", "flag -discard: expected -purge beside it", {
+      hint: "a job that is only stopped keeps its disk",
+    });
+  }
   const client = await connectAgent({ context, flags });
   const { ID: id } = await requireJob(client, operands[0] ?? "");
   const live = (await client.read(ask.jobAllocations(id), signal)).filter((allocation) => !isOver(allocation));
-  const { EvalID, Warnings } = await client.deregisterJob(id, { purge: flags.has("purge"), ...readStopFlags(flags) });
+  const { EvalID, Warnings } = await client.deregisterJob(id, { purge, discard, ...readStopFlags(flags) });
   for (const warning of Warnings.split(/^\* /m)) {
     if (warning.trim() !== "") terminal.err.line({ text: "note: ", style: "bold" }, warning.trim());
   }

@@ -71,7 +71,7 @@ export interface Client {
   registerJob(job: JsonObject, submission: Submission): Promise<replies.Registered>;
   deregisterJob(
     id: string,
-    options: StopOptions & { readonly purge: boolean },
+    options: StopOptions & { readonly purge: boolean; readonly discard?: boolean },
     signal?: AbortSignal,
   ): Promise<replies.Registered>;
   stopAllocation(id: string, options: StopOptions): Promise<replies.Registered>;
@@ -157,8 +157,11 @@ export function createClient(address: Address): Client {
       const body = { Job: job, Submission: submission };
       return (await exchange({ method: "PUT", target: "/v1/jobs", body }, replies.RegisteredSchema)).value;
     },
-    deregisterJob: async (id, { purge, ...options }, signal) => {
-      const target = addQuery(`/v1/job/${encode(id)}?purge=${purge}`, stopQuery(options));
+    deregisterJob: async (id, { purge, discard, ...options }, signal) => {
+      const target = addQuery(
+        `/v1/job/${encode(id)}?purge=${purge}${discard ? "&discard=true" : ""}`,
+        stopQuery(options),
+      );
       return (await exchange({ method: "DELETE", target, signal }, replies.RegisteredSchema)).value;
     },
     stopAllocation: async (id, options) => {

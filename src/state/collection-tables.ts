@@ -31,6 +31,10 @@ export interface CollectionTables {
   dropHistory(allocationId: string): boolean;
   /** Says that all of an allocation is gone; only the last of these are remembered. */
   finishCollection(collection: Collection): void;
+  /** Says that nobody wants to keep what the guests of an allocation wrote. */
+  discard(allocationId: string): void;
+  isDiscarded(allocationId: string): boolean;
+  hasDiscards(): boolean;
 
   /**
    * Forgets some evaluations that were decided before and whose allocations are gone. That a job was stopped is remembered as long as an
@@ -67,7 +71,8 @@ const FORGETTABLE = `
     AND NOT (json_extract(record, '$.triggeredBy') = 'job-deregister'
       AND EXISTS (SELECT 1 FROM allocations WHERE job_id = evaluations.job_id)) LIMIT ?`;
 
-export function collectionTables(rows: Rows): CollectionTables {
+/** @param tell is called with the id of an allocation whose record goes. */
+export function collectionTables(rows: Rows, tell: (allocationId: string) => void): CollectionTables {
   const put = (collection: Collection): void =>
     rows.run(
       "INSERT OR REPLACE INTO collections (allocation_id, job_id, done_at, record) VALUES (?, ?, ?, ?)",
@@ -78,9 +83,11 @@ export function collectionTables(rows: Rows): CollectionTables {
     );
   return {
     ...endedReadings(rows),
+    ...forgetting(rows),
     beginCollection: (collection) => {
       put(collection);
       rows.run("DELETE FROM allocations WHERE id = ?", collection.allocationId);
+      tell(collection.allocationId);
     },
     openCollections: () => rows.all<Collection>("SELECT record FROM collections WHERE done_at IS NULL"),
     collections: (prefix) =>
@@ -102,12 +109,33 @@ export function collectionTables(rows: Rows): CollectionTables {
     },
     finishCollection: (collection) => {
       put(collection);
+      rows.run("DELETE FROM discards WHERE allocation_id = ?", collection.allocationId);
       rows.run(
         `DELETE FROM collections WHERE allocation_id IN (
            SELECT allocation_id FROM collections WHERE done_at IS NOT NULL ORDER BY done_at DESC LIMIT -1 OFFSET ?)`,
         REMEMBERED,
       );
     },
+    discard: (allocationId) => rows.run("INSERT OR IGNORE INTO discards (allocation_id) VALUES (?)", allocationId),
+    isDiscarded: (allocationId) =>
+      rows.text("SELECT allocation_id AS record FROM discards WHERE allocation_id = ?", allocationId) !== undefined,
+    hasDiscards: () => rows.text("SELECT allocation_id AS record FROM discards LIMIT 1") !== undefined,
+  };
+}
+
+function forgetting(
+  rows: Rows,
+): Pick<
+  CollectionTables,
+  | "dropEvaluations"
+  | "hasForgettable"
+  | "lastEnd"
+  | "lastEvaluation"
+  | "jobsWithoutAllocations"
+  | "dropVersions"
+  | "dropOrphanedVersions"
+> {
+  return {
     dropEvaluations: (before) => rows.change(`DELETE FROM evaluations WHERE id IN (${FORGETTABLE})`, before, A_TURN),
     hasForgettable: (before) =>
       rows.all<string>(`SELECT json_quote(id) AS record FROM (${FORGETTABLE})`, before, 1).length > 0,
@@ -139,8 +167,8 @@ function endedReadings(
   rows: Rows,
 ): Pick<CollectionTables, "countAllocations" | "endedAllocations" | "purgedAllocations" | "newestOfGroup"> {
   const endedPage = (where: string, after: EndedAllocation | undefined, limit: number): EndedAllocation[] =>
-    rows.all<EndedAllocation>(
-      `SELECT json_object('id', id, 'jobId', job_id, 'endedAt', ended_at) AS record FROM allocations
+    rows.columns<EndedAllocation>(
+      `SELECT id, job_id AS jobId, ended_at AS endedAt FROM allocations
          WHERE ended_at IS NOT NULL AND (ended_at, id) > (?, ?) ${where} ORDER BY ended_at, id LIMIT ?`,
       after?.endedAt ?? Number.MIN_SAFE_INTEGER,
       after?.id ?? "",

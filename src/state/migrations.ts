@@ -50,6 +50,7 @@ export const MIGRATIONS: readonly string[] = [
   CREATE TABLE collections (
     allocation_id TEXT PRIMARY KEY, job_id TEXT NOT NULL, done_at INTEGER, record TEXT NOT NULL
   ) STRICT, WITHOUT ROWID;
+  CREATE TABLE discards (allocation_id TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
   CREATE INDEX collections_open ON collections (allocation_id) WHERE done_at IS NULL;
   CREATE INDEX collections_done ON collections (done_at) WHERE done_at IS NOT NULL;
   `,

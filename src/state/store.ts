@@ -74,14 +74,17 @@ export interface Store extends CollectionTables {
 export function openStore(path: string): Store {
   const database = openDatabase(path);
   const rows = createRows(database, path);
+  const listeners: ((allocationId: string) => void)[] = [];
   return {
     fact: (name) => rows.text("SELECT value AS record FROM facts WHERE name = ?", name),
     setFact: (name, value) => rows.run("INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)", name, value),
     ...jobTable(rows, database),
-    ...allocationTable(rows),
+    ...allocationTable(rows, listeners),
     ...startTables(rows),
     ...evaluationTable(rows),
-    ...collectionTables(rows),
+    ...collectionTables(rows, (id) => {
+      for (const tell of listeners) tell(id);
+    }),
     transaction: (work) => inTransaction(database, work),
     close: () => database.close(),
   };
@@ -112,8 +115,7 @@ function jobTable(rows: Rows, database: DatabaseSync) {
   };
 }
 
-function allocationTable(rows: Rows) {
-  const listeners: ((allocationId: string) => void)[] = [];
+function allocationTable(rows: Rows, listeners: ((allocationId: string) => void)[]) {
   return {
     allocation: (id: string) => rows.one<Allocation>("SELECT record FROM allocations WHERE id = ?", id),
     allocations: (filter: AllocationFilter) =>

@@ -1,9 +1,10 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { ClockMark } from "../../src/allocation/allocation.ts";
 import type { TaskEvent } from "../../src/allocation/task-event.ts";
 import { type AgentDirs, allocDir, databaseFile, taskDirs } from "../../src/paths.ts";
 import { openStore } from "../../src/state/store.ts";
-import { allocation, ended, evaluation, GRACEFUL, jobOf, jobRecord, jobText, taskRecord } from "./records.ts";
+import { allocation, ended, evaluation, GRACEFUL, jobOf, jobRecord, jobText, PLAN, taskRecord } from "./records.ts";
 
 export interface EndedMany {
   readonly count: number;
@@ -12,6 +13,10 @@ export interface EndedMany {
   /** Milliseconds since 1970 of the last one's end; those before ended a second earlier each. */
   readonly lastEnd?: number;
   readonly jobId?: string;
+  /** By what clock the ends are meant. */
+  readonly clock?: ClockMark;
+  /** Whether their machines ran on disks of their own, of which nothing is left that says what they are. */
+  readonly disks?: boolean;
   /** Whether the job is still there. */
   readonly job?: boolean;
 }
@@ -22,7 +27,7 @@ export const endedId = (at: number): string => `${String(at).padStart(8, "0")}-0
 /** Puts allocations that have ended, with their directories, histories and evaluations, where the next agent finds them. */
 export function putEnded(
   dirs: AgentDirs,
-  { count, files = 3, lastEnd = Date.now(), jobId = "web", job = true }: EndedMany,
+  { count, files = 3, lastEnd = Date.now(), clock, disks = false, jobId = "web", job = true }: EndedMany,
 ): readonly string[] {
   mkdirSync(dirs.dataDir, { recursive: true });
   const store = openStore(databaseFile(dirs));
@@ -35,8 +40,10 @@ export function putEnded(
       const evalId = id.replace(/^0/, "e");
       store.putEvaluation(evaluation({ id: evalId, jobId, createTime: ending.at }));
       store.putAllocation(
-        allocation({ id, jobId, evalId, createIndex: 100 + at, tasks: { vm: taskRecord(ended(ending)) } }),
+        allocation({ id, jobId, evalId, clock, createIndex: 100 + at, tasks: { vm: taskRecord(ended(ending)) } }),
       );
+      const image = { path: "/disk", format: "qcow2", mode: "overlay" } as const;
+      if (disks) store.putLaunch(id, "vm", 1, { ...PLAN, image });
       store.appendEvent(id, "vm", event);
     }
   });

@@ -1,4 +1,4 @@
-import type { Agent, Measured, Submission } from "../../src/agent/agent.ts";
+import type { Agent, DeregisterOptions, Measured, Submission } from "../../src/agent/agent.ts";
 import { type BundleLoads, bundleLoads } from "../../src/agent/bundles.ts";
 import type { ConsoleRequest } from "../../src/agent/consoles.ts";
 import type { GarbageOutcome } from "../../src/agent/garbage-outcome.ts";
@@ -30,7 +30,7 @@ export interface FakeAgent extends Agent {
     readonly submission: Submission | null;
     readonly enforceIndex: number | undefined;
   }[];
-  readonly deregistered: ({ readonly id: string; readonly purge: boolean } & StopOptions)[];
+  readonly deregistered: ({ readonly id: string } & DeregisterOptions)[];
   readonly stopped: ({ readonly id: string } & StopOptions)[];
   /** Restarts, signals and power, one line each. */
   readonly told: string[];

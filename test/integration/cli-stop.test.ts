@@ -37,3 +37,18 @@ test("stop of a job without a machine, and stop -detach, do not wait", async () 
   expect(detached).toMatchObject({ code: 0, stderr: "" });
   expect(detached.stdout).toMatch(/^[0-9a-f-]{36}\n$/);
 });
+
+test("stop -purge says what becomes of disks, and -discard goes with it alone", async () => {
+  await using api = serveCliApi();
+  api.agent.put({ job: jobRecord(), allocation: inState(ended(GRACEFUL)) });
+  api.agent.keptDisks = ["the disk of vm is kept", "and so is another"];
+  const purged = await api.run(["stop", "-purge", "-discard", "web"]);
+  expect(purged.code).toBe(0);
+  expect(purged.stderr).toStartWith("note: the disk of vm is kept\nnote: and so is another\n");
+  expect(api.agent.deregistered).toMatchObject([{ id: "web", purge: true, discard: true }]);
+  expect(await api.run(["stop", "-discard", "web"])).toEqual({
+    code: 1,
+    stdout: "",
+    stderr: "Error: flag -discard: expected -purge beside it\nhint: a job that is only stopped keeps its disk\n",
+  });
+});

@@ -45,7 +45,7 @@ describe("a disk that a guest has written to", () => {
     await booted(1);
     const id = idOf(bed.agent);
     const { overlay } = diskFiles(taskDirs(bed.dirs, id, "vm"));
-    expect(await bed.agent.garbage.tellDisks("demo")).toEqual([
+    expect(await bed.agent.garbage.tellDisks("demo", { discard: false })).toEqual([
       expect.stringMatching(
         /^the disk of task "vm" \(allocation [0-9a-f]{8}, \d+ KiB, .*\) is kept for 168h after its machine has ended$/,
       ),
@@ -53,7 +53,9 @@ describe("a disk that a guest has written to", () => {
     // What runs is nobody's to remove.
     expect((await collect(true)).removed).toEqual([]);
     await stop(true);
-    expect(await bed.agent.garbage.tellDisks("demo")).toEqual([expect.stringMatching(/ is kept until 2\S+Z$/)]);
+    expect(await bed.agent.garbage.tellDisks("demo", { discard: false })).toEqual([
+      expect.stringMatching(/ is kept until 2\S+Z$/),
+    ]);
     const { kept, removed } = await collect();
     expect(removed).toEqual([]);
     expect(kept).toMatchObject([{ allocationId: id, jobId: "demo", task: "vm", path: overlay }]);
@@ -63,6 +65,22 @@ describe("a disk that a guest has written to", () => {
     expect((await collect(true)).removed).toMatchObject([{ allocationId: id }]);
     expect(left()).toEqual([]);
     expect((await bed.agent.images.prune({ maxAge: 0, maxBytes: null }, false)).removed).toHaveLength(1);
+  });
+
+  test("goes at once when its job is purged by somebody who discards it, and no other job's does", async () => {
+    await fetched();
+    await booted(1);
+    await bed.agent.registerJob(demoJob("local/demo.img", { id: "other", task: artifact() }), null, {});
+    await until("the other to boot", async () => (await consoleOf(bed.agent, "other")).includes("boot=1"));
+    const other = idOf(bed.agent, "other");
+    await bed.agent.deregisterJob("other", { purge: true, force: "SIGKILL" });
+    expect(await bed.agent.garbage.tellDisks("demo", { discard: true })).toEqual([
+      expect.stringMatching(/ is removed once its machine has ended$/),
+    ]);
+    await bed.agent.deregisterJob("demo", { purge: true, discard: true, force: "SIGKILL" });
+    await until("it to be gone", () => left().length === 1);
+    expect(left()).toEqual([other]);
+    expect(() => bed.agent.allocation(other)).not.toThrow();
   });
 
   test("goes when gc_disk_retention is over", async () => {

@@ -1,10 +1,12 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { systemClock } from "../../src/base/clock.ts";
 import { examineRecords } from "../../src/doctor/records.ts";
 import { examineStrangers } from "../../src/doctor/strangers.ts";
 import { allocDir, allocsDir, databaseFile, machineFiles, taskDirs } from "../../src/paths.ts";
 import { openStore } from "../../src/state/store.ts";
+import { readBootId } from "../../src/supervisor/identity.ts";
 import { agentPerTest } from "../helpers/agent-per-test.ts";
 import { endedId, putEnded } from "../helpers/ended.ts";
 import { evaluation } from "../helpers/records.ts";
@@ -148,5 +150,23 @@ describe("a directory that a machine has filled", () => {
     await bed.start();
     await until("it to be forgotten", async () => (await strangers()).length === 1);
     expect((await bed.agent.garbage.collect(asked)).troubles).toEqual([]);
+  });
+});
+
+describe("a host that was started with a wrong clock", () => {
+  test("does not make a disk seem older than it is", async () => {
+    const uptime = systemClock.sinceBoot() ?? 0;
+    // Ended a second after 1970, by the clock of then; that was just now.
+    const mark = { bootId: readBootId(), offset: 1_000 - uptime };
+    putEnded(bed.dirs, { count: 1, lastEnd: 1_000, clock: mark, disks: true, job: false });
+    await bed.start({ garbage: { diskRetentionMillis: 3_600_000 } });
+    const { removed, kept } = await bed.agent.garbage.collect(asked);
+    expect(removed).toEqual([]);
+    expect(Math.abs((kept[0]?.until ?? 0) - Date.now() - 3_600_000)).toBeLessThan(60_000);
+    // Of another boot's clock nothing is known.
+    bed.running.close();
+    putEnded(bed.dirs, { count: 1, lastEnd: 1_000, clock: { ...mark, bootId: "another" }, disks: true, job: false });
+    await bed.start({ garbage: { diskRetentionMillis: 3_600_000 } });
+    await until("it to be gone", () => left().length === 0);
   });
 });

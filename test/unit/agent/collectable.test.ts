@@ -61,8 +61,12 @@ describe("a job", () => {
 });
 
 describe("an ended allocation goes", () => {
-  const reason = (standing: "current" | "over" | "gone", endedAt: number, pressure: Partial<Pressure> = {}) =>
-    reasonToGo({ standing, endedAt }, { ...NONE, ...pressure }, NOW, LIMITS);
+  const reason = (
+    standing: "current" | "over" | "gone",
+    endedAt: number,
+    pressure: Partial<Pressure> = {},
+    discarded = false,
+  ) => reasonToGo({ standing, endedAt, discarded }, { ...NONE, ...pressure }, NOW, LIMITS);
 
   test("for no reason when nothing presses, however old it is", () => {
     expect(reason("over", 0)).toBeNull();
@@ -71,6 +75,8 @@ describe("an ended allocation goes", () => {
   test("eval_gc_threshold after its end when its job was purged", () => {
     expect(reason("gone", NOW - HOUR + 1)).toBeNull();
     expect(reason("gone", NOW - HOUR)).toBe("purged");
+    expect(reason("gone", NOW, {}, true)).toBe("purged");
+    expect(reason("current", NOW, {}, true)).toBeNull();
   });
   test("for whatever presses, and says which", () => {
     expect(reason("current", NOW, { excess: 1, blocks: true })).toBe("gc_max_allocs");

@@ -49,6 +49,13 @@ test("a purge says what becomes of disks, and a stop does not", async () => {
   expect(stopped.Warnings).toBe("");
   const purged = await one.write(DeregisterReplySchema, "DELETE", "/v1/job/web?purge=true");
   expect(purged.Warnings).toBe("* the disk of vm is kept\n* so is another");
+  await one.write(DeregisterReplySchema, "DELETE", "/v1/job/web?purge=true&discard=true");
+  expect(one.agent.deregistered.map(({ purge, discard }) => [purge, discard])).toEqual([
+    [false, undefined],
+    [true, undefined],
+    [true, true],
+  ]);
+  expect((await refusalOf(await one.send("DELETE", "/v1/job/web?discard=true"))).status).toBe(400);
 });
 
 test("an agent that stops lets nobody wait for garbage to be collected", async () => {

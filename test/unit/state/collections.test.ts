@@ -136,6 +136,15 @@ describe("an allocation that is removed", () => {
   });
 });
 
+test("what nobody wants to keep is remembered until it is gone", () => {
+  expect([store.hasDiscards(), store.isDiscarded(A)]).toEqual([false, false]);
+  store.discard(A);
+  store.discard(A);
+  expect([store.hasDiscards(), store.isDiscarded(A), store.isDiscarded(B)]).toEqual([true, true, false]);
+  store.finishCollection(collection(A, 1));
+  expect(store.hasDiscards()).toBe(false);
+});
+
 describe("an evaluation", () => {
   test("goes once it is old and its allocation is gone", () => {
     store.putAllocation(allocation(A, 1));
