@@ -43,7 +43,7 @@ export async function examineEnded(
   const disks = await findLeftDisks({ store, dirs }, allocation);
   const ended = {
     standing,
-    endedAt: endOf(allocation, context, bootId),
+    endedAt: Math.max(endOf(allocation, context, bootId), collectingSince(store)),
     newest: newest?.id === id,
     // What is dead for long, or was purged, will have no other machine; one that still lives may be about to take its disk.
     awaited:
@@ -70,6 +70,21 @@ function endOf({ tasks, clock: mark }: Allocation, { clock }: Pick<Context, "clo
   const sinceBoot = clock.sinceBoot();
   const jump = mark?.bootId === bootId && sinceBoot !== null ? clock.now() - sinceBoot - mark.offset : 0;
   return Math.max(...ends) + jump;
+}
+
+/** The fact that says since when what has ended is removed, in milliseconds since 1970. */
+export const SINCE_FACT = "collecting_since";
+
+/** Writes down that from now on what has ended is removed. A clock that was ahead then is put right. */
+export function noteCollecting({ store, recorder, clock }: Pick<AgentContext, "store" | "recorder" | "clock">): void {
+  const now = clock.now();
+  if (store.fact(SINCE_FACT) !== undefined && collectingSince(store) <= now) return;
+  recorder.record(() => store.setFact(SINCE_FACT, String(now)));
+}
+
+/** Former versions removed nothing: for how long a disk is kept nobody was told then, and counts from there. */
+function collectingSince(store: Context["store"]): number {
+  return Number(store.fact(SINCE_FACT) ?? 0);
 }
 
 /** Whether a disk is looked for in an allocation, or by way of it, when the newest of its group starts or is replaced. */

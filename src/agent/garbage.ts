@@ -9,7 +9,7 @@ import { readCommandLinesInTurns } from "../supervisor/command-lines.ts";
 import { readBootId } from "../supervisor/identity.ts";
 import { type DiskUse, type JobStanding, type Pressure, pressureOf, reasonToGo } from "./collectable.ts";
 import type { AgentContext } from "./context.ts";
-import { examineEnded, type Surroundings } from "./examine-ended.ts";
+import { examineEnded, noteCollecting, type Surroundings } from "./examine-ended.ts";
 import { forgetEvaluations, forgetJobs, jobStanding } from "./forget.ts";
 import type { GarbageOutcome, KeptDisk } from "./garbage-outcome.ts";
 import { removeAllocation } from "./remove-allocation.ts";
@@ -47,6 +47,7 @@ export function startGarbageCollector(
   { oneByOne, remover = openRemover() }: Parts,
 ): GarbageCollector {
   const { clock, log, garbage } = context;
+  noteCollecting(context);
   const sweeper = new Sweeper(context, oneByOne, remover);
   let last: Promise<unknown> = Promise.resolve();
   let cancel: () => void = () => undefined;

@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { SINCE_FACT } from "../../src/agent/examine-ended.ts";
 import type { ClockMark } from "../../src/allocation/allocation.ts";
 import type { TaskEvent } from "../../src/allocation/task-event.ts";
 import { type AgentDirs, allocDir, databaseFile, taskDirs } from "../../src/paths.ts";
@@ -19,6 +20,8 @@ export interface EndedMany {
   readonly disks?: boolean;
   /** Whether the job is still there. */
   readonly job?: boolean;
+  /** Whether the agent that they ended under removed nothing, as those of former versions. */
+  readonly former?: boolean;
 }
 
 /** The id of one of many allocations. */
@@ -27,13 +30,23 @@ export const endedId = (at: number): string => `${String(at).padStart(8, "0")}-0
 /** Puts allocations that have ended, with their directories, histories and evaluations, where the next agent finds them. */
 export function putEnded(
   dirs: AgentDirs,
-  { count, files = 3, lastEnd = Date.now(), clock, disks = false, jobId = "web", job = true }: EndedMany,
+  {
+    count,
+    files = 3,
+    lastEnd = Date.now(),
+    clock,
+    disks = false,
+    jobId = "web",
+    job = true,
+    former = false,
+  }: EndedMany,
 ): readonly string[] {
   mkdirSync(dirs.dataDir, { recursive: true });
   const store = openStore(databaseFile(dirs));
   const ids = Array.from({ length: count }, (_, at) => endedId(at));
   const event: TaskEvent = { type: "Received", time: 1, message: "", details: {}, failsTask: false };
   store.transaction(() => {
+    if (!former) store.setFact(SINCE_FACT, "0");
     if (job) store.putJob(jobRecord({ job: jobOf(jobText(jobId)) }));
     for (const [at, id] of ids.entries()) {
       const ending = { ...GRACEFUL, at: lastEnd - (count - 1 - at) * 1_000 };

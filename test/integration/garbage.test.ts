@@ -170,3 +170,18 @@ describe("a host that was started with a wrong clock", () => {
     await until("it to be gone", () => left().length === 0);
   });
 });
+
+test("a disk whose machine ended under a version that removed nothing is kept from the first start of one that does", async () => {
+  const week = 7 * 86_400_000;
+  const old = { count: 1, lastEnd: Date.now() - 4 * week, disks: true, job: false, former: true };
+  putEnded(bed.dirs, old);
+  const options = { garbage: { diskRetentionMillis: week, maxAllocs: 0 } };
+  await bed.start(options);
+  const { removed, kept } = await bed.agent.garbage.collect(asked);
+  expect(removed).toEqual([]);
+  expect(Math.abs((kept[0]?.until ?? 0) - Date.now() - week)).toBeLessThan(60_000);
+  bed.running.close();
+  putEnded(bed.dirs, { ...old, former: false });
+  await bed.start(options);
+  await until("it to be gone", () => left().length === 0);
+});
