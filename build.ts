@@ -26,7 +26,13 @@ export const TARGETS = [
 export type Target = (typeof TARGETS)[number];
 
 /** The entry points below the source root; a Worker in the binary is found by its path relative to that root. */
-export const ENTRIES = ["main.ts", "artifact/worker.ts", "base/remove-worker.ts", "cache/verify-worker.ts"];
+export const ENTRIES = [
+  "main.ts",
+  "artifact/worker.ts",
+  "base/remove-worker.ts",
+  "cache/verify-worker.ts",
+  "image/copy-worker.ts",
+];
 
 export interface BuildOptions {
   readonly sourceRoot: string;

@@ -10,7 +10,6 @@ import {
   renameSync,
   rmSync,
   statfsSync,
-  truncateSync,
 } from "node:fs";
 import { endSparse, writeSparse } from "../archive/sparse-file.ts";
 import { AppError } from "../base/errors.ts";
@@ -18,13 +17,13 @@ import { shortId } from "../base/ids.ts";
 import { formatBytes } from "../base/units.ts";
 import { syncDirectory } from "../cache/record.ts";
 import type { ReadableImage } from "../image/checked.ts";
-import { copyImage } from "../image/copy.ts";
 import { type DiskRecord, originOf, writeDiskRecord } from "../image/disk-record.ts";
 import { closeImage, findImage } from "../image/open.ts";
 import { MAX_OVERLAY_BYTES, overlayBytes } from "../image/overlay.ts";
 import { kindOfImage, refuseImage } from "../image/readable.ts";
+import { runCopy } from "../image/run-copy.ts";
 import { readDiskSize } from "../job/disk-mode.ts";
-import { type DiskFiles, unfinished } from "../paths.ts";
+import { cacheDir, type DiskFiles, unfinished } from "../paths.ts";
 import { bringDisk, differenceOf, type FormerDisk, fileOf, leaveDisk, type WantedDisk } from "./bring-disk.ts";
 import type { DiskRequest, NewDisk } from "./disk-request.ts";
 
@@ -58,7 +57,7 @@ export async function settleDisk(files: DiskFiles, shown: DiskFiles, request: Ne
     const brought = await bring({ mode, origin, stats, asked: askedSize(request) }, request, files);
     if (brought === undefined && mode === "overlay") makeOverlay(unfinished(files.overlay), plan.size);
     if (brought === undefined && mode === "copy") {
-      await makeCopy(image, unfinished(files.copy), plan.size, request.signal);
+      await makeCopy(image, plan.size, request, files, shown);
     }
     const record: DiskRecord = { mode, kind: brought?.kind ?? plan.kind, pinned, origin };
     writeDiskRecord(files.record, record);
@@ -157,9 +156,17 @@ function makeOverlay(path: string, size: number): void {
   }
 }
 
-async function makeCopy(image: ReadableImage, path: string, size: number, signal: AbortSignal): Promise<void> {
-  await copyImage(image.readOnlyFd, path, signal);
-  if (image.format === "raw" && size > image.virtualSize) truncateSync(path, size);
+async function makeCopy(
+  { name, format, readOnlyFd }: ReadableImage,
+  virtualSize: number,
+  { signal, tell, dirs }: NewDisk,
+  files: DiskFiles,
+  shown: DiskFiles,
+): Promise<void> {
+  const { size, blocks } = fstatSync(readOnlyFd);
+  tell(`copying ${name} (${format}, ${formatBytes(Math.min(size, blocks * 512))}) to ${shown.copy}`);
+  const wanted = format === "raw" ? Math.max(size, virtualSize) : size;
+  await runCopy(readOnlyFd, unfinished(files.copy), { size: wanted, cache: cacheDir(dirs), signal });
 }
 
 function describe(

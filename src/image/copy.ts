@@ -1,46 +1,42 @@
-import { closeSync, constants, fstatSync, fsync, openSync, rmSync } from "node:fs";
-import { promisify } from "node:util";
-import { AppError, errnoOf } from "../base/errors.ts";
+import { fstatSync, fsyncSync, ftruncateSync } from "node:fs";
+import { errnoOf } from "../base/errors.ts";
 import { procPath } from "../base/files.ts";
 import { describeRoom, roomAt } from "../base/room.ts";
 import { formatBytes } from "../base/units.ts";
 import { copyBytes } from "../cache/copy.ts";
+import { makeRoom } from "../cache/room.ts";
 import { shareBytes } from "../runtime/extents.ts";
-
-const sync = promisify(fsync);
+import type { CopyTask } from "./copy-messages.ts";
 
 /**
  * Copies an open image into a new file: by sharing its blocks where the file system can, else byte by byte with its holes, after a look
- * at the room. On the disk when it is done; what fails leaves nothing.
- * @param path is not there yet.
- * @throws AppError `image`; the reason of `signal` when it is cancelled; system errors.
+ * at the room, for which the cache gives what nobody uses. On the disk when it is done. Blocks on the disk, so it runs in a Worker.
+ * @returns null; why there is no room for it, for people.
+ * @throws the reason of `signal` when it is cancelled; system errors.
  */
-export async function copyImage(fd: number, path: string, signal: AbortSignal): Promise<void> {
-  const made = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o600);
+export async function copyImage({ from, to, size, cache }: CopyTask, signal: AbortSignal): Promise<string | null> {
   try {
-    const { size, blocks } = fstatSync(fd);
-    if (!(await shareBytes(fd, made))) {
-      assertRoom(made, Math.min(size, blocks * 512));
-      await copyBytes(fd, made, size, signal);
+    const stats = fstatSync(from);
+    if (!(await shareBytes(from, to))) {
+      const missing = lackOfRoom(to, Math.min(stats.size, stats.blocks * 512), cache);
+      if (missing !== null) return missing;
+      await copyBytes(from, to, stats.size, signal);
     }
-    await sync(made);
+    if (size > stats.size) ftruncateSync(to, size);
+    fsyncSync(to);
+    return null;
   } catch (error) {
-    rmSync(path, { force: true });
     if (errnoOf(error) !== "ENOSPC" && errnoOf(error) !== "EDQUOT") throw error;
-    throw noRoom("the disk became full", error);
-  } finally {
-    closeSync(made);
+    return "the disk became full";
   }
 }
 
-function assertRoom(fd: number, needed: number): void {
-  const room = roomAt(procPath(fd));
-  if (room === undefined || needed + room.reserve <= room.free) return;
-  throw noRoom(`needed ${formatBytes(needed)}, ${describeRoom(room)}`);
+function lackOfRoom(fd: number, needed: number, cache: string): string | null {
+  const before = roomAt(procPath(fd));
+  if (before === undefined) return null;
+  const missing = needed + before.reserve - before.free;
+  if (missing <= 0) return null;
+  makeRoom(cache, missing);
+  const room = roomAt(procPath(fd)) ?? before;
+  return needed + room.reserve <= room.free ? null : `needed ${formatBytes(needed)}, ${describeRoom(room)}`;
 }
-
-const noRoom = (why: string, cause?: unknown): AppError =>
-  new AppError("image", `no space left to copy the image: ${why}`, {
-    hint: 'make room in the agent\'s data_dir, or use disk = "overlay", which copies nothing',
-    cause,
-  });

@@ -1,7 +1,11 @@
 import { runtimeKind } from "./kind.ts";
 
 /** Worker entries, by their path below `src/`; the build makes each an entry point of the binary. */
-export type WorkerEntry = "artifact/worker.ts" | "base/remove-worker.ts" | "cache/verify-worker.ts";
+export type WorkerEntry =
+  | "artifact/worker.ts"
+  | "base/remove-worker.ts"
+  | "cache/verify-worker.ts"
+  | "image/copy-worker.ts";
 
 declare const PADDOCK_COMPILED: boolean | undefined;
 
