@@ -16,6 +16,7 @@ import type { PowerAction, PowerOutcome } from "../supervisor/operate.ts";
 import type { TaskUsage, UsageReader } from "../supervisor/usage-keeper.ts";
 import type { BundleLoads } from "./bundles.ts";
 import type { ConsoleRequest } from "./consoles.ts";
+import type { DiskFate } from "./discard.ts";
 import type { GarbageOutcome } from "./garbage-outcome.ts";
 import type { Images } from "./images.ts";
 import type { PlacedService } from "./services.ts";
@@ -71,6 +72,8 @@ export interface Agent {
     readonly verdicts: readonly Verdict[];
     readonly uncached: readonly string[];
   };
+  /** What becomes of the disks of allocations whose place a job takes, if it is registered now. */
+  disksAtStake(job: Job): Promise<readonly DiskFate[]>;
   /** Stops a job; its record stays unless `purge`. A stop that is under way is made harder by `force`. */
   deregisterJob(id: string, options: DeregisterOptions): Promise<Evaluation>;
   jobs(prefix: string): readonly JobRecord[];

@@ -14,7 +14,7 @@ import { AppError, errnoOf } from "../base/errors.ts";
 import { shortId } from "../base/ids.ts";
 import { formatBytes } from "../base/units.ts";
 import { changeOf, type DiskOrigin, type DiskRecord, readDiskRecord } from "../image/disk-record.ts";
-import { growOverlay } from "../image/overlay.ts";
+import { growOverlay, isUntouched } from "../image/overlay.ts";
 import { readImage } from "../image/readable.ts";
 import { type AgentDirs, type DiskFiles, diskFiles, taskDirs, unfinished } from "../paths.ts";
 import type { Store } from "../state/store.ts";
@@ -29,6 +29,8 @@ export interface FormerDisk {
   readonly path: string;
   /** Bytes that it takes: of an overlay, what was written. */
   readonly bytes: number;
+  /** False for an overlay that is as it was made. */
+  readonly written: boolean;
 }
 
 /** Longer chains of allocations that never came to a disk are not followed. */
@@ -68,8 +70,11 @@ async function lookAt(
       if (record.mode === "direct") return "in place";
       const path = fileOf(record.mode, files);
       if (!existsSync(path)) return "nothing";
-      const { blocks } = withFile(path, constants.O_RDONLY, (fd) => fstatSync(fd));
-      return { allocation, task, record, path: fileOf(record.mode, shown), bytes: blocks * 512 };
+      return withFile(path, constants.O_RDONLY, (fd) => {
+        const { blocks, size } = fstatSync(fd);
+        const written = record.mode !== "overlay" || !isUntouched(fd, size);
+        return { allocation, task, record, path: fileOf(record.mode, shown), bytes: blocks * 512, written };
+      });
     });
   } catch (error) {
     if (errnoOf(error) === "ENOENT") return "nothing";

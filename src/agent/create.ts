@@ -16,6 +16,7 @@ import { requireTask, restartTasks, signalTasks } from "./operate.ts";
 import { outputOf } from "./output.ts";
 import { warningsOf } from "./placement.ts";
 import { lookUp, readRecords } from "./read.ts";
+import { disksAtStake } from "./replaced.ts";
 import { settleStops } from "./settle.ts";
 import { type StopOptions, stopMachines } from "./stop.ts";
 import { submitJob } from "./submit.ts";
@@ -59,6 +60,7 @@ export function createAgent(context: AgentContext): RunningAgent {
       const warnings = [...warningsOf(context, candidate, verdicts), ...neverFits(context, candidate)];
       return { warnings, verdicts, uncached: findUncached(context, candidate) };
     },
+    disksAtStake: (candidate) => disksAtStake(context, candidate),
     deregisterJob: (id, options) =>
       oneByOne(async () => {
         const evaluation = deregister(context, job(id), options);

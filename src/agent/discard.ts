@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { type Allocation, isTerminal } from "../allocation/allocation.ts";
 import { planForFile } from "../artifact/place.ts";
 import { planArtifact } from "../artifact/plan.ts";
 import { shortId } from "../base/ids.ts";
@@ -8,37 +9,76 @@ import { taskDirs } from "../paths.ts";
 import { type FormerDisk, findFormerDisk } from "./bring-disk.ts";
 import type { AgentContext } from "./context.ts";
 
-/** What becomes of the disks of an allocation whose place a changed job's takes: a sentence for each task, for whoever changes it. */
-export async function tellDisks(
-  context: Pick<AgentContext, "store" | "dirs">,
-  {
-    id,
-    jobId,
-    jobVersion,
-    tasks,
-  }: { id: string; jobId: string; jobVersion: number; tasks: Readonly<Record<string, unknown>> },
+/** What becomes of the disk of a task whose allocation a changed job replaces. */
+export interface DiskFate {
+  readonly allocationId: string;
+  readonly task: string;
+  /** For whoever changes the job. */
+  readonly message: string;
+  /** What the new machine will not have; null when it has it, or when nothing was written. */
+  readonly discarded: {
+    /** Where it stays. */
+    readonly path: string;
+    /** Bytes that it takes: of an overlay, what was written; null where that is not known. */
+    readonly bytes: number | null;
+  } | null;
+}
+
+type FateContext = Pick<AgentContext, "store" | "dirs">;
+
+/**
+ * What becomes of the disks of allocations whose place a changed job takes.
+ * @param replaced of the former allocations; those that have ended are told of only when a disk is left.
+ */
+export async function fatesOfDisks(
+  context: FateContext,
+  replaced: readonly Allocation[],
   next: Job,
-): Promise<string[]> {
-  const before = context.store.jobVersion(jobId, jobVersion)?.job;
-  const told: string[] = [];
-  for (const name of Object.keys(tasks)) {
-    // What a machine did to its directory is told when its disk is needed.
-    const former = await findFormerDisk(context, id, name).catch(() => undefined);
-    const place = `allocation ${shortId(id)} is stopped and replaced`;
-    if (former === undefined) {
-      const { local } = taskDirs(context.dirs, id, name);
-      told.push(`${place}; what its machine wrote to an image under local/ does not move along and stays in ${local}`);
-      continue;
+): Promise<DiskFate[]> {
+  const fates: DiskFate[] = [];
+  for (const allocation of replaced) {
+    for (const task of Object.keys(allocation.tasks)) {
+      const fate = await fateOf(context, allocation, task, next);
+      if (fate.discarded !== null || !isTerminal(allocation)) fates.push(fate);
     }
-    const why = discards(former, before, next, name);
-    const written = `${formatBytes(former.bytes)} written since its start`;
-    told.push(
-      why === undefined
-        ? `${place}; its disk moves along`
-        : `${place}, which DISCARDS the disk of task "${name}", ${written}: ${why}; it stays in ${former.path}`,
-    );
   }
-  return told;
+  return fates;
+}
+
+async function fateOf(context: FateContext, allocation: Allocation, task: string, next: Job): Promise<DiskFate> {
+  const { id, jobId, jobVersion } = allocation;
+  const place = `allocation ${shortId(id)} ${isTerminal(allocation) ? "has ended and is replaced" : "is stopped and replaced"}`;
+  const fate = (text: string, discarded: DiskFate["discarded"] = null): DiskFate => ({
+    allocationId: id,
+    task,
+    message: `${place}${text}`,
+    discarded,
+  });
+  // What a machine did to its directory is told when its disk is needed.
+  const former = await findFormerDisk(context, id, task).catch(() => undefined);
+  if (former === undefined) {
+    const path = usedInPlace(context, allocation, task);
+    if (path === undefined) return fate("");
+    if (!path.startsWith(`${taskDirs(context.dirs, id, task).alloc}/`))
+      return fate(`; its disk stays what it is, ${path}`);
+    const why = "an image that was used in place does not move along";
+    return fate(`, which DISCARDS the disk of task "${task}": ${why}; it stays in ${path}`, { path, bytes: null });
+  }
+  const why = discards(former, context.store.jobVersion(jobId, jobVersion)?.job, next, task);
+  if (why === undefined) return fate("; its disk moves along");
+  const { path, bytes, record } = former;
+  if (!former.written) return fate("; nothing was written to its disk");
+  const written =
+    record.mode === "overlay"
+      ? `${formatBytes(bytes)} written since its start`
+      : `a copy that takes ${formatBytes(bytes)}`;
+  return fate(`, which DISCARDS the disk of task "${task}", ${written}: ${why}; it stays in ${path}`, { path, bytes });
+}
+
+/** The image that a machine has written to; undefined when it has not run, or wrote to none. */
+function usedInPlace({ store }: FateContext, { id }: Allocation, task: string): string | undefined {
+  const image = store.lastLaunch(id, task)?.image;
+  return image?.written === undefined ? undefined : image.path;
 }
 
 /** Why a disk does not move along, as far as the job file tells before anything is fetched; undefined when it does. */

@@ -6,12 +6,12 @@ import type { Evaluation, JobRecord } from "../state/records.ts";
 import type { Registered, Submission } from "./agent.ts";
 import type { AgentContext } from "./context.ts";
 import { type Decision, decidePlacement } from "./decide.ts";
-import { tellDisks } from "./discard.ts";
+import { type DiskFate, fatesOfDisks } from "./discard.ts";
 import { cancelBlocked, newBlockedPair, newEvaluation } from "./evaluation.ts";
-import { liveAllocations, putAllocations, replaceAllocations } from "./new-allocation.ts";
+import { putAllocations, replaceAllocations } from "./new-allocation.ts";
 import { assertCached } from "./offline.ts";
 import { checkPlacement, knowWhatMatters, warningsOf } from "./placement.ts";
-import { isSameJob } from "./same-job.ts";
+import { changeOf, isUnchanged } from "./replaced.ts";
 
 /**
  * The way of a job from the request to a recorded allocation, one call a stage; what follows, from the artifacts to QEMU's
@@ -29,31 +29,35 @@ export async function submitJob(
   checkEnforcedIndex(job.id, previous, enforceIndex);
   await knowWhatMatters(context, job);
   const verdicts = checkPlacement(context, job);
-  const live = liveAllocations(context, job.id);
-  const unchanged = previous !== undefined && isUnchanged(previous, job);
-  if (unchanged && previous.waiting === undefined && live.length > 0) {
+  const change = changeOf(context, job);
+  if (change.kind === "none") {
     return {
       evaluation: recordEvaluation(context, job),
-      job: previous,
+      job: change.previous,
       warnings: warningsOf(context, job, verdicts),
       verdicts,
     };
   }
   assertCached(context, job);
-  const running = live.filter((allocation) => allocation.desired === "run");
-  // Going back to the version that still runs while its successor waits.
-  const kept = previous?.waiting !== undefined && running.some((one) => runs(context, one, job));
-  const decision = kept ? ({ kind: "placed", groups: [] } as const) : await decidePlacement(context, job);
-  const replaced = kept || decision.kind === "waits" ? [] : running;
+  const decision =
+    change.kind === "back" ? ({ kind: "placed", groups: [] } as const) : await decidePlacement(context, job);
   // Before anything happens to them.
-  const disks = await Promise.all(replaced.map((allocation) => tellDisks(context, allocation, job)));
+  const told = change.kind === "back" ? [] : tellFates(await fatesOfDisks(context, change.before, job), decision);
+  const replaced = change.kind === "back" || decision.kind === "waits" ? [] : change.running;
+  const unchanged = previous !== undefined && isUnchanged(previous, job);
   const recorded = recordJob(context, { job, previous, unchanged, submission, decision });
   if (decision.kind === "waits") {
     context.log.info("a job waits for room", { job: job.id, why: decision.failures.flatMap(reasonsOf).join("; ") });
   }
   replaceAllocations(context, recorded.record, replaced, recorded.allocations);
-  const warnings = [...warningsOf(context, job, verdicts), ...disks.flat()];
+  const warnings = [...warningsOf(context, job, verdicts), ...told];
   return { evaluation: recorded.evaluation, job: recorded.record, warnings, verdicts };
+}
+
+/** Of a job that waits for room, what it is going to cost. */
+function tellFates(fates: readonly DiskFate[], decision: Decision): string[] {
+  if (decision.kind !== "waits") return fates.map(({ message }) => message);
+  return fates.flatMap(({ message, discarded }) => (discarded === null ? [] : [`when there is room, ${message}`]));
 }
 
 function checkEnforcedIndex(id: string, previous: JobRecord | undefined, enforceIndex: number | undefined): void {
@@ -64,15 +68,6 @@ function checkEnforcedIndex(id: string, previous: JobRecord | undefined, enforce
   throw new AppError("conflict", `job "${id}" was to be changed at index ${enforceIndex}, but it ${state}`, {
     hint: "look at what changed it, then submit again with the index it has now",
   });
-}
-
-function isUnchanged(previous: JobRecord, job: Job): boolean {
-  return !previous.stop && isSameJob(previous.job, job);
-}
-
-function runs({ store }: AgentContext, { jobId, jobVersion }: Allocation, job: Job): boolean {
-  const started = store.jobVersion(jobId, jobVersion)?.job;
-  return started !== undefined && isSameJob(started, job);
 }
 
 interface Recording {

@@ -125,5 +125,7 @@ async function validateJob(c: Context, { agent }: ApiContext): Promise<Response>
     .filter(({ ok }) => !ok)
     .map(({ where, text: why }) => `does not fit this node: ${where}: ${why}`);
   const uncached = looked.uncached.map((line) => `not in the cache of this agent, which is offline: ${line}`);
-  return c.json(writeValidateReply({ errors, warnings: [...warnings, ...looked.warnings, ...unmet, ...uncached] }));
+  const disks = await agent.disksAtStake(job);
+  const told = [...warnings, ...looked.warnings, ...unmet, ...uncached, ...disks.map(({ message }) => message)];
+  return c.json(writeValidateReply({ errors, warnings: told, disks }));
 }

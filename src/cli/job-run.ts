@@ -7,6 +7,7 @@ import type { Job } from "../job/job.ts";
 import { encodeJob } from "../job/wire.ts";
 import { readForwards } from "./allocation-text.ts";
 import { ADDRESS_FLAG, type Command, connectAgent, type Invocation } from "./command.ts";
+import { confirmDiscards, DISCARD_FLAG } from "./discard.ts";
 import { EXIT, Interrupted } from "./exit.ts";
 import { createFollower, isSettled } from "./follow.ts";
 import { assertJson, countErrors, type JobFile, readJobFile } from "./job-file.ts";
@@ -25,14 +26,15 @@ export const JOB_RUN: Command = {
     ADDRESS_FLAG,
     { name: "detach", help: "Return as soon as the job is registered." },
     { name: "json", help: "The file holds a job in Nomad's JSON." },
+    DISCARD_FLAG,
     { name: "output", help: "Print the job as JSON instead of running it; needs no agent." },
   ],
   details:
-    "Checks the job file, registers the job and shows what happens until its machines run, with the ports that are forwarded, or have failed. FILE is HCL or Nomad's JSON; - is standard input. Ctrl-C ends the watching, not the job.",
+    "Checks the job file, registers the job and shows what happens until its machines run, with the ports that are forwarded, or have failed. FILE is HCL or Nomad's JSON; - is standard input. Ctrl-C ends the watching, not the job. When the job takes the place of its former version and a disk cannot move along, it asks first; where there is no terminal it refuses, unless -discard is given.",
   examples: ["paddock job run web.hcl", "paddock run -detach web.hcl", "paddock job run -output web.hcl"],
   exits: [
     [EXIT.ok, "the machines run, or the job was registered with -detach"],
-    [EXIT.failed, "the file is not valid, the job was refused, or a machine failed"],
+    [EXIT.failed, "the file is not valid, the job was refused, a disk was not to be left behind, or a machine failed"],
     [EXIT.unplaced, "there is no room for the job now: it is registered and starts when there is"],
     [EXIT.SIGINT, "Ctrl-C; the job goes on"],
   ],
@@ -72,9 +74,12 @@ export async function runJob(
   }
   const client = await connectAgent({ context, flags });
   const before = await client.read(ask.jobAllocations(job.id), signal);
+  const encoded = encodeJob(job);
+  const asked =
+    before.length === 0 ? [] : await confirmDiscards(client, { id: job.id, job: encoded, flags, terminal }, signal);
   // Not to be interrupted: nobody would know whether the job was registered.
-  const registered = await client.registerJob(encodeJob(job), { Source: text, Format: format });
-  printWarnings(registered, file, terminal);
+  const registered = await client.registerJob(encoded, { Source: text, Format: format });
+  printWarnings(registered, file, terminal, asked);
   if (flags.has("detach")) {
     terminal.out.line("Job registration successful");
     terminal.out.line(`Evaluation ID: ${registered.EvalID}`);
@@ -88,9 +93,14 @@ export async function runJob(
   }
 }
 
-/** What the agent warns of, but for what the file's own warnings have said with their line. */
-function printWarnings({ Warnings }: Registered, { diagnostics }: JobFile, terminal: Terminal): void {
-  const told = diagnostics.map(({ message }) => message);
+/** What the agent warns of, but for what was asked and what the file's own warnings have said with their line. */
+function printWarnings(
+  { Warnings }: Registered,
+  { diagnostics }: JobFile,
+  terminal: Terminal,
+  asked: readonly string[],
+): void {
+  const told = [...asked, ...diagnostics.map(({ message }) => message)];
   for (const warning of Warnings.split(/^\* /m)) {
     const text = warning.trim().replace(/^warning: /, "");
     if (text === "" || told.some((message) => text.includes(message))) continue;

@@ -92,6 +92,7 @@ const encode = encodeURIComponent;
 /** What can be asked. Ids may hold any character. */
 export const ask = {
   jobs: () => ({ target: "/v1/jobs", schema: v.array(replies.JobEntrySchema) }),
+  validateJob: () => ({ target: "/v1/validate/job", schema: replies.ValidatedSchema }),
   job: (id: string) => ({ target: `/v1/job/${encode(id)}`, schema: replies.JobInfoSchema }),
   jobAllocations: (id: string) => ({
     target: `/v1/job/${encode(id)}/allocations?resources=true`,

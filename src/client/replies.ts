@@ -6,6 +6,11 @@ import { count, flag, list, map, text, textMap } from "./lenient.ts";
 export const RegisteredSchema = v.object({ EvalID: text, JobModifyIndex: count, Warnings: text });
 export type Registered = v.InferOutput<typeof RegisteredSchema>;
 
+/** Of `PUT /v1/validate/job`; a real Nomad, and a former version, say nothing of disks. */
+export const ValidatedSchema = v.object({
+  Paddock: v.nullish(v.object({ Discards: list(v.object({ AllocID: text, Message: text })) }), { Discards: [] }),
+});
+
 export const JobEntrySchema = v.object({
   ID: v.string(),
   Name: text,

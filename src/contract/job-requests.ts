@@ -58,6 +58,21 @@ export const ValidateReplySchema = v.object({
   /** All of them in one text, "" for none. */
   Error: v.string(),
   Warnings: v.string(),
+  /** Ours. */
+  Paddock: v.object({
+    /** Disks of running or former allocations that the job would not go on with. */
+    Discards: v.array(
+      v.object({
+        AllocID: IdSchema,
+        Task: v.string(),
+        /** Where it stays. */
+        Path: v.string(),
+        /** That it takes: of an overlay, what was written; null where that is not known. */
+        Bytes: v.nullable(CountSchema),
+        Message: v.string(),
+      }),
+    ),
+  }),
 });
 export type WireValidateReply = v.InferOutput<typeof ValidateReplySchema>;
 
@@ -88,17 +103,33 @@ export function writeDeregisterReply(evaluation: RecordedEvaluation, warnings: r
   };
 }
 
+/** What becomes of the disk of an allocation that a job replaces. */
+export interface ToldFate {
+  readonly allocationId: string;
+  readonly task: string;
+  readonly message: string;
+  readonly discarded: { readonly path: string; readonly bytes: number | null } | null;
+}
+
 /** @param result what is wrong with the job and what is doubtful, one text each. */
 export function writeValidateReply(result: {
   readonly errors: readonly string[];
   readonly warnings: readonly string[];
+  readonly disks?: readonly ToldFate[];
 }): WireValidateReply {
   return {
     DriverConfigValidated: true,
     ValidationErrors: [...result.errors],
     Error: result.errors.join("\n"),
     Warnings: writeWarnings(result.warnings),
+    Paddock: { Discards: (result.disks ?? []).flatMap(writeDiscard) },
   };
+}
+
+function writeDiscard({ allocationId, task, message, discarded }: ToldFate) {
+  if (discarded === null) return [];
+  const { path, bytes } = discarded;
+  return [{ AllocID: allocationId, Task: task, Path: path, Bytes: bytes, Message: message }];
 }
 
 function writeWarnings(warnings: readonly string[]): string {

@@ -1,6 +1,7 @@
 import type { Agent, DeregisterOptions, Measured, Submission } from "../../src/agent/agent.ts";
 import { type BundleLoads, bundleLoads } from "../../src/agent/bundles.ts";
 import type { ConsoleRequest } from "../../src/agent/consoles.ts";
+import type { DiskFate } from "../../src/agent/discard.ts";
 import type { GarbageOutcome } from "../../src/agent/garbage-outcome.ts";
 import { type Images, imageUseCases } from "../../src/agent/images.ts";
 import type { StopOptions } from "../../src/agent/stop.ts";
@@ -47,6 +48,8 @@ export interface FakeAgent extends Agent {
   forget(jobId: string): void;
   /** What `validateJob` gives and `registerJob` warns of. */
   looked: Looked;
+  /** What `disksAtStake` gives. */
+  fates: readonly DiskFate[];
   /** What machines and host take. */
   measured: Measured;
   /** Thrown by the next use case that changes something. */
@@ -129,6 +132,7 @@ export function createFakeAgent(): FakeAgent {
     stopped: [],
     told: [],
     looked: { warnings: [], verdicts: [], uncached: [] },
+    fates: [],
     failure: undefined,
     measured: {
       machines: [],
@@ -157,6 +161,7 @@ export function createFakeAgent(): FakeAgent {
       for (const key of shelf.versions.keys()) if (key.startsWith(`${jobId}@`)) shelf.versions.delete(key);
     },
     validateJob: () => agent.looked,
+    disksAtStake: async () => agent.fates,
     registerJob: async (job, submission, { enforceIndex }) => {
       if (agent.failure) throw agent.failure;
       agent.registered.push({ job, submission, enforceIndex });

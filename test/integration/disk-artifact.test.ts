@@ -6,7 +6,14 @@ import { gzipSync } from "node:zlib";
 import { DEMO_DISK_BYTES, demoImage } from "../../src/guest/demo-image.ts";
 import { diskFiles, taskDirs } from "../../src/paths.ts";
 import { clearAway } from "../helpers/clear-away.ts";
-import { consoleOf, demoJob, type InProcessAgent, machineOf, startInProcess } from "../helpers/in-process-agent.ts";
+import {
+  consoleOf,
+  demoJob,
+  type InProcessAgent,
+  machineOf,
+  startInProcess,
+  writeDemoDisk,
+} from "../helpers/in-process-agent.ts";
 import { type Origin, startOrigin } from "../helpers/origin.ts";
 import { type TempDir, tempDir } from "../helpers/temp.ts";
 import { until } from "../helpers/until.ts";
@@ -43,14 +50,16 @@ interface Run {
   readonly more?: string;
 }
 
-async function run(
+function jobOf(
   id: string,
   { config = "", path = "/demo.img", options = `checksum = "sha256:${SUM}"`, group = "", more = "" }: Run = {},
 ) {
   const task = `artifact {\n source = "${origin.url(path)}"\n ${more}\n options {\n ${options}\n }\n }`;
   const restart = 'attempts = 9\n interval = "1h"\n delay = "0s"\n mode = "fail"';
-  return await running.agent.registerJob(demoJob("local/demo.img", { id, config, task, restart, group }), null, {});
+  return demoJob("local/demo.img", { id, config, task, restart, group });
 }
+
+const run = (id: string, more?: Run) => running.agent.registerJob(jobOf(id, more), null, {});
 
 const newest = (id: string) => running.agent.allocations({ jobId: id }).at(-1);
 const dirsOf = (id: string) =>
@@ -215,6 +224,56 @@ describe("when a changed job takes the place of an allocation, its disk", () => 
     );
     await booted("one", 1);
     expect(existsSync(theirs)).toBe(true);
+  });
+
+  test("is told of before anything is registered, and nothing of one that goes on or that nobody wrote to", async () => {
+    const old = await first();
+    const { overlay } = diskFiles(dirsOf("one"));
+    const stake = async (config: string) => await running.agent.disksAtStake(jobOf("one", { config }));
+    expect(await stake("")).toEqual([]);
+    expect(await stake(changed)).toEqual([
+      {
+        allocationId: old,
+        task: "vm",
+        message: `allocation ${old.slice(0, 8)} is stopped and replaced; its disk moves along`,
+        discarded: null,
+      },
+    ]);
+    const lost = { allocationId: old, discarded: { path: overlay, bytes: statSync(overlay).blocks * 512 } };
+    expect(await stake('disk = "copy"')).toMatchObject([lost]);
+    process.kill((await machineOf(running.agent, "running", "one")).identity.pid, "SIGKILL");
+    writeFileSync(overlay, "no qcow2 any more", { flag: "r+" });
+    await machineOf(running.agent, "ended", "one");
+    expect(await stake(changed)).toEqual([]);
+    const [ended] = await stake('disk = "copy"');
+    expect(ended).toMatchObject({
+      message: expect.stringContaining("has ended and is replaced, which DISCARDS"),
+      ...lost,
+    });
+    await running.agent.deregisterJob("one", { purge: false });
+    expect(await stake('disk = "copy"')).toEqual([]);
+  });
+
+  test("is left without a word of loss when its guest wrote nothing", async () => {
+    await run("one", { config: 'args = ["-S"]' });
+    await until("QEMU", async () => (await machineOf(running.agent, "running", "one")).guest === "prelaunch");
+    const [fate] = await running.agent.disksAtStake(jobOf("one", { config: 'disk = "copy"' }));
+    expect(fate).toMatchObject({ discarded: null });
+    expect(fate?.message).toEndWith("is stopped and replaced; nothing was written to its disk");
+  });
+
+  test("is discarded when it is the very file that an artifact brought, and stays when it is the host's", async () => {
+    const old = await first('disk = "direct"');
+    const path = join(dirsOf("one").local, "demo.img");
+    const [fate] = await running.agent.disksAtStake(jobOf("one", { config: `disk = "direct"\n ${changed}` }));
+    expect(fate).toMatchObject({ allocationId: old, discarded: { path, bytes: null } });
+    expect(fate?.message).toContain(`an image that was used in place does not move along; it stays in ${path}`);
+    const image = writeDemoDisk(dir.path);
+    await running.agent.registerJob(demoJob(image, { id: "host" }), null, {});
+    await booted("host", 1);
+    const [other] = await running.agent.disksAtStake(demoJob(image, { id: "host", config: changed }));
+    expect(other).toMatchObject({ discarded: null });
+    expect(other?.message).toContain(`is stopped and replaced; its disk stays what it is, ${image}`);
   });
 
   test("stays where it is when the job was stopped after its machine had failed", async () => {

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import * as v from "valibot";
 import { AppError } from "../../../src/base/errors.ts";
+import { newId } from "../../../src/base/ids.ts";
 import { AllocationStubSchema } from "../../../src/contract/allocation.ts";
 import { EvaluationSchema } from "../../../src/contract/evaluation.ts";
 import { JobSchema, JobStubSchema, JobSubmissionSchema, JobSummarySchema } from "../../../src/contract/job-record.ts";
@@ -209,6 +210,12 @@ test("a valid job is validated, with what is doubtful and what does not fit the 
     ] as unknown as typeof agent.looked.verdicts,
     uncached: ['group "vms", task "vm": http://h/a.img (without a checksum)'],
   };
+  const lost = { path: "/data/disk.qcow2", bytes: 12 };
+  const allocationId = newId();
+  agent.fates = [
+    { allocationId: newId(), task: "vm", message: "its disk moves along", discarded: null },
+    { allocationId, task: "vm", message: "DISCARDS the disk", discarded: lost },
+  ];
   const reply = await write(ValidateReplySchema, "PUT", "/v1/validate/job", { Job: wire });
   expect(reply).toEqual({
     DriverConfigValidated: true,
@@ -218,7 +225,14 @@ test("a valid job is validated, with what is doubtful and what does not fit the 
       "* slow without KVM",
       '* does not fit this node: group "vms": wants 10.0, found 7.2.22',
       '* not in the cache of this agent, which is offline: group "vms", task "vm": http://h/a.img (without a checksum)',
+      "* its disk moves along",
+      "* DISCARDS the disk",
     ].join("\n"),
+    Paddock: {
+      Discards: [
+        { AllocID: allocationId, Task: "vm", Path: "/data/disk.qcow2", Bytes: 12, Message: "DISCARDS the disk" },
+      ],
+    },
   });
 });
 
