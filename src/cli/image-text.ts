@@ -23,9 +23,10 @@ export function printImage(before: readonly (readonly [string, Piece])[], image:
   for (const line of describeSnapshots(Qcow2, out.columns)) out.line(...line);
 }
 
-function factsOf({ Format, VirtualSize, FileSize, DiskSize, Qcow2, Refused }: ImageFile): [string, Piece][] {
+function factsOf(image: ImageFile): [string, Piece][] {
+  const { VirtualSize, FileSize, DiskSize, Qcow2, Refused } = image;
   return [
-    ["Format", formatText(Format, Qcow2)],
+    ["Format", formatText(image)],
     ["Virtual size", VirtualSize === null ? "unknown" : exactBytes(VirtualSize)],
     ["File size", exactBytes(FileSize)],
     ["Size on disk", formatBytes(DiskSize)],
@@ -34,8 +35,9 @@ function factsOf({ Format, VirtualSize, FileSize, DiskSize, Qcow2, Refused }: Im
   ];
 }
 
-function formatText(format: string | null, qcow2: Qcow2 | null): string {
+function formatText({ Format: format, CDROM: isCdrom, Qcow2: qcow2 }: ImageFile): string {
   if (format === null) return "unknown";
+  if (isCdrom) return "iso (CD-ROM)";
   return qcow2 === null ? format : `${format}, version ${qcow2.Version}`;
 }
 

@@ -25,6 +25,7 @@ export type Qcow2 = v.InferOutput<typeof Qcow2Schema>;
 
 const ImageFileSchema = v.object({
   Format: orNull(v.string()),
+  CDROM: flag,
   VirtualSize: orNull(v.number()),
   FileSize: count,
   DiskSize: count,

@@ -34,6 +34,8 @@ const Qcow2Schema = v.object({
 export const ImageFileSchema = v.object({
   /** QEMU's word; null when nothing is known. */
   Format: v.nullable(v.string()),
+  /** True for a raw image with an ISO 9660 file system, which boots as a CD-ROM. */
+  CDROM: v.boolean(),
   /** Bytes the guest sees. */
   VirtualSize: v.nullable(CountSchema),
   FileSize: v.number(),
@@ -47,6 +49,7 @@ export type WireImageFile = v.InferOutput<typeof ImageFileSchema>;
 export function writeImageFile({ qcow2, refused, ...image }: ImageDescription): WireImageFile {
   return {
     Format: image.format,
+    CDROM: image.cdrom ?? false,
     VirtualSize: image.virtualSize,
     FileSize: image.fileSize,
     DiskSize: image.diskSize,

@@ -9,6 +9,8 @@ import { describeQcow2, type Qcow2Facts } from "./qcow2-facts.ts";
 export interface ImageDescription {
   /** QEMU's word for the format, `raw` for what no other format claims; null when a job may not use it and nothing else is known. */
   readonly format: string | null;
+  /** True for an ISO 9660 file system: it boots as a CD-ROM that is only read, unless the job says how it is written to. */
+  readonly cdrom?: true;
   /** Bytes the guest sees; null where only the format's own program could tell. */
   readonly virtualSize: number | null;
   /** Bytes from its beginning to its end. */
@@ -53,7 +55,8 @@ function describeOpen(fd: number, { size, blocks }: Stats): ImageDescription {
   const read = (offset: number, length: number): Buffer => readAt(fd, offset, length);
   const qcow2 = format === "qcow2" ? describeQcow2({ size, read }) : null;
   if (inspection.format !== "refused") {
-    return { format, virtualSize: inspection.virtualSize, ...sizes, qcow2, refused: null };
+    const { virtualSize, cdrom } = inspection;
+    return { format, virtualSize, ...(cdrom && { cdrom }), ...sizes, qcow2, refused: null };
   }
   const { found, hint } = inspection;
   return { format, virtualSize: qcow2?.virtualSize ?? null, ...sizes, qcow2, refused: { found, hint } };

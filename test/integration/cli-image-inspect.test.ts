@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { writeFileSync } from "node:fs";
 import { runInProcess } from "../helpers/cli.ts";
 import { runProgram } from "../helpers/run.ts";
 import { type TempDir, tempDir } from "../helpers/temp.ts";
@@ -36,6 +37,17 @@ describe("image inspect needs no agent and", () => {
       expect(stdout).toMatch(line);
     }
     expect(stdout).not.toContain("\u001b");
+  });
+
+  test("calls an ISO 9660 image what it boots as, and no other raw image so", async () => {
+    const bytes = Buffer.alloc(64 << 10);
+    writeFileSync(dir.file("plain.raw"), bytes);
+    bytes.write("CD001", 0x8001, "latin1");
+    writeFileSync(dir.file("install.iso"), bytes);
+    const shown = await inspect("install.iso");
+    expect(shown).toMatchObject({ code: 0, stdout: expect.stringMatching(/^Format += iso \(CD-ROM\)$/m) });
+    expect(JSON.parse((await inspect("install.iso", "-json")).stdout)).toMatchObject({ Format: "raw", CDROM: true });
+    expect((await inspect("plain.raw")).stdout).toMatch(/^Format += raw$/m);
   });
 
   test("says why a job may not use an image and what to do, and exits with 1", async () => {
