@@ -5,8 +5,8 @@ import { AppError } from "../base/errors.ts";
 import { shortId } from "../base/ids.ts";
 import { type CachePlace, type CatalogEntry, findInCatalog, listCatalog } from "../cache/catalog.ts";
 import { type EntryKey, formatKey, parseKey } from "../cache/key.ts";
-import { choosePruned, chooseSetAside, type PruneReason, type PruneRule } from "../cache/prune.ts";
-import { type Damaged, listDamaged, removeDamaged, removeEntry } from "../cache/remove.ts";
+import { choosePruned, type PruneReason, type PruneRule } from "../cache/prune.ts";
+import { type Damaged, listDamaged, listSetAside, removeDamaged, removeEntry } from "../cache/remove.ts";
 import { type Verdict, type VerifyOptions, verifyEntry } from "../cache/verify.ts";
 import { describeImage, type ImageDescription } from "../image/describe.ts";
 import { allocsDir, cacheDir } from "../paths.ts";
@@ -94,10 +94,10 @@ export function imageUseCases(context: ImageContext): Images {
     },
     prune: async (rule, dryRun) => {
       const now = clock.now();
-      const chosen = choosePruned(await listCatalog(place), rule, now);
-      const setAside = chooseSetAside(listDamaged(place.cache), rule, now);
+      const all = { entries: await listCatalog(place), setAside: listSetAside(place.cache) };
+      const { entries, setAside } = choosePruned(all, rule, now);
       const removed: PruneOutcome["removed"][number][] = [];
-      for (const { entry, reason } of chosen) {
+      for (const { entry, reason } of entries) {
         // One that somebody uses since it was looked at stays.
         if (!dryRun && (await removeEntry(place.cache, entry.key)) !== "removed") continue;
         removed.push({ image: withUsers(entry), reason });

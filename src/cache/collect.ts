@@ -1,11 +1,12 @@
-import { lstatSync, readdirSync, rmSync } from "node:fs";
+import { lstatSync, rmSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { cachePlaces, repositoriesDir } from "../paths.ts";
-import { type Entry, listKeys, lookUp, namesIn } from "./entry.ts";
+import { listKeys, lookUp, namesIn } from "./entry.ts";
+import { choosePruned, type PrunableEntry, type PruneRule } from "./prune.ts";
 import { touchRecord } from "./record.ts";
-import { listDamaged, removeDamaged, removeEntry } from "./remove.ts";
+import { listSetAside, removeDamaged, removeEntry } from "./remove.ts";
 import { readSource, removeSource } from "./source.ts";
 
 /** How large and how old a cache may become. */
@@ -16,6 +17,11 @@ export interface CacheLimits {
   readonly maxAgeMillis: number;
 }
 
+const ruleOf = ({ maxBytes, maxAgeMillis }: CacheLimits): PruneRule => ({
+  maxBytes: maxBytes > 0 ? maxBytes : null,
+  maxAge: maxAgeMillis > 0 ? maxAgeMillis : null,
+});
+
 export interface Collected {
   /** Entries that went, damaged ones among them. */
   readonly entries: number;
@@ -24,31 +30,28 @@ export interface Collected {
 }
 
 /**
- * Removes what is over the limits: what is damaged, then what was not used for longest. What is in use stays, and counts as used now.
+ * Removes what is over the limits, by the rule of `choosePruned`. What is in use stays, and counts as used now.
  * @param now milliseconds since 1970.
  * @throws system errors.
  */
 export async function collectCache(cache: string, limits: CacheLimits, now = Date.now()): Promise<Collected> {
   const collected = { entries: 0, bytes: 0 };
-  const entries = await soundEntries(cache);
-  const damaged = listDamaged(cache).map((each) => ({ ...each, allocated: allocatedIn(each.path) }));
-  let total = [...entries, ...damaged].reduce((sum, { allocated }) => sum + allocated, 0);
-  const mayGo = (time: number): boolean =>
-    (limits.maxAgeMillis > 0 && now - time > limits.maxAgeMillis) || (limits.maxBytes > 0 && total > limits.maxBytes);
   const count = (allocated: number): void => {
-    total -= allocated;
     collected.entries++;
     collected.bytes += allocated;
   };
-  for (const each of damaged.sort((a, b) => a.since - b.since)) {
-    if (!mayGo(each.since)) continue;
+  const all = await listAll(cache);
+  for (const { found } of all) {
+    if (found.kind === "there" && found.entry.pins > 0) touchRecord(found.entry.files.record, now);
+  }
+  const chosen = choosePruned({ entries: all, setAside: listSetAside(cache) }, ruleOf(limits), now);
+  for (const each of chosen.setAside) {
     await removeDamaged(each);
     count(each.allocated);
   }
-  for (const entry of entries.filter(({ pins }) => pins > 0)) touchRecord(entry.files.record, now);
-  for (const entry of entries.filter(({ pins }) => pins === 0).sort(byUse)) {
-    if (!mayGo(entry.usedAt)) break;
-    if ((await removeEntry(cache, entry.key)) === "removed") count(entry.allocated);
+  for (const { entry } of chosen.entries) {
+    if ((await removeEntry(cache, entry.key)) !== "removed") continue;
+    count(entry.found.kind === "there" ? entry.found.entry.allocated : 0);
   }
   dropSources(cache);
   await dropForgotten(cache, now);
@@ -74,17 +77,15 @@ const FORGOTTEN_MILLIS = 7 * 24 * 3_600_000;
 /** So many entries are looked at in one turn of the event loop: each takes 0.1 ms. */
 const AT_ONCE = 20;
 
-async function soundEntries(cache: string): Promise<Entry[]> {
-  const entries: Entry[] = [];
+async function listAll(cache: string): Promise<PrunableEntry[]> {
+  const entries: PrunableEntry[] = [];
   for (const [index, key] of listKeys(cache).entries()) {
     if (index % AT_ONCE === AT_ONCE - 1) await setImmediate();
     const found = lookUp(cache, key);
-    if (found.kind === "there") entries.push(found.entry);
+    if (found.kind !== "absent") entries.push({ key, found });
   }
   return entries;
 }
-
-const byUse = (a: Entry, b: Entry): number => a.usedAt - b.usedAt;
 
 async function dropForgotten(cache: string, now: number): Promise<void> {
   const { parts } = cachePlaces(cache);
@@ -106,11 +107,4 @@ function dropSources(cache: string): void {
     const source = readSource(cache, request);
     if (source === undefined || lookUp(cache, source.key).kind === "absent") removeSource(cache, request);
   }
-}
-
-function allocatedIn(dir: string): number {
-  const stats = lstatSync(dir, { throwIfNoEntry: false });
-  if (stats === undefined) return 0;
-  if (!stats.isDirectory()) return stats.blocks * 512;
-  return readdirSync(dir).reduce((sum, name) => sum + allocatedIn(join(dir, name)), 0);
 }

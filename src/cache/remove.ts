@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync, rmSync } from "node:fs";
+import { lstatSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { errnoOf } from "../base/errors.ts";
@@ -59,6 +59,23 @@ export function listDamaged(cache: string): Damaged[] {
     const [, name = file, since = "0"] = /^(.*)\.(\d{1,15})$/.exec(file) ?? [];
     return { path: join(damaged, file), name, since: Number(since) };
   });
+}
+
+/** An entry that was set aside, with what it takes. */
+export interface SetAside extends Damaged {
+  /** Bytes on the disk. */
+  readonly allocated: number;
+}
+
+/** @throws system errors. */
+export const listSetAside = (cache: string): SetAside[] =>
+  listDamaged(cache).map((each) => ({ ...each, allocated: allocatedIn(each.path) }));
+
+function allocatedIn(dir: string): number {
+  const stats = lstatSync(dir, { throwIfNoEntry: false });
+  if (stats === undefined) return 0;
+  if (!stats.isDirectory()) return stats.blocks * 512;
+  return readdirSync(dir).reduce((sum, name) => sum + allocatedIn(join(dir, name)), 0);
 }
 
 /** @throws system errors. */

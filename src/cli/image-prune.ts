@@ -27,7 +27,7 @@ export const IMAGE_PRUNE: Command = {
     { name: "json", help: "The reply of the API." },
   ],
   details:
-    "Removes images from the agent's cache by age, by size, or all of them; what is in use stays, and counts for the size. What is damaged goes by any rule, what was set aside as damaged by its age.",
+    "Removes images from the agent's cache by age, by size, or all of them; what is in use stays, and counts for the size. What is damaged goes by any rule; what was set aside as damaged counts for the size and goes first.",
   examples: [
     "paddock image prune -max-age 720h",
     "paddock image prune -max-size 20GiB -dry-run",
@@ -70,6 +70,16 @@ function readRule(flags: Flags): { readonly MaxAge: number | null; readonly MaxB
   }
   if (MaxBytes === undefined) {
     throw new AppError("invalid", `flag -max-size: expected a size such as 20GiB, found ${JSON.stringify(size)}`);
+  }
+  // In the agent's configuration it means that nothing goes.
+  for (const [flag, limit] of [
+    ["max-age", MaxAge],
+    ["max-size", MaxBytes],
+  ] as const) {
+    if (limit !== 0) continue;
+    throw new AppError("invalid", `flag -${flag}: 0 would remove everything that nobody uses`, {
+      hint: "say -all for that; in the agent's configuration 0 sets no limit",
+    });
   }
   return { MaxAge, MaxBytes };
 }

@@ -144,6 +144,8 @@ describe("image prune", () => {
     [["-all", "-max-age", "1h"], "flags -all and -max-age: expected one of them, found both"],
     [["-max-age", "a week"], 'expected a duration such as 720h, found "a week"'],
     [["-max-age", "-1h"], 'expected a duration such as 720h, found "-1h"'],
+    [["-max-age", "0"], "0 would remove everything that nobody uses\nhint: say -all for that"],
+    [["-max-age", "1h", "-max-size", "0"], "flag -max-size: 0 would remove everything"],
     [["-max-size", "20 gallons"], 'expected a size such as 20GiB, found "20 gallons"'],
   ])("%p is refused", async (flags, message) => {
     const { code, stderr } = await api.run(["image", "prune", ...flags]);

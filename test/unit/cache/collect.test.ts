@@ -63,6 +63,15 @@ describe("from a cache", () => {
     expect(listDamaged(dir.path)).toEqual([]);
   });
 
+  test("an entry whose file is not what was fetched goes as by command, where there is any limit", async () => {
+    await using dir = tempDir();
+    const key = usedBefore(dir.path, 0);
+    rmSync(filesOf(dir.path, key).content);
+    expect((await collectCache(dir.path, { maxBytes: 0, maxAgeMillis: 0 }, NOW)).entries).toBe(0);
+    expect((await collectCache(dir.path, { maxBytes: 0, maxAgeMillis: 9 * DAY }, NOW)).entries).toBe(1);
+    expect(keysOf(dir.path)).toEqual([]);
+  });
+
   test("a source whose entry is gone goes, and so does one that nobody can read", async () => {
     await using dir = tempDir();
     makeCache(dir.path);

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import type { CatalogEntry } from "../../../src/cache/catalog.ts";
-import { choosePruned, chooseSetAside } from "../../../src/cache/prune.ts";
+import { choosePruned } from "../../../src/cache/prune.ts";
+import type { SetAside } from "../../../src/cache/remove.ts";
 
 const DAY = 86_400_000;
 const NOW = 100 * DAY;
@@ -20,12 +21,22 @@ const damaged: CatalogEntry = {
   usedBy: [],
 };
 
-const chosen = (entries: readonly CatalogEntry[], rule: { maxAge?: number; maxBytes?: number }): string[] =>
-  choosePruned(
-    entries,
-    { maxAge: rule.maxAge === undefined ? null : rule.maxAge * DAY, maxBytes: rule.maxBytes ?? null },
-    NOW,
-  ).map((one) => `${one.entry.key.hex} ${one.reason}`);
+const away = (name: string, { age = 0, bytes = 0 }): SetAside => ({
+  path: "",
+  name,
+  since: NOW - age * DAY,
+  allocated: bytes,
+});
+
+function chosen(
+  entries: readonly CatalogEntry[],
+  { maxAge, maxBytes }: { maxAge?: number; maxBytes?: number },
+  setAside: readonly SetAside[] = [],
+): string[] {
+  const rule = { maxAge: maxAge === undefined ? null : maxAge * DAY, maxBytes: maxBytes ?? null };
+  const gone = choosePruned({ entries, setAside }, rule, NOW);
+  return [...gone.setAside.map(({ name }) => name), ...gone.entries.map((one) => `${one.entry.key.hex} ${one.reason}`)];
+}
 
 test("what was not used for as long as the limit goes, oldest use first", () => {
   const entries = [entry("a", { age: 3 }), entry("b", { age: 9 }), entry("c", { age: 2 })];
@@ -58,11 +69,15 @@ test("what is damaged goes by every rule", () => {
   expect(chosen([damaged, entry("a", {})], { maxAge: 5 })).toEqual(["d damaged"]);
 });
 
-test("what was set aside goes by its age alone", () => {
-  const all = [
-    { path: "", name: "old", since: NOW - 9 * DAY },
-    { path: "", name: "new", since: NOW },
-  ];
-  expect(chooseSetAside(all, { maxAge: 5 * DAY, maxBytes: null }, NOW).map(({ name }) => name)).toEqual(["old"]);
-  expect(chooseSetAside(all, { maxAge: null, maxBytes: 0 }, NOW)).toEqual([]);
+test("without a limit nothing goes, whatever it is", () => {
+  expect(chosen([damaged, entry("a", { age: 9 })], {}, [away("old", { age: 9 })])).toEqual([]);
+});
+
+test("what was set aside goes by its age, counts for the size, and goes by it before the others", () => {
+  const all = [away("new", { bytes: 5 }), away("old", { age: 9, bytes: 5 })];
+  expect(chosen([], { maxAge: 5 }, all)).toEqual(["old"]);
+  const used = [entry("a", { age: 20, bytes: 5 })];
+  expect(chosen(used, { maxBytes: 15 }, all)).toEqual([]);
+  expect(chosen(used, { maxBytes: 10 }, all)).toEqual(["old"]);
+  expect(chosen(used, { maxBytes: 0 }, all)).toEqual(["old", "new", "a size"]);
 });
