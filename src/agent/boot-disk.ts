@@ -11,10 +11,10 @@ import { withDiskFiles } from "../supervisor/own-files.ts";
 import { findFormerDisk } from "./bring-disk.ts";
 import type { AgentContext } from "./context.ts";
 import type { DiskRequest, NewDisk } from "./disk-request.ts";
-import { assertImageFree } from "./image-holder.ts";
+import type { ImageBook } from "./image-holder.ts";
 import { settleDisk } from "./settle-disk.ts";
 
-type DiskContext = Pick<AgentContext, "store" | "dirs">;
+type DiskContext = Pick<AgentContext, "store" | "dirs"> & { readonly images: ImageBook };
 
 /**
  * Opens the boot disk of a machine, which is decided once per allocation: every later start has the very same one, of the same format,
@@ -38,7 +38,7 @@ export async function openBootDisk(context: DiskContext, request: DiskRequest): 
 }
 
 /** @throws AppError `image` when the machine had a disk of its own: it must not start on another one. */
-async function newDisk({ store, dirs }: DiskContext, request: DiskRequest): Promise<NewDisk> {
+async function newDisk({ store, dirs, images }: DiskContext, request: DiskRequest): Promise<NewDisk> {
   const mode = store.lastLaunch(request.allocation.id, request.task)?.image?.mode ?? "direct";
   if (mode !== "direct") {
     const { record } = diskFiles(request.place.dirs);
@@ -52,7 +52,7 @@ async function newDisk({ store, dirs }: DiskContext, request: DiskRequest): Prom
   }
   const assertUnwritten = (image: ReadableImage): void => {
     const { name: path, format, identity } = image;
-    assertImageFree(store, { ...request, image, plan: { image: { path, format, read: [identity] } } });
+    images.claim({ ...request, image, plan: { image: { path, format, read: [identity] } } });
   };
   // What a former version fetched has been used as it is, and has been written to.
   const wanted = request.fetched ? { disk: "direct" as const } : request.wanted;

@@ -14,7 +14,7 @@ export interface LinkedImage {
 
 /** What is certain of a machine before its disk is. */
 export interface DiskRequest extends Pick<PrepareRequest, "allocation" | "task" | "fetched" | "signal"> {
-  readonly place: Pick<PrepareRequest["place"], "dirs">;
+  readonly place: Pick<PrepareRequest["place"], "dirs" | "generation">;
   readonly image: Omit<ImageRequest, "known" | "linked">;
   readonly wanted: { readonly disk?: DiskRecord["mode"] | undefined; readonly disk_size?: string | undefined };
   /** The cache's file that the image is another name of; null for an image that comes from elsewhere, or was there before. */

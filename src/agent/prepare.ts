@@ -18,7 +18,7 @@ import type { AgentContext } from "./context.ts";
 import type { CoreBook } from "./cores.ts";
 import type { DiskRequest } from "./disk-request.ts";
 import { fetchArtifacts } from "./fetch-artifacts.ts";
-import { assertImageFree } from "./image-holder.ts";
+import { createImageBook, type ImageBook } from "./image-holder.ts";
 import { letIn, settleUser } from "./machine-users.ts";
 import { knowWhatMatters } from "./placement.ts";
 import { linkedImage, placingOf } from "./placing.ts";
@@ -30,10 +30,11 @@ import { makeTaskDirectories } from "./task-directory.ts";
 type PrepareContext = Pick<
   AgentContext,
   "dirs" | "policy" | "site" | "sources" | "store" | "users" | "node" | "nodeComplete" | "cacheKeeper" | "clock" | "log"
-> & { readonly cores: CoreBook };
+> & { readonly cores: CoreBook; readonly images: ImageBook };
 
 /** The way of a placed task to a command line: directories, artifacts, image, ports, argv. Nothing runs yet. */
-export function createPrepare(context: PrepareContext): Prepare {
+export function createPrepare(given: Omit<PrepareContext, "images">): Prepare {
+  const context: PrepareContext = { ...given, images: createImageBook(given.store) };
   return async (request) => {
     await knowWhatMatters(context, jobOf(context, request));
     const cores = (count: number): readonly number[] => context.cores.take(request.allocation.id, request.task, count);
@@ -170,7 +171,7 @@ async function planMachine(
     user,
     args_allowlist: context.policy.argsAllowlist,
   });
-  assertImageFree(context.store, { allocation, task: task.name, image, plan });
+  context.images.claim({ allocation, task: task.name, place, image, plan });
   const limits = limitsOf({
     argv: plan.argv.map(({ word }) => word),
     resources: task.resources,

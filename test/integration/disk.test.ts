@@ -323,6 +323,18 @@ describe("a copy", () => {
 });
 
 describe("who has an image is told before QEMU fails at it", () => {
+  test("of two that are started at the same moment one has it, and the other one is told who", async () => {
+    await Promise.all([run("", "one"), run("", "two")]);
+    await until("both to be settled", () =>
+      ["one", "two"].every((id) => ["running", "ended"].includes(newest(id)?.tasks["vm"]?.machine.kind ?? "")),
+    );
+    const kinds = new Map(["one", "two"].map((id) => [newest(id)?.tasks["vm"]?.machine.kind, id]));
+    expect([...kinds.keys()].sort()).toEqual(["ended", "running"]);
+    expect(await failure(kinds.get("ended"))).toContain(
+      `demo.img is the disk of task "vm" of job "${kinds.get("running")}"`,
+    );
+  });
+
   test("nobody writes to an image that an overlay stands over, and nobody stands over one that is written to", async () => {
     await run(OVERLAY);
     const { identity } = await machineOf(running.agent, "running");
