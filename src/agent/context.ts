@@ -1,4 +1,4 @@
-import type { SourceSettings } from "../artifact/rules.ts";
+import type { SourceSettings } from "../artifact/source/rules.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { Duration } from "../base/units.ts";

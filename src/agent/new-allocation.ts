@@ -4,9 +4,9 @@ import { newId } from "../base/ids.ts";
 import type { Evaluation, JobRecord } from "../state/records.ts";
 import type { AgentContext } from "./context.ts";
 import type { PlacedGroup } from "./decide.ts";
+import { predecessorOf } from "./disk/predecessor.ts";
 import type { Moment } from "./evaluation.ts";
 import { chooseUsers } from "./machine-users.ts";
-import { predecessorOf } from "./predecessor.ts";
 import { stopMachines } from "./stop.ts";
 
 /**

@@ -6,12 +6,12 @@ import type { Evaluation, JobRecord } from "../state/records.ts";
 import type { Registered, Submission } from "./agent.ts";
 import type { AgentContext } from "./context.ts";
 import { type Decision, decidePlacement } from "./decide.ts";
-import { type DiskFate, fatesOfDisks } from "./discard.ts";
+import { type DiskFate, fatesOfDisks } from "./disk/discard.ts";
+import { changeOf, isUnchanged } from "./disk/replaced.ts";
 import { cancelBlocked, newBlockedPair, newEvaluation } from "./evaluation.ts";
 import { putAllocations, replaceAllocations } from "./new-allocation.ts";
 import { assertCached } from "./offline.ts";
 import { checkPlacement, knowWhatMatters, warningsOf } from "./placement.ts";
-import { changeOf, isUnchanged } from "./replaced.ts";
 
 /**
  * The way of a job from the request to a recorded allocation, one call a stage; what follows, from the artifacts to QEMU's

@@ -13,7 +13,7 @@ import type { ArtifactPlan } from "./plan.ts";
 import { createMeter, type Progress } from "./progress.ts";
 import { PROGRESS_BYTES, pause, pauseMillis, type Retry, type RetryRule } from "./retry.ts";
 import type { Sink } from "./sink.ts";
-import { type Beginning, openHttpSource, type Source } from "./source.ts";
+import { type Beginning, openHttpSource, type Source } from "./source/http.ts";
 import { assertRoom, missingRoom } from "./space.ts";
 import { transfer } from "./transfer.ts";
 import { createWatchdog, type Watchdog } from "./watchdog.ts";

@@ -9,7 +9,7 @@ import { readJournal, removeJournal, writeJournal } from "./journal.ts";
 import { type Checkpoint, createPartFile, type PartFile, reopenPartFile } from "./part.ts";
 import type { ArtifactPlan } from "./plan.ts";
 import { createHashSink, type HashSink, type Sink } from "./sink.ts";
-import type { FileVersion } from "./version.ts";
+import type { FileVersion } from "./source/version.ts";
 
 /** What is there of an artifact that is not whole yet: part file, hash and journal, which always agree. */
 export interface Draft extends Sink {

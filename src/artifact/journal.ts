@@ -5,7 +5,7 @@ import { readUntrusted } from "../base/files.ts";
 import { downloadJournal } from "../paths.ts";
 import type { ArtifactPlan } from "./plan.ts";
 import { requestOf } from "./request.ts";
-import type { FileVersion } from "./version.ts";
+import type { FileVersion } from "./source/version.ts";
 
 /** How far a file has come whose rest may be fetched later. */
 export interface Journal {

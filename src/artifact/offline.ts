@@ -3,8 +3,8 @@ import { keyOf } from "../cache/key.ts";
 import { readSource } from "../cache/source.ts";
 import type { ArtifactPlan } from "./plan.ts";
 import { requestOf } from "./request.ts";
-import { PLAIN_RULES, readRules, type SourceRules, type SourceSettings } from "./rules.ts";
-import type { SourcePlan } from "./source-plan.ts";
+import type { SourcePlan } from "./source/plan.ts";
+import { PLAIN_RULES, readRules, type SourceRules, type SourceSettings } from "./source/rules.ts";
 
 /** What is said of an artifact that an agent without a network does not have. */
 export const NOT_CACHED = "it is not in the cache, and this agent is told to be offline";

@@ -2,7 +2,7 @@ import { readdirSync, readlinkSync } from "node:fs";
 import { quoteName } from "../archive/failure.ts";
 import { AppError } from "../base/errors.ts";
 import { type Folder, kindOf, lookAt, openFolder } from "./folder.ts";
-import { decodePart } from "./magic.ts";
+import { decodePart } from "./source/magic.ts";
 
 /** Where in an unpacked archive what was asked for lies. */
 export interface Part {

@@ -1,6 +1,6 @@
 import { collectGarbage } from "../runtime/memory.ts";
 import type { Sink } from "./sink.ts";
-import type { Source } from "./source.ts";
+import type { Source } from "./source/http.ts";
 import type { Watchdog } from "./watchdog.ts";
 
 /**

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { readRules, type SourceRules, settleSources } from "../artifact/rules.ts";
+import { readRules, type SourceRules, settleSources } from "../artifact/source/rules.ts";
 
 /** Variables that a user's own programs for S3 take, too. */
 const VARIABLES = [

@@ -5,7 +5,7 @@ import { createAgent } from "../agent/create.ts";
 import { jobRules } from "../agent/job-rules.ts";
 import { createPrepare } from "../agent/prepare.ts";
 import { createApi } from "../api/app.ts";
-import { settleSources } from "../artifact/rules.ts";
+import { settleSources } from "../artifact/source/rules.ts";
 import { systemClock } from "../base/clock.ts";
 import { errorText } from "../base/errors.ts";
 import { createLog, type Log } from "../base/log.ts";

@@ -7,7 +7,7 @@ import { type Acquired, type DownloadOptions, download } from "../../src/artifac
 import type { Brought, Fetched } from "../../src/artifact/fetched.ts";
 import { type ArtifactPlan, planArtifact } from "../../src/artifact/plan.ts";
 import type { RetryRule } from "../../src/artifact/retry.ts";
-import { PLAIN_RULES, type SourceRules } from "../../src/artifact/rules.ts";
+import { PLAIN_RULES, type SourceRules } from "../../src/artifact/source/rules.ts";
 import { perform } from "../../src/artifact/task.ts";
 import type { AppError } from "../../src/base/errors.ts";
 import { silentLog } from "../../src/base/log.ts";

@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { SINCE_FACT } from "../../src/agent/examine-ended.ts";
+import { SINCE_FACT } from "../../src/agent/garbage/examine.ts";
 import type { ClockMark } from "../../src/allocation/allocation.ts";
 import type { TaskEvent } from "../../src/allocation/task-event.ts";
 import { type AgentDirs, allocDir, databaseFile, taskDirs } from "../../src/paths.ts";

@@ -1,8 +1,8 @@
 import type { Agent, DeregisterOptions, Measured, Submission } from "../../src/agent/agent.ts";
 import { type BundleLoads, bundleLoads } from "../../src/agent/bundles.ts";
 import type { ConsoleRequest } from "../../src/agent/consoles.ts";
-import type { DiskFate } from "../../src/agent/discard.ts";
-import type { GarbageOutcome } from "../../src/agent/garbage-outcome.ts";
+import type { DiskFate } from "../../src/agent/disk/discard.ts";
+import type { GarbageOutcome } from "../../src/agent/garbage/outcome.ts";
 import { type Images, imageUseCases } from "../../src/agent/images.ts";
 import type { StopOptions } from "../../src/agent/stop.ts";
 import type { Why } from "../../src/agent/why.ts";

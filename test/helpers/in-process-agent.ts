@@ -8,7 +8,7 @@ import { createAgent } from "../../src/agent/create.ts";
 import { jobRules } from "../../src/agent/job-rules.ts";
 import { createPrepare } from "../../src/agent/prepare.ts";
 import type { Allocation } from "../../src/allocation/allocation.ts";
-import type { SourceConfig } from "../../src/artifact/rules.ts";
+import type { SourceConfig } from "../../src/artifact/source/rules.ts";
 import { type Clock, systemClock } from "../../src/base/clock.ts";
 import { createLog } from "../../src/base/log.ts";
 import { SECOND } from "../../src/base/units.ts";

@@ -1,4 +1,4 @@
-import { type SourceConfig, type SourceSettings, settleSources } from "../../src/artifact/rules.ts";
+import { type SourceConfig, type SourceSettings, settleSources } from "../../src/artifact/source/rules.ts";
 import type { AgentDirs } from "../../src/paths.ts";
 
 /** What an agent of a test lets sources have: nothing of the host, unless told. */

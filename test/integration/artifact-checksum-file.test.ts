@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { type ReadChecksumOptions, settleChecksum } from "../../src/artifact/read-checksum.ts";
+import { type ReadChecksumOptions, settleChecksum } from "../../src/artifact/source/read-checksum.ts";
 import { artifactBench, ONCE, sum } from "../helpers/artifact.ts";
 import { refusal } from "../helpers/refusal.ts";
 

@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { settleChecksum } from "../../src/artifact/read-checksum.ts";
+import { settleChecksum } from "../../src/artifact/source/read-checksum.ts";
 import { execProgram } from "../../src/base/exec.ts";
 import { cachePlaces } from "../../src/paths.ts";
 import { tarOf } from "../helpers/archives.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { readProxies } from "../../src/artifact/proxy.ts";
+import { readProxies } from "../../src/artifact/source/proxy.ts";
 import { artifactBench, BODY, sum } from "../helpers/artifact.ts";
 import { freePort } from "../helpers/ports.ts";
 import { startProxy } from "../helpers/proxy.ts";

@@ -7,7 +7,7 @@ import { openDraft } from "../../src/artifact/draft.ts";
 import { openFolder } from "../../src/artifact/folder.ts";
 import { planArtifact } from "../../src/artifact/plan.ts";
 import type { Retry } from "../../src/artifact/retry.ts";
-import { versionOf } from "../../src/artifact/version.ts";
+import { versionOf } from "../../src/artifact/source/version.ts";
 import { sum } from "../helpers/artifact.ts";
 import { brokenDownloads, CHANGED, ETAG, FILE, IMAGE, NOW, OFTEN, OTHER } from "../helpers/broken-download.ts";
 import { startNginx } from "../helpers/nginx.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { planArtifact } from "../../../src/artifact/plan.ts";
-import { PLAIN_RULES, type SourceRules } from "../../../src/artifact/rules.ts";
+import { PLAIN_RULES, type SourceRules } from "../../../src/artifact/source/rules.ts";
 import { AppError } from "../../../src/base/errors.ts";
 import type { Artifact } from "../../../src/job/job.ts";
 import { taskDirs } from "../../../src/paths.ts";

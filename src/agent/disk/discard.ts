@@ -1,0 +1,114 @@
+import { resolve } from "node:path";
+import { type Allocation, isTerminal } from "../../allocation/allocation.ts";
+import { planForFile } from "../../artifact/place.ts";
+import { planArtifact } from "../../artifact/plan.ts";
+import { shortId } from "../../base/ids.ts";
+import { formatBytes } from "../../base/units.ts";
+import type { Artifact, Group, Job, Task } from "../../job/job.ts";
+import { taskDirs } from "../../paths.ts";
+import type { AgentContext } from "../context.ts";
+import { type FormerDisk, findFormerDisk } from "./bring.ts";
+
+/** What becomes of the disk of a task whose allocation a changed job replaces. */
+export interface DiskFate {
+  readonly allocationId: string;
+  readonly task: string;
+  /** For whoever changes the job. */
+  readonly message: string;
+  /** What the new machine will not have; null when it has it, or when nothing was written. */
+  readonly discarded: {
+    /** Where it stays. */
+    readonly path: string;
+    /** Bytes that it takes: of an overlay, what was written; null where that is not known. */
+    readonly bytes: number | null;
+  } | null;
+}
+
+type FateContext = Pick<AgentContext, "store" | "dirs">;
+
+/**
+ * What becomes of the disks of allocations whose place a changed job takes.
+ * @param replaced of the former allocations; those that have ended are told of only when a disk is left.
+ */
+export async function fatesOfDisks(
+  context: FateContext,
+  replaced: readonly Allocation[],
+  next: Job,
+): Promise<DiskFate[]> {
+  const fates: DiskFate[] = [];
+  for (const allocation of replaced) {
+    for (const task of Object.keys(allocation.tasks)) {
+      const fate = await fateOf(context, allocation, task, next);
+      if (fate.discarded !== null || !isTerminal(allocation)) fates.push(fate);
+    }
+  }
+  return fates;
+}
+
+async function fateOf(context: FateContext, allocation: Allocation, task: string, next: Job): Promise<DiskFate> {
+  const { id, jobId, jobVersion } = allocation;
+  const place = `allocation ${shortId(id)} ${isTerminal(allocation) ? "has ended and is replaced" : "is stopped and replaced"}`;
+  const fate = (text: string, discarded: DiskFate["discarded"] = null): DiskFate => ({
+    allocationId: id,
+    task,
+    message: `${place}${text}`,
+    discarded,
+  });
+  // What a machine did to its directory is told when its disk is needed.
+  const former = await findFormerDisk(context, id, task).catch(() => undefined);
+  if (former === undefined) {
+    const path = usedInPlace(context, allocation, task);
+    if (path === undefined) return fate("");
+    if (!path.startsWith(`${taskDirs(context.dirs, id, task).alloc}/`))
+      return fate(`; its disk stays what it is, ${path}`);
+    const why = "an image that was used in place does not move along";
+    return fate(`, which DISCARDS the disk of task "${task}": ${why}; it stays in ${path}`, { path, bytes: null });
+  }
+  const why = discards(former, context.store.jobVersion(jobId, jobVersion)?.job, next, task);
+  if (why === undefined) return fate("; its disk moves along");
+  const { path, bytes, record } = former;
+  if (!former.written) return fate("; nothing was written to its disk");
+  const written =
+    record.mode === "overlay"
+      ? `${formatBytes(bytes)} written since its start`
+      : `a copy that takes ${formatBytes(bytes)}`;
+  return fate(`, which DISCARDS the disk of task "${task}", ${written}: ${why}; it stays in ${path}`, { path, bytes });
+}
+
+/** The image that a machine has written to; undefined when it has not run, or wrote to none. */
+function usedInPlace({ store }: FateContext, { id }: Allocation, task: string): string | undefined {
+  const image = store.lastLaunch(id, task)?.image;
+  return image?.written === undefined ? undefined : image.path;
+}
+
+/** Why a disk does not move along, as far as the job file tells before anything is fetched; undefined when it does. */
+function discards({ record }: FormerDisk, before: Job | undefined, next: Job, name: string): string | undefined {
+  const group = next.groups.find(({ tasks }) => tasks.some((task) => task.name === name));
+  const task = group?.tasks.find((candidate) => candidate.name === name);
+  if (group === undefined || task === undefined) return `the job has no task "${name}" any more`;
+  if (!group.ephemeral_disk.sticky) return "ephemeral_disk has sticky = false";
+  const { disk } = task.config;
+  if (disk !== undefined && disk !== record.mode) return `the job asks for disk = "${disk}" now`;
+  const old = taskOf(before, name);
+  if (old === undefined || imageOf(old) !== imageOf(task)) return "the job has another image now";
+  return undefined;
+}
+
+const taskOf = (job: Job | undefined, name: string): Task | undefined =>
+  job?.groups.flatMap(({ tasks }: Group) => tasks).find((task) => task.name === name);
+
+/** What tells the image of a task from others, as its job file has it. */
+function imageOf({ config, artifacts }: Task): string {
+  const dirs = taskDirs({ dataDir: "/", runDir: "/" }, "a", "t");
+  const path = resolve(dirs.task, config.image_path);
+  const brings = (artifact: Artifact): boolean => {
+    try {
+      return planForFile(planArtifact(artifact, dirs)).target.path === path;
+    } catch {
+      // What holds `${…}` is a plan only once it is known.
+      return false;
+    }
+  };
+  const artifact = artifacts.find(brings);
+  return JSON.stringify([config.image_path, artifact?.options["checksum"] ?? artifact?.source, config.disk]);
+}
