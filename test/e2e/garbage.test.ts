@@ -11,10 +11,10 @@ test("what has ended goes by the binary's own Worker, and a guest's disk only wh
   const disk = Buffer.concat([demoImage(), Buffer.alloc(DEMO_DISK_BYTES - demoImage().length)]);
   await using origin = await startOrigin({ "/disk.img": { kind: "bytes", body: disk } });
   const allocs = join(agent.dirs.dataDir, "alloc");
-  const run = async (config: string): Promise<string> => {
+  const run = async (config: string, ...flags: readonly string[]): Promise<string> => {
     const task = `artifact {\n source = "${origin.url("/disk.img")}"\n }`;
     const file = agent.jobFile(jobText({ image: "local/disk.img", config, task }));
-    expect(await agent.run(["job", "run", file])).toMatchObject({ code: 0 });
+    expect(await agent.run(["job", "run", ...flags, file])).toMatchObject({ code: 0 });
     await until("the guest to write its disk", async () =>
       (await agent.run(["logs", "demo"])).stdout.includes("boot="),
     );
@@ -22,7 +22,7 @@ test("what has ended goes by the binary's own Worker, and a guest's disk only wh
   };
   const first = await run("");
   // Nothing of it moves along, so that its place is taken and its disk stays where it is.
-  const second = await run('disk = "copy"');
+  const second = await run('disk = "copy"', "-discard");
   expect(readdirSync(allocs).toSorted()).toEqual([first, second].toSorted());
   const purged = await agent.run(["job", "stop", "-purge", "demo"]);
   expect(purged).toMatchObject({
