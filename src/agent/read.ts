@@ -2,6 +2,7 @@ import { type Allocation, clientStatus, isTerminal } from "../allocation/allocat
 import { newCheck } from "../allocation/check.ts";
 import { AppError } from "../base/errors.ts";
 import { isIdPrefix, shortId } from "../base/ids.ts";
+import { utcTime } from "../base/units.ts";
 import type { Job } from "../job/job.ts";
 import type { JobRecord } from "../state/records.ts";
 import type { Agent } from "./agent.ts";
@@ -107,6 +108,6 @@ function hintOfRemoved(store: Pick<AgentContext["store"], "collections">, id: st
   const [removed, other] = isIdPrefix(id) && id !== "" ? store.collections(id.toLowerCase()) : [];
   if (removed === undefined || other !== undefined) return undefined;
   const { jobId, reason, begunAt, endedAt } = removed;
-  const times = `ended ${new Date(endedAt).toISOString()} and was removed ${new Date(begunAt).toISOString()}`;
+  const times = `ended ${utcTime(endedAt)} and was removed ${utcTime(begunAt)}`;
   return `it was of job "${jobId}", ${times} by garbage collection (${reason})`;
 }

@@ -99,3 +99,8 @@ export function toMillis(duration: Duration): number {
 export function toWireTime(epochMillis: number): number {
   return epochMillis * MILLISECOND;
 }
+
+/** A moment for people, to the second and by no host's own time zone: `2026-12-03T07:55:20Z`. @param millis since 1970. */
+export function utcTime(millis: number): string {
+  return new Date(millis).toISOString().replace(/\.\d+Z$/, "Z");
+}

@@ -2,6 +2,7 @@ import type { Stats } from "node:fs";
 import * as v from "valibot";
 import { AppError } from "../base/errors.ts";
 import { readUntrusted } from "../base/files.ts";
+import { utcTime } from "../base/units.ts";
 import { mtimeOf } from "../cache/entry.ts";
 import { writeJson } from "../cache/record.ts";
 import { DISK_MODES } from "../job/disk-mode.ts";
@@ -67,7 +68,7 @@ export function changeOf(stats: Stats, origin: DiskOrigin): string | undefined {
   if (now.ino !== origin.ino) return "another file has its name";
   if (now.bytes !== origin.bytes) return `it has ${now.bytes} bytes, and had ${origin.bytes}`;
   if (now.mtime === origin.mtime) return undefined;
-  return `it was written to at ${new Date(now.mtime).toISOString()}, and last before at ${new Date(origin.mtime).toISOString()}`;
+  return `it was written to at ${utcTime(now.mtime)}, and last before at ${utcTime(origin.mtime)}`;
 }
 
 function parse(text: string): unknown {

@@ -1,6 +1,6 @@
 import { isTerminal } from "../../allocation/allocation.ts";
 import { shortId } from "../../base/ids.ts";
-import { formatBytes, formatDuration, MILLISECOND } from "../../base/units.ts";
+import { formatBytes, formatDuration, MILLISECOND, utcTime } from "../../base/units.ts";
 import type { AgentContext } from "../context.ts";
 import { findLeftDisks } from "./left.ts";
 
@@ -26,7 +26,7 @@ export async function tellKeptDisks(
       const disk = `the disk of task "${task}" (allocation ${shortId(allocation.id)}${size}, ${path})`;
       if (discard) told.push(`${disk} is removed ${ended ? "now" : "once its machine has ended"}`);
       else if (garbage.diskRetentionMillis === 0) told.push(`${disk} is removed with the next garbage collection`);
-      else if (ended) told.push(`${disk} is kept until ${new Date(until).toISOString()}`);
+      else if (ended) told.push(`${disk} is kept until ${utcTime(until)}`);
       else told.push(`${disk} is kept for ${span} after its machine has ended`);
     }
   }

@@ -8,6 +8,7 @@ import {
   parseDuration,
   SECOND,
   toWireTime,
+  utcTime,
 } from "../../../src/base/units.ts";
 
 describe("durations", () => {
@@ -79,4 +80,8 @@ describe("byte counts", () => {
   test("what is written for people reads back", () => {
     for (const bytes of [0, 512, 1024, 20 * 2 ** 30, 3 * 2 ** 40]) expect(parseBytes(formatBytes(bytes))).toBe(bytes);
   });
+});
+
+test("a moment is told to the second", () => {
+  expect(utcTime(Date.UTC(2026, 11, 3, 7, 55, 20, 556))).toBe("2026-12-03T07:55:20Z");
 });
