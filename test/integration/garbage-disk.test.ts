@@ -23,12 +23,8 @@ afterEach(() => origin[Symbol.asyncDispose]());
 
 const artifact = (): string =>
   `artifact {\n source = "${origin.url("/demo.img")}"\n options {\n checksum = "sha256:${SUM}"\n }\n }`;
-const fetched = (more: { config?: string; task?: string } = {}) =>
-  bed.agent.registerJob(
-    demoJob("local/demo.img", { config: more.config ?? "", task: `${artifact()}\n${more.task ?? ""}` }),
-    null,
-    {},
-  );
+const fetched = ({ config = "", task = "", group = "" }: { config?: string; task?: string; group?: string } = {}) =>
+  bed.agent.registerJob(demoJob("local/demo.img", { config, task: `${artifact()}\n${task}`, group }), null, {});
 const booted = (count: number): Promise<unknown> =>
   until(`boot ${count}`, async () => (await consoleOf(bed.agent)).includes(`boot=${count}`));
 const left = (): string[] => readdirSync(allocsDir(bed.dirs)).toSorted();
@@ -107,6 +103,27 @@ describe("a disk that a guest has written to", () => {
     await booted(2);
     await collect();
     expect(left()).toEqual([idOf(bed.agent)]);
+  });
+
+  test("stays when it moved along to a machine that never started, and is told", async () => {
+    await fetched();
+    await booted(1);
+    const first = idOf(bed.agent);
+    // Found out when the disk is there already.
+    using holder = Bun.serve({ hostname: "0.0.0.0", port: 0, fetch: () => new Response() });
+    const group = `network {\n port "web" {\n static = ${holder.port}\n }\n }`;
+    await fetched({ config: "port_map { web = 80 }", group });
+    const second = idOf(bed.agent);
+    const { ending } = await machineOf(bed.agent, "ended");
+    expect(ending.message).toContain(`port ${holder.port}/tcp`);
+    expect(second).not.toBe(first);
+    await stop(true);
+    const { overlay } = diskFiles(taskDirs(bed.dirs, second, "vm"));
+    expect(existsSync(overlay)).toBe(true);
+    expect((await bed.agent.garbage.tellDisks("demo", { discard: false })).join("\n")).toContain(overlay);
+    expect((await collect()).kept).toMatchObject([{ allocationId: second, path: overlay }]);
+    expect(existsSync(overlay)).toBe(true);
+    expect((await collect(true)).removed).toMatchObject([{ allocationId: second }]);
   });
 
   test.each([["moved away"], ["replaced"]])(

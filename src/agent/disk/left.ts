@@ -34,15 +34,15 @@ export async function findLeftDisks(context: Context, allocation: Allocation): P
   return found.flat();
 }
 
-/** Before its first start no machine has written anything. */
 async function disksOf(context: Context, allocation: Allocation, task: string): Promise<LeftDisk[]> {
-  const { store } = context;
   const dirs = taskDirs(context.dirs, allocation.id, task);
-  if (store.lastLaunch(allocation.id, task) === undefined) return [];
+  const started = context.store.lastLaunch(allocation.id, task) !== undefined;
   const shown = diskFiles(dirs);
   try {
     return await withDiskFiles(dirs, (files) => {
       const record = readDiskRecord(files.record, shown.record);
+      // Before its first start no machine has written anything, but the disk of the one before may have moved along.
+      if (!started && (record === undefined || record.mode === "direct")) return [];
       const boot =
         record === undefined
           ? formerDisk(context, allocation, task, dirs)
@@ -55,6 +55,8 @@ async function disksOf(context: Context, allocation: Allocation, task: string): 
     });
   } catch (error) {
     if (!(error instanceof AppError) && errnoOf(error) === undefined) throw error;
+    // It failed before it had any directory.
+    if (!started && errnoOf(error) === "ENOENT") return [];
     return [{ task, path: dirs.task, bytes: 0 }];
   }
 }
@@ -113,6 +115,6 @@ function namedDisks({ store }: Context, allocation: Allocation, task: string, di
 const wasWritten = (path: string, since: number): boolean =>
   (lstatSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0) > since;
 
-/** The data directory may have been named by way of a link, and images are recorded by their real paths. */
-const isBelow = (dir: string, path: string): boolean =>
+/** Whether a path lies in a directory of the agent's, which may have been named by way of a link; images are recorded by their real paths. */
+export const isBelow = (dir: string, path: string): boolean =>
   path.startsWith(`${dir}/`) || path.startsWith(`${realpathSync(dir)}/`);
