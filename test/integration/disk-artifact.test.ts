@@ -164,6 +164,15 @@ test("a cache's file that somebody has written to is no base any more, for those
   expect(origin.count("/demo.img")).toBe(2);
 });
 
+test("a disk starts over a base that came back from a backup", async () => {
+  await run("one");
+  await booted("one", 1);
+  const { base } = diskFiles(dirsOf("one"));
+  Bun.spawnSync(["sh", "-c", `cp -p ${base} ${base}.restored && mv ${base}.restored ${base}`]);
+  await restart("one");
+  await booted("one", 2);
+});
+
 describe("when a changed job takes the place of an allocation, its disk", () => {
   const changed = 'args = ["-name", "changed"]';
   const first = async (config = ""): Promise<string> => {

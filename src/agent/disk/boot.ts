@@ -99,7 +99,9 @@ function openBase(image: DiskRequest["image"], record: DiskRecord, files: DiskFi
   const base = pinned
     ? openRead({ name: image.imagePath, realPath: shown.base, path: files.base, kind })
     : findImage({ ...image, known: knownOf(record) });
-  const change = changeOf(fstatSync(base.readOnlyFd), origin);
+  const stats = fstatSync(base.readOnlyFd);
+  // Nobody else names anything in the agent's own directory, and what comes back from a backup is another file with the same bytes.
+  const change = changeOf(stats, pinned ? { ...origin, ino: stats.ino } : origin);
   if (change === undefined) return base;
   closeImage(base);
   const what = pinned ? `${shown.base}, which is ${origin.path}` : base.realPath;
