@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { DEMO_DISK_BYTES, demoImage } from "../../src/guest/demo-image.ts";
 import { diskFiles, taskDirs } from "../../src/paths.ts";
+import { tarOf } from "../helpers/archives.ts";
 import { clearAway } from "../helpers/clear-away.ts";
 import {
   consoleOf,
@@ -232,6 +233,23 @@ describe("when a changed job takes the place of an allocation, its disk", () => 
       new RegExp(`${old.slice(0, 8)} .* DISCARDS the disk of task "vm", [\\d.]+ KiB written since its start: .*${why}`),
     );
     await booted("one", 1);
+    expect(existsSync(theirs)).toBe(true);
+  });
+
+  test("stays where it is when its image comes out of an archive, which the reply says", async () => {
+    origin.set("/demo.tar", { kind: "bytes", body: tarOf({ name: "demo.img", body: IMAGE }) });
+    const config = 'disk = "overlay"';
+    const more = { path: "/demo.tar", options: "" };
+    await run("one", { config, ...more });
+    await booted("one", 1);
+    const old = newest("one")?.id ?? "";
+    const theirs = diskFiles(dirsOf("one")).overlay;
+    const { warnings } = await run("one", { config: `${config}\n ${changed}`, ...more });
+    expect(warnings.join("\n")).toMatch(
+      new RegExp(`${old.slice(0, 8)} .* DISCARDS the disk of task "vm", .*: its image lies in the allocation itself`),
+    );
+    await booted("one", 1);
+    expect(events()).toContain("does not move along and stays in");
     expect(existsSync(theirs)).toBe(true);
   });
 

@@ -5,9 +5,10 @@ import { planArtifact } from "../../artifact/plan.ts";
 import { shortId } from "../../base/ids.ts";
 import { formatBytes } from "../../base/units.ts";
 import type { Artifact, Group, Job, Task } from "../../job/job.ts";
-import { taskDirs } from "../../paths.ts";
-import type { AgentContext } from "../context.ts";
+import { type AgentDirs, taskDirs } from "../../paths.ts";
 import { type FormerDisk, findFormerDisk } from "./bring.ts";
+import type { AgentContext } from "../context.ts";
+import { isBelow } from "./left.ts";
 
 /** What becomes of the disk of a task whose allocation a changed job replaces. */
 export interface DiskFate {
@@ -59,12 +60,12 @@ async function fateOf(context: FateContext, allocation: Allocation, task: string
   if (former === undefined) {
     const path = usedInPlace(context, allocation, task);
     if (path === undefined) return fate("");
-    if (!path.startsWith(`${taskDirs(context.dirs, id, task).alloc}/`))
-      return fate(`; its disk stays what it is, ${path}`);
+    if (!isBelow(taskDirs(context.dirs, id, task).alloc, path)) return fate(`; its disk stays what it is, ${path}`);
     const why = "an image that was used in place does not move along";
     return fate(`, which DISCARDS the disk of task "${task}": ${why}; it stays in ${path}`, { path, bytes: null });
   }
-  const why = discards(former, context.store.jobVersion(jobId, jobVersion)?.job, next, task);
+  const before = context.store.jobVersion(jobId, jobVersion)?.job;
+  const why = discards(former, before, next, task) ?? unproved(former, context.dirs);
   if (why === undefined) return fate("; its disk moves along");
   const { path, bytes, record } = former;
   if (!former.written) return fate("; nothing was written to its disk");
@@ -92,6 +93,13 @@ function discards({ record }: FormerDisk, before: Job | undefined, next: Job, na
   const old = taskOf(before, name);
   if (old === undefined || imageOf(old) !== imageOf(task)) return "the job has another image now";
   return undefined;
+}
+
+/** What nobody can compare is another image, such as one out of an archive: each allocation unpacks its own. */
+function unproved({ record, allocation, task }: FormerDisk, dirs: AgentDirs): string | undefined {
+  const { checksum, path } = record.origin;
+  if (checksum !== null || !isBelow(taskDirs(dirs, allocation.id, task).alloc, path)) return undefined;
+  return "its image lies in the allocation itself, and nothing proves that the next one's is the same";
 }
 
 const taskOf = (job: Job | undefined, name: string): Task | undefined =>
