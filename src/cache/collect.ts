@@ -90,7 +90,10 @@ async function listAll(cache: string): Promise<PrunableEntry[]> {
 async function dropForgotten(cache: string, now: number): Promise<void> {
   const { parts } = cachePlaces(cache);
   const names = [
-    ...namesIn(parts).map((name) => join(parts, name)),
+    // A pin is as old as the file that it is another name of.
+    ...namesIn(parts)
+      .filter((name) => DOWNLOAD.test(name))
+      .map((name) => join(parts, name)),
     ...namesIn(cache)
       .filter((name) => JOURNAL.test(name))
       .map((name) => join(cache, name)),

@@ -1,8 +1,9 @@
 import { describe, expect, test } from "bun:test";
-import { existsSync, linkSync, mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { collectCache, sweepCache } from "../../../src/cache/collect.ts";
 import { listEntries, lookUp } from "../../../src/cache/entry.ts";
 import { type EntryKey, filesOf } from "../../../src/cache/key.ts";
+import { pinEntry, unpin } from "../../../src/cache/publish.ts";
 import { touchRecord } from "../../../src/cache/record.ts";
 import { listDamaged, makeCache, setAside } from "../../../src/cache/remove.ts";
 import { readSource, writeSource } from "../../../src/cache/source.ts";
@@ -48,6 +49,23 @@ describe("from a cache", () => {
     rmSync(dir.file("pin"));
     expect((await collectCache(dir.path, { maxBytes: 0, maxAgeMillis: DAY }, NOW)).entries).toBe(0);
     expect((await collectCache(dir.path, { maxBytes: 0, maxAgeMillis: DAY }, NOW + 2 * DAY)).entries).toBe(1);
+  });
+
+  test("what is kept for a moment stays as long as that lasts, however old the file is", async () => {
+    await using dir = tempDir();
+    makeCache(dir.path);
+    const key = usedBefore(dir.path, 50);
+    const { content, record } = filesOf(dir.path, key);
+    const mtime = NOW - 50 * DAY;
+    utimesSync(content, mtime / 1000, mtime / 1000);
+    writeFileSync(record, readFileSync(record, "utf8").replace(/"mtime":\d+/, `"mtime":${mtime}`));
+    const pin = pinEntry(dir.path, filesOf(dir.path, key));
+    await collectCache(dir.path, { maxBytes: 0, maxAgeMillis: 0 }, NOW);
+    await collectCache(dir.path, { maxBytes: 1, maxAgeMillis: 0 }, NOW);
+    expect(keysOf(dir.path)).toEqual([key]);
+    unpin(pin);
+    await collectCache(dir.path, { maxBytes: 1, maxAgeMillis: 0 }, NOW);
+    expect(keysOf(dir.path)).toEqual([]);
   });
 
   test("a damaged entry goes by age, and before the others by size", async () => {
