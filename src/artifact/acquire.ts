@@ -108,7 +108,9 @@ async function obtain(job: Job): Promise<Fetched> {
       const path = plan.unpack?.path ?? plan.target.path;
       return { path, bytes, checksum, skipped: false, cached, resumed, ...placed, millis: since() };
     } catch (error) {
-      if (!damaged || again || options.signal.aborted) throw error;
+      // Somebody may have read the entry again meanwhile, and set it aside.
+      const went = damaged || lookUp(options.cache, hold.brought.key).kind !== "there";
+      if (!went || again || options.signal.aborted) throw error;
     } finally {
       hold.release();
     }

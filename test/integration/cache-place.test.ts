@@ -17,9 +17,10 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { startArtifactWorker } from "../../src/artifact/run-worker.ts";
 import { lookUp } from "../../src/cache/entry.ts";
 import { type EntryKey, filesOf } from "../../src/cache/key.ts";
-import { listDamaged } from "../../src/cache/remove.ts";
+import { listDamaged, setAside } from "../../src/cache/remove.ts";
 import { downloadJournal } from "../../src/paths.ts";
 import { tarOf } from "../helpers/archives.ts";
 import { artifactBench, BODY, sum } from "../helpers/artifact.ts";
@@ -99,6 +100,19 @@ describe("an entry that is damaged", () => {
     expect(here.origin.count(path)).toBe(2);
     expect(listDamaged(here.cache)).toHaveLength(1);
   });
+});
+
+test("an entry that is set aside while it is placed is fetched again", async () => {
+  await getByWorker(url(), { checksum: sum("sha256") });
+  const key = sha256(BODY);
+  let placings = 0;
+  const got = await getByWorker(url(), { checksum: sum("sha256"), destination: "local/b" }, {}, () => {
+    if (placings++ === 0) setAside(here.cache, key);
+    return startArtifactWorker();
+  });
+  expect(got.cached).toBe(false);
+  expect(readFileSync(local("b", "a.img")).equals(BODY)).toBe(true);
+  expect(lookUp(here.cache, key).kind).toBe("there");
 });
 
 describe("a file gets to its destination", () => {
