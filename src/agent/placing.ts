@@ -3,19 +3,24 @@ import type { Fetched, Placing } from "../artifact/fetched.ts";
 import type { QemuConfig } from "../job/job.ts";
 import type { TaskDirs } from "../paths.ts";
 import { readArguments } from "../qemu/arguments.ts";
-import { namedFiles } from "../qemu/files.ts";
+import { namedFiles, sharesDirectory } from "../qemu/files.ts";
 
 /**
  * Decides which artifacts of a task may be the cache's own files under another name: those that its `args` name, and only to be read,
  * such as a kernel, and the boot image unless it is written to itself. Of what nothing names nobody knows what the job does with it.
  * @param config interpolated.
+ * @param ownUser whether the machine runs as a user of its own, who cannot write to what is the agent's.
  * @returns takes the absolute path that an artifact becomes.
  */
 export function placingOf(
   config: Pick<QemuConfig, "args" | "image_path" | "disk">,
   dirs: Pick<TaskDirs, "task">,
+  ownUser: boolean,
 ): (path: string) => Placing {
-  const named = namedFiles(readArguments(config.args)).map((file) => ({
+  const args = readArguments(config.args);
+  // A guest that is given the directory would write to the file of all jobs.
+  if (!ownUser && sharesDirectory(args)) return () => "own";
+  const named = namedFiles(args).map((file) => ({
     ...file,
     path: resolve(dirs.task, file.path),
   }));

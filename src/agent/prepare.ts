@@ -48,7 +48,7 @@ export function createPrepare(given: Omit<PrepareContext, "images">): Prepare {
     const fetched = !wanted
       ? []
       : await stage(context, request, "Failed Artifact Download", () =>
-          fetchArtifacts(context, request, subject, placingOf(config, request.place.dirs), (message) =>
+          fetchArtifacts(context, request, subject, placingOf(config, request.place.dirs, user !== null), (message) =>
             report(context, request, "Downloading Artifacts", message),
           ),
         );

@@ -38,6 +38,22 @@ export function namedFiles(args: readonly Argument[]): readonly NamedFile[] {
   });
 }
 
+/** Whether `args` let the guest write to files of the host that nobody names: those of a directory that it is given. */
+export function sharesDirectory(args: readonly Argument[]): boolean {
+  return args.some((argument) => {
+    if (argument.kind === "image") return WRITABLE_FAT.test(argument.word);
+    const { name, value } = argument;
+    if (value === null) return false;
+    const parts = partsOf(value);
+    if (name === "fsdev" || name === "virtfs") return optionValue(parts, "readonly") !== "on";
+    if (name === "device") return typeOf(value, "driver") === "usb-mtp" && optionValue(parts, "readonly") === "off";
+    return WRITABLE_FAT.test(value) || (optionValue(parts, "driver") === "vvfat" && optionValue(parts, "rw") === "on");
+  });
+}
+
+/** A directory as a disk, in the short spelling: `fat:rw:DIR`, `fat:floppy:rw:DIR`. */
+const WRITABLE_FAT = /(^|[=,])fat:([a-z0-9]+:)*rw:/;
+
 type Found = Omit<NamedFile, "index">;
 
 function ofOption({ name, value }: OptionArgument): readonly Found[] {
