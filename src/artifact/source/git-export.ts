@@ -1,15 +1,4 @@
-import {
-  closeSync,
-  constants,
-  fchmodSync,
-  fstatSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  realpathSync,
-  renameSync,
-  writeFileSync,
-} from "node:fs";
+import { closeSync, constants, fchmodSync, fstatSync, fsyncSync, openSync, realpathSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { monotonicMillis } from "../../base/clock.ts";
 import { AppError, errnoOf } from "../../base/errors.ts";
@@ -81,10 +70,7 @@ async function exportOnce(
   const dir = join(repositoriesDir(plan.target.root), plan.target.fileName);
   const git = await openGit(plan, wanted, address, { dir, signal, stallMillis, onGrowth });
   try {
-    await git.run(["init", "--quiet", "--bare", "--template=", "repository"]);
-    // What the repository's own attributes would leave out or fill in comes as it is. Nobody else has written there yet.
-    mkdirSync(join(dir, "repository", "info"));
-    writeFileSync(join(dir, "repository", "info", "attributes"), "* -export-ignore -export-subst\n", { flag: "wx" });
+    await git.run(["init", "--quiet", "--bare", `--template=${join(dir, "template")}`, "repository"]);
     const found =
       wanted.ref !== null && isCommit(wanted.ref) ? wanted.ref : await findCommit(git, plan, address, wanted);
     if (known !== null && known.value === validatorOf(found ?? "").value) return null;

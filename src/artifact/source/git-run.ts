@@ -1,4 +1,4 @@
-import { chownSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { lchownSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { monotonicMillis } from "../../base/clock.ts";
 import { type ExecResult, execWatched } from "../../base/exec.ts";
@@ -43,15 +43,25 @@ export async function openGit(plan: SourcePlan, wanted: GitPlan, address: URL, o
   mkdirSync(join(dir, ".."), { recursive: true, mode: 0o711 });
   mkdirSync(dir, { mode: 0o700 });
   const user = process.geteuid?.() === 0 ? NOBODY : undefined;
+  const give = (path: string): void => {
+    if (user !== undefined) lchownSync(path, user.uid, user.gid);
+  };
   const write = (name: string, text: string): void => {
     writeFileSync(join(dir, name), text, { mode: 0o600, flag: "wx" });
-    if (user !== undefined) chownSync(join(dir, name), user.uid, user.gid);
+    give(join(dir, name));
   };
-  if (user !== undefined) chownSync(dir, user.uid, user.gid);
   const env = environmentOf(plan, wanted, address, dir);
   write("config", await configOf(plan, address, dir, write));
   if (wanted.login !== null) write(".netrc", netrcOf(address, wanted));
   if (wanted.sshKey !== null) write("key", wanted.sshKey);
+  // What the repository's own attributes would leave out or fill in comes as it is.
+  for (const name of ["template", "template/info"]) {
+    mkdirSync(join(dir, name), { mode: 0o700 });
+    give(join(dir, name));
+  }
+  write("template/info/attributes", "* -export-ignore -export-subst\n");
+  // Last: from then on whatever else runs as nobody may put links there, and root writes nothing any more.
+  give(dir);
   const ask = (args: readonly [string, ...string[]], output?: number): Promise<ExecResult> =>
     runGit(plan, { ...options, env, user }, args, output ?? null);
   return {
