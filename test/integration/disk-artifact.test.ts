@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { cpSync, existsSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { DEMO_DISK_BYTES, demoImage } from "../../src/guest/demo-image.ts";
 import { diskFiles, taskDirs } from "../../src/paths.ts";
@@ -252,6 +252,29 @@ describe("when a changed job takes the place of an allocation, its disk", () => 
     expect(events()).toContain("does not move along and stays in");
     expect(existsSync(theirs)).toBe(true);
   });
+
+  test.each(["written to", "replaced", "not the one any more that a link leads to"])(
+    "stays where it is when the host's image is %s, which the reply says",
+    async (how) => {
+      const image = writeDemoDisk(dir.path);
+      const link = join(dirname(image), "current.img");
+      symlinkSync(image, link);
+      const job = (args: string) =>
+        demoJob(link, { id: "one", config: `disk = "overlay"\n args = ["-name", "${args}"]` });
+      await running.agent.registerJob(job("old"), null, {});
+      await booted("one", 1);
+      if (how === "written to") Bun.spawnSync(["touch", image]);
+      else cpSync(image, `${image}.new`);
+      if (how === "replaced") renameSync(`${image}.new`, image);
+      if (how.startsWith("not")) Bun.spawnSync(["ln", "-sf", `${image}.new`, link]);
+      const [fate] = await running.agent.disksAtStake(job("new"));
+      expect(fate?.message).toContain('DISCARDS the disk of task "vm"');
+      expect(fate?.message).toContain("its image is not what it was: ");
+      await running.agent.registerJob(job("new"), null, {});
+      await booted("one", 1);
+      expect(events()).toContain("does not move along and stays in");
+    },
+  );
 
   test("is told of before anything is registered, and nothing of one that goes on or that nobody wrote to", async () => {
     const old = await first();

@@ -1,9 +1,11 @@
-import { resolve } from "node:path";
+import { statSync } from "node:fs";
+import { isAbsolute, resolve } from "node:path";
 import { type Allocation, isTerminal } from "../../allocation/allocation.ts";
 import { planForFile } from "../../artifact/place.ts";
 import { planArtifact } from "../../artifact/plan.ts";
 import { shortId } from "../../base/ids.ts";
 import { formatBytes } from "../../base/units.ts";
+import { changeOf } from "../../image/disk-record.ts";
 import type { Artifact, Group, Job, Task } from "../../job/job.ts";
 import { type AgentDirs, taskDirs } from "../../paths.ts";
 import { type FormerDisk, findFormerDisk } from "./bring.ts";
@@ -65,7 +67,7 @@ async function fateOf(context: FateContext, allocation: Allocation, task: string
     return fate(`, which DISCARDS the disk of task "${task}": ${why}; it stays in ${path}`, { path, bytes: null });
   }
   const before = context.store.jobVersion(jobId, jobVersion)?.job;
-  const why = discards(former, before, next, task) ?? unproved(former, context.dirs);
+  const why = discards(former, before, next, task) ?? imageChanged(former, next, context.dirs);
   if (why === undefined) return fate("; its disk moves along");
   const { path, bytes, record } = former;
   if (!former.written) return fate("; nothing was written to its disk");
@@ -95,11 +97,27 @@ function discards({ record }: FormerDisk, before: Job | undefined, next: Job, na
   return undefined;
 }
 
-/** What nobody can compare is another image, such as one out of an archive: each allocation unpacks its own. */
-function unproved({ record, allocation, task }: FormerDisk, dirs: AgentDirs): string | undefined {
-  const { checksum, path } = record.origin;
-  if (checksum !== null || !isBelow(taskDirs(dirs, allocation.id, task).alloc, path)) return undefined;
-  return "its image lies in the allocation itself, and nothing proves that the next one's is the same";
+/** Why the image that a disk stands over will be taken for another one, as far as a look at it tells. */
+function imageChanged({ record, allocation, task }: FormerDisk, next: Job, dirs: AgentDirs): string | undefined {
+  const { origin } = record;
+  if (origin.checksum !== null) return undefined;
+  // Such as one out of an archive.
+  if (isBelow(taskDirs(dirs, allocation.id, task).alloc, origin.path)) {
+    return "its image lies in the allocation itself, and nothing proves that the next one's is the same";
+  }
+  try {
+    const change = changeOf(statSync(namedImage(taskOf(next, task)) ?? origin.path), origin);
+    return change === undefined ? undefined : `its image is not what it was: ${change}`;
+  } catch {
+    // The start will tell, and takes no disk from anywhere without an image.
+    return undefined;
+  }
+}
+
+/** By the name that the job has for it, which may lead to another file by now; undefined when it is known only at the start. */
+function namedImage(task: Task | undefined): string | undefined {
+  const path = task?.config.image_path;
+  return path !== undefined && isAbsolute(path) && !path.includes("${") ? path : undefined;
 }
 
 const taskOf = (job: Job | undefined, name: string): Task | undefined =>
