@@ -2,7 +2,7 @@ import { systemClock } from "../base/clock.ts";
 import { AppError, errorText } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { formatBytes } from "../base/units.ts";
-import { startWorker } from "../runtime/worker.ts";
+import { listenTo, startWorker } from "../runtime/worker.ts";
 import { artifactError } from "./failure.ts";
 import { type FromWorker, type Outcome, type Task, type ToWorker, unpackError } from "./messages.ts";
 import type { Progress } from "./progress.ts";
@@ -60,19 +60,15 @@ export async function runWorker(
       })
       .then(() => reject(artifactError(source, `the download's worker ended early (${why})`)));
   };
-  worker.addEventListener("message", (event: MessageEvent<FromWorker>) => {
-    const message = event.data;
-    if (message.kind === "done") resolve(message.outcome);
-    else if (message.kind === "failed") reject(unpackError(message.error));
-    else tell(message, options);
-  });
-  worker.addEventListener("error", (event) => {
-    event.preventDefault();
-    died("uncaught error");
-  });
-  worker.addEventListener("messageerror", () => died("unreadable message"));
-  // Bun's own event, for a Worker that ends without a word.
-  worker.addEventListener("close", () => died("exit"));
+  listenTo<FromWorker>(
+    worker,
+    (message) => {
+      if (message.kind === "done") resolve(message.outcome);
+      else if (message.kind === "failed") reject(unpackError(message.error));
+      else tell(message, options);
+    },
+    died,
+  );
   const post = (message: ToWorker): void => worker.postMessage(message);
   const stopCancelling = cancelOnAbort(
     options,

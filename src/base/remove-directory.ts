@@ -1,4 +1,4 @@
-import { startWorker } from "../runtime/worker.ts";
+import { listenTo, startWorker } from "../runtime/worker.ts";
 import { AppError } from "./errors.ts";
 import type { RemovedTree } from "./remove-tree.ts";
 
@@ -21,18 +21,17 @@ export function openRemover(start: () => Worker = () => startWorker("base/remove
   };
   const begin = (): Worker => {
     const begun = start();
-    begun.addEventListener("message", ({ data }: MessageEvent<RemovedTree>) => {
-      waiting?.resolve(data);
-      waiting = undefined;
-    });
-    begun.addEventListener("error", (event) => {
-      event.preventDefault();
-      if (worker === begun) close();
-    });
-    // Bun's own event, for a Worker that ends without a word.
-    begun.addEventListener("close", () => {
-      if (worker === begun) close();
-    });
+    listenTo<RemovedTree>(
+      begun,
+      (removed) => {
+        if (worker !== begun) return;
+        waiting?.resolve(removed);
+        waiting = undefined;
+      },
+      () => {
+        if (worker === begun) close();
+      },
+    );
     return begun;
   };
   return {

@@ -1,5 +1,5 @@
 import { AppError } from "../base/errors.ts";
-import { startWorker } from "../runtime/worker.ts";
+import { listenTo, startWorker } from "../runtime/worker.ts";
 import { type Entry, lookUp } from "./entry.ts";
 import { type EntryKey, formatKey } from "./key.ts";
 import { setAside } from "./remove.ts";
@@ -76,17 +76,15 @@ async function readAgain(
   const worker = start();
   const onAbort = (): void => reject(signal.reason);
   signal.addEventListener("abort", onAbort, { once: true });
-  worker.addEventListener("message", ({ data }: MessageEvent<FromVerifier>) => {
-    if (data.kind === "progress") onProgress(data.bytes, bytesOf(entry));
-    else if (data.kind === "done") resolve(data.trouble);
-    else fail(data.message);
-  });
-  worker.addEventListener("error", (event) => {
-    event.preventDefault();
-    fail("the Worker ended with an error");
-  });
-  // Bun's own event, for a Worker that ends without a word; after the last word it changes nothing.
-  worker.addEventListener("close", () => fail("the Worker ended early"));
+  listenTo<FromVerifier>(
+    worker,
+    (message) => {
+      if (message.kind === "progress") onProgress(message.bytes, bytesOf(entry));
+      else if (message.kind === "done") resolve(message.trouble);
+      else fail(message.message);
+    },
+    (how) => fail(`the Worker ended early (${how})`),
+  );
   try {
     const { files, record, key } = entry;
     const task: VerifyTask = { files, record, checksum: { type: key.type, hex: key.hex } };

@@ -2,7 +2,7 @@ import { closeSync, constants, openSync, rmSync } from "node:fs";
 import { systemClock } from "../base/clock.ts";
 import { AppError } from "../base/errors.ts";
 import { procPath } from "../base/files.ts";
-import { startWorker } from "../runtime/worker.ts";
+import { listenTo, startWorker } from "../runtime/worker.ts";
 import type { CopyTask, FromCopier, ToCopier } from "./copy-messages.ts";
 
 export interface CopyOptions extends Pick<CopyTask, "size" | "cache"> {
@@ -65,20 +65,17 @@ async function copyInWorker(
 ): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<FromCopier>();
   const post = (message: ToCopier): void => worker.postMessage(message);
-  const died = (why: string): void => reject(new AppError("image", `the image could not be copied: ${why}`));
-  worker.addEventListener("message", ({ data }: MessageEvent<FromCopier>) => {
-    release();
-    resolve(data);
-  });
-  worker.addEventListener("error", (event) => {
-    event.preventDefault();
-    died("the Worker ended with an error");
-  });
-  // Bun's own event, for every end of a Worker; after the last word it changes nothing.
-  worker.addEventListener("close", () => {
-    release();
-    died("the Worker ended early");
-  });
+  listenTo<FromCopier>(
+    worker,
+    (answer) => {
+      release();
+      resolve(answer);
+    },
+    (how) => {
+      if (how === "exit") release();
+      reject(new AppError("image", `the image could not be copied: the Worker ended early (${how})`));
+    },
+  );
   let stopTimer: () => void = () => undefined;
   const onAbort = (): void => {
     post({ kind: "cancel" });

@@ -20,3 +20,25 @@ export function startWorker(entry: WorkerEntry): Worker {
   const url = new URL(`../${entry}`, import.meta.url);
   return runtimeKind === "bun" ? new Worker(url.href, options) : new Worker(url.href, { type: "module" });
 }
+
+/** How a Worker ended that nobody had asked to. */
+export type WorkerEnd = "uncaught error" | "unreadable message" | "exit";
+
+/**
+ * Listens to what a Worker says.
+ * @param onEnd may be called more than once, and is called with "exit" after `terminate`, too.
+ */
+export function listenTo<Message>(
+  worker: Worker,
+  onMessage: (message: Message) => void,
+  onEnd: (how: WorkerEnd) => void,
+): void {
+  worker.addEventListener("message", ({ data }: MessageEvent<Message>) => onMessage(data));
+  worker.addEventListener("messageerror", () => onEnd("unreadable message"));
+  worker.addEventListener("error", (event) => {
+    event.preventDefault();
+    onEnd("uncaught error");
+  });
+  // Bun's own event, for a Worker that ends without a word.
+  worker.addEventListener("close", () => onEnd("exit"));
+}
