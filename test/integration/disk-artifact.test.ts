@@ -3,9 +3,11 @@ import { createHash } from "node:crypto";
 import { cpSync, existsSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
+import { setAside } from "../../src/cache/remove.ts";
 import { DEMO_DISK_BYTES, demoImage } from "../../src/guest/demo-image.ts";
 import { diskFiles, taskDirs } from "../../src/paths.ts";
 import { tarOf } from "../helpers/archives.ts";
+import { sha256 } from "../helpers/cache.ts";
 import { clearAway } from "../helpers/clear-away.ts";
 import {
   consoleOf,
@@ -15,7 +17,7 @@ import {
   startInProcess,
   writeDemoDisk,
 } from "../helpers/in-process-agent.ts";
-import { type Origin, startOrigin } from "../helpers/origin.ts";
+import { type Origin, type PlainReply, startOrigin } from "../helpers/origin.ts";
 import { type TempDir, tempDir } from "../helpers/temp.ts";
 import { until } from "../helpers/until.ts";
 
@@ -163,6 +165,26 @@ test("a cache's file that somebody has written to is no base any more, for those
   await run("two");
   await booted("two", 1);
   expect(origin.count("/demo.img")).toBe(2);
+});
+
+test("an image that is found damaged while another artifact comes is fetched again by the next start", async () => {
+  await run("zero");
+  await booted("zero", 1);
+  let setAsides = 0;
+  const answer = (): PlainReply => {
+    if (!existsSync(join(dirsOf("one").local, "demo.img"))) return { kind: "status", status: 503 };
+    if (setAsides++ === 0) setAside(dir.file("data", "cache"), sha256(IMAGE));
+    return { kind: "bytes", body: "second" };
+  };
+  origin.set("/second", { kind: "each", answer });
+  await run("one", {
+    more: `options {\n checksum = "sha256:${SUM}"\n }\n }\n artifact {\n source = "${origin.url("/second")}"`,
+    options: "",
+  });
+  await booted("one", 1);
+  expect(origin.count("/demo.img")).toBe(2);
+  const events = (newest("one")?.tasks["vm"]?.events ?? []).map(({ message }) => message).join("\n");
+  expect(events).toContain(`image_path "local/demo.img": what was fetched went from the cache: ${content()}`);
 });
 
 test("a disk starts over a base that came back from a backup", async () => {

@@ -44,7 +44,7 @@ export async function settleDisk(files: DiskFiles, shown: DiskFiles, request: Ne
       hint: "it may hold a guest's data: move it to a safe place, and start the machine again",
     });
   }
-  const identity = request.linked === null ? undefined : lstatSync(request.linked.path);
+  const identity = request.linked === null ? undefined : identityOf(request.linked.path, request.image.imagePath);
   const image = findImage({ ...request.image, linked: identity });
   try {
     const plan = planDisk(image, request);
@@ -134,6 +134,15 @@ function askedSize({ wanted: { disk_size: text } }: DiskRequest): number | undef
   const asked = text === undefined ? undefined : readDiskSize(text);
   if (text === undefined || asked !== undefined) return asked;
   throw new AppError("invalid", `config.disk_size: expected a size such as "20GiB", found ${JSON.stringify(text)}`);
+}
+
+/** @throws AppError `fetch`, after which it is fetched anew, when somebody has read the entry again and set it aside. */
+function identityOf(path: string, name: string): ReadableImage["identity"] {
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  if (stats !== undefined) return stats;
+  throw new AppError("fetch", `image_path ${JSON.stringify(name)}: what was fetched went from the cache: ${path}`, {
+    hint: "it was found damaged, or somebody removed it by hand; the next start fetches it again",
+  });
 }
 
 /** Gives the cache's file a name that keeps it, whatever becomes of the cache's own and of the one in the task directory. */
