@@ -1,5 +1,6 @@
 import { closeSync, constants, fsyncSync, openSync, renameSync, utimesSync } from "node:fs";
 import * as v from "valibot";
+import { AppError, errnoOf } from "../base/errors.ts";
 import { readUntrusted, writeNew } from "../base/files.ts";
 
 const FORMAT = 1;
@@ -42,7 +43,13 @@ export function touchRecord(path: string, now = Date.now()): void {
   utimesSync(path, now / 1000, now / 1000);
 }
 
-/** @returns undefined for a file that is not there, not readable or not of that form. */
+/** What a process or a host is short of for the moment; of the file it says nothing. */
+const SCARCE: ReadonlySet<string> = new Set(["EMFILE", "ENFILE", "ENOMEM"]);
+
+/**
+ * @returns undefined for a file that is not there, not readable or not of that form.
+ * @throws system errors of the moment: what is taken for damaged goes.
+ */
 export function readJson<Schema extends v.GenericSchema>(
   path: string,
   form: Schema,
@@ -52,7 +59,9 @@ export function readJson<Schema extends v.GenericSchema>(
     if (text === undefined) return undefined;
     const found = v.safeParse(form, JSON.parse(text));
     return found.success ? found.output : undefined;
-  } catch {
+  } catch (error) {
+    const { cause } = error instanceof AppError ? error : { cause: error };
+    if (SCARCE.has(errnoOf(cause) ?? "")) throw cause;
     return undefined;
   }
 }

@@ -10,6 +10,7 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
+import { join } from "node:path";
 import { type Entry, listEntries, lookUp, mtimeOf } from "../../../src/cache/entry.ts";
 import { type EntryKey, filesOf, keyOf } from "../../../src/cache/key.ts";
 import { readRecord, touchRecord, writeRecord } from "../../../src/cache/record.ts";
@@ -54,6 +55,23 @@ test("what is unpacked belongs to the entry once the record has it", async () =>
   expect(there(dir.path, key)).toMatchObject({ unpacked: { ino: stats.ino }, pins: 1 });
   rmSync(files.unpacked);
   expect(lookUp(dir.path, key)).toEqual({ kind: "damaged", why: "its unpacked is gone" });
+});
+
+test("an entry is not damaged because there is no descriptor left to read it with", async () => {
+  await using dir = tempDir();
+  const key = putEntry(dir.path, BODY);
+  const module = join(import.meta.dir, "../../../src/cache/entry.ts");
+  const script = `
+    import { closeSync, openSync } from "node:fs";
+    const { lookUp } = await import(${JSON.stringify(module)});
+    const look = () => { try { return lookUp(${JSON.stringify(dir.path)}, ${JSON.stringify(key)}).kind } catch (error) { return error.code } };
+    const held = [];
+    try { for (;;) held.push(openSync("/dev/null", "r")) } catch {}
+    const found = look();
+    for (const fd of held) closeSync(fd);
+    console.log(found, look());`;
+  const ran = Bun.spawnSync(["sh", "-c", 'ulimit -n 200; exec "$0" -e "$1"', process.execPath, script]);
+  expect(ran.stdout.toString()).toBe("EMFILE there\n");
 });
 
 test("an entry was last used when its record was touched", async () => {
