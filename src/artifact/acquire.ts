@@ -168,7 +168,7 @@ async function place(
   { key, checksum, cached, unpacked }: Brought,
   onDamaged: () => void,
 ): Promise<Pick<Fetched, "unpacked" | "linked">> {
-  const { cache, placing, signal } = options;
+  const { cache, placing, signal, offline = false } = options;
   const path = cachedFile(plan, filesOf(cache, key));
   if (signal.aborted) throw artifactError(plan.source, "cancelled");
   if (placing === "link" && path !== undefined && (await placeByLink(planForFile(plan), path))) {
@@ -179,7 +179,7 @@ async function place(
     options.onDamaged?.(message);
   };
   const discard = (): Promise<void> => inFolder(plan, (folder) => discardFormer(plan, folder));
-  const task: Task = { kind: "place", plan, cache, key, cached };
+  const task: Task = { kind: "place", plan, cache, key, cached, offline };
   const outcome = await runWorker(task, { ...options, onDamaged: tell }, discard, start());
   if (outcome.kind !== "placed") throw strange(outcome);
   return { unpacked: outcome.unpacked ?? unpacked, linked: null };

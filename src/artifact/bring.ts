@@ -94,7 +94,10 @@ async function obtain(plan: ArtifactPlan, cache: string, options: BringOptions):
       return fromEntry(entry, pin);
     }
     if (cut) throw artifactError(plan.source, NOT_CACHED, LOAD_HINT);
-    const make = (missing: number): void => void makeRoom(cache, missing);
+    const make = (missing: number): void => {
+      // Nobody could fetch again what goes.
+      if (options.offline !== true) makeRoom(cache, missing);
+    };
     const ask = entry === undefined ? null : (known?.validator ?? null);
     const got = await wayOf(plan)(planForCache(plan, cache), { ...options, makeRoom: make }, ask);
     if (got === null && entry !== undefined && known !== undefined) {
@@ -143,7 +146,7 @@ async function settleUnpacked(
   cache: string,
   key: EntryKey,
   format: Compressed,
-  { signal, onDamaged }: BringOptions,
+  { signal, onDamaged, offline = false }: BringOptions,
   limits: Limits,
 ): Promise<UnpackedNow | null> {
   const entry = findSound(cache, key, onDamaged);
@@ -152,7 +155,7 @@ async function settleUnpacked(
   const started = monotonicMillis();
   const dir = join(cachePlaces(cache).parts, `${newId()}${UNPACKING_SUFFIX}`);
   try {
-    const { files, bytes } = await retryWithRoom(cache, async () => {
+    const { files, bytes } = await retryWithRoom(offline ? null : cache, async () => {
       rmSync(dir, { recursive: true, force: true });
       mkdirSync(dir, { mode: 0o700 });
       const rootFd = openSync(dir, constants.O_RDONLY | constants.O_DIRECTORY);

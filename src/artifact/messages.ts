@@ -6,7 +6,7 @@ import type { ArtifactPlan } from "./plan.ts";
 import type { Progress } from "./progress.ts";
 import type { Retry, RetryRule } from "./retry.ts";
 
-/** What a Worker does of an artifact. */
+/** What a Worker does of an artifact. @property offline nothing goes from the cache to make room: nobody could fetch it again. */
 export type Task =
   /** Into the cache. */
   | { readonly kind: "bring"; readonly plan: ArtifactPlan; readonly cache: string; readonly offline?: boolean }
@@ -19,6 +19,7 @@ export type Task =
       readonly cache: string;
       readonly key: EntryKey;
       readonly cached: boolean;
+      readonly offline?: boolean;
     };
 
 export type Outcome =

@@ -81,9 +81,15 @@ function link({ target: { fileName } }: ArtifactPlan, folder: Folder, file: stri
 /**
  * Makes a copy of a file of the cache the artifact's. Blocks on the disk, so it runs in a Worker.
  * @param plan of `planForFile`.
+ * @param cache gives room; null gives none.
  * @throws AppError `fetch`; nothing of the copy stays then.
  */
-export async function placeCopy(plan: ArtifactPlan, cache: string, file: string, signal: AbortSignal): Promise<void> {
+export async function placeCopy(
+  plan: ArtifactPlan,
+  cache: string | null,
+  file: string,
+  signal: AbortSignal,
+): Promise<void> {
   const folder = openTargetFolder(plan);
   try {
     const from = onDisk(plan.source, file, "read", () => openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW));
@@ -102,7 +108,7 @@ export async function placeCopy(plan: ArtifactPlan, cache: string, file: string,
 
 async function copyInto(
   plan: ArtifactPlan,
-  cache: string,
+  cache: string | null,
   folder: Folder,
   from: number,
   signal: AbortSignal,
@@ -117,7 +123,7 @@ async function copyInto(
   try {
     const allocated = Math.min(size, blocks * 512);
     const missing = missingRoom(folder, 0, allocated);
-    if (missing > 0) makeRoom(cache, missing);
+    if (missing > 0 && cache !== null) makeRoom(cache, missing);
     assertRoom(plan, folder, 0, allocated);
     await copyBytes(from, to, size, signal);
     fchmodSync(to, 0o644);

@@ -35,14 +35,15 @@ async function prove({ plan }: Extract<Task, { kind: "prove" }>, { signal }: Bri
 }
 
 async function place(task: Extract<Task, { kind: "place" }>, { signal, onDamaged }: BringOptions, limits: Limits) {
-  const { plan, cache, key, cached } = task;
+  const { plan, cache, key, cached, offline = false } = task;
+  const giving = offline ? null : cache;
   const files = filesOf(cache, key);
   const file = cachedFile(plan, files);
   try {
     if (file === undefined && plan.unpack !== null) {
-      return await unpackArchive(plan, plan.unpack, cache, files.content, signal, limits);
+      return await unpackArchive(plan, plan.unpack, giving, files.content, signal, limits);
     }
-    await placeCopy(planForFile(plan), cache, file ?? files.content, signal);
+    await placeCopy(planForFile(plan), giving, file ?? files.content, signal);
     return null;
   } catch (error) {
     // What was fetched just now is proved; what lay there may have rotted, and is fetched again then.

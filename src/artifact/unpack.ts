@@ -46,13 +46,14 @@ export async function unpackFile(archive: string, { signal, ...rest }: UnpackFil
 /**
  * Unpacks an archive of several files, which lies in the cache, to where the plan says. Blocks on the disk, so it runs in a Worker.
  * Whatever fails leaves nothing of what was in it.
+ * @param cache gives room; null gives none.
  * @param archive its path.
  * @throws AppError `fetch`.
  */
 export async function unpackArchive(
   plan: ArtifactPlan,
   wanted: UnpackPlan,
-  cache: string,
+  cache: string | null,
   archive: string,
   signal: AbortSignal,
   limits: Limits,
@@ -76,12 +77,12 @@ export async function unpackArchive(
 }
 
 /** Does it once more when the disk was full and the cache had something to give. */
-export async function retryWithRoom<T>(cache: string, work: () => Promise<T>): Promise<T> {
+export async function retryWithRoom<T>(cache: string | null, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
     const isFull = (error instanceof AppError && error.hint === MAKE_ROOM) || errnoOf(error) === "ENOSPC";
-    if (!isFull || makeRoom(cache, Number.POSITIVE_INFINITY) === 0) throw error;
+    if (!isFull || cache === null || makeRoom(cache, Number.POSITIVE_INFINITY) === 0) throw error;
     return await work();
   }
 }

@@ -6,8 +6,8 @@ export interface CopyTask {
   readonly to: number;
   /** Bytes that the copy gets, at least as many as there are. */
   readonly size: number;
-  /** The cache's directory: entries that nobody uses make room. */
-  readonly cache: string;
+  /** The cache's directory: entries that nobody uses make room; null when none of them may go. */
+  readonly cache: string | null;
 }
 
 export type ToCopier = { readonly kind: "start"; readonly task: CopyTask } | { readonly kind: "cancel" };

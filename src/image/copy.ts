@@ -31,12 +31,12 @@ export async function copyImage({ from, to, size, cache }: CopyTask, signal: Abo
   }
 }
 
-function lackOfRoom(fd: number, needed: number, cache: string): string | null {
+function lackOfRoom(fd: number, needed: number, cache: string | null): string | null {
   const before = roomAt(procPath(fd));
   if (before === undefined) return null;
   const missing = needed + before.reserve - before.free;
   if (missing <= 0) return null;
-  makeRoom(cache, missing);
+  if (cache !== null) makeRoom(cache, missing);
   const room = roomAt(procPath(fd)) ?? before;
   return needed + room.reserve <= room.free ? null : `needed ${formatBytes(needed)}, ${describeRoom(room)}`;
 }

@@ -24,11 +24,16 @@ describe("on a disk without room for two", () => {
     readonly local: readonly string[];
     readonly parts: readonly string[];
   }
-  const crowd = async (size: string, first: "used" | "unused", how: "own" | "link" | "unpacked"): Promise<Fate> => {
-    const mount = `mount -t tmpfs -o size=${size} none "$0" && exec "$1" "$2" "$3" "$0" "$4" "$5"`;
+  const crowd = async (
+    size: string,
+    first: "used" | "unused",
+    how: "own" | "link" | "unpacked",
+    site = "",
+  ): Promise<Fate> => {
+    const mount = `mount -t tmpfs -o size=${size} none "$0" && exec "$1" "$2" "$3" "$0" "$4" "$5" "$6"`;
     const script = join(import.meta.dirname, "artifact", "crowded-disk.ts");
     const { stdout } = await runProgram(
-      [...small, "sh", "-c", mount, here.dir.path, process.execPath, script, here.origin.url(""), first, how],
+      [...small, "sh", "-c", mount, here.dir.path, process.execPath, script, here.origin.url(""), first, how, site],
       { cwd: here.dir.path },
     );
     return JSON.parse(stdout) as Fate;
@@ -62,6 +67,15 @@ describe("on a disk without room for two", () => {
     serve();
     here.origin.set("/b", { kind: "bytes", body: gzipSync(Buffer.alloc(5 << 20, "y")) });
     expect(await crowd("8m", "unused", "unpacked")).toEqual({ message: "", kept: false, local: ["b"], parts: [] });
+  });
+
+  test.skipIf(!mayMount)("nothing makes way without a network: nobody could fetch it again", async () => {
+    serve();
+    const copied = await crowd("12m", "unused", "own", "offline");
+    expect(copied).toMatchObject({ message: expect.stringContaining("no space left on the disk"), kept: true });
+    here.origin.set("/b", { kind: "bytes", body: gzipSync(Buffer.alloc(5 << 20, "y")) });
+    const unpacked = await crowd("8m", "unused", "unpacked", "offline");
+    expect(unpacked).toMatchObject({ message: expect.stringContaining("no space left"), kept: true, local: [] });
   });
 });
 

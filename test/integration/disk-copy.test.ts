@@ -121,8 +121,8 @@ describe.skipIf(process.getuid?.() !== 0)("without room for a copy", () => {
   const path = (): string => dir.file("small", "copy");
   const image = Buffer.alloc(6 << 20, "x");
   const put = (): string => filesOf(cache(), putEntry(cache(), Buffer.alloc(8 << 20, "y"))).content;
-  const copyThere = (): Promise<void> =>
-    runCopy(open(image), path(), { size: image.length, cache: cache(), signal: never });
+  const copyThere = (from: string | null = cache()): Promise<void> =>
+    runCopy(open(image), path(), { size: image.length, cache: from, signal: never });
 
   test("an image of the cache that nobody uses makes way", async () => {
     await small(async () => {
@@ -130,6 +130,14 @@ describe.skipIf(process.getuid?.() !== 0)("without room for a copy", () => {
       await copyThere();
       expect(existsSync(content)).toBe(false);
       expect(readFileSync(path()).equals(image)).toBe(true);
+    });
+  });
+
+  test("none does where nobody could fetch it again", async () => {
+    await small(async () => {
+      const content = put();
+      expect(String(await why(copyThere(null)))).toContain("no space left to copy the image: needed 6 MiB, free");
+      expect(existsSync(content)).toBe(true);
     });
   });
 

@@ -6,15 +6,15 @@ import { changeOf, type DiskRecord, originOf, readDiskRecord, writeDiskRecord } 
 import { closeImage, findImage, openForWriting } from "../../image/open.ts";
 import { inspectOverlay } from "../../image/overlay.ts";
 import { type ImageKind, kindOfImage, readImage, refuseImage } from "../../image/readable.ts";
-import { type DiskFiles, diskFiles, unfinished } from "../../paths.ts";
+import { cacheDir, type DiskFiles, diskFiles, unfinished } from "../../paths.ts";
 import { withDiskFiles } from "../../supervisor/own-files.ts";
-import type { AgentContext } from "../context.ts";
 import { findFormerDisk } from "./bring.ts";
-import type { ImageBook } from "./image-holder.ts";
+import type { AgentContext } from "../context.ts";
 import type { DiskRequest, NewDisk } from "./request.ts";
+import type { ImageBook } from "./image-holder.ts";
 import { settleDisk } from "./settle.ts";
 
-type DiskContext = Pick<AgentContext, "store" | "dirs"> & { readonly images: ImageBook };
+type DiskContext = Pick<AgentContext, "store" | "dirs" | "site"> & { readonly images: ImageBook };
 
 /**
  * Opens the boot disk of a machine, which is decided once per allocation: every later start has the very same one, of the same format,
@@ -38,7 +38,7 @@ export async function openBootDisk(context: DiskContext, request: DiskRequest): 
 }
 
 /** @throws AppError `image` when the machine had a disk of its own: it must not start on another one. */
-async function newDisk({ store, dirs, images }: DiskContext, request: DiskRequest): Promise<NewDisk> {
+async function newDisk({ store, dirs, site, images }: DiskContext, request: DiskRequest): Promise<NewDisk> {
   const mode = store.lastLaunch(request.allocation.id, request.task)?.image?.mode ?? "direct";
   if (mode !== "direct") {
     const { record } = diskFiles(request.place.dirs);
@@ -57,7 +57,8 @@ async function newDisk({ store, dirs, images }: DiskContext, request: DiskReques
   // What a former version fetched has been used as it is, and has been written to.
   const wanted = request.fetched ? { disk: "direct" as const } : request.wanted;
   const former = await findFormerDisk({ store, dirs }, request.previous, request.task);
-  return { ...request, wanted, assertUnwritten, former, dirs };
+  const cache = site.offline ? null : cacheDir(dirs);
+  return { ...request, wanted, assertUnwritten, former, dirs, cache };
 }
 
 function openRecorded(image: DiskRequest["image"], record: DiskRecord, files: DiskFiles, shown: DiskFiles): BootDisk {

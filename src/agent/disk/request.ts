@@ -30,6 +30,8 @@ export interface NewDisk extends DiskRequest {
   /** The disk of the allocation before; undefined when there is none. */
   readonly former: FormerDisk | undefined;
   readonly dirs: AgentDirs;
+  /** The cache's directory where what nobody uses may go for a copy; null where nobody could fetch it again. */
+  readonly cache: string | null;
   /** @throws AppError `conflict` while another machine writes to the image: what is made of it would be half one state, half another. */
   readonly assertUnwritten: (image: ReadableImage) => void;
 }

@@ -23,7 +23,7 @@ import { MAX_OVERLAY_BYTES, overlayBytes } from "../../image/overlay.ts";
 import { kindOfImage, refuseImage } from "../../image/readable.ts";
 import { runCopy } from "../../image/run-copy.ts";
 import { readDiskSize } from "../../job/disk-mode.ts";
-import { cacheDir, type DiskFiles, unfinished } from "../../paths.ts";
+import { type DiskFiles, unfinished } from "../../paths.ts";
 import { bringDisk, differenceOf, type FormerDisk, fileOf, leaveDisk, type WantedDisk } from "./bring.ts";
 import type { DiskRequest, NewDisk } from "./request.ts";
 
@@ -168,14 +168,14 @@ function makeOverlay(path: string, size: number): void {
 async function makeCopy(
   { name, format, readOnlyFd }: ReadableImage,
   virtualSize: number,
-  { signal, tell, dirs }: NewDisk,
+  { signal, tell, cache }: NewDisk,
   files: DiskFiles,
   shown: DiskFiles,
 ): Promise<void> {
   const { size, blocks } = fstatSync(readOnlyFd);
   tell(`copying ${name} (${format}, ${formatBytes(Math.min(size, blocks * 512))}) to ${shown.copy}`);
   const wanted = format === "raw" ? Math.max(size, virtualSize) : size;
-  await runCopy(readOnlyFd, unfinished(files.copy), { size: wanted, cache: cacheDir(dirs), signal });
+  await runCopy(readOnlyFd, unfinished(files.copy), { size: wanted, cache, signal });
 }
 
 function describe(
