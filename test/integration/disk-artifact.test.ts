@@ -298,6 +298,15 @@ describe("when a changed job takes the place of an allocation, its disk", () => 
     },
   );
 
+  test("is not said to stay when only a version in between, which never had it, had another image", async () => {
+    await first();
+    await run("one", { path: "/none.img", options: "", more: 'destination = "local/demo.img"\n mode = "file"' });
+    await machineOf(running.agent, "ended", "one");
+    expect(await running.agent.disksAtStake(jobOf("one", { config: changed }))).toEqual([]);
+    await run("one", { config: changed });
+    await booted("one", 2);
+  });
+
   test("is told of before anything is registered, and nothing of one that goes on or that nobody wrote to", async () => {
     const old = await first();
     const { overlay } = diskFiles(dirsOf("one"));

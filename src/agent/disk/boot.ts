@@ -8,10 +8,10 @@ import { inspectOverlay } from "../../image/overlay.ts";
 import { type ImageKind, kindOfImage, readImage, refuseImage } from "../../image/readable.ts";
 import { cacheDir, type DiskFiles, diskFiles, unfinished } from "../../paths.ts";
 import { withDiskFiles } from "../../supervisor/own-files.ts";
-import { findFormerDisk } from "./bring.ts";
 import type { AgentContext } from "../context.ts";
-import type { DiskRequest, NewDisk } from "./request.ts";
+import { findFormerDisk } from "./bring.ts";
 import type { ImageBook } from "./image-holder.ts";
+import type { DiskRequest, NewDisk } from "./request.ts";
 import { settleDisk } from "./settle.ts";
 
 type DiskContext = Pick<AgentContext, "store" | "dirs" | "site"> & { readonly images: ImageBook };

@@ -8,8 +8,8 @@ import { formatBytes } from "../../base/units.ts";
 import { changeOf } from "../../image/disk-record.ts";
 import type { Artifact, Group, Job, Task } from "../../job/job.ts";
 import { type AgentDirs, taskDirs } from "../../paths.ts";
-import { type FormerDisk, findFormerDisk } from "./bring.ts";
 import type { AgentContext } from "../context.ts";
+import { type FormerDisk, findFormerDisk } from "./bring.ts";
 import { isBelow } from "./left.ts";
 
 /** What becomes of the disk of a task whose allocation a changed job replaces. */
@@ -49,7 +49,7 @@ export async function fatesOfDisks(
 }
 
 async function fateOf(context: FateContext, allocation: Allocation, task: string, next: Job): Promise<DiskFate> {
-  const { id, jobId, jobVersion } = allocation;
+  const { id } = allocation;
   const place = `allocation ${shortId(id)} ${isTerminal(allocation) ? "has ended and is replaced" : "is stopped and replaced"}`;
   const fate = (text: string, discarded: DiskFate["discarded"] = null): DiskFate => ({
     allocationId: id,
@@ -66,6 +66,8 @@ async function fateOf(context: FateContext, allocation: Allocation, task: string
     const why = "an image that was used in place does not move along";
     return fate(`, which DISCARDS the disk of task "${task}": ${why}; it stays in ${path}`, { path, bytes: null });
   }
+  // It may be of an allocation further back.
+  const { jobId, jobVersion } = former.allocation;
   const before = context.store.jobVersion(jobId, jobVersion)?.job;
   const why = discards(former, before, next, task) ?? imageChanged(former, next, context.dirs);
   if (why === undefined) return fate("; its disk moves along");
