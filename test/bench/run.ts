@@ -14,6 +14,7 @@ import { memory } from "./memory.ts";
 import { start } from "./start.ts";
 import { stop } from "./stop.ts";
 import { formatTable } from "./table.ts";
+import { unpack } from "./unpack.ts";
 import { version } from "./version.ts";
 
 /*
@@ -27,7 +28,7 @@ import { version } from "./version.ts";
  * past every one (`recently_deleted` in fs/ext4/ialloc.c). After many files were removed a start, which makes 18, takes 9 ms longer.
  */
 
-const BENCHES: readonly Bench[] = [version, start, stop, libvirt, list, adopt, memory, idle, artifact];
+const BENCHES: readonly Bench[] = [version, start, stop, libvirt, list, adopt, memory, idle, artifact, unpack];
 
 async function main(wanted: readonly string[]): Promise<number> {
   const unknown = wanted.filter((name) => !BENCHES.some((bench) => bench.name === name));
