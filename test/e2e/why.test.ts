@@ -1,12 +1,12 @@
 import { expect, test } from "bun:test";
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
-import { connect } from "node:net";
 import { join } from "node:path";
 import { machineSockets } from "../../src/paths.ts";
 import { type ImageAgent, jobText, newest, startImageAgent } from "../helpers/jobs.ts";
 import { expectNoLeaks } from "../helpers/leaks.ts";
 import { until } from "../helpers/until.ts";
+import { CTRL_D, typeOn } from "../helpers/victim.ts";
 
 async function runDemo(agent: ImageAgent, more: Parameters<typeof jobText>[0] = { image: "" }): Promise<void> {
   const text = jobText({ ...more, image: agent.demoDisk() });
@@ -66,12 +66,8 @@ test("a bundle of a guest's own power-off holds everything but what is secret, a
   const task = 'env {\n  DB_PASSWORD = "correct horse battery"\n}';
   await runDemo(agent, { image: "", task, config: 'args = ["-object", "secret,id=s,data=letmein"]' });
   const { id } = await newest(agent);
-  const serial = connect(machineSockets(agent.dirs, id, "vm").serial).resume();
-  // SeaBIOS reads the port, too: a key that it takes never comes to the guest.
-  serial.on("error", () => serial.destroy());
-  const typing = setInterval(() => serial.write("\u0004"), 200);
+  typeOn(machineSockets(agent.dirs, id, "vm").serial, CTRL_D);
   await hasEnded(agent);
-  clearInterval(typing);
   const file = join(agent.dir, "demo.tar");
   const written = await agent.run(["why", "-bundle", file, "demo"]);
   expect(written.code).toBe(0);

@@ -29,6 +29,20 @@ export function withRunningJob(): CliApi {
   return api;
 }
 
+/** Puts the first of these states at once, and each other one when somebody waits for a change. */
+export function putInTurn({ agent }: CliApi, first: Allocation | undefined, ...later: readonly Allocation[]): void {
+  if (first !== undefined) agent.put({ allocation: first });
+  const coming = [...later];
+  const wait = agent.changes.waitAbove;
+  Object.assign(agent.changes, {
+    waitAbove: (...waited: Parameters<typeof wait>) => {
+      const next = coming.shift();
+      if (next !== undefined) queueMicrotask(() => agent.put({ allocation: next }));
+      return wait(...waited);
+    },
+  });
+}
+
 /** Writes a job file for a command to read. @returns its path. */
 export function writeJob(api: CliApi, text = jobText()): string {
   const file = join(api.dir, "web.hcl");

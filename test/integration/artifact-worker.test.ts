@@ -6,6 +6,7 @@ import { artifactBench, BODY, byCache, sum } from "../helpers/artifact.ts";
 import { startRaw } from "../helpers/raw-server.ts";
 import { refusal } from "../helpers/refusal.ts";
 import { runProgram } from "../helpers/run.ts";
+import { until } from "../helpers/until.ts";
 
 const here = artifactBench();
 const { getByWorker, expectFailure, plan } = here;
@@ -22,7 +23,8 @@ describe("cancelling", () => {
     await using server = await startRaw("", true);
     const cancel = new AbortController();
     const promise = getByWorker(server.url, {}, { signal: cancel.signal });
-    setTimeout(() => cancel.abort(), 50);
+    await until("the request", () => server.asked === 1);
+    cancel.abort();
     await expectFailure(promise, "cancelled");
   });
 

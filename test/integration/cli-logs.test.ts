@@ -4,6 +4,7 @@ import { runInProcess } from "../helpers/cli.ts";
 import type { CliApi } from "../helpers/cli-api.ts";
 import { inState, quiet, withRunningJob } from "../helpers/cli-job.ts";
 import { ended, GRACEFUL, PLAN } from "../helpers/records.ts";
+import { turn } from "../helpers/turn.ts";
 import { until } from "../helpers/until.ts";
 
 /** A log of so many lines, of which only what is asked for is sent. */
@@ -174,10 +175,10 @@ test("a reader that has enough ends a followed log quietly", async () => {
   const cli = api.spawn(["logs", "-f", "web"]);
   await until("somebody to follow the log", () => api.agent.log.readers === 1);
   await cli.stdout.cancel();
-  const feeding = setInterval(() => api.agent.log.append("more\n"), 10);
-  try {
-    expect(await cli.ended()).toEqual({ code: 0, stderr: "" });
-  } finally {
-    clearInterval(feeding);
-  }
+  const ending = cli.ended();
+  const feed = () => {
+    api.agent.log.append("more\n");
+    return Promise.race([ending, turn()]);
+  };
+  expect(await until("its end", feed)).toEqual({ code: 0, stderr: "" });
 });

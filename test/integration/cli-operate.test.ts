@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import type { MachineState } from "../../src/allocation/machine.ts";
 import { AppError } from "../../src/base/errors.ts";
 import { type CliApi, serveCliApi } from "../helpers/cli-api.ts";
-import { event, inState } from "../helpers/cli-job.ts";
+import { event, inState, putInTurn } from "../helpers/cli-job.ts";
 import { allocation, CRASHED, ended, GRACEFUL, jobRecord, RECORD_TIME, RUNNING, STOPPING } from "../helpers/records.ts";
 
 function withMachine(machine: MachineState = RUNNING): CliApi {
@@ -11,18 +11,14 @@ function withMachine(machine: MachineState = RUNNING): CliApi {
   return api;
 }
 
-/** Puts these states one after the other once a use case was asked for. */
+/** Puts these states one after the other once a use case was asked for, each when the one before it was seen. */
 function follow(api: CliApi, method: "stopAllocation" | "restartAllocation", ...states: MachineState[]): void {
   const original = api.agent[method] as (...args: never[]) => Promise<unknown>;
   Object.assign(api.agent, {
     [method]: async (...args: never[]) => {
       const result = await original(...args);
-      states.forEach((state, index) => {
-        setTimeout(
-          () => api.agent.put({ allocation: inState(state, [event("Restarting", "it restarts")]) }),
-          50 * index,
-        );
-      });
+      const [first, ...later] = states.map((state) => inState(state, [event("Restarting", "it restarts")]));
+      putInTurn(api, first, ...later);
       return result;
     },
   });

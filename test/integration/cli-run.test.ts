@@ -4,7 +4,7 @@ import type { MachineState } from "../../src/allocation/machine.ts";
 import type { TaskEvent } from "../../src/allocation/task-event.ts";
 import { AppError } from "../../src/base/errors.ts";
 import { type CliApi, serveCliApi } from "../helpers/cli-api.ts";
-import { event, withRunningJob, writeJob } from "../helpers/cli-job.ts";
+import { event, putInTurn, withRunningJob, writeJob } from "../helpers/cli-job.ts";
 import { CRASHED, ended, evaluation, jobText, PLAN, RUNNING, taskRecord } from "../helpers/records.ts";
 import { until } from "../helpers/until.ts";
 
@@ -17,17 +17,8 @@ function withScriptedStart(...states: ((placed: Allocation) => Allocation)[]): C
       const registered = await register(...args);
       const placed = api.agent.allocations({}).find(({ evalId }) => evalId === registered.evaluation.id);
       if (placed === undefined) throw new Error("nothing was placed");
-      const [first, ...later] = states;
-      if (first !== undefined) api.agent.put({ allocation: first(placed) });
-      // Each state is put once somebody waits for a change.
-      const wait = api.agent.changes.waitAbove;
-      Object.assign(api.agent.changes, {
-        waitAbove: (...waited: Parameters<typeof wait>) => {
-          const next = later.shift();
-          if (next !== undefined) queueMicrotask(() => api.agent.put({ allocation: next(placed) }));
-          return wait(...waited);
-        },
-      });
+      const [first, ...later] = states.map((become) => become(placed));
+      putInTurn(api, first, ...later);
       return registered;
     },
   });

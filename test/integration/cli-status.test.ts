@@ -1,8 +1,10 @@
-import { expect, test } from "bun:test";
+import { expect, spyOn, test } from "bun:test";
 import { AppError } from "../../src/base/errors.ts";
 import { serveCliApi } from "../helpers/cli-api.ts";
 import { event, inState, quiet, withRunningJob } from "../helpers/cli-job.ts";
 import { allocation, CRASHED, ended, GRACEFUL, jobRecord, RECORD_TIME } from "../helpers/records.ts";
+import { turn } from "../helpers/turn.ts";
+import { until } from "../helpers/until.ts";
 
 const ID = allocation().id;
 
@@ -80,7 +82,6 @@ test("status and alloc status print the API's JSON when asked", async () => {
 
 test("of two questions that both fail one is told, and the other disturbs nobody", async () => {
   await using api = withRunningJob();
-  const { promise, resolve } = Promise.withResolvers<void>();
   const original = api.agent.allocationIds;
   Object.assign(api.agent, {
     job: () => {
@@ -88,15 +89,23 @@ test("of two questions that both fail one is told, and the other disturbs nobody
     },
     allocationIds: (filter: { readonly jobId?: string }) => {
       if (filter.jobId === undefined) return original(filter);
-      setTimeout(resolve, 50);
       throw new AppError("unavailable", "the store takes nothing");
     },
   });
-  expect(await api.run(["status", "-json", "web"])).toMatchObject({
-    code: 1,
-    stderr: "Error: the store takes nothing\n",
-  });
-  await promise;
+  const [asked, read] = [spyOn(globalThis, "fetch"), spyOn(Response.prototype, "text")];
+  try {
+    expect(await api.run(["status", "-json", "web"])).toMatchObject({
+      code: 1,
+      stderr: "Error: the store takes nothing\n",
+    });
+    await until("every reply to be read", () => read.mock.calls.length === asked.mock.calls.length);
+    await Promise.all(read.mock.results.map(({ value }) => value));
+    // By the next turn whoever read the other's failure has thrown it, and a rejection that nobody takes has failed this test.
+    await turn();
+  } finally {
+    asked.mockRestore();
+    read.mockRestore();
+  }
 });
 
 test("what a guest or a job file says cannot command the terminal, as text and as JSON", async () => {

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { serveCliApi } from "../helpers/cli-api.ts";
-import { event, inState, withRunningJob } from "../helpers/cli-job.ts";
+import { event, inState, putInTurn, withRunningJob } from "../helpers/cli-job.ts";
 import { ended, GRACEFUL, jobRecord, RUNNING, STOPPING } from "../helpers/records.ts";
 
 test("stop waits until the machine is gone and prints the receipt", async () => {
@@ -9,10 +9,8 @@ test("stop waits until the machine is gone and prints the receipt", async () => 
   Object.assign(api.agent, {
     deregisterJob: async (...args: Parameters<typeof deregister>) => {
       const evaluation = await deregister(...args);
-      api.agent.put({
-        allocation: inState(STOPPING, [event("Started", "it runs"), event("Killing", "pressing the button")]),
-      });
-      setTimeout(() => api.agent.put({ allocation: inState(ended(GRACEFUL)) }), 50);
+      const pressing = [event("Started", "it runs"), event("Killing", "pressing the button")];
+      putInTurn(api, inState(STOPPING, pressing), inState(ended(GRACEFUL)));
       return evaluation;
     },
   });

@@ -2,7 +2,6 @@ import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test
 import { readdirSync, readFileSync } from "node:fs";
 import { connect } from "node:net";
 import type { ConsoleRequest } from "../../src/agent/consoles.ts";
-import { delay } from "../../src/base/clock.ts";
 import type { Seat } from "../../src/console/console.ts";
 import { readLogIndex } from "../../src/paths.ts";
 import { countNumbers, makeCounterDisk } from "../guests/counter.ts";
@@ -115,7 +114,13 @@ test("a guest that waits for somebody at its socket who reads nothing goes on wh
   const [machine = ""] = readdirSync(dir.file("run"));
   const stranger = connect(dir.file("run", machine, "serial.sock")).pause();
   try {
-    for (let length = -1; length < wholeLog().length; await delay(200)) length = wholeLog().length;
+    let length = -1;
+    const standsStill = () => {
+      const before = length;
+      length = wholeLog().length;
+      return length === before;
+    };
+    await patiently("the guest to stand still", standsStill, 200);
     const before = wholeLog().length;
     await rotate();
     await patiently("the guest to write on", () => wholeLog().length > before + (8 << 10));

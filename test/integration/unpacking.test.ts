@@ -14,6 +14,7 @@ import { artifactBench, byCache, fetchHere, sum, type Wanted } from "../helpers/
 import { PACKED, PLAIN } from "../helpers/packed.ts";
 import { refusal } from "../helpers/refusal.ts";
 import { listing } from "../helpers/unpacking.ts";
+import { until } from "../helpers/until.ts";
 
 const TREE = tarOf(
   { name: "boot/", type: "5" },
@@ -98,14 +99,10 @@ describe("what fails leaves nothing behind", () => {
   async function giveUp(plan: ArtifactPlan, reason?: symbol): Promise<AppError> {
     const aborted = new AbortController();
     const promise = refusal(fetchHere(plan, here.cache, { signal: aborted.signal }));
-    const timer = setInterval(() => {
-      if (listing(here.cache).some((name) => name.endsWith(".unpacking/content"))) aborted.abort(reason);
-    }, 1);
-    try {
-      return await promise;
-    } finally {
-      clearInterval(timer);
-    }
+    const hasBytes = () => listing(here.cache).some((name) => name.endsWith(".unpacking/content"));
+    await until("the first bytes", hasBytes, { every: 1 });
+    aborted.abort(reason);
+    return await promise;
   }
 
   test("a cancellation while it is unpacked", async () => {

@@ -4,6 +4,7 @@ import { AppError } from "../../../src/base/errors.ts";
 import { LogFrameSchema } from "../../../src/contract/log-frame.ts";
 import { refusalOf, testApi } from "../../helpers/api.ts";
 import { allocation, jobRecord } from "../../helpers/records.ts";
+import { turn } from "../../helpers/turn.ts";
 import { until } from "../../helpers/until.ts";
 
 const LOGS = `/v1/client/fs/logs/${allocation().id}?task=vm&type=stdout`;
@@ -120,7 +121,7 @@ test("a client that goes away stops the reader, while it waits and while it has 
     await reply.cancel();
     await until("the reader to be gone", () => agent.log.readers === 0);
     // What still hangs on the reader's end happens before the next turn of the event loop.
-    await new Promise((resolve) => setImmediate(resolve));
+    await turn();
     expect(log.filter((line) => line.includes("broke off"))).toEqual([]);
   }
 });

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
-import { setImmediate } from "node:timers/promises";
 import { createChannel } from "../../../src/bundle/channel.ts";
+import { turn } from "../../helpers/turn.ts";
 
 test("a piece is taken when the next one is wanted, and no sooner", async () => {
   const channel = createChannel();
@@ -8,7 +8,7 @@ test("a piece is taken when the next one is wanted, and no sooner", async () => 
   const reader = channel.chunks[Symbol.asyncIterator]();
   const first = channel.give(Buffer.from("1")).then(() => taken.push("1"));
   expect((await reader.next()).value).toEqual(Buffer.from("1"));
-  await setImmediate();
+  await turn();
   expect(taken).toEqual([]);
   const next = reader.next();
   await first;

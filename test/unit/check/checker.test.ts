@@ -3,6 +3,7 @@ import type { CheckSpec, ProbeResult } from "../../../src/allocation/check.ts";
 import { silentLog } from "../../../src/base/log.ts";
 import { type CheckedMachine, Checker } from "../../../src/check/checker.ts";
 import { manualClock } from "../../helpers/manual-clock.ts";
+import { turn } from "../../helpers/turn.ts";
 
 const good: ProbeResult = { success: true, output: "ok", statusCode: 0 };
 const bad: ProbeResult = { success: false, output: "no", statusCode: 0 };
@@ -49,7 +50,7 @@ function testChecker(random = 0) {
   const pass = async (seconds: number): Promise<void> => {
     for (let second = 0; second < seconds; second++) {
       clock.advance(1000);
-      await new Promise((resolve) => setImmediate(resolve));
+      await turn();
     }
   };
   return { checker, clock, asked, results, signals, told, machine, pass };

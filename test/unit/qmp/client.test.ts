@@ -9,6 +9,7 @@ import { type ConnectOptions, connectQmp, type QmpClient } from "../../../src/qm
 import { QmpError } from "../../../src/qmp/errors.ts";
 import type { QmpEvent } from "../../../src/qmp/event.ts";
 import { type FakeQmp, GREETING, HANDSHAKE, type QmpStep, startFakeQmp } from "../../helpers/fake-qmp.ts";
+import { until } from "../../helpers/until.ts";
 
 const DEADLINE = { deadlineMillis: 5_000 };
 const eventLine = (event: string): object => ({ timestamp: { seconds: 1_700_000_000, microseconds: 500_000 }, event });
@@ -59,14 +60,6 @@ async function failureOf(promise: Promise<unknown>): Promise<QmpError> {
   );
   if (!(outcome instanceof QmpError)) throw new Error(`expected a QmpError, found ${String(outcome)}`);
   return outcome;
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  const end = Date.now() + 5_000;
-  while (!condition()) {
-    if (Date.now() > end) throw new Error("the condition did not come true within 5 s");
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
 }
 
 describe("connecting", () => {
@@ -125,7 +118,7 @@ describe("connecting", () => {
     const fake = await serve([]);
     const abort = new AbortController();
     const connecting = failureOf(connect({ signal: abort.signal }));
-    await until(() => fake.connections === 1);
+    await until("the connection", () => fake.connections === 1);
     abort.abort();
     expect((await connecting).failure).toBe("aborted");
   });
@@ -169,7 +162,7 @@ describe("events", () => {
     const middle = line.indexOf(0xc3) + 1;
     await serve([...HANDSHAKE, { send: line.subarray(0, middle) }, { send: line.subarray(middle) }]);
     await connect();
-    await until(() => events.length === 1);
+    await until("the event", () => events.length === 1);
     expect(events[0]?.data).toEqual({ text: "é" });
   });
 
@@ -181,7 +174,7 @@ describe("events", () => {
         throw new Error("boom");
       },
     });
-    await until(() => events.length === 2);
+    await until("both events", () => events.length === 2);
   });
 });
 
@@ -283,7 +276,7 @@ describe("a hostile monitor", () => {
   test("is dropped when it sends a line without an end", async () => {
     await serve([...HANDSHAKE, { send: Buffer.alloc((16 << 20) + 1, "x") }]);
     await connect();
-    await until(() => closes.length === 1);
+    await until("the end", () => closes.length === 1);
     expect(closes[0]).toContain("16 MiB");
   });
 });

@@ -4,13 +4,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { spawn } from "../../../src/runtime/spawn.ts";
 import { parseStatus, WRAPPER } from "../../../src/supervisor/wrapper.ts";
+import { until } from "../../helpers/until.ts";
 
 /** Runs a command behind the wrapper to its end and returns what the status file and stdout hold. */
-async function wrap(command: string[], during?: (pid: number) => void) {
+async function wrap(command: string[], during?: (pid: number, printed: () => string) => Promise<void>) {
   const dir = mkdtempSync(join(tmpdir(), "paddock-test-"));
   const status = openSync(join(dir, "status"), "a");
   const out = openSync(join(dir, "out"), "a");
   const procs = openSync(join(dir, "procs"), "a");
+  const printed = () => readFileSync(join(dir, "out"), "utf8");
   try {
     const child = await spawn({
       argv: ["/bin/sh", "-c", WRAPPER, "paddock-machine", ...command],
@@ -18,13 +20,13 @@ async function wrap(command: string[], during?: (pid: number) => void) {
       stdio: ["ignore", out, out, status, "ignore", out, procs],
       detached: true,
     });
-    during?.(child.pid);
+    await during?.(child.pid, printed);
     const exit = await child.exited;
     return {
       wrapper: child.pid,
       exit,
       status: parseStatus(readFileSync(join(dir, "status"))),
-      out: readFileSync(join(dir, "out"), "utf8"),
+      out: printed(),
       procs: readFileSync(join(dir, "procs"), "utf8"),
     };
   } finally {
@@ -92,19 +94,13 @@ describe("the wrapper", () => {
 
   test("lives through the signals that end a session while the program takes them", async () => {
     const script = "trap 'echo got TERM; exit 3' TERM; echo ready; while :; do sleep 0.05; done";
-    const { status, out } = await wrap(["/bin/sh", "-c", script], (pid) => {
-      // The whole session is signalled again and again until the program has set its trap and takes one.
-      const timer = setInterval(() => {
-        try {
-          process.kill(-pid, "SIGTERM");
-          process.kill(pid, "SIGHUP");
-        } catch {
-          clearInterval(timer);
-        }
-      }, 20);
+    const { status, out } = await wrap(["/bin/sh", "-c", script], async (pid, printed) => {
+      await until("the program's trap", () => printed() === "ready\n");
+      process.kill(-pid, "SIGTERM");
+      process.kill(pid, "SIGHUP");
     });
-    expect([143, 3]).toContain(status.exit ?? -1);
-    expect(status.exit === 3 ? out : "got TERM").toContain("got TERM");
+    expect(status.exit).toBe(3);
+    expect(out).toContain("got TERM");
   });
 });
 
