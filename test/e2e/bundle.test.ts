@@ -1,7 +1,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
-import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { DEMO_DISK_BYTES, demoImage } from "../../src/guest/demo-image.ts";
+import { demoDisk } from "../helpers/demo-disk.ts";
+import { hexOf } from "../helpers/hash.ts";
 import { jobText, newest, startImageAgent } from "../helpers/jobs.ts";
 import { startOrigin } from "../helpers/origin.ts";
 import { runPaddock } from "../helpers/run.ts";
@@ -11,7 +11,7 @@ import { until } from "../helpers/until.ts";
 setDefaultTimeout(120_000);
 
 test("what a laptop without an agent bundled runs on an agent without a network, which asks nobody for anything", async () => {
-  const disk = Buffer.concat([demoImage(), Buffer.alloc(DEMO_DISK_BYTES - demoImage().length)]);
+  const disk = demoDisk();
   const seed = Buffer.alloc(1 << 20, "seed");
   await using laptop = tempDir();
   const made = (args: readonly string[]) =>
@@ -24,7 +24,7 @@ test("what a laptop without an agent bundled runs on an agent without a network,
     "/disk.img": { kind: "bytes", body: disk },
     "/seed.iso": { kind: "bytes", body: seed },
   });
-  const checksum = `options {\n checksum = "sha512:${createHash("sha512").update(seed).digest("hex")}"\n }`;
+  const checksum = `options {\n checksum = "sha512:${hexOf(seed, "sha512")}"\n }`;
   const text = jobText({
     image: "local/disk.img",
     config: 'args = ["-cdrom", "local/seed.iso"]',

@@ -1,9 +1,9 @@
 import { beforeAll, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { DEMO_DISK_BYTES, demoImage } from "../../src/guest/demo-image.ts";
 import { runInSystemdGuest } from "../guests/systemd.ts";
 import { paddockBinary } from "../helpers/binary.ts";
+import { demoDisk } from "../helpers/demo-disk.ts";
 import { jobText } from "../helpers/jobs.ts";
 import { tempDir } from "../helpers/temp.ts";
 
@@ -54,9 +54,7 @@ describe.skipIf(process.env["PADDOCK_E2E_STAGE"] === "user")("on a host with sys
   beforeAll(async () => {
     await using dir = tempDir();
     const image = dir.file("demo.img");
-    const disk = Buffer.alloc(DEMO_DISK_BYTES);
-    disk.set(demoImage());
-    await Bun.write(image, disk);
+    await Bun.write(image, demoDisk());
     const report = await runInSystemdGuest({
       script: readFileSync(SCRIPT, "utf8"),
       files: {

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "bun:test";
-import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { DEMO_DISK_BYTES, demoImage } from "../../src/guest/demo-image.ts";
 import type { TestAgent } from "../helpers/agent.ts";
+import { DEMO_DISK_SHA256, demoDisk } from "../helpers/demo-disk.ts";
+import { hexOf } from "../helpers/hash.ts";
 import { startImageAgent } from "../helpers/jobs.ts";
 import { startNginx } from "../helpers/nginx.ts";
 import { runPaddock } from "../helpers/run.ts";
@@ -56,12 +56,6 @@ const PLUGIN = `plugin "qemu" {
 
 const job = (task: string, more = ""): string => `job "docs" {\n${more}\ngroup "g" {\n${task}\n}\n}\n`;
 
-const disk = (): Uint8Array => {
-  const bytes = new Uint8Array(DEMO_DISK_BYTES);
-  bytes.set(demoImage());
-  return bytes;
-};
-
 async function kvmWorks(agent: TestAgent): Promise<boolean> {
   return await until("the fingerprint of KVM", () => {
     const found = /fingerprinted:.* kvm=(\S+)/.exec(agent.output());
@@ -92,7 +86,7 @@ describe("the documentation's", () => {
   test("webservice task with its constraint runs, with -nodefconfig replaced and said so", async () => {
     await using agent = await startImageAgent();
     const image = join(agent.images, "linux.img");
-    writeFileSync(image, disk());
+    writeFileSync(image, demoDisk());
     const text = job(WEBSERVICE.replace("/path/to/my/linux.img", image), CONSTRAINT);
     const run = await runWithKvmOrWithout(agent, text);
     expect(run).toMatchObject({ code: 0 });
@@ -108,8 +102,8 @@ describe("the documentation's", () => {
     expect(invalid.code).toBe(1);
     expect(invalid.stderr).toMatch(/job\.hcl:\d+:\d+: .*checksum/);
     expect(invalid.stderr).toContain("32");
-    writeFileSync(join(nginx.root, "linux.img"), disk());
-    const md5 = createHash("md5").update(disk()).digest("hex");
+    writeFileSync(join(nginx.root, "linux.img"), demoDisk());
+    const md5 = hexOf(demoDisk(), "md5");
     const text = job(VIRTUAL)
       .replace("https://internal.file.server/linux.img", nginx.url("/linux.img"))
       .replace("123445555555555", md5);
@@ -145,10 +139,10 @@ describe("the README's", () => {
   test("example runs with an image of one's own", async () => {
     await using nginx = await startNginx();
     await using agent = await startImageAgent();
-    writeFileSync(join(nginx.root, "linux.img"), disk());
+    writeFileSync(join(nginx.root, "linux.img"), demoDisk());
     const text = example
       .replace("https://internal.file.server/linux.img", nginx.url("/linux.img"))
-      .replace(/sha256:[0-9a-f]{64}/, `sha256:${createHash("sha256").update(disk()).digest("hex")}`)
+      .replace(/sha256:[0-9a-f]{64}/, `sha256:${DEMO_DISK_SHA256}`)
       .replace("static = 8080", "static = 0");
     expect(await agent.run(["run", agent.jobFile(text)], { deadline: 60_000 })).toMatchObject({ code: 0 });
     expect(await agent.run(["stop", "example"])).toMatchObject({ code: 0 });

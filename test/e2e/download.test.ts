@@ -1,10 +1,11 @@
 import { expect, test } from "bun:test";
-import { createHash, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { namesIn } from "../../src/cache/entry.ts";
 import { demoImage } from "../../src/guest/demo-image.ts";
 import { cacheDir } from "../../src/paths.ts";
+import { hexOf } from "../helpers/hash.ts";
 import { jobText, newest, startImageAgent } from "../helpers/jobs.ts";
 import { rangeReply, startOrigin } from "../helpers/origin.ts";
 import { runProgram } from "../helpers/run.ts";
@@ -24,7 +25,7 @@ test("an agent that is killed, killed again and stopped while it downloads goes 
     },
   });
   await using agent = await startImageAgent();
-  const sum = createHash("sha256").update(body).digest("hex");
+  const sum = hexOf(body);
   const task = `artifact {\n source = "${origin.url("/disk.img")}"\n options {\n checksum = "sha256:${sum}"\n }\n }`;
   const text = jobText({ image: "local/disk.img", task });
   const run = await agent.run(["job", "run", "-detach", agent.jobFile(text)]);
@@ -60,7 +61,7 @@ test("an agent that is killed, killed again and stopped while it downloads goes 
 
 test("a second job with the same image fetches nothing, a kernel is the cache's own file, and the machine cannot write to it", async () => {
   const body = Buffer.concat([demoImage(), randomBytes(MIB)]);
-  const sum = createHash("sha256").update(body).digest("hex");
+  const sum = hexOf(body);
   await using origin = await startOrigin({ "/disk.img": { kind: "bytes", body } });
   await using agent = await startImageAgent();
   const text = (id: string): string =>

@@ -1,14 +1,14 @@
 import { expect, test } from "bun:test";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { DEMO_DISK_BYTES, demoImage } from "../../src/guest/demo-image.ts";
+import { demoDisk } from "../helpers/demo-disk.ts";
 import { jobText, newest, startImageAgent } from "../helpers/jobs.ts";
 import { startOrigin } from "../helpers/origin.ts";
 import { until } from "../helpers/until.ts";
 
 test("what has ended goes by the binary's own Worker, and a guest's disk only when somebody discards it", async () => {
   await using agent = await startImageAgent();
-  const disk = Buffer.concat([demoImage(), Buffer.alloc(DEMO_DISK_BYTES - demoImage().length)]);
+  const disk = demoDisk();
   await using origin = await startOrigin({ "/disk.img": { kind: "bytes", body: disk } });
   const allocs = join(agent.dirs.dataDir, "alloc");
   const run = async (config: string, ...flags: readonly string[]): Promise<string> => {

@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test";
-import { createHash } from "node:crypto";
-import { copyFileSync, readFileSync } from "node:fs";
+import { copyFileSync } from "node:fs";
 import { join } from "node:path";
 import { grubRescueIso, withoutEscapes } from "../guests/grub.ts";
 import { tinyGuest } from "../guests/tiny.ts";
+import { hashOf } from "../helpers/hash.ts";
 import { jobText, newest, startImageAgent } from "../helpers/jobs.ts";
 import { expectNoLeaks } from "../helpers/leaks.ts";
 import { startNginx } from "../helpers/nginx.ts";
@@ -15,7 +15,7 @@ test("a Linux machine is fetched, proved, booted, reached, read and shut down by
   await using agent = await startImageAgent();
   const { qcow2 } = tinyGuest();
   copyFileSync(qcow2, join(nginx.root, "tiny.qcow2"));
-  const sha256 = createHash("sha256").update(readFileSync(qcow2)).digest("hex");
+  const sha256 = hashOf(qcow2);
   const web = await freePort();
   const file = agent.jobFile(
     jobText({

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { createHash } from "node:crypto";
 import { chmodSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { demoImage } from "../../src/guest/demo-image.ts";
 import { startAgent } from "../helpers/agent.ts";
+import { hexOf } from "../helpers/hash.ts";
 import { jobText } from "../helpers/jobs.ts";
 import { processesAt } from "../helpers/processes.ts";
 import { startRaw } from "../helpers/raw-server.ts";
@@ -20,7 +20,7 @@ beforeAll(() => {
   chmodSync(host.path, 0o755);
   const image = demoImage();
   writeFileSync(host.file("demo.img"), image);
-  writeFileSync(host.file("SHA256SUMS"), `${createHash("sha256").update(image).digest("hex")}  demo.img\n`);
+  writeFileSync(host.file("SHA256SUMS"), `${hexOf(image)}  demo.img\n`);
   mkdirSync(host.file("repository"));
   writeFileSync(host.file("repository/seed.txt"), "seed");
   const git = ["git", "-C", host.file("repository"), "-c", "user.name=n", "-c", "user.email=a@example.org"];

@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, expect } from "bun:test";
-import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync } from "node:fs";
 import { DEFAULT_LIMITS, type Limits } from "../../src/archive/limits.ts";
 import { type AcquireOptions, acquire } from "../../src/artifact/acquire.ts";
@@ -14,6 +13,7 @@ import { silentLog } from "../../src/base/log.ts";
 import { unpin } from "../../src/cache/publish.ts";
 import type { Artifact } from "../../src/job/job.ts";
 import { cacheDir, type TaskDirs, taskDirs } from "../../src/paths.ts";
+import { checksumOf } from "./hash.ts";
 import { type Origin, startOrigin } from "./origin.ts";
 import { refusal } from "./refusal.ts";
 import { type TempDir, tempDir } from "./temp.ts";
@@ -26,7 +26,7 @@ export const BODY = Buffer.from("0123456789".repeat(10_000));
 
 /** A checksum as a job file writes it. */
 export function sum(type: string, body: Uint8Array = BODY): string {
-  return `${type}:${createHash(type).update(body).digest("hex")}`;
+  return checksumOf(body, type);
 }
 
 export type Wanted = Partial<Artifact> & { readonly checksum?: string; readonly rules?: Partial<SourceRules> };

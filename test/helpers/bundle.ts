@@ -1,4 +1,4 @@
-import { createHash, createPrivateKey, createPublicKey } from "node:crypto";
+import { createPrivateKey, createPublicKey } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { readSigningKey, readTrustedKeys, type SigningKey, type TrustedKey } from "../../src/bundle/keys.ts";
 import { type MakeOptions, planBundle } from "../../src/bundle/make.ts";
@@ -6,6 +6,7 @@ import type { Manifest } from "../../src/bundle/manifest.ts";
 import { writeBundle } from "../../src/bundle/write.ts";
 import { type ChecksumType, parseChecksum } from "../../src/cache/checksum.ts";
 import { type EntryKey, keyOf } from "../../src/cache/key.ts";
+import { hexOf } from "./hash.ts";
 
 /** Two pairs of keys of the tests' own. */
 const PEM = {
@@ -38,11 +39,8 @@ export interface TestBundle extends Partial<MakeOptions> {
   readonly artifacts?: readonly Packed[];
 }
 
-export const sumOf = (body: Uint8Array, type: ChecksumType = "sha256"): string =>
-  createHash(type).update(body).digest("hex");
-
 export const keyFor = (body: Uint8Array, type: ChecksumType = "sha256"): EntryKey =>
-  keyOf(parseChecksum(`${type}:${sumOf(body, type)}`), REQUEST);
+  keyOf(parseChecksum(`${type}:${hexOf(body, type)}`), REQUEST);
 
 /** Writes a bundle; signed by `ours` with sequence 100 unless told. */
 export async function makeBundle(path: string, wanted: TestBundle = {}): Promise<Manifest> {
@@ -51,7 +49,7 @@ export async function makeBundle(path: string, wanted: TestBundle = {}): Promise
     const file = `${path}.${at}.artifact`;
     writeFileSync(file, body);
     const source = `http://h/${at}.img`;
-    return { key: keyFor(body, type), bytes: body.length, sha256: sumOf(body), source, path: file };
+    return { key: keyFor(body, type), bytes: body.length, sha256: hexOf(body), source, path: file };
   });
   const requests = artifacts.flatMap(({ body, request }) =>
     request === undefined ? [] : [{ request, key: keyFor(body), source: "http://h/0.img", validator: null }],

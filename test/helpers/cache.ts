@@ -1,8 +1,8 @@
-import { createHash } from "node:crypto";
 import { chmodSync, mkdirSync, statSync, writeFileSync } from "node:fs";
 import { mtimeOf } from "../../src/cache/entry.ts";
 import { type EntryKey, filesOf, keyOf } from "../../src/cache/key.ts";
 import { type EntryRecord, writeRecord } from "../../src/cache/record.ts";
+import { hexOf } from "./hash.ts";
 
 /** What `putEntry` gives an entry for md5 and sha1. */
 export const REQUEST = "0123456789abcdef".repeat(2);
@@ -14,7 +14,7 @@ export function putEntry(
   type: EntryKey["type"] = "sha256",
   more: Partial<EntryRecord> = {},
 ): EntryKey {
-  const key = keyOf({ type, hex: createHash(type).update(body).digest("hex") }, REQUEST);
+  const key = keyOf({ type, hex: hexOf(body, type) }, REQUEST);
   const files = filesOf(cache, key);
   mkdirSync(files.dir, { recursive: true, mode: 0o700 });
   writeFileSync(files.content, body);
@@ -32,5 +32,5 @@ export function putEntry(
 
 /** The key of an entry with these bytes. */
 export function sha256(body: Uint8Array): EntryKey {
-  return keyOf({ type: "sha256", hex: createHash("sha256").update(body).digest("hex") }, REQUEST);
+  return keyOf({ type: "sha256", hex: hexOf(body) }, REQUEST);
 }

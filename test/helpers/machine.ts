@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DEMO_BANNER, DEMO_DISK_BYTES, demoImage } from "../../src/guest/demo-image.ts";
@@ -7,6 +6,7 @@ import type { MachineSockets } from "../../src/paths.ts";
 import type { LaunchPlan } from "../../src/qemu/launch.ts";
 import { planLaunch } from "../../src/qemu/plan.ts";
 import { parseJournal, type QmpEvent } from "../../src/qmp/event.ts";
+import { hashOf } from "./hash.ts";
 import { type LaunchChange, launchInput } from "./launch-input.ts";
 import { type TempDir, tempDir } from "./temp.ts";
 import { Hopeless, until } from "./until.ts";
@@ -106,8 +106,6 @@ function socketsIn(dir: string): MachineSockets {
   const socket = (name: string): string => join(dir, `${name},x.sock`);
   return { dir, qmp: socket("qmp"), serial: socket("serial"), hmp: socket("qm"), guestAgent: socket("qa") };
 }
-
-const hashOf = (path: string): string => createHash("sha256").update(readFileSync(path)).digest("hex");
 
 interface Disk {
   readonly disk: string;

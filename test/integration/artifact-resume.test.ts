@@ -1,5 +1,4 @@
 import { describe, expect, test } from "bun:test";
-import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Acquired } from "../../src/artifact/download.ts";
@@ -10,6 +9,7 @@ import type { Retry } from "../../src/artifact/retry.ts";
 import { versionOf } from "../../src/artifact/source/version.ts";
 import { sum } from "../helpers/artifact.ts";
 import { brokenDownloads, CHANGED, ETAG, FILE, IMAGE, NOW, OFTEN, OTHER } from "../helpers/broken-download.ts";
+import { hexOf } from "../helpers/hash.ts";
 import { startNginx } from "../helpers/nginx.ts";
 import { type PlainReply, rangeReply, type SeenRequest, startOrigin } from "../helpers/origin.ts";
 
@@ -96,7 +96,7 @@ describe("a broken download is taken up where it broke", () => {
     // As a killed agent leaves it between the last checkpoint and the name.
     const journal = JSON.parse(readFileSync(journalPath(), "utf8"));
     writeFileSync(partPath(), IMAGE);
-    const hex = createHash("sha256").update(IMAGE).digest("hex");
+    const hex = hexOf(IMAGE);
     writeFileSync(journalPath(), JSON.stringify({ ...journal, bytes: IMAGE.length, hex }));
     each((request) => rangeReply(request, FILE));
     const before = here.origin.served();

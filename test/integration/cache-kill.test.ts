@@ -1,10 +1,10 @@
 import { expect, test } from "bun:test";
-import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { listEntries, namesIn } from "../../src/cache/entry.ts";
 import { artifactBench } from "../helpers/artifact.ts";
+import { hashOf } from "../helpers/hash.ts";
 import { listing } from "../helpers/unpacking.ts";
 
 const here = artifactBench();
@@ -24,7 +24,7 @@ test("an agent that is killed at any instant leaves no file that could be taken 
     for (const { key, found } of listEntries(here.cache)) {
       if (found.kind !== "there") throw new Error(`${key.hex}: ${JSON.stringify(found)}`);
       const { files, record } = found.entry;
-      expect(createHash("sha256").update(readFileSync(files.content)).digest("hex")).toBe(key.hex);
+      expect(hashOf(files.content)).toBe(key.hex);
       if (record.unpacked !== null) expect(readFileSync(files.unpacked).equals(plain)).toBe(true);
     }
     if (existsSync(path)) expect(readFileSync(path).equals(plain)).toBe(true);

@@ -1,5 +1,4 @@
 import { describe, expect, test } from "bun:test";
-import { createHash } from "node:crypto";
 import {
   chmodSync,
   existsSync,
@@ -25,6 +24,7 @@ import { downloadJournal } from "../../src/paths.ts";
 import { tarOf } from "../helpers/archives.ts";
 import { artifactBench, BODY, sum } from "../helpers/artifact.ts";
 import { sha256 } from "../helpers/cache.ts";
+import { hexOf } from "../helpers/hash.ts";
 import { PACKED, PLAIN } from "../helpers/packed.ts";
 import { TEMP_PREFIX } from "../helpers/temp.ts";
 
@@ -199,7 +199,7 @@ describe("a file gets to its destination", () => {
     // It is keyed by the names below the allocation directory.
     const plan = here.plan(url());
     const name = JSON.stringify([...plan.target.folders, plan.target.fileName]);
-    const journal = downloadJournal(here.dirs.alloc, createHash("sha256").update(name).digest("hex").slice(0, 16));
+    const journal = downloadJournal(here.dirs.alloc, hexOf(name).slice(0, 16));
     writeFileSync(journal, "{}");
     await getByWorker(url());
     expect(readdirSync(here.dirs.local)).toEqual(["a.img"]);

@@ -3,9 +3,10 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSy
 import { decodeManifest, type Manifest } from "../../src/bundle/manifest.ts";
 import { lookUp } from "../../src/cache/entry.ts";
 import { readSource } from "../../src/cache/source.ts";
-import { keyFor, sumOf } from "../helpers/bundle.ts";
+import { keyFor } from "../helpers/bundle.ts";
 import { type CliApi, serveCliApi } from "../helpers/cli-api.ts";
 import { bundlesOf } from "../helpers/fake-agent.ts";
+import { hexOf } from "../helpers/hash.ts";
 import { jobText } from "../helpers/jobs.ts";
 import { type Origin, startOrigin } from "../helpers/origin.ts";
 
@@ -36,7 +37,7 @@ const run = (...args: string[]) => api.run(["image", ...args], { env: { HOME: ho
 
 /** A job file that fetches the files of these names, the first by its checksum. */
 function job(name: string, ...more: string[]): string {
-  const checksum = `options {\n checksum = "sha256:${sumOf(BODY)}"\n }`;
+  const checksum = `options {\n checksum = "sha256:${hexOf(BODY)}"\n }`;
   const task = [`artifact {\n source = "${origin.url("/a.img")}"\n ${checksum}\n }`, ...more].join("\n");
   writeFileSync(at(name), jobText({ id: name.split(".")[0] ?? "", image: "local/a.img", task }));
   return at(name);
@@ -69,7 +70,7 @@ describe("image bundle", () => {
       ["web.hcl", "web"],
       ["db.hcl", "db"],
     ]);
-    expect(artifacts.map(({ sha256 }) => sha256)).toEqual([sumOf(BODY), sumOf(OTHER)]);
+    expect(artifacts.map(({ sha256 }) => sha256)).toEqual([hexOf(BODY), hexOf(OTHER)]);
     expect(requests).toMatchObject([{ validator: { kind: "etag", value: '"1"' } }]);
     const again = await run("bundle", "-force", "-o", at("site.tar"), ...jobs);
     expect(again.stderr).toContain("is there from before");

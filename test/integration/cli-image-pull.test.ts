@@ -1,18 +1,18 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { createHash, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { listEntries } from "../../src/cache/entry.ts";
 import { filesOf, parseKey } from "../../src/cache/key.ts";
 import { type CliApi, serveCliApi } from "../helpers/cli-api.ts";
 import { imagesOf } from "../helpers/fake-agent.ts";
+import { checksumOf } from "../helpers/hash.ts";
 import { type Origin, rangeReply, startOrigin } from "../helpers/origin.ts";
 import { until } from "../helpers/until.ts";
 
 let api: CliApi;
 let origin: Origin;
 const BODY = Buffer.from("0123456789".repeat(1000));
-const sum = (body: Uint8Array): string => `sha256:${createHash("sha256").update(body).digest("hex")}`;
 
 beforeEach(async () => {
   api = serveCliApi();
@@ -31,13 +31,13 @@ describe("image pull", () => {
     const first = await pull(origin.url("/a.img"));
     expect(first).toEqual({
       code: 0,
-      stdout: `${sum(BODY)}\n`,
+      stdout: `${checksumOf(BODY)}\n`,
       stderr: expect.stringMatching(/^fetched .*: 9\.8 KiB/),
     });
-    const again = await pull("-checksum", sum(BODY), origin.url("/a.img"));
+    const again = await pull("-checksum", checksumOf(BODY), origin.url("/a.img"));
     expect(again).toEqual({ code: 0, stdout: first.stdout, stderr: expect.stringContaining("from the cache") });
     expect(origin.count("/a.img")).toBe(1);
-    const key = parseKey(sum(BODY));
+    const key = parseKey(checksumOf(BODY));
     if (key === undefined) throw new Error("it is a key");
     expect(readFileSync(filesOf(`${api.dir}/cache`, key).content)).toEqual(BODY);
   });
@@ -57,19 +57,19 @@ describe("image pull", () => {
   });
 
   test("takes the checksum from a list, and says what that says", async () => {
-    origin.set("/SUMS", { kind: "bytes", body: `${sum(BODY).slice(7)}  a.img\n` });
+    origin.set("/SUMS", { kind: "bytes", body: `${checksumOf(BODY).slice(7)}  a.img\n` });
     const { code, stderr } = await pull("-checksum", `file:${origin.url("/SUMS")}`, origin.url("/a.img"));
     expect(code).toBe(0);
-    expect(stderr).toContain(`says of a.img: ${sum(BODY)}`);
+    expect(stderr).toContain(`says of a.img: ${checksumOf(BODY)}`);
     origin.set("/SUMS", { kind: "bytes", body: `${"0".repeat(64)}  a.img\n` });
     const wrong = await pull("-checksum", `file:${origin.url("/SUMS")}`, origin.url("/a.img"));
     expect(wrong.stderr).toContain(`expected sha256:${"0".repeat(64)}`);
   });
 
   test("of another file than the checksum says fails and keeps nothing", async () => {
-    const { code, stdout, stderr } = await pull("-checksum", sum(Buffer.from("x")), origin.url("/a.img"));
+    const { code, stdout, stderr } = await pull("-checksum", checksumOf(Buffer.from("x")), origin.url("/a.img"));
     expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
-    expect(stderr).toContain(`expected ${sum(Buffer.from("x"))}, got ${sum(BODY)}`);
+    expect(stderr).toContain(`expected ${checksumOf(Buffer.from("x"))}, got ${checksumOf(BODY)}`);
     expect(listEntries(`${api.dir}/cache`)).toEqual([]);
     expect(readdirSync(`${api.dir}/cache/parts`)).toEqual([]);
   });
@@ -119,7 +119,7 @@ describe("image pull", () => {
     await until("more of it", () => origin.served() > before);
     leaver.kill("SIGINT");
     expect(await leaver.ended()).toMatchObject({ code: 130 });
-    expect(await stayer).toMatchObject({ code: 0, stdout: `${sum(body)}\n` });
+    expect(await stayer).toMatchObject({ code: 0, stdout: `${checksumOf(body)}\n` });
     expect(origin.count("/shared.img")).toBe(1);
   });
 
@@ -142,7 +142,7 @@ describe("image pull", () => {
     await until("the part to stay", () => readdirSync(parts).some((name) => name.endsWith(".part")));
     expect(listEntries(`${api.dir}/cache`)).toEqual([]);
     const again = await pull(origin.url("/large.img"));
-    expect(again.stdout).toBe(`${sum(body)}\n`);
+    expect(again.stdout).toBe(`${checksumOf(body)}\n`);
     expect(again.stderr).toMatch(/of it were there from an earlier try/);
     expect(origin.requests.at(-1)?.headers["if-range"]).toBe('"one"');
     expect(readdirSync(parts)).toEqual([]);

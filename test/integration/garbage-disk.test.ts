@@ -1,28 +1,23 @@
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { createHash } from "node:crypto";
 import { appendFileSync, existsSync, mkdirSync, readdirSync, renameSync } from "node:fs";
-import { DEMO_DISK_BYTES, demoImage } from "../../src/guest/demo-image.ts";
 import { allocsDir, diskFiles, taskDirs } from "../../src/paths.ts";
 import { agentPerTest } from "../helpers/agent-per-test.ts";
+import { DEMO_DISK_SHA256, demoDisk } from "../helpers/demo-disk.ts";
 import { consoleOf, demoJob, idOf, machineOf } from "../helpers/in-process-agent.ts";
 import { type Origin, startOrigin } from "../helpers/origin.ts";
 import { until } from "../helpers/until.ts";
 
 setDefaultTimeout(60_000);
 
-const IMAGE = Buffer.alloc(DEMO_DISK_BYTES);
-IMAGE.set(demoImage());
-const SUM = createHash("sha256").update(IMAGE).digest("hex");
-
 const bed = agentPerTest();
 let origin: Origin;
 beforeEach(async () => {
-  origin = await startOrigin({ "/demo.img": { kind: "bytes", body: IMAGE } });
+  origin = await startOrigin({ "/demo.img": { kind: "bytes", body: demoDisk() } });
 });
 afterEach(() => origin[Symbol.asyncDispose]());
 
 const artifact = (): string =>
-  `artifact {\n source = "${origin.url("/demo.img")}"\n options {\n checksum = "sha256:${SUM}"\n }\n }`;
+  `artifact {\n source = "${origin.url("/demo.img")}"\n options {\n checksum = "sha256:${DEMO_DISK_SHA256}"\n }\n }`;
 const fetched = ({ config = "", task = "", group = "" }: { config?: string; task?: string; group?: string } = {}) =>
   bed.agent.registerJob(demoJob("local/demo.img", { config, task: `${artifact()}\n${task}`, group }), null, {});
 const booted = (count: number): Promise<unknown> =>

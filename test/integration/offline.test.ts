@@ -3,18 +3,19 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { planArtifact } from "../../src/artifact/plan.ts";
 import { requestOf } from "../../src/artifact/request.ts";
-import { DEMO_DISK_BYTES, demoImage } from "../../src/guest/demo-image.ts";
 import type { Artifact } from "../../src/job/job.ts";
 import { taskDirs } from "../../src/paths.ts";
 import { agentPerTest } from "../helpers/agent-per-test.ts";
-import { makeBundle, publicPem, sumOf } from "../helpers/bundle.ts";
+import { makeBundle, publicPem } from "../helpers/bundle.ts";
 import { runInProcess } from "../helpers/cli.ts";
+import { demoDisk } from "../helpers/demo-disk.ts";
+import { hexOf } from "../helpers/hash.ts";
 import { demoJob, idOf, machineOf } from "../helpers/in-process-agent.ts";
 import { jobText } from "../helpers/jobs.ts";
 import { type Origin, startOrigin } from "../helpers/origin.ts";
 import { refusal } from "../helpers/refusal.ts";
 
-const DISK = Buffer.concat([demoImage(), Buffer.alloc(DEMO_DISK_BYTES - demoImage().length)]);
+const DISK = demoDisk();
 const PACKED = gzipSync(Buffer.from("seed"));
 setDefaultTimeout(60_000);
 const bed = agentPerTest({ site: { offline: true, trustedKeys: null } });
@@ -32,7 +33,7 @@ afterEach(async () => {
 });
 
 const seed = (): string =>
-  `artifact {\n source = "${origin.url("/seed.img.gz")}"\n options {\n checksum = "sha256:${sumOf(PACKED)}"\n }\n }`;
+  `artifact {\n source = "${origin.url("/seed.img.gz")}"\n options {\n checksum = "sha256:${hexOf(PACKED)}"\n }\n }`;
 const disk = (): string => `artifact {\n source = "${origin.url("/disk.img")}"\n }`;
 const job = () => demoJob("local/disk.img", { task: `${disk()}\n${seed()}` });
 
@@ -55,7 +56,7 @@ describe("an agent without a network", () => {
     const { warnings: _, uncached } = bed.agent.validateJob(job());
     expect(uncached).toEqual([
       `group "g", task "vm": ${origin.url("/disk.img")} (without a checksum)`,
-      `group "g", task "vm": ${origin.url("/seed.img.gz")} (sha256:${sumOf(PACKED)})`,
+      `group "g", task "vm": ${origin.url("/seed.img.gz")} (sha256:${hexOf(PACKED)})`,
     ]);
     const error = await refusal(bed.agent.registerJob(job(), null, {}));
     expect(error.code).toBe("unplaceable");
@@ -80,7 +81,7 @@ describe("an agent without a network", () => {
 
   test("finds what was bundled with a laptop's credentials and lists of checksums, and has neither", async () => {
     const secret = { "/a.img": DISK, "/b.img": Buffer.from("b"), "/c.img": Buffer.from("c"), "/MD5SUMS": "" };
-    const lines = `${sumOf(Buffer.from("c"), "md5")}  c.img\n`;
+    const lines = `${hexOf(Buffer.from("c"), "md5")}  c.img\n`;
     for (const [path, body] of Object.entries({ ...secret, "/MD5SUMS": lines })) {
       const login = `Basic ${Buffer.from("me:s3cret").toString("base64")}`;
       origin.set(path, {
@@ -92,7 +93,7 @@ describe("an agent without a network", () => {
     const artifact = (name: string, checksum: string): string =>
       `artifact {\n source = "${origin.url(`/${name}.img`)}"\n ${checksum === "" ? "" : `options {\n checksum = "${checksum}"\n }`}\n }`;
     const list = `file:${origin.url("/MD5SUMS")}`;
-    const task = [artifact("a", ""), artifact("b", `md5:${sumOf(Buffer.from("b"), "md5")}`), artifact("c", list)];
+    const task = [artifact("a", ""), artifact("b", `md5:${hexOf(Buffer.from("b"), "md5")}`), artifact("c", list)];
     const wanted = { image: "local/a.img", task: task.join("\n") };
     writeFileSync(bed.dir.file("demo.hcl"), jobText(wanted));
     writeFileSync(bed.dir.file(".netrc"), "machine 127.0.0.1 login me password s3cret\n");

@@ -3,8 +3,9 @@ import { readFileSync } from "node:fs";
 import { MAX_REQUEST_BYTES } from "../../../src/api/validate.ts";
 import { BundleLoadedSchema, BundleOpenedSchema, BundleTakenSchema } from "../../../src/contract/bundle.ts";
 import { parseReply, refusalOf, type TestApi, testApi } from "../../helpers/api.ts";
-import { makeBundle, publicPem, signingKey, sumOf } from "../../helpers/bundle.ts";
+import { makeBundle, publicPem, signingKey } from "../../helpers/bundle.ts";
 import { bundlesOf } from "../../helpers/fake-agent.ts";
+import { hexOf } from "../../helpers/hash.ts";
 import { type TempDir, tempDir } from "../../helpers/temp.ts";
 
 const BODY = Buffer.alloc(5000, "body");
@@ -41,7 +42,7 @@ describe("a bundle that is sent", () => {
     expect(await one.write(BundleLoadedSchema, "PUT", `/v1/bundle/${id}/load`)).toMatchObject({
       Sequence: 100,
       Key: signingKey("ours").id,
-      Added: [`sha256:${sumOf(BODY)}`],
+      Added: [`sha256:${hexOf(BODY)}`],
       There: [],
       Bytes: BODY.length,
     });

@@ -3,16 +3,17 @@ import { readdirSync } from "node:fs";
 import { beginInstallation } from "../../../src/bundle/install.ts";
 import type { Manifest } from "../../../src/bundle/manifest.ts";
 import { lookUp } from "../../../src/cache/entry.ts";
-import { keyFor, sumOf } from "../../helpers/bundle.ts";
+import { keyFor } from "../../helpers/bundle.ts";
 import { putEntry } from "../../helpers/cache.ts";
+import { hexOf } from "../../helpers/hash.ts";
 import { tempDir } from "../../helpers/temp.ts";
 
 const BODY = Buffer.from("body");
 const OLD = Buffer.from("old");
 
 function manifestOf(bytes: number): Manifest {
-  const artifact = { key: keyFor(BODY), bytes, sha256: sumOf(BODY), source: "http://h/a", packed: true };
-  const old = { ...artifact, key: keyFor(OLD), sha256: sumOf(OLD), bytes: 2 ** 43 };
+  const artifact = { key: keyFor(BODY), bytes, sha256: hexOf(BODY), source: "http://h/a", packed: true };
+  const old = { ...artifact, key: keyFor(OLD), sha256: hexOf(OLD), bytes: 2 ** 43 };
   return {
     ...{
       sequence: 1,

@@ -1,9 +1,10 @@
 import { describe, expect, test } from "bun:test";
 import { decodeManifest, encodeManifest, type Manifest } from "../../../src/bundle/manifest.ts";
-import { keyFor, REQUEST, sumOf } from "../../helpers/bundle.ts";
+import { keyFor, REQUEST } from "../../helpers/bundle.ts";
+import { hexOf } from "../../helpers/hash.ts";
 
 const BODY = Buffer.from("body");
-const SUM = sumOf(BODY);
+const SUM = hexOf(BODY);
 const ARTIFACT = { key: keyFor(BODY), bytes: 4, sha256: SUM, source: "http://h/a", packed: true };
 const WHOLE: Manifest = {
   sequence: 7,
