@@ -2,6 +2,7 @@ import type { Stats } from "node:fs";
 import * as v from "valibot";
 import { AppError } from "../base/errors.ts";
 import { readUntrusted } from "../base/files.ts";
+import { escapeControls, shellWord } from "../base/text.ts";
 import { utcTime } from "../base/units.ts";
 import { mtimeOf } from "../cache/entry.ts";
 import { writeJson } from "../cache/record.ts";
@@ -62,14 +63,42 @@ export function originOf(stats: Stats, path: string, checksum: string | null): D
   return { path, bytes: stats.size, ino: stats.ino, mtime: mtimeOf(stats), checksum };
 }
 
-/** How a file differs from what it was, for people; undefined when it does not. */
+/**
+ * How a file differs from what it was, for people; undefined when it does not. What a backup gives back is another file with the same
+ * bytes: a time to the millisecond tells it, one in whole seconds does not, which builders of images set to what they like.
+ */
 export function changeOf(stats: Stats, origin: DiskOrigin): string | undefined {
   const now = originOf(stats, origin.path, origin.checksum);
-  if (now.ino !== origin.ino) return "another file has its name";
+  const isBack = now.bytes === origin.bytes && now.mtime === origin.mtime && isTelling(origin.mtime);
+  if (now.ino !== origin.ino && !isBack) return "another file has its name";
   if (now.bytes !== origin.bytes) return `it has ${now.bytes} bytes, and had ${origin.bytes}`;
   if (now.mtime === origin.mtime) return undefined;
   return `it was written to at ${utcTime(now.mtime)}, and last before at ${utcTime(origin.mtime)}`;
 }
+
+const isTelling = (mtime: number): boolean => mtime % 1000 !== 0;
+
+/**
+ * What to do about a file that differs from what it was, for people: whoever knows that it has the same bytes can say so.
+ * @param record the file of the disk's record, as people may see it.
+ */
+export function remedyOf(stats: Stats, origin: DiskOrigin, record: string): string {
+  const now = originOf(stats, origin.path, origin.checksum);
+  const anew = "put the image back as it was, or stop the job and run it again to begin anew";
+  if (now.bytes !== origin.bytes) return anew;
+  const steps = [
+    ...(now.mtime === origin.mtime
+      ? []
+      : [`touch -m -d @${(origin.mtime / 1000).toFixed(3)} ${shellWord(origin.path)}`]),
+    ...(now.ino === origin.ino || isTelling(origin.mtime)
+      ? []
+      : [`"ino":${now.ino} for "ino":${origin.ino} in ${record}`]),
+  ];
+  return `if it is the same image, such as one back from a backup, say so: ${escapeControls(steps.join(", and "))}; else ${anew}`;
+}
+
+/** Whether a checksum, `type:hex`, tells a file from all others: anybody can make two files of one md5 or sha1. */
+export const isProof = (checksum: string | null): boolean => /^sha(256|512):/.test(checksum ?? "");
 
 function parse(text: string): unknown {
   try {

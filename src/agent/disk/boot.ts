@@ -2,7 +2,15 @@ import { closeSync, constants, existsSync, fstatSync, openSync, renameSync } fro
 import { AppError, errnoOf } from "../../base/errors.ts";
 import { syncDirectory } from "../../cache/record.ts";
 import type { BootDisk, CheckedImage, ReadableImage } from "../../image/checked.ts";
-import { changeOf, type DiskRecord, originOf, readDiskRecord, writeDiskRecord } from "../../image/disk-record.ts";
+import {
+  changeOf,
+  type DiskRecord,
+  isProof,
+  originOf,
+  readDiskRecord,
+  remedyOf,
+  writeDiskRecord,
+} from "../../image/disk-record.ts";
 import { closeImage, findImage, openForWriting } from "../../image/open.ts";
 import { inspectOverlay } from "../../image/overlay.ts";
 import { type ImageKind, kindOfImage, readImage, refuseImage } from "../../image/readable.ts";
@@ -102,14 +110,20 @@ function openBase(image: DiskRequest["image"], record: DiskRecord, files: DiskFi
     : findImage({ ...image, known: knownOf(record) });
   const stats = fstatSync(base.readOnlyFd);
   // Nobody else names anything in the agent's own directory, and what comes back from a backup is another file with the same bytes.
-  const change = changeOf(stats, pinned ? { ...origin, ino: stats.ino } : origin);
+  const known = { ...origin, path: base.realPath, ino: pinned ? stats.ino : origin.ino };
+  const change = changeOf(stats, known);
   if (change === undefined) return base;
   closeImage(base);
   const what = pinned ? `${shown.base}, which is ${origin.path}` : base.realPath;
+  // A disk moves along to an image that is fetched anew and has the same checksum.
+  const remedy =
+    pinned && isProof(origin.checksum)
+      ? "run the job again, without a stop: it fetches the image anew, and the disk moves along"
+      : remedyOf(stats, known, shown.record);
   throw refuseImage(
     image.imagePath,
     `${what}, is not the image any more that this machine's disk was made over: ${change}`,
-    "what the guest has written means nothing over another image: put the image back as it was, or stop the job and run it again to begin anew",
+    `what the guest has written means nothing over another image: ${remedy}`,
   );
 }
 

@@ -13,7 +13,7 @@ import type { Allocation } from "../../allocation/allocation.ts";
 import { AppError, errnoOf } from "../../base/errors.ts";
 import { shortId } from "../../base/ids.ts";
 import { formatBytes } from "../../base/units.ts";
-import { changeOf, type DiskOrigin, type DiskRecord, readDiskRecord } from "../../image/disk-record.ts";
+import { changeOf, type DiskOrigin, type DiskRecord, isProof, readDiskRecord } from "../../image/disk-record.ts";
 import { growOverlay, isUntouched } from "../../image/overlay.ts";
 import { readImage } from "../../image/readable.ts";
 import { type AgentDirs, type DiskFiles, diskFiles, taskDirs, unfinished } from "../../paths.ts";
@@ -95,9 +95,7 @@ export interface WantedDisk {
 /** Why a disk cannot stand over an image; undefined when it can. */
 export function differenceOf({ record }: FormerDisk, { mode, origin, stats }: WantedDisk): string | undefined {
   if (record.mode !== mode) return `it was made with disk = "${record.mode}", and the job asks for "${mode}"`;
-  // Anybody can make two files of one md5 or sha1.
-  const proved = /^sha(256|512):/.test(record.origin.checksum ?? "") && record.origin.checksum === origin.checksum;
-  if (proved) return undefined;
+  if (isProof(origin.checksum) && record.origin.checksum === origin.checksum) return undefined;
   return changeOf(stats, record.origin) === undefined
     ? undefined
     : `it was made over another image, ${record.origin.path}`;
