@@ -1,10 +1,12 @@
 import { Buffer } from "node:buffer";
 import * as v from "valibot";
+import type { Clock } from "../base/clock.ts";
 import { AppError } from "../base/errors.ts";
 import type { JsonObject } from "../hcl/encode.ts";
 import { type Address, formatAddress } from "./address.ts";
 import { ExplainSchema } from "./explanation.ts";
 import { splitFrames } from "./frames.ts";
+import { whileItLives } from "./patience.ts";
 import * as replies from "./replies.ts";
 import { type ApiRequest, readText, sendRequest } from "./request.ts";
 import { WhySchema } from "./why.ts";
@@ -131,18 +133,25 @@ export const ask = {
 } satisfies Record<string, (...args: never[]) => Question<unknown>>;
 
 /** A client of the agent at an address; nothing is sent before the first call. */
-export function createClient(address: Address): Client {
-  const exchange = async <T>(request: ApiRequest, schema: v.GenericSchema<unknown, T>) => {
-    const response = await sendRequest(address, request);
-    const value = parseReply(address, request, schema, await readText(address, response, request.signal));
-    return { value, index: Number(response.headers.get("x-nomad-index")) };
-  };
+export function createClient(address: Address, clock?: Clock): Client {
+  const patiently = <T>(request: ApiRequest, work: (request: ApiRequest) => Promise<T>): Promise<T> =>
+    whileItLives(address, request, work, { send: sendRequest, clock });
+  const exchange = <T>(asked: ApiRequest, schema: v.GenericSchema<unknown, T>) =>
+    patiently(asked, async (request) => {
+      const response = await sendRequest(address, request);
+      const value = parseReply(address, request, schema, await readText(address, response, request.signal));
+      return { value, index: Number(response.headers.get("x-nomad-index")) };
+    });
+  const begin: Begin = (asked) => patiently(asked, (request) => sendRequest(address, request));
   return {
     address,
     readJson: async (target, signal) => (await exchange({ target, signal }, v.unknown())).value,
     read: async ({ target, schema }, signal) => (await exchange({ target, signal }, schema)).value,
-    readBytes: async (target, signal) =>
-      new Uint8Array(await (await sendRequest(address, { target, signal })).arrayBuffer()),
+    readBytes: (target, signal) =>
+      patiently(
+        { target, signal },
+        async (request) => new Uint8Array(await (await sendRequest(address, request)).arrayBuffer()),
+      ),
     async *watch({ target, schema }, signal) {
       for (let index = 0; ; ) {
         const asked = index === 0 ? target : addQuery(target, `index=${index}&wait=${WAIT}`);
@@ -182,9 +191,9 @@ export function createClient(address: Address): Client {
       const request = { method: "PUT", target, body: { Action: action } } as const;
       return (await exchange(request, replies.PowerOutcomeSchema)).value;
     },
-    readLog: (allocationId, task, options) => readLog(address, allocationId, task, options),
+    readLog: (allocationId, task, options) => readLog(begin, allocationId, task, options),
     change: async (method, { target, schema }, body) => (await exchange({ method, target, body }, schema)).value,
-    follow: (question, body, signal) => readFrames(address, question, body, signal),
+    follow: (question, body, signal) => readFrames(begin, question, body, signal),
   };
 }
 
@@ -230,13 +239,16 @@ function parseReply<T>(
   });
 }
 
+/** Begins what is told piece by piece: once its head is there its silence means nothing. */
+type Begin = (request: ApiRequest) => Promise<Response>;
+
 async function* readFrames<T>(
-  address: Address,
+  begin: Begin,
   { target, schema }: Question<T>,
   body: unknown,
   signal: AbortSignal,
 ): AsyncGenerator<T> {
-  const response = await sendRequest(address, { method: "PUT", target, body, signal });
+  const response = await begin({ method: "PUT", target, body, signal });
   try {
     for await (const text of response.body === null ? [] : splitFrames(response.body)) {
       yield v.parse(schema, JSON.parse(text));
@@ -257,7 +269,7 @@ function brokenOff(error: unknown, signal: AbortSignal | undefined): unknown {
 }
 
 async function* readLog(
-  address: Address,
+  begin: Begin,
   allocationId: string,
   task: string,
   { type, follow, origin, offset, file, since, until, timestamps, onTimes, signal }: LogOptions,
@@ -268,7 +280,7 @@ async function* readLog(
   if (until !== undefined) query.set("until", new Date(until).toISOString());
   if (timestamps === true) query.set("timestamps", "true");
   const target = `/v1/client/fs/logs/${encode(allocationId)}?${query}`;
-  const response = await sendRequest(address, { target, signal, stream: true });
+  const response = await begin({ target, signal, stream: true });
   if (since !== undefined || until !== undefined || timestamps === true) {
     const times = response.headers.get("x-paddock-log-times");
     if (times === null) throw new AppError("unsupported", "this agent cannot say when a log was written");

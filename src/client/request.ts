@@ -1,5 +1,5 @@
 import { AppError, type ErrorCode } from "../base/errors.ts";
-import { fetchStream, fetchUnix } from "../runtime/fetch.ts";
+import { fetchHttp, fetchStream, fetchUnix } from "../runtime/fetch.ts";
 import type { Address } from "./address.ts";
 import { explainSilence } from "./discover.ts";
 
@@ -42,7 +42,7 @@ async function dispatch(address: Address, request: ApiRequest): Promise<Response
   };
   if (address.kind === "unix") return await fetchUnix(address.path, target, init);
   const url = `${address.origin}${target}`;
-  if (stream !== true) return await fetch(url, { ...init, redirect: "manual" });
+  if (stream !== true) return await fetchHttp(url, init);
   return await fetchStream(url, { headers: {}, signal: signal ?? new AbortController().signal, insecure: false });
 }
 

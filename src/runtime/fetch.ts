@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { runtimeKind } from "./kind.ts";
 
-export interface UnixRequest {
+export interface PlainRequest {
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Uint8Array<ArrayBuffer>;
@@ -13,7 +13,7 @@ export interface UnixRequest {
  * @param target path and query, beginning with `/`.
  * @throws when nothing listens there (code `ENOENT`, `ECONNREFUSED`, or Bun's `FailedToOpenSocket`).
  */
-export async function fetchUnix(socketPath: string, target: string, init: UnixRequest = {}): Promise<Response> {
+export async function fetchUnix(socketPath: string, target: string, init: PlainRequest = {}): Promise<Response> {
   if (runtimeKind === "bun") {
     // Bun's own fetch ends a silent reply after 300 s unless told not to.
     return await fetch(`http://localhost${target}`, { ...init, unix: socketPath, timeout: false } as RequestInit);
@@ -21,7 +21,12 @@ export async function fetchUnix(socketPath: string, target: string, init: UnixRe
   return await fetchNode(socketPath, target, init);
 }
 
-async function fetchNode(socketPath: string, target: string, init: UnixRequest): Promise<Response> {
+/** The same at a URL; no redirect is followed. @throws system errors with a `code`, or the signal's reason. */
+export async function fetchHttp(url: string, init: PlainRequest = {}): Promise<Response> {
+  return await fetch(url, { ...init, redirect: "manual", timeout: false } as RequestInit);
+}
+
+async function fetchNode(socketPath: string, target: string, init: PlainRequest): Promise<Response> {
   const { httpRequest, toResponse } = await loadNode();
   return await new Promise((resolve, reject) => {
     const outgoing = httpRequest(

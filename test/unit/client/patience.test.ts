@@ -1,0 +1,108 @@
+import { expect, test } from "bun:test";
+import { ask, createClient } from "../../../src/client/client.ts";
+import { type ManualClock, manualClock } from "../../helpers/manual-clock.ts";
+import { tempDir } from "../../helpers/temp.ts";
+import { until } from "../../helpers/until.ts";
+
+const HEALTH = "GET /v1/agent/health";
+
+/** An agent that says nothing but what it is told to, over a socket and over a port, and two clients without a real clock. */
+function silentAgent(isHealthy: boolean) {
+  const dir = tempDir();
+  const seen: string[] = [];
+  const held: ((reply: Response) => void)[] = [];
+  const fetch = async (request: Request): Promise<Response> => {
+    const { pathname } = new URL(request.url);
+    seen.push(`${request.method} ${pathname}`);
+    if (isHealthy && pathname === "/v1/agent/health") return new Response("no", { status: 500 });
+    return await new Promise<Response>((resolve) => held.push(resolve));
+  };
+  const unix = Bun.serve({ unix: dir.file("api.sock"), idleTimeout: 0, fetch } as never);
+  const tcp = Bun.serve({ port: 0, hostname: "127.0.0.1", idleTimeout: 0, fetch });
+  const pauses: number[] = [];
+  const time = manualClock();
+  const clock: ManualClock = {
+    ...time,
+    after: (millis, callback) => {
+      pauses.push(millis);
+      return time.after(millis, callback);
+    },
+    get waiting() {
+      return time.waiting;
+    },
+  };
+  return {
+    ...{ seen, held, clock, pauses, path: dir.file("api.sock") },
+    client: createClient({ kind: "unix", path: dir.file("api.sock") }, clock),
+    http: createClient({ kind: "http", origin: `http://127.0.0.1:${tcp.port}` }, clock),
+    [Symbol.asyncDispose]: async () => {
+      for (const reply of held) reply(new Response());
+      await unix.stop(true);
+      await tcp.stop(true);
+      await dir[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** Lets an agent be silent until it is asked whether it lives, and then for as long as it may take for that. */
+async function outwait({ seen, clock }: ReturnType<typeof silentAgent>): Promise<void> {
+  await until("the request", () => seen.length > 0);
+  clock.advance(10_000);
+  await until("the question whether it lives", () => seen.includes(HEALTH));
+  clock.advance(5_000);
+}
+
+for (const kind of ["client", "http"] as const) {
+  test(`an agent that takes a request and hangs is told of, what asked and what to do (${kind})`, async () => {
+    await using agent = silentAgent(false);
+    const asked = agent[kind].read(ask.allocations()).catch((error: unknown) => error);
+    await outwait(agent);
+    expect(await asked).toMatchObject({
+      code: "timeout",
+      message: expect.stringMatching(/^the agent at \S+ took GET \/v1\/allocations and has said nothing for 15 s$/),
+      hint: expect.stringContaining("restart it; machines run on"),
+    });
+    expect(agent.clock.waiting).toBe(0);
+  });
+}
+
+test("of a change that a hung agent took it is said that nobody knows whether it was done", async () => {
+  await using agent = silentAgent(false);
+  const asked = agent.client.deregisterJob("web", { purge: false }).catch((error: unknown) => error);
+  await outwait(agent);
+  expect(await asked).toMatchObject({
+    message: `the agent at unix://${agent.path} took DELETE /v1/job/web and has said nothing for 15 s; whether it was done is not known`,
+  });
+});
+
+test("an agent that is only slow is waited for, whatever it answers when it is asked whether it lives", async () => {
+  await using agent = silentAgent(true);
+  const asked = agent.client.read(ask.allocations());
+  await until("the request", () => agent.seen.length > 0);
+  for (let round = 1; round <= 4; round++) {
+    agent.clock.advance(10_000);
+    await until("the wait to go on", () => agent.pauses.length === 2 * round + 1);
+  }
+  expect(agent.pauses).toEqual([10_000, 5_000, 10_000, 5_000, 10_000, 5_000, 10_000, 5_000, 10_000]);
+  expect(agent.seen.filter((target) => target === HEALTH)).toHaveLength(4);
+  agent.held[0]?.(Response.json([]));
+  expect(await asked).toEqual([]);
+  expect(agent.clock.waiting).toBe(0);
+});
+
+test("a stream may be silent once it has begun", async () => {
+  await using agent = silentAgent(false);
+  const pieces = agent.client.readLog("a", "vm", { type: "stdout", follow: true, origin: "start", offset: 0 });
+  const first = pieces.next();
+  await until("the request", () => agent.held.length > 0);
+  const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
+  const writer = writable.getWriter();
+  agent.held[0]?.(new Response(readable));
+  await writer.write(new TextEncoder().encode("{}"));
+  await until("the head", () => agent.clock.waiting === 0);
+  agent.clock.advance(60_000);
+  await writer.write(new TextEncoder().encode(JSON.stringify({ File: "f", Offset: 2, Data: btoa("hi") })));
+  await writer.close();
+  expect(new TextDecoder().decode((await first).value?.data)).toBe("hi");
+  expect(agent.seen).not.toContain(HEALTH);
+});
