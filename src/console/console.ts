@@ -180,13 +180,14 @@ export class MachineConsole {
 
   #hold(): SerialWriter {
     if (this.#writer !== null) return this.#writer;
-    const { socket, logged, openInput, clock, log } = this.#options;
+    const { task, socket, logged, openInput, allocation, clock, log } = this.#options;
     if (logged) this.#writer = new SerialInput(openInput, clock, log);
     else {
       const onData = (data: Uint8Array): void => {
         for (const seated of this.#seats) seated.give(data, null);
       };
-      this.#line = new SerialLine({ path: socket, clock, log, onData });
+      const owner = (): number => allocation().tasks[task]?.user?.uid ?? process.getuid?.() ?? 0;
+      this.#line = new SerialLine({ path: socket, owner, clock, log, onData });
       this.#writer = this.#line;
     }
     return this.#writer;

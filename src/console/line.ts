@@ -1,18 +1,18 @@
-import { closeSync, constants, fstatSync, openSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { type Clock, systemClock } from "../base/clock.ts";
-import { AppError, errorText } from "../base/errors.ts";
+import { errorText } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
+import { type PinnedSocket, pinSocket } from "../base/pinned-socket.ts";
 import type { Input, SerialWriter } from "./input.ts";
 
-/** Linux's flag for a descriptor that names a file without opening it; `node:fs` has no constant for it. */
-const O_PATH = 0o10000000;
 /** Pauses before the socket is tried again, in milliseconds: a machine that is started again is not there at once. */
 const TRY_AGAIN = [5, 10, 20, 50, 100, 200, 500];
 
 export interface SerialLineOptions {
   /** The path that QEMU listens at. */
   readonly path: string;
+  /** The uid that must have made the socket. */
+  readonly owner: () => number;
   /** What the guest writes while the line is held. */
   readonly onData: (data: Uint8Array) => void;
   readonly log: Log;
@@ -63,18 +63,17 @@ export class SerialLine implements SerialWriter {
   }
 
   #open(): void {
-    let fd: number;
+    let pinned: PinnedSocket;
     try {
-      fd = openSocket(this.#options.path);
+      pinned = pinSocket(this.#options.path, this.#options.owner());
     } catch (error) {
       this.#options.log.debug("the serial port's socket is not there", { error: errorText(error) });
       this.#tryAgain();
       return;
     }
-    // By its descriptor: a hostile machine that swaps the socket for a link to somebody else's has it swapped too late.
-    const socket = connect(`/proc/self/fd/${fd}`);
+    const socket = connect(pinned.path);
     this.#socket = socket;
-    const release = once(() => closeSync(fd));
+    const release = once(pinned.release);
     socket.on("connect", () => {
       release();
       this.#connected = true;
@@ -112,14 +111,6 @@ export class SerialLine implements SerialWriter {
       });
     }
   }
-}
-
-/** @returns a descriptor that names the socket. @throws AppError `invalid` when it is something else; system errors. */
-function openSocket(path: string): number {
-  const fd = openSync(path, O_PATH | constants.O_NOFOLLOW);
-  if (fstatSync(fd).isSocket()) return fd;
-  closeSync(fd);
-  throw new AppError("invalid", `${path} is not a socket`);
 }
 
 function once(work: () => void): () => void {

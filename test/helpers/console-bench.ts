@@ -6,6 +6,7 @@ import { silentLog } from "../../src/base/log.ts";
 import { MachineConsole, type Seat } from "../../src/console/console.ts";
 import type { ConsoleWish } from "../../src/console/seat.ts";
 import { createChangeSignal } from "../../src/events/bus.ts";
+import type { MachineUser } from "../../src/node/users.ts";
 import { stdoutLog, type TaskDirs, taskDirs } from "../../src/paths.ts";
 import { allocation, RUNNING, taskRecord } from "./records.ts";
 import { type TempDir, tempDir } from "./temp.ts";
@@ -30,6 +31,8 @@ export interface ConsoleBench {
   readonly emptied: number;
   /** How often the way in was opened. */
   readonly opened: number;
+  /** What the machine runs as; null is the user of the tests. */
+  user: MachineUser | null;
   /** Where the machine takes its input from. */
   openInput: () => Promise<string>;
   /** The path of a file of the machine's log. */
@@ -61,6 +64,7 @@ export function consoleBench(): ConsoleBench {
     get opened() {
       return opened;
     },
+    user: null as MachineUser | null,
     openInput: () => Promise.resolve(dir.file("serial.in")),
     log: (index = 0) => stdoutLog(dirs, "vm", index),
     socketPath: () => dir.file("serial.sock"),
@@ -78,7 +82,7 @@ export function consoleBench(): ConsoleBench {
           opened++;
           return bench.openInput();
         },
-        allocation: () => allocation({ tasks: { vm: taskRecord(machine) } }),
+        allocation: () => allocation({ tasks: { vm: taskRecord(machine, { user: bench.user }) } }),
         changes,
         clock: systemClock,
         log: silentLog,
@@ -100,6 +104,7 @@ export function consoleBench(): ConsoleBench {
     seats = [];
     emptied = 0;
     opened = 0;
+    bench.user = null;
     bench.openInput = () => Promise.resolve(dir.file("serial.in"));
   });
   afterEach(async () => {

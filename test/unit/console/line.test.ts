@@ -55,6 +55,20 @@ test("a console without a serial log goes on when QEMU listens anew, and never a
   other.server.close();
 });
 
+test("a console without a serial log types nothing into a socket that another user than the machine's has made", async () => {
+  const uid = process.getuid?.() ?? 0;
+  const planted = await listenSerial();
+  here.user = { uid: uid + 1, gid: 0 };
+  const viewer = join(open(false));
+  viewer.seat.input(Buffer.from("secret"));
+  here.user = { uid, gid: 0 };
+  rmSync(socketPath());
+  const own = await listenSerial();
+  await until("the machine's own socket", () => own.received() === "secret");
+  expect(planted.connections).toEqual([]);
+  planted.server.close();
+});
+
 test("a console without a serial log shows what comes through the socket, to its last byte", async () => {
   const { connections, received } = await listenSerial();
   const viewer = join(open(false));
