@@ -2,6 +2,7 @@ import type { Context } from "hono";
 import { AppError } from "../base/errors.ts";
 import { isIdPrefix } from "../base/ids.ts";
 import { orList, parseGoBool } from "../base/text.ts";
+import { isDay } from "../base/units.ts";
 
 /** A flag of the query, false when absent. @throws AppError `invalid` when it is neither true nor false. */
 export function flagParam(c: Context, name: string): boolean {
@@ -23,6 +24,8 @@ export function countParam(c: Context, name: string, absent: number): number {
 /** RFC 3339: a date and a time of day in an offset from UTC. */
 const RFC_3339 = /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)$/;
 
+const isRfc3339 = (text: string): boolean => RFC_3339.test(text) && isDay(text.slice(0, 10));
+
 /**
  * A time of the query in RFC 3339 or in nanoseconds since 1970.
  * @returns milliseconds since 1970; undefined when it is absent. @throws AppError `invalid` for anything else.
@@ -30,7 +33,7 @@ const RFC_3339 = /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:
 export function timeParam(c: Context, name: string): number | undefined {
   const text = c.req.query(name);
   if (text === undefined || text === "") return undefined;
-  const millis = /^\d{1,19}$/.test(text) ? Number(text) / 1e6 : RFC_3339.test(text) ? Date.parse(text) : Number.NaN;
+  const millis = /^\d{1,19}$/.test(text) ? Number(text) / 1e6 : isRfc3339(text) ? Date.parse(text) : Number.NaN;
   if (!Number.isNaN(millis)) return millis;
   throw new AppError("invalid", `query parameter ${name}: expected RFC 3339 or nanoseconds since 1970`);
 }

@@ -100,6 +100,12 @@ export function toWireTime(epochMillis: number): number {
   return epochMillis * MILLISECOND;
 }
 
+/** Whether the calendar has a day, `2026-02-28`: the runtime takes February 31 for one in March. */
+export function isDay(text: string): boolean {
+  const at = Date.parse(text);
+  return !Number.isNaN(at) && new Date(at).toISOString().startsWith(`${text}T`);
+}
+
 /** A moment for people, to the second and by no host's own time zone: `2026-12-03T07:55:20Z`. @param millis since 1970. */
 export function utcTime(millis: number): string {
   return new Date(millis).toISOString().replace(/\.\d+Z$/, "Z");

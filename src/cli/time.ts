@@ -1,4 +1,4 @@
-import { formatDuration, MILLISECOND, parseDuration, SECOND } from "../base/units.ts";
+import { formatDuration, isDay, MILLISECOND, parseDuration, SECOND } from "../base/units.ts";
 
 /** Nanoseconds since 1970 as this host's local time, `2026-03-01 14:05:09`; "" for 0. */
 export function formatTime(nanos: number): string {
@@ -57,12 +57,6 @@ export function parseMoment(text: string, now: number): number | undefined {
   if (full === null || !isDay(full[1] ?? "")) return undefined;
   const at = Date.parse(`${full[1]}T${full[2] ?? "00:00"}${full[3]?.toUpperCase() ?? ""}`);
   return Number.isNaN(at) ? undefined : at;
-}
-
-/** Whether the calendar has a day: the runtime takes February 31 for one in March. */
-function isDay(text: string): boolean {
-  const at = Date.parse(text);
-  return !Number.isNaN(at) && new Date(at).toISOString().startsWith(text);
 }
 
 const DAY = 24 * 60 * 60 * 1_000;

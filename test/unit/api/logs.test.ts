@@ -190,6 +190,10 @@ for (const [query, message] of [
     "task=vm&type=stdout&until=2026-13-01T00:00:00Z",
     "query parameter until: expected RFC 3339 or nanoseconds since 1970",
   ],
+  [
+    "task=vm&type=stdout&since=2026-02-31T00:00:00Z",
+    "query parameter since: expected RFC 3339 or nanoseconds since 1970",
+  ],
   ["task=vm&type=stdout&until=5&follow=true", "query parameter until: a log is followed without it"],
   ["task=vm&type=stdout&plain=1&timestamps=1", "query parameter timestamps: they stand in frames; leave plain out"],
   ["task=vm&type=stdout&offset=99999999999999999999", "query parameter offset: expected a whole number"],

@@ -3,6 +3,7 @@ import {
   formatBytes,
   formatDuration,
   HOUR,
+  isDay,
   MINUTE,
   parseBytes,
   parseDuration,
@@ -84,4 +85,10 @@ describe("byte counts", () => {
 
 test("a moment is told to the second", () => {
   expect(utcTime(Date.UTC(2026, 11, 3, 7, 55, 20, 556))).toBe("2026-12-03T07:55:20Z");
+});
+
+test("a day is one that the calendar has", () => {
+  for (const day of ["2026-02-28", "2024-02-29", "2026-12-31"]) expect(isDay(day)).toBe(true);
+  for (const day of ["2026-02-29", "2026-02-31", "2026-04-31", "2026-13-01", "2026-00-01", ""])
+    expect(isDay(day)).toBe(false);
 });
