@@ -63,6 +63,11 @@ export function shellWord(word: string): string {
   return /^[\w%+,./:=@-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
+/** A word that names something on a command line of ours, where one that begins with a dash is taken for a flag. */
+export function shellOperand(word: string): string {
+  return `${word.startsWith("-") ? "-- " : ""}${shellWord(word)}`;
+}
+
 const TRUE = new Set(["1", "t", "T", "true", "TRUE", "True"]);
 const FALSE = new Set(["0", "f", "F", "false", "FALSE", "False"]);
 

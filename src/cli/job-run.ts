@@ -1,6 +1,6 @@
 import { AppError } from "../base/errors.ts";
 import { shortId } from "../base/ids.ts";
-import { shellWord } from "../base/text.ts";
+import { shellOperand } from "../base/text.ts";
 import { ask, type Client } from "../client/client.ts";
 import type { Allocation, Evaluation, Registered } from "../client/replies.ts";
 import type { Job } from "../job/job.ts";
@@ -46,7 +46,7 @@ async function runJobRun(invocation: Invocation): Promise<number> {
   const interrupt = terminal.listenForInterrupt();
   try {
     return await runJob(invocation, interrupt.signal, (id) => {
-      terminal.err.line(`job "${id}" goes on; stop it with: paddock stop ${shellWord(id)}`);
+      terminal.err.line(`job "${id}" goes on; stop it with: paddock stop ${shellOperand(id)}`);
     });
   } finally {
     interrupt.release();
@@ -160,7 +160,7 @@ function reportUnplaced(evaluation: Evaluation, job: Job, { out, err }: Terminal
   const never = Object.values(evaluation.FailedTGAllocs).some(({ Paddock }) => Paddock?.Never);
   const hint = never
     ? "ask for less, or give the agent a larger share of this host (client in its configuration)"
-    : `it starts when there is room; look with: paddock status ${shellWord(job.id)}`;
+    : `it starts when there is room; look with: paddock status ${shellOperand(job.id)}`;
   err.line({ text: `hint: ${hint}`, style: "cyan" });
   return EXIT.unplaced;
 }

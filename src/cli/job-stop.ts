@@ -1,5 +1,5 @@
 import { AppError } from "../base/errors.ts";
-import { shellWord } from "../base/text.ts";
+import { shellOperand } from "../base/text.ts";
 import { ask } from "../client/client.ts";
 import { ADDRESS_FLAG, type Command, connectAgent, type Invocation } from "./command.ts";
 import { EXIT, Interrupted } from "./exit.ts";
@@ -35,7 +35,7 @@ async function runStop(invocation: Invocation): Promise<number> {
   const interrupt = terminal.listenForInterrupt();
   try {
     return await stopJob(invocation, interrupt.signal, (id) => {
-      terminal.err.line(`the stop of job "${id}" goes on; look with: paddock status ${shellWord(id)}`);
+      terminal.err.line(`the stop of job "${id}" goes on; look with: paddock status ${shellOperand(id)}`);
     });
   } finally {
     interrupt.release();

@@ -1,6 +1,6 @@
 import { AppError } from "../base/errors.ts";
 import { isIdPrefix, shortId } from "../base/ids.ts";
-import { nearestName, shellWord } from "../base/text.ts";
+import { nearestName, shellOperand, shellWord } from "../base/text.ts";
 import { ask, type Client } from "../client/client.ts";
 import type { Allocation, JobEntry } from "../client/replies.ts";
 
@@ -47,7 +47,7 @@ export async function requireJob(client: Client, id: string): Promise<JobEntry> 
   const jobOf = owner?.ID ?? (await findAllocation(client, id))?.JobID;
   if (jobOf === undefined) throw unknownName(id, jobs);
   throw new AppError("invalid", `"${id}" is a part of job "${jobOf}", not a job`, {
-    hint: `a machine goes with its job: paddock stop ${shellWord(jobOf)}`,
+    hint: `a machine goes with its job: paddock stop ${shellOperand(jobOf)}`,
   });
 }
 

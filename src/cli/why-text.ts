@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import { shortId } from "../base/ids.ts";
-import { shellWord } from "../base/text.ts";
+import { shellOperand, shellWord } from "../base/text.ts";
 import { MILLISECOND } from "../base/units.ts";
 import type { StopReceipt } from "../client/replies.ts";
 import type { MachineEnd, Why } from "../client/why.ts";
@@ -162,7 +162,7 @@ function describeOthers({ Ends, JobID, Task }: Why, { Generation }: MachineEnd, 
     ...alignRows(rows, columns, "  "),
     [
       {
-        text: `  paddock why -generation ${first.Generation} ${shellWord(`${JobID}/${Task}`)} tells more`,
+        text: `  paddock why -generation ${first.Generation} ${shellOperand(`${JobID}/${Task}`)} tells more`,
         style: "dim",
       },
     ],

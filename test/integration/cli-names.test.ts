@@ -57,15 +57,20 @@ for (const [args, stderr] of [
   });
 }
 
-test("a command that is told to be copied has a job's id as a shell takes it", async () => {
-  await using api = withRunningJob();
-  const jobId = "$(reboot)";
-  api.agent.put({
-    job: jobRecord({ job: jobOf(jobText(jobId)) }),
-    allocation: inState(RUNNING, [], { id: "2a000000-0000-4000-8000-000000000000", jobId }),
+for (const [jobId, command] of [
+  ["$(reboot)", "paddock stop '$(reboot)'"],
+  ["-purge", "paddock stop -- -purge"],
+] as const) {
+  test(`a command that is told to be copied has the job's id ${jobId} as a shell and this program take it`, async () => {
+    await using api = withRunningJob();
+    api.agent.put({
+      job: jobRecord({ job: jobOf(jobText(jobId)) }),
+      allocation: inState(RUNNING, [], { id: "2a000000-0000-4000-8000-000000000000", jobId }),
+    });
+    expect((await api.run(["stop", "2a00"])).stderr).toEndWith(`: ${command}\n`);
+    expect((await api.run(["status", "--", jobId])).stdout).toContain(jobId);
   });
-  expect((await api.run(["stop", "2a00"])).stderr).toEndWith(": paddock stop '$(reboot)'\n");
-});
+}
 
 test("a beginning that several share is refused with what it could be", async () => {
   await using api = withRunningJob();

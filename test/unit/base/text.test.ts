@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { editDistance, escapeControls, nearestName, orList, shellWord } from "../../../src/base/text.ts";
+import { editDistance, escapeControls, nearestName, orList, shellOperand, shellWord } from "../../../src/base/text.ts";
 
 describe("making control bytes visible", () => {
   test("disarms terminal sequences and text direction", () => {
@@ -44,4 +44,10 @@ test("a word is quoted for a shell where it must be", () => {
   expect(shellWord("$(reboot);")).toBe("'$(reboot);'");
   expect(shellWord("it's")).toBe("'it'\\''s'");
   expect(shellWord("")).toBe("''");
+});
+
+test("a name that begins with a dash is no flag behind two of them", () => {
+  expect(shellOperand("-web")).toBe("-- -web");
+  expect(shellOperand("-a b")).toBe("-- '-a b'");
+  expect(shellOperand("web-1")).toBe("web-1");
 });
