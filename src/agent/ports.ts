@@ -3,6 +3,7 @@ import { createSocket } from "node:dgram";
 import { createServer } from "node:net";
 import type { AssignedPort } from "../allocation/allocation.ts";
 import { AppError, errnoOf } from "../base/errors.ts";
+import { EVERY_ADDRESS } from "../base/every-address.ts";
 import type { Group } from "../job/job.ts";
 import type { Capacity } from "../node/node.ts";
 import type { Shortage } from "../placement/failure.ts";
@@ -101,14 +102,13 @@ function tryPort(protocol: "tcp" | "udp", address: string, port: number): Promis
   return protocol === "tcp" ? tryTcp(address, port) : tryUdp(address, port);
 }
 
-/** QEMU binds IPv4 unless told otherwise, so that is what is tried. */
-const ANY_ADDRESS = "0.0.0.0";
+// QEMU binds IPv4 unless told otherwise, so that is what is tried.
 
 function tryTcp(address: string, port: number): Promise<string | undefined> {
   return new Promise((resolve) => {
     const server = createServer();
     server.once("error", (error) => resolve(errnoOf(error) ?? "unknown error"));
-    server.listen({ port, host: address || ANY_ADDRESS, exclusive: true }, () =>
+    server.listen({ port, host: address || EVERY_ADDRESS, exclusive: true }, () =>
       server.close(() => resolve(undefined)),
     );
   });
@@ -121,7 +121,7 @@ function tryUdp(address: string, port: number): Promise<string | undefined> {
       socket.close();
       resolve(errnoOf(error) ?? "unknown error");
     });
-    socket.bind({ port, address: address || ANY_ADDRESS, exclusive: true }, () =>
+    socket.bind({ port, address: address || EVERY_ADDRESS, exclusive: true }, () =>
       socket.close(() => resolve(undefined)),
     );
   });

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Allocation, AssignedPort } from "../allocation/allocation.ts";
 import type { CheckSpec, CheckStatus, Probe } from "../allocation/check.ts";
+import { EVERY_ADDRESS } from "../base/every-address.ts";
 import { toMillis } from "../base/units.ts";
 import { interpolateText } from "../job/interpolate.ts";
 import type { Check, Service } from "../job/service.ts";
@@ -142,5 +143,5 @@ function findPort(ports: readonly AssignedPort[], label: string): { readonly add
 
 /** A port that is bound to every address is reached at the loopback one. */
 function isEvery(address: string): boolean {
-  return address === "" || address === "0.0.0.0" || address === "::";
+  return address === "" || address === EVERY_ADDRESS || address === "::";
 }

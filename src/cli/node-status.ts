@@ -1,4 +1,5 @@
 import { AppError } from "../base/errors.ts";
+import { EVERY_ADDRESS } from "../base/every-address.ts";
 import { isIdPrefix } from "../base/ids.ts";
 import { ask, type Client } from "../client/client.ts";
 import type { NodeInfo } from "../client/replies.ts";
@@ -83,7 +84,8 @@ async function printNode(client: Client, node: NodeInfo, out: Output): Promise<v
 /** The addresses that jobs may bind ports to; nothing while there is only the default. */
 function addressesOf({ NodeResources }: NodeInfo): Record<string, string> {
   const all = (NodeResources?.NodeNetworks ?? []).flatMap(({ Addresses }) => Addresses);
-  const isDefault = ({ Alias, Address }: (typeof all)[number]): boolean => Alias === "default" && Address === "0.0.0.0";
+  const isDefault = ({ Alias, Address }: (typeof all)[number]): boolean =>
+    Alias === "default" && Address === EVERY_ADDRESS;
   return all.every(isDefault) ? {} : Object.fromEntries(all.map(({ Alias, Address }) => [Alias, Address]));
 }
 

@@ -1,10 +1,8 @@
+import { EVERY_ADDRESS } from "../base/every-address.ts";
 import type { Forward } from "../client/explanation.ts";
 import type { Allocation, Port } from "../client/replies.ts";
 import type { Piece } from "./style.ts";
 import { alignRows } from "./table.ts";
-
-/** Every address of a host, as people know it. */
-const EVERY_ADDRESS = "0.0.0.0";
 
 /** What is forwarded into a machine, one line for each port: `web  0.0.0.0:8080 → guest 80/tcp+udp`. */
 export function describeForwards(forwards: readonly Forward[], indent: string): Piece[][] {

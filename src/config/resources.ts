@@ -1,4 +1,5 @@
 import { isIPv4, isIPv6 } from "node:net";
+import { EVERY_ADDRESS } from "../base/every-address.ts";
 import { parseIpv4Block } from "../base/ipv4.ts";
 import { parseRanges, type Range } from "../base/ranges.ts";
 import type { Reporter } from "../hcl/places.ts";
@@ -56,8 +57,6 @@ export function completeResources({ client }: ConfigFile): ResourceConfig {
     })),
   };
 }
-
-const EVERY_ADDRESS = "0.0.0.0";
 
 /** The schema has refused what is no list of ranges. */
 function rangesOf(text: string): readonly Range[] {

@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { type Allocation, type AssignedPort, type ClientStatus, clientStatus } from "../allocation/allocation.ts";
+import { EVERY_ADDRESS } from "../base/every-address.ts";
 import type { Job } from "../job/job.ts";
 import type { Node } from "../node/node.ts";
 import { JobSchema, type WireJob } from "./job-record.ts";
@@ -213,8 +214,6 @@ function writeNetwork(ports: readonly AssignedPort[]): v.InferOutput<typeof Netw
     DynamicPorts: ports.filter((port) => !port.static).map(writePort),
   };
 }
-
-const EVERY_ADDRESS = "0.0.0.0";
 
 function writePort(port: AssignedPort): v.InferOutput<typeof PortSchema> {
   return { Label: port.label, Value: port.hostPort, To: port.to, HostIP: port.hostAddress || EVERY_ADDRESS };

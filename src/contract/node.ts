@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { EVERY_ADDRESS } from "../base/every-address.ts";
 import { formatRanges, inRanges } from "../base/ranges.ts";
 import type { Capacity, HostNetwork, Node } from "../node/node.ts";
 import { CountSchema, TextMapSchema } from "./scalars.ts";
@@ -222,8 +223,6 @@ function writeNetwork(network: HostNetwork): v.InferOutput<typeof NodeNetworkSch
   };
   return [{ Mode: "host", Device: network.interface, Addresses: [address] }];
 }
-
-const EVERY_ADDRESS = "0.0.0.0";
 
 function writeReserved({ total, reserved, ...capacity }: Capacity): v.InferOutput<typeof ReservedResourcesSchema> {
   const cores = Array.from({ length: total.cores }, (_, core) => core);

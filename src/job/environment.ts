@@ -1,5 +1,6 @@
 import { isIPv6 } from "node:net";
 import { formatCores } from "../base/cores.ts";
+import { EVERY_ADDRESS } from "../base/every-address.ts";
 import { shortId } from "../base/ids.ts";
 import type { TaskDirs } from "../paths.ts";
 import { interpolateText, type NodeNames } from "./interpolate.ts";
@@ -90,7 +91,7 @@ function describeAllocation({ job, group, task, node, ...allocation }: TaskSubje
 
 function describePort(port: TaskPort, node: NodeNames): [string, string][] {
   const label = cleanName(port.label);
-  const everywhere = port.hostAddress === "" || port.hostAddress === "0.0.0.0";
+  const everywhere = port.hostAddress === "" || port.hostAddress === EVERY_ADDRESS;
   const address = everywhere ? (node.attributes["unique.network.ip-address"] ?? "127.0.0.1") : port.hostAddress;
   const pair = `${isIPv6(address) ? `[${address}]` : address}:${port.hostPort}`;
   return [
