@@ -1,0 +1,63 @@
+import { expect, test } from "bun:test";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { tempDir } from "../helpers/temp.ts";
+import { tokenize } from "../helpers/tokens.ts";
+import { sourceFiles } from "./source-rules.ts";
+
+const TESTS = join(import.meta.dirname, "..");
+
+/** Files of `test` that know the time that has to pass, each with what that time is; all others wait by helpers/until.ts. */
+const TIMED: Readonly<Record<string, string>> = {
+  "bench/idle.ts": "the span that is measured",
+  "bench/machines.ts": "between two looks at a console: what is measured must not wait for the 20 ms of until",
+  "bench/memory.ts": "the rest before what is measured",
+  "chaos/rounds.ts": "the moment of a kill, drawn by lot",
+  "helpers/origin.ts": "the pace of a slow server",
+  "helpers/run.ts": "the deadline of a program",
+  "helpers/until.ts": "between two looks",
+  "helpers/victim.ts": "between two keys: the firmware takes some of them",
+  "integration/cache-kill.test.ts": "the moment of a kill, drawn by lot",
+  "integration/garbage-kill.test.ts": "the moment of a kill, drawn by lot",
+};
+
+/** Every timer in a tree of tests, one line each: `file:line word`. */
+function findTimers(root: string): string[] {
+  return sourceFiles(root).flatMap((file) => {
+    const tokens = tokenize(readFileSync(join(root, file), "utf8"));
+    return tokens.flatMap(({ kind, text, line }, index) => {
+      if (kind !== "word" || tokens[index + 1]?.text !== "(") return [];
+      const owner = tokens[index - 1]?.text === "." ? tokens[index - 2]?.text : undefined;
+      const isTimer = /^(setTimeout|setInterval|delay)$/.test(text) && (owner ?? "globalThis") === "globalThis";
+      return isTimer || (text === "sleep" && owner === "Bun") ? [`${file}:${line} ${text}`] : [];
+    });
+  });
+}
+
+const fileOf = (found: string): string => found.replace(/:\d+ \w+$/, "");
+
+test("no test waits for a time to pass instead of what it waits for", () => {
+  expect(findTimers(TESTS).filter((found) => !(fileOf(found) in TIMED))).toEqual([]);
+});
+
+test("every exception to that is still needed", () => {
+  const timed = findTimers(TESTS).map(fileOf);
+  expect(Object.keys(TIMED).filter((file) => !timed.includes(file))).toEqual([]);
+});
+
+test("a timer is found wherever it stands, and none in a text or on a socket", async () => {
+  await using dir = tempDir();
+  mkdirSync(dir.file("unit"));
+  const lines = [
+    "await Bun.sleep(50);",
+    "await new Promise((resolve) => setTimeout(resolve, 50));",
+    "const again = globalThis.setInterval(look, 5);",
+    "for (;;) await delay(200);",
+    "socket.setTimeout(300);",
+    'const script = "setInterval(() => {}, 1000)";',
+    "const { delay } = policy; // setTimeout()",
+  ];
+  writeFileSync(dir.file("unit", "a.test.ts"), lines.join("\n"));
+  const found = ["sleep", "setTimeout", "setInterval", "delay"].map((word, at) => `unit/a.test.ts:${at + 1} ${word}`);
+  expect(findTimers(dir.path)).toEqual(found);
+});
