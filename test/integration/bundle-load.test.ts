@@ -11,7 +11,7 @@ import { filesOf, formatKey } from "../../src/cache/key.ts";
 import { readSource } from "../../src/cache/source.ts";
 import { keyFor, makeBundle, publicPem, REQUEST, signingKey, type TestBundle } from "../helpers/bundle.ts";
 import { putEntry } from "../helpers/cache.ts";
-import { bundlesOf } from "../helpers/fake-agent.ts";
+import { bundlesOf } from "../helpers/cache-uses.ts";
 import { manualClock } from "../helpers/manual-clock.ts";
 import { refusal } from "../helpers/refusal.ts";
 import { type TempDir, tempDir } from "../helpers/temp.ts";

@@ -3,8 +3,8 @@ import { chmodSync, existsSync, linkSync, mkdirSync, statSync, truncateSync, uti
 import { type EntryKey, filesOf, formatKey } from "../../src/cache/key.ts";
 import { removeEntrySync, setAside } from "../../src/cache/remove.ts";
 import { putEntry } from "../helpers/cache.ts";
+import { imagesOf } from "../helpers/cache-uses.ts";
 import { type CliApi, serveCliApi } from "../helpers/cli-api.ts";
-import { imagesOf } from "../helpers/fake-agent.ts";
 import { allocation, RUNNING, taskRecord } from "../helpers/records.ts";
 import { until } from "../helpers/until.ts";
 

@@ -4,7 +4,7 @@ import { MAX_REQUEST_BYTES } from "../../../src/api/validate.ts";
 import { BundleLoadedSchema, BundleOpenedSchema, BundleTakenSchema } from "../../../src/contract/bundle.ts";
 import { parseReply, refusalOf, type TestApi, testApi } from "../../helpers/api.ts";
 import { makeBundle, publicPem, signingKey } from "../../helpers/bundle.ts";
-import { bundlesOf } from "../../helpers/fake-agent.ts";
+import { bundlesOf } from "../../helpers/cache-uses.ts";
 import { hexOf } from "../../helpers/hash.ts";
 import { type TempDir, tempDir } from "../../helpers/temp.ts";
 

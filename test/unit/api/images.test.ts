@@ -7,7 +7,7 @@ import { setAside } from "../../../src/cache/remove.ts";
 import { ImageInfoSchema, ImageSchema, ImagesSchema, PruneReplySchema } from "../../../src/contract/image.ts";
 import { refusalOf, type TestApi, testApi } from "../../helpers/api.ts";
 import { putEntry } from "../../helpers/cache.ts";
-import { imagesOf } from "../../helpers/fake-agent.ts";
+import { imagesOf } from "../../helpers/cache-uses.ts";
 import { allocation, ended, GRACEFUL, RUNNING, taskRecord } from "../../helpers/records.ts";
 import { type TempDir, tempDir } from "../../helpers/temp.ts";
 
