@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { closeSync, constants, openSync, rmSync, writeSync } from "node:fs";
 import * as v from "valibot";
 import { readUntrusted } from "../base/files.ts";
+import { ValidatorSchema } from "../cache/source.ts";
 import { downloadJournal } from "../paths.ts";
 import type { ArtifactPlan } from "./plan.ts";
 import { requestOf } from "./request.ts";
@@ -22,7 +23,7 @@ const schema = v.object({
   format: v.literal(FORMAT),
   request: v.string(),
   version: v.object({
-    validator: v.object({ kind: v.picklist(["etag", "date"]), value: v.string() }),
+    validator: ValidatorSchema,
     total: v.nullable(v.pipe(v.number(), v.safeInteger(), v.minValue(0))),
   }),
   bytes: v.pipe(v.number(), v.safeInteger(), v.minValue(1)),

@@ -58,9 +58,40 @@ const WRITEBACK_MILLIS = 1000;
  * @throws system errors.
  */
 export function createPartFile(folder: Folder, fileName: string, checkpoint?: Checkpoint): PartFile {
+  return usePartFile(folder, fileName, openNew(folder, fileName), 0, checkpoint);
+}
+
+function openNew(folder: Folder, fileName: string): number {
   removePart(folder, fileName);
   const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
-  return usePartFile(folder, fileName, openSync(folder.at(partName(fileName)), flags, 0o644), 0, checkpoint);
+  return openSync(folder.at(partName(fileName)), flags, 0o644);
+}
+
+/**
+ * A new file of mode 0644 that is written as `<name>.part` and gets its name once it is proved and on the disk.
+ * @param write writes to the descriptor and proves what it wrote; when it throws, nothing is left.
+ * @throws system errors; the signal's reason when it aborts.
+ */
+export async function publishWhole<T>(
+  folder: Folder,
+  fileName: string,
+  signal: AbortSignal,
+  write: (fd: number) => Promise<T>,
+): Promise<T> {
+  const fd = openNew(folder, fileName);
+  let published = false;
+  try {
+    const written = await write(fd);
+    fchmodSync(fd, 0o644);
+    await fsyncAsync(fd);
+    signal.throwIfAborted();
+    renameSync(folder.at(partName(fileName)), folder.at(fileName));
+    published = true;
+    return written;
+  } finally {
+    closeSync(fd);
+    if (!published) removePart(folder, fileName);
+  }
 }
 
 /**

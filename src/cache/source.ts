@@ -10,6 +10,9 @@ export interface Validator {
   readonly value: string;
 }
 
+/** A validator as it stands in a record. */
+export const ValidatorSchema = v.object({ kind: v.picklist(["etag", "date"]), value: v.string() });
+
 /** Which entry a request without a checksum led to, and what to ask the server with whether it still does. */
 export interface SourceRecord {
   readonly key: EntryKey;
@@ -26,7 +29,7 @@ const FORMAT = 1;
 const schema = v.object({
   format: v.literal(FORMAT),
   entry: v.string(),
-  validator: v.nullable(v.object({ kind: v.picklist(["etag", "date"]), value: v.string() })),
+  validator: v.nullable(ValidatorSchema),
   source: v.string(),
   checkedAt: v.number(),
 });

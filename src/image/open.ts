@@ -67,7 +67,11 @@ export function openForWriting(image: ReadableImage): CheckedImage {
 
 /** Finds an image and opens it for writing; see there. @returns descriptors that the caller closes. */
 export function openImage(request: ImageRequest): CheckedImage {
-  const image = findImage(request);
+  return openOrClose(findImage(request));
+}
+
+/** Opens an image for writing, too. @throws AppError `image`, and then the image is closed. */
+export function openOrClose(image: ReadableImage): CheckedImage {
   try {
     return openForWriting(image);
   } catch (error) {

@@ -146,14 +146,3 @@ function shown(machines: readonly Machine[]): string {
   const open = machines.filter(({ kind }) => kind !== "ended");
   return JSON.stringify(open.map(({ events, ...machine }) => ({ ...machine, last: events.at(-1)?.DisplayMessage })));
 }
-
-/** Numbers from a seed, the same every time (mulberry32). */
-export function randomFrom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}

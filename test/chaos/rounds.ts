@@ -1,7 +1,8 @@
 import { startImageAgent } from "../helpers/jobs.ts";
 import { expectNoLeaks } from "../helpers/leaks.ts";
+import { randomFrom } from "../helpers/random.ts";
 import { ACTIONS, act, type Play, stopJob } from "./actions.ts";
-import { expectNoTwins, expectWishes, jobJson, NO_WISH, randomFrom, readMachines } from "./model.ts";
+import { expectNoTwins, expectWishes, jobJson, NO_WISH, readMachines } from "./model.ts";
 
 export interface ChaosOptions {
   readonly seed: number;

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { freePort, portAnswers } from "./ports.ts";
+import { freePort } from "./ports.ts";
+import { spawnServer } from "./spawn-server.ts";
 import { tempDir } from "./temp.ts";
-import { Hopeless, until } from "./until.ts";
 
 export interface Nginx extends AsyncDisposable {
   readonly port: number;
@@ -21,27 +21,11 @@ export async function startNginx(): Promise<Nginx> {
   const port = await freePort();
   writeFileSync(dir.file("nginx.conf"), configuration(dir.path, port));
   const path = `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin`;
-  const child = Bun.spawn(["nginx", "-p", dir.path, "-e", dir.file("error.log"), "-c", dir.file("nginx.conf")], {
-    env: { PATH: path },
-    stdio: ["ignore", "ignore", Bun.file(dir.file("stderr.log"))],
-  });
-  const stop = async (): Promise<void> => {
-    child.kill("SIGTERM");
-    await child.exited;
-    await dir[Symbol.asyncDispose]();
-  };
-  try {
-    await until("nginx to answer", () => {
-      if (child.exitCode !== null) throw new Hopeless(`nginx ended: ${readFileSync(dir.file("stderr.log"), "utf8")}`);
-      return portAnswers(port);
-    });
-  } catch (error) {
-    await stop();
-    throw error;
-  }
+  const argv = ["nginx", "-p", dir.path, "-e", dir.file("error.log"), "-c", dir.file("nginx.conf")] as const;
+  const { pid, stop } = await spawnServer(argv, { dir, port, env: { PATH: path } });
   return {
     port,
-    pid: child.pid,
+    pid,
     root,
     url: (file) => `http://127.0.0.1:${port}${file}`,
     accessLog: () => readFileSync(dir.file("access.log"), "utf8").split("\n").filter(Boolean),

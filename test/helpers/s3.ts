@@ -1,8 +1,8 @@
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { freePort, portAnswers } from "./ports.ts";
+import { freePort } from "./ports.ts";
+import { spawnServer } from "./spawn-server.ts";
 import { tempDir } from "./temp.ts";
-import { Hopeless, until } from "./until.ts";
 
 /** A server that speaks S3, from npm; it is made of 116 packages, so it is no dependency. */
 const PACKAGE = "s3rver@3.7.1";
@@ -36,24 +36,8 @@ export async function startS3(): Promise<S3Server> {
   const dir = tempDir();
   const port = await freePort();
   const program = join(HOME, "node_modules", "s3rver", "bin", "s3rver.js");
-  const argv = ["node", program, "-d", dir.file("data"), "-a", "127.0.0.1", "-p", String(port)];
-  const child = Bun.spawn([...argv, "--configure-bucket", "images"], {
-    stdio: ["ignore", Bun.file(dir.file("log")), Bun.file(dir.file("errors"))],
-  });
-  const stop = async (): Promise<void> => {
-    child.kill("SIGTERM");
-    await child.exited;
-    await dir[Symbol.asyncDispose]();
-  };
-  try {
-    await until("the S3 server to answer", () => {
-      if (child.exitCode !== null) throw new Hopeless(readFileSync(dir.file("errors"), "utf8"));
-      return portAnswers(port);
-    });
-  } catch (error) {
-    await stop();
-    throw error;
-  }
+  const at = ["-d", dir.file("data"), "-a", "127.0.0.1", "-p", String(port)];
+  const { stop } = await spawnServer(["node", program, ...at, "--configure-bucket", "images"], { dir, port });
   const client = new Bun.S3Client({
     accessKeyId: S3_KEY.id,
     secretAccessKey: S3_KEY.secret,

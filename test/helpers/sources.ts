@@ -1,8 +1,17 @@
 import { type SourceConfig, type SourceSettings, settleSources } from "../../src/artifact/source/rules.ts";
 import type { AgentDirs } from "../../src/paths.ts";
 
+/** A configuration that gives sources nothing of the host. */
+export const NO_SOURCES: SourceConfig = {
+  filePaths: [],
+  netrcFile: null,
+  caFile: null,
+  certFile: null,
+  keyFile: null,
+  environment: [],
+};
+
 /** What an agent of a test lets sources have: nothing of the host, unless told. */
 export function testSources(dirs: AgentDirs, config: Partial<SourceConfig> = {}): SourceSettings {
-  const none = { filePaths: [], netrcFile: null, caFile: null, certFile: null, keyFile: null, environment: [] };
-  return settleSources({ ...none, ...config }, {}, dirs);
+  return settleSources({ ...NO_SOURCES, ...config }, {}, dirs);
 }

@@ -3,22 +3,22 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { tempDir } from "../helpers/temp.ts";
 import { tokenize } from "../helpers/tokens.ts";
+import { type Exceptions, needless, unexcused } from "./exceptions.ts";
 import { sourceFiles } from "./source-rules.ts";
 
 const TESTS = join(import.meta.dirname, "..");
 
 /** Files of `test` that know the time that has to pass, each with what that time is; all others wait by helpers/until.ts. */
-const TIMED: Readonly<Record<string, string>> = {
+const TIMED: Exceptions = {
   "bench/idle.ts": "the span that is measured",
   "bench/machines.ts": "between two looks at a console: what is measured must not wait for the 20 ms of until",
   "bench/memory.ts": "the rest before what is measured",
   "chaos/rounds.ts": "the moment of a kill, drawn by lot",
+  "helpers/kill-sometime.ts": "the moment of a kill, drawn by lot",
   "helpers/origin.ts": "the pace of a slow server",
   "helpers/run.ts": "the deadline of a program",
   "helpers/until.ts": "between two looks",
   "helpers/victim.ts": "between two keys: the firmware takes some of them",
-  "integration/cache-kill.test.ts": "the moment of a kill, drawn by lot",
-  "integration/garbage-kill.test.ts": "the moment of a kill, drawn by lot",
 };
 
 /** Every timer in a tree of tests, one line each: `file:line word`. */
@@ -34,15 +34,12 @@ function findTimers(root: string): string[] {
   });
 }
 
-const fileOf = (found: string): string => found.replace(/:\d+ \w+$/, "");
-
 test("no test waits for a time to pass instead of what it waits for", () => {
-  expect(findTimers(TESTS).filter((found) => !(fileOf(found) in TIMED))).toEqual([]);
+  expect(unexcused(findTimers(TESTS), TIMED)).toEqual([]);
 });
 
 test("every exception to that is still needed", () => {
-  const timed = findTimers(TESTS).map(fileOf);
-  expect(Object.keys(TIMED).filter((file) => !timed.includes(file))).toEqual([]);
+  expect(needless(findTimers(TESTS), TIMED)).toEqual([]);
 });
 
 test("a timer is found wherever it stands, and none in a text or on a socket", async () => {

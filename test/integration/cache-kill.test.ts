@@ -5,6 +5,7 @@ import { gzipSync } from "node:zlib";
 import { listEntries, namesIn } from "../../src/cache/entry.ts";
 import { artifactBench } from "../helpers/artifact.ts";
 import { hashOf } from "../helpers/hash.ts";
+import { killSometime } from "../helpers/kill-sometime.ts";
 import { listing } from "../helpers/unpacking.ts";
 
 const here = artifactBench();
@@ -30,14 +31,7 @@ test("an agent that is killed at any instant leaves no file that could be taken 
     if (existsSync(path)) expect(readFileSync(path).equals(plain)).toBe(true);
   };
   for (let round = 0; round < ROUNDS; round++) {
-    const child = start();
-    const reader = child.stdout.getReader();
-    // It is in the middle of things from its first word on.
-    await reader.read();
-    await Bun.sleep(Math.random() * 60);
-    child.kill("SIGKILL");
-    await child.exited;
-    await reader.cancel();
+    await killSometime(start(), 60);
     isWhole();
   }
   expect(await start("once").exited).toBe(0);

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { allocDir, allocsDir, databaseFile, taskDirs } from "../../src/paths.ts";
 import { openStore } from "../../src/state/store.ts";
 import { endedId, putEnded } from "../helpers/ended.ts";
+import { killSometime } from "../helpers/kill-sometime.ts";
 import { tempDir } from "../helpers/temp.ts";
 
 const ROUNDS = 10;
@@ -35,13 +36,7 @@ test("an agent that is killed at any instant of removing leaves no allocation ha
   };
   const seen = new Set<number>();
   for (let round = 0; round < ROUNDS; round++) {
-    const child = start();
-    const reader = child.stdout.getReader();
-    await reader.read();
-    await Bun.sleep(Math.random() * 40);
-    child.kill("SIGKILL");
-    await child.exited;
-    await reader.cancel();
+    await killSometime(start(), 40);
     seen.add(look());
   }
   expect(seen.size).toBeGreaterThan(1);

@@ -11,7 +11,7 @@ import {
   remedyOf,
   writeDiskRecord,
 } from "../../image/disk-record.ts";
-import { closeImage, findImage, openForWriting } from "../../image/open.ts";
+import { closeImage, findImage, openForWriting, openOrClose } from "../../image/open.ts";
 import { inspectOverlay } from "../../image/overlay.ts";
 import { type ImageKind, kindOfImage, readImage, refuseImage } from "../../image/readable.ts";
 import { cacheDir, type DiskFiles, diskFiles, unfinished } from "../../paths.ts";
@@ -178,11 +178,5 @@ function openRead({ name, realPath, path, kind }: OwnFile): ReadableImage {
 }
 
 function openOwn(file: OwnFile): CheckedImage {
-  const found = openRead(file);
-  try {
-    return openForWriting(found);
-  } catch (error) {
-    closeImage(found);
-    throw error;
-  }
+  return openOrClose(openRead(file));
 }

@@ -1,6 +1,5 @@
-import { closeSync, constants, fchmodSync, fsync, openSync, readSync, renameSync } from "node:fs";
+import { closeSync, readSync } from "node:fs";
 import { setImmediate } from "node:timers/promises";
-import { promisify } from "node:util";
 import { monotonicMillis } from "../../base/clock.ts";
 import { AppError } from "../../base/errors.ts";
 import { DEFAULT_TYPE, formatChecksum } from "../../cache/checksum.ts";
@@ -10,7 +9,7 @@ import { openTargetFolder } from "../destination.ts";
 import { assertProved, type Downloaded, type DownloadOptions } from "../download.ts";
 import { artifactError, diskError } from "../failure.ts";
 import type { Folder } from "../folder.ts";
-import { partName, removePart } from "../part.ts";
+import { publishWhole } from "../part.ts";
 import type { ArtifactPlan } from "../plan.ts";
 import { createMeter } from "../progress.ts";
 import { createHashSink } from "../sink.ts";
@@ -50,8 +49,6 @@ export async function copyLocal(
   }
 }
 
-const fsyncAsync = promisify(fsync);
-
 /** @returns its checksum. */
 async function copyProved(
   plan: ArtifactPlan,
@@ -59,12 +56,7 @@ async function copyProved(
   file: LocalFile,
   { signal, onProgress, makeRoom }: Pick<DownloadOptions, "signal" | "onProgress" | "makeRoom">,
 ): Promise<string> {
-  const { fileName } = plan.target;
-  removePart(folder, fileName);
-  const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
-  const to = openSync(folder.at(partName(fileName)), flags, 0o644);
-  let published = false;
-  try {
+  return await publishWhole(folder, plan.target.fileName, signal, async (to) => {
     const missing = missingRoom(folder, 0, file.allocated);
     if (missing > 0) makeRoom?.(missing);
     assertRoom(plan, folder, 0, file.allocated);
@@ -76,17 +68,8 @@ async function copyProved(
         "start the job again when it is whole",
       );
     }
-    const checksum = await proveFile(plan, to, file.size, signal, onProgress);
-    fchmodSync(to, 0o644);
-    await fsyncAsync(to);
-    signal.throwIfAborted();
-    renameSync(folder.at(partName(fileName)), folder.at(fileName));
-    published = true;
-    return checksum;
-  } finally {
-    closeSync(to);
-    if (!published) removePart(folder, fileName);
-  }
+    return await proveFile(plan, to, file.size, signal, onProgress);
+  });
 }
 
 /**

@@ -1,4 +1,4 @@
-import { closeSync, constants, fchmodSync, fstatSync, fsyncSync, openSync, realpathSync, renameSync } from "node:fs";
+import { fstatSync, realpathSync } from "node:fs";
 import { join } from "node:path";
 import { monotonicMillis } from "../../base/clock.ts";
 import { AppError, errnoOf } from "../../base/errors.ts";
@@ -8,7 +8,7 @@ import { openTargetFolder } from "../destination.ts";
 import type { Downloaded, DownloadOptions } from "../download.ts";
 import { artifactError, diskError } from "../failure.ts";
 import type { Folder } from "../folder.ts";
-import { partName, removePart } from "../part.ts";
+import { publishWhole } from "../part.ts";
 import { patiently } from "../patience.ts";
 import type { ArtifactPlan } from "../plan.ts";
 import { createMeter } from "../progress.ts";
@@ -151,25 +151,11 @@ async function writeTar(
   commit: string,
   { signal, onProgress }: DownloadOptions,
 ): Promise<Pick<Downloaded, "bytes" | "checksum" | "validator">> {
-  const { fileName } = plan.target;
-  removePart(folder, fileName);
-  const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
-  const to = openSync(folder.at(partName(fileName)), flags, 0o644);
-  let published = false;
-  try {
+  return await publishWhole(folder, plan.target.fileName, signal, async (to) => {
     await git.run(["archive", "--format=tar", commit], to);
     const bytes = fstatSync(to).size;
-    const checksum = await proveFile(plan, to, bytes, signal, onProgress);
-    fchmodSync(to, 0o644);
-    fsyncSync(to);
-    signal.throwIfAborted();
-    renameSync(folder.at(partName(fileName)), folder.at(fileName));
-    published = true;
-    return { bytes, checksum, validator: validatorOf(commit) };
-  } finally {
-    closeSync(to);
-    if (!published) removePart(folder, fileName);
-  }
+    return { bytes, checksum: await proveFile(plan, to, bytes, signal, onProgress), validator: validatorOf(commit) };
+  });
 }
 
 function assertSpace(plan: ArtifactPlan, folder: Folder, { makeRoom }: DownloadOptions): void {

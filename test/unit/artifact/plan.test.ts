@@ -1,9 +1,10 @@
 import { describe, expect, test } from "bun:test";
 import { planArtifact } from "../../../src/artifact/plan.ts";
 import { PLAIN_RULES, type SourceRules } from "../../../src/artifact/source/rules.ts";
-import { AppError } from "../../../src/base/errors.ts";
+import type { AppError } from "../../../src/base/errors.ts";
 import type { Artifact } from "../../../src/job/job.ts";
 import { taskDirs } from "../../../src/paths.ts";
+import { refusalOf } from "../../helpers/refusal.ts";
 
 const dirs = taskDirs({ dataDir: "/data", runDir: "/run" }, "id", "vm");
 
@@ -11,15 +12,7 @@ function artifact(source: string, rest: Partial<Artifact> = {}): Artifact {
   return { source, destination: "local/", mode: "any", options: {}, headers: {}, insecure: false, ...rest };
 }
 
-function failure(wanted: Artifact): AppError {
-  try {
-    planArtifact(wanted, dirs);
-  } catch (error) {
-    if (error instanceof AppError) return error;
-    throw error;
-  }
-  throw new Error("expected an error, the artifact was accepted");
-}
+const failure = (wanted: Artifact): AppError => refusalOf(() => planArtifact(wanted, dirs));
 
 describe("the request", () => {
   test("go-getter's parameters stay here, and every other byte of the query goes to the server", () => {

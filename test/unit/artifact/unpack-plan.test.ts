@@ -1,8 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import { type ArtifactPlan, planArtifact } from "../../../src/artifact/plan.ts";
-import { AppError } from "../../../src/base/errors.ts";
+import type { AppError } from "../../../src/base/errors.ts";
 import type { Artifact } from "../../../src/job/job.ts";
 import { taskDirs } from "../../../src/paths.ts";
+import { refusalOf } from "../../helpers/refusal.ts";
 
 const dirs = taskDirs({ dataDir: "/data", runDir: "/run/p" }, "id", "vm");
 const TASK = "/data/alloc/id/vm";
@@ -12,14 +13,7 @@ function plan(source: string, wanted: Partial<Artifact> = {}): ArtifactPlan {
   return planArtifact({ source, ...plain, ...wanted }, dirs);
 }
 
-function failure(source: string, wanted: Partial<Artifact> = {}): AppError {
-  try {
-    plan(source, wanted);
-  } catch (error) {
-    if (error instanceof AppError) return error;
-  }
-  throw new Error("expected an AppError");
-}
+const failure = (source: string, wanted: Partial<Artifact> = {}): AppError => refusalOf(() => plan(source, wanted));
 
 describe("what an archive becomes", () => {
   test.each([

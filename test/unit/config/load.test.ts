@@ -5,6 +5,7 @@ import { type AgentConfig, completeConfig } from "../../../src/config/agent-conf
 import { emptyConfig, loadAgentConfig } from "../../../src/config/load.ts";
 import { MAX_SOCKET_PATH, machineSockets } from "../../../src/paths.ts";
 import { NO_RESOURCES } from "../../helpers/capacity.ts";
+import { NO_SOURCES } from "../../helpers/sources.ts";
 
 const DEFAULTS = { dataDir: "/var/lib/paddock", runDir: "/run/paddock" };
 
@@ -18,15 +19,6 @@ const messagesOf = (text: string) =>
   loadAgentConfig("paddock.hcl", text).diagnostics.map(({ where, message, hint }) =>
     [where, message, hint].filter((part) => part !== undefined).join(" | "),
   );
-
-const NO_ARTIFACT: AgentConfig["artifact"] = {
-  filePaths: [],
-  netrcFile: null,
-  caFile: null,
-  certFile: null,
-  keyFile: null,
-  environment: [],
-};
 
 const WHOLE: AgentConfig = {
   dirs: { dataDir: "/srv/paddock", runDir: "/run/p" },
@@ -42,7 +34,7 @@ const WHOLE: AgentConfig = {
     maxKillTimeout: 300 * SECOND,
   },
   cache: { maxBytes: 2 ** 31, maxAgeMillis: 24 * 3_600_000 },
-  artifact: NO_ARTIFACT,
+  artifact: NO_SOURCES,
   site: { offline: true, trustedKeys: "/etc/paddock/keys.pem" },
   garbage: {
     intervalMillis: 300_000,
@@ -68,7 +60,7 @@ describe("the agent's configuration", () => {
       meta: {},
       policy: { imagePaths: [], argsAllowlist: [], emulatorsAllowlist: [], maxKillTimeout: 30 * SECOND },
       cache: { maxBytes: 0, maxAgeMillis: 720 * 3_600_000 },
-      artifact: NO_ARTIFACT,
+      artifact: NO_SOURCES,
       site: { offline: false, trustedKeys: null },
       garbage: {
         intervalMillis: 60_000,

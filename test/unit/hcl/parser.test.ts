@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Body } from "../../../src/hcl/ast.ts";
 import { MAX_DEPTH, MAX_ERRORS, MAX_SOURCE_BYTES, MAX_VALUES } from "../../../src/hcl/limits.ts";
 import { parseHcl } from "../../../src/hcl/parser.ts";
+import { randomBelow } from "../../helpers/random.ts";
 import { parsePlain, renderErrors } from "./golden.ts";
 
 const GOLDEN = join(import.meta.dirname, "../../golden/hcl");
@@ -283,17 +284,6 @@ describe("mutations of a valid job file", () => {
     "...",
   );
 
-  /** A small generator of numbers (mulberry32), so that a failure can be repeated. */
-  function randomNumbers(seed: number): (below: number) => number {
-    let state = seed;
-    return (below) => {
-      state = (state + 0x6d2b79f5) | 0;
-      let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-      mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-      return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * below);
-    };
-  }
-
   function mutate(text: string, random: (below: number) => number): string {
     const at = random(text.length + 1);
     const from = random(text.length + 1);
@@ -310,7 +300,7 @@ describe("mutations of a valid job file", () => {
   test(
     "never throw, and every error has a place within the text",
     () => {
-      const random = randomNumbers(20260821);
+      const random = randomBelow(20260821);
       for (let run = 0; run < 3000; run++) {
         let text = SEED;
         for (let step = random(6); step >= 0; step--) text = mutate(text, random);

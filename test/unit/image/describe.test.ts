@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdirSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { describeImage } from "../../../src/image/describe.ts";
+import { randomBelow } from "../../helpers/random.ts";
 import { runProgram } from "../../helpers/run.ts";
 import { type TempDir, tempDir } from "../../helpers/temp.ts";
 
@@ -145,11 +146,8 @@ test("four billion snapshots are listed up to a limit", () => {
 });
 
 test("random headers are described without an error", () => {
-  let state = 7;
-  const random = (): number => {
-    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
-    return state >>> 16;
-  };
+  const below = randomBelow(7);
+  const random = (): number => below(1 << 16);
   for (let run = 0; run < 500; run++) {
     const { refused } = describeImageOf(
       (image) => {

@@ -14,9 +14,9 @@ import {
   writeSync,
 } from "node:fs";
 import { createServer } from "node:net";
-import { AppError } from "../../../src/base/errors.ts";
 import type { CheckedImage } from "../../../src/image/checked.ts";
 import { closeImage, openImage } from "../../../src/image/open.ts";
+import { refusalOf } from "../../helpers/refusal.ts";
 import { runProgram } from "../../helpers/run.ts";
 import { type TempDir, tempDir } from "../../helpers/temp.ts";
 import { until } from "../../helpers/until.ts";
@@ -60,14 +60,9 @@ function openFiles(): string[] {
 
 /** The message of a refused one; nothing may stay open. */
 function refused(imagePath: string, imagePaths?: string[]): string {
-  try {
-    closeImage(open(imagePath, imagePaths));
-  } catch (error) {
-    expect(openFiles()).toEqual([]);
-    if (error instanceof AppError) return error.message;
-    throw error;
-  }
-  throw new Error("expected a refusal, the image was accepted");
+  const { message } = refusalOf(() => closeImage(open(imagePath, imagePaths)));
+  expect(openFiles()).toEqual([]);
+  return message;
 }
 
 describe("an accepted image", () => {

@@ -1,16 +1,9 @@
 import { describe, expect, test } from "bun:test";
-import { AppError } from "../../../src/base/errors.ts";
+import type { AppError } from "../../../src/base/errors.ts";
 import { readArtifactSource } from "../../../src/job/artifact-source.ts";
+import { refusalOf } from "../../helpers/refusal.ts";
 
-function failure(text: string): AppError {
-  try {
-    readArtifactSource(text);
-  } catch (error) {
-    if (error instanceof AppError) return error;
-    throw error;
-  }
-  throw new Error("expected an error, the source was accepted");
-}
+const failure = (text: string): AppError => refusalOf(() => readArtifactSource(text));
 
 describe("a source", () => {
   test.each([

@@ -1,7 +1,8 @@
 import { expect, test } from "bun:test";
-import { AppError } from "../../../src/base/errors.ts";
+import type { AppError } from "../../../src/base/errors.ts";
 import type { QemuFacts } from "../../../src/node/node.ts";
 import { chooseEmulator } from "../../../src/qemu/emulator.ts";
+import { refusalOf } from "../../helpers/refusal.ts";
 
 const emulator = (name: string) => ({ name, path: `/usr/bin/qemu-system-${name}`, version: "7.2.22" });
 const node: QemuFacts = {
@@ -11,15 +12,8 @@ const node: QemuFacts = {
   kvm: { usable: false, reason: "" },
 };
 
-function refusal(name: string, qemu: QemuFacts = node, allowlist: readonly string[] = []): AppError {
-  try {
-    chooseEmulator(name, qemu, allowlist);
-  } catch (error) {
-    if (error instanceof AppError) return error;
-    throw error;
-  }
-  throw new Error("not refused");
-}
+const refusal = (name: string, qemu: QemuFacts = node, allowlist: readonly string[] = []): AppError =>
+  refusalOf(() => chooseEmulator(name, qemu, allowlist));
 
 test.each(["aarch64", "qemu-system-aarch64"])("%s is found", (name) => {
   expect(chooseEmulator(name, node, []).path).toBe("/usr/bin/qemu-system-aarch64");

@@ -1,11 +1,12 @@
 import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { AppError } from "../../../src/base/errors.ts";
+import type { AppError } from "../../../src/base/errors.ts";
 import type { LaunchPlan, WordOrigin } from "../../../src/qemu/launch.ts";
 import { keepsPanicked } from "../../../src/qemu/panic.ts";
 import { planLaunch } from "../../../src/qemu/plan.ts";
 import { type LaunchChange, launchInput } from "../../helpers/launch-input.ts";
+import { refusalOf } from "../../helpers/refusal.ts";
 
 const GOLDEN = join(import.meta.dir, "../../golden/qemu");
 
@@ -18,15 +19,7 @@ function valuesOf(argv: readonly string[], option: string): readonly string[] {
   return argv.flatMap((word, index) => (word === option ? [argv[index + 1] ?? ""] : []));
 }
 
-function refusal(change: LaunchChange): AppError {
-  try {
-    plan(change);
-  } catch (error) {
-    if (error instanceof AppError) return error;
-    throw error;
-  }
-  throw new Error("the plan was not refused");
-}
+const refusal = (change: LaunchChange): AppError => refusalOf(() => plan(change));
 
 function originText(origin: WordOrigin): string {
   if (origin.kind === "emulator") return "the emulator";

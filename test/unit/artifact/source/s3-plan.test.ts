@@ -1,8 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import { planArtifact } from "../../../../src/artifact/plan.ts";
 import { PLAIN_RULES } from "../../../../src/artifact/source/rules.ts";
-import { AppError } from "../../../../src/base/errors.ts";
+import type { AppError } from "../../../../src/base/errors.ts";
 import { taskDirs } from "../../../../src/paths.ts";
+import { refusalOf } from "../../../helpers/refusal.ts";
 
 const dirs = taskDirs({ dataDir: "/data", runDir: "/run" }, "id", "vm");
 
@@ -11,19 +12,7 @@ function plan(source: string, options: Record<string, string> = {}, environment:
   return planArtifact(artifact, dirs, { ...PLAIN_RULES, environment });
 }
 
-function failure(
-  source: string,
-  options: Record<string, string> = {},
-  environment: Record<string, string> = {},
-): AppError {
-  try {
-    plan(source, options, environment);
-  } catch (error) {
-    if (error instanceof AppError) return error;
-    throw error;
-  }
-  throw new Error("expected an error, the source was accepted");
-}
+const failure = (...args: Parameters<typeof plan>): AppError => refusalOf(() => plan(...args));
 
 describe("an S3 source", () => {
   test.each([
