@@ -1,5 +1,4 @@
-import { runCli } from "./cli/run.ts";
-import { createTerminal, wantsColor } from "./cli/terminal.ts";
+import { sendEarly } from "./cli/early-run.ts";
 import { runtimeKind } from "./runtime/kind.ts";
 
 declare const PADDOCK_COMPILED: boolean | undefined;
@@ -11,10 +10,19 @@ function ownWords(): readonly [string, ...string[]] {
   return runtimeKind === "bun" ? [process.execPath, file] : [process.execPath, "run", "--quiet", "-A", file];
 }
 
-const exitCode = await runCli(process.argv.slice(2), {
+const args = process.argv.slice(2);
+const uid = process.getuid?.() ?? 0;
+// Before the commands are loaded, which takes longer than the agent needs for a job.
+const early = sendEarly(args, { env: process.env, uid });
+const [{ runCli }, { createTerminal, wantsColor }] = await Promise.all([
+  import("./cli/run.ts"),
+  import("./cli/terminal.ts"),
+]);
+const exitCode = await runCli(args, {
   terminal: createTerminal(process, wantsColor(process.env)),
   env: process.env,
-  uid: process.getuid?.() ?? 0,
+  uid,
+  early,
   self: ownWords(),
   // Everything that the daemon is made of stays unloaded for the other commands.
   startAgent: async (args) => (await import("./daemon/run.ts")).runAgent(args),

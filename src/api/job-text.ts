@@ -38,10 +38,10 @@ export function examineSentJob(body: ParsedJson): {
  * A job from the text of a job file.
  * @throws AppError `invalid` that lists all that is wrong with it by line and column.
  */
-export function readJobFile(text: string): Job {
+export function readJobFile(text: string): SentJob {
   const { job, diagnostics } = loadJob(REQUEST, text);
   if (job === undefined) throw refusal(diagnostics);
-  return job;
+  return { job, warnings: warningLines(diagnostics) };
 }
 
 function warningLines(diagnostics: readonly Diagnostic[]): string[] {

@@ -17,7 +17,7 @@ import type { ApiContext } from "./context.ts";
 import { examineSentJob, readJobFile, readSentJob } from "./job-text.ts";
 import { countParam, flagParam, pathParam } from "./query.ts";
 import { stopOptions } from "./stop-options.ts";
-import { readBody } from "./validate.ts";
+import { REQUEST, readBody } from "./validate.ts";
 
 /** Routes below `/v1/jobs`, `/v1/job/:id` and `/v1/validate`. */
 export function addJobRoutes(app: Hono, context: ApiContext): void {
@@ -77,7 +77,9 @@ function showSubmission(c: Context, { agent }: ApiContext) {
 
 async function registerJob(c: Context, { agent }: ApiContext): Promise<Response> {
   const { body, parsed } = await readBody(c, RegisterRequestSchema);
-  const { job, warnings } = readSentJob(parsed);
+  if (body.Job === undefined && !body.Submission) throw new AppError("invalid", `${REQUEST}: Job is missing`);
+  const { job, warnings } =
+    body.Job === undefined && body.Submission ? readJobFile(body.Submission.Source) : readSentJob(parsed);
   const id = c.req.param("id");
   if (id !== undefined && id !== job.id) {
     throw new AppError("invalid", "the job's ID is not the one in the path of the request");
@@ -112,7 +114,7 @@ async function parseJob(c: Context): Promise<Response> {
       hint: "write the values where they are used",
     });
   }
-  return c.json(encodeJob(readJobFile(body.JobHCL)));
+  return c.json(encodeJob(readJobFile(body.JobHCL).job));
 }
 
 async function validateJob(c: Context, { agent }: ApiContext): Promise<Response> {

@@ -1,6 +1,7 @@
 import { shortId } from "../base/ids.ts";
 import { type Client, createClient } from "../client/client.ts";
 import { discoverAgent } from "../client/discover.ts";
+import type { EarlyRun } from "./early-run.ts";
 import type { Finding } from "./finding.ts";
 import type { Flag, Flags } from "./flags.ts";
 import type { Terminal } from "./terminal.ts";
@@ -13,6 +14,8 @@ export interface CliContext {
   readonly uid: number;
   /** The words that start this program. */
   readonly self: readonly [string, ...string[]];
+  /** The job file of this very command line, if it was sent already; null as a rule. */
+  readonly early: EarlyRun | null;
   /** Becomes the daemon. @param args its flags, in the form `-name=value`. @returns the exit code. */
   readonly startAgent: (args: readonly string[]) => Promise<number>;
   /** Looks at this host. @param args the agent's flags, in the form `-name=value`. */

@@ -22,6 +22,11 @@ export async function readJobFile(path: string, terminal: Terminal): Promise<Job
   const name = path === "-" ? "<stdin>" : path;
   const bytes = path === "-" ? await terminal.readInput(MAX_SOURCE_BYTES) : await readFileBounded(path);
   if (bytes.length > MAX_SOURCE_BYTES) throw tooLong(name);
+  return examineJobFile(name, bytes, terminal);
+}
+
+/** Prints everything that is wrong or doubtful about the bytes of a job file. */
+export function examineJobFile(name: string, bytes: Buffer, terminal: Terminal): JobFile {
   const loaded = loadJob(name, bytes);
   terminal.err.text(renderDiagnostics(loaded.diagnostics, loaded.sources));
   return { ...loaded, name, text: bytes.toString("utf8") };

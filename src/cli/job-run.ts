@@ -1,16 +1,17 @@
+import * as v from "valibot";
 import { AppError } from "../base/errors.ts";
 import { shortId } from "../base/ids.ts";
 import { shellOperand } from "../base/text.ts";
-import { ask, type Client } from "../client/client.ts";
-import type { Allocation, Evaluation, Registered } from "../client/replies.ts";
-import type { Job } from "../job/job.ts";
+import { ask, type Client, createClient } from "../client/client.ts";
+import { type Allocation, type Evaluation, type Registered, RegisteredSchema } from "../client/replies.ts";
+import type { Diagnostic } from "../hcl/diagnostic.ts";
 import { encodeJob } from "../job/wire.ts";
 import { readForwards } from "./allocation-text.ts";
 import { ADDRESS_FLAG, type Command, connectAgent, type Invocation } from "./command.ts";
 import { confirmDiscards, DISCARD_FLAG } from "./discard.ts";
 import { EXIT, Interrupted } from "./exit.ts";
 import { createFollower, isSettled } from "./follow.ts";
-import { assertJson, countErrors, type JobFile, readJobFile } from "./job-file.ts";
+import { assertJson, countErrors, examineJobFile, readJobFile } from "./job-file.ts";
 import { printJson } from "./json.ts";
 import { describeFailures } from "./placement-text.ts";
 import { describeForwards } from "./ports.ts";
@@ -42,10 +43,11 @@ export const JOB_RUN: Command = {
 };
 
 async function runJobRun(invocation: Invocation): Promise<number> {
-  const { terminal } = invocation.context;
+  const { terminal, early } = invocation.context;
   const interrupt = terminal.listenForInterrupt();
+  const signal = early === null ? interrupt.signal : AbortSignal.any([interrupt.signal, early.interrupt]);
   try {
-    return await runJob(invocation, interrupt.signal, (id) => {
+    return await runJob(invocation, signal, (id) => {
       terminal.err.line(`job "${id}" goes on; stop it with: paddock stop ${shellOperand(id)}`);
     });
   } finally {
@@ -59,44 +61,74 @@ async function runJobRun(invocation: Invocation): Promise<number> {
  * @throws AppError when it does not run; the signal's reason.
  */
 export async function runJob(
-  { context, flags, operands }: Invocation,
+  invocation: Invocation,
   signal: AbortSignal,
   onLeave: (id: string) => void,
 ): Promise<number> {
+  const { context, flags } = invocation;
+  const registration = (await takeEarly(invocation)) ?? (await register(invocation, signal));
+  if (registration === null) return EXIT.ok;
+  const { id, client, registered } = registration;
+  if (flags.has("detach")) {
+    context.terminal.out.line("Job registration successful");
+    context.terminal.out.line(`Evaluation ID: ${registered.EvalID}`);
+    return EXIT.ok;
+  }
+  try {
+    return await watchStart(client, registration, signal);
+  } catch (error) {
+    if (error instanceof Interrupted) onLeave(id);
+    throw error;
+  }
+}
+
+interface Registration {
+  readonly id: string;
+  readonly client: Client;
+  readonly registered: Registered;
+  /** Its allocations before it was registered. */
+  readonly before: readonly Allocation[];
+  readonly terminal: Terminal;
+}
+
+/** What came of a job that was sent before this command was loaded; null where nothing did, and it is this command's turn. */
+async function takeEarly({ context, operands }: Invocation): Promise<Registration | null> {
+  const { early, terminal } = context;
+  if (early === null || early.path !== operands[0]) return null;
+  const { success, output: registered } = v.safeParse(RegisteredSchema, await early.reply);
+  const id = success ? registered.Paddock?.JobID : undefined;
+  if (!success || !id) return null;
+  const examined = registered.Warnings === "" ? [] : examineJobFile(early.path, early.bytes, terminal).diagnostics;
+  printWarnings(registered, examined, terminal, []);
+  return { id, client: createClient({ kind: "unix", path: early.socket }), registered, before: [], terminal };
+}
+
+/** Reads the job file and registers the job. @returns null when it was only to be printed. */
+async function register({ context, flags, operands }: Invocation, signal: AbortSignal): Promise<Registration | null> {
   const { terminal } = context;
   const file = await readJobFile(operands[0] ?? "", terminal);
   if (flags.has("json")) assertJson(file);
   const { job, name, text, format } = file;
   if (job === undefined) throw new AppError("invalid", `${name} is not a valid job: ${countErrors(file)}`);
+  const encoded = encodeJob(job);
   if (flags.has("output")) {
-    printJson(terminal.out, { Job: encodeJob(job) });
-    return EXIT.ok;
+    printJson(terminal.out, { Job: encoded });
+    return null;
   }
   const client = await connectAgent({ context, flags });
   const before = await client.read(ask.jobAllocations(job.id), signal);
-  const encoded = encodeJob(job);
   const asked =
     before.length === 0 ? [] : await confirmDiscards(client, { id: job.id, job: encoded, flags, terminal }, signal);
   // Not to be interrupted: nobody would know whether the job was registered.
   const registered = await client.registerJob(encoded, { Source: text, Format: format });
-  printWarnings(registered, file, terminal, asked);
-  if (flags.has("detach")) {
-    terminal.out.line("Job registration successful");
-    terminal.out.line(`Evaluation ID: ${registered.EvalID}`);
-    return EXIT.ok;
-  }
-  try {
-    return await watchStart(client, { job, registered, before, terminal }, signal);
-  } catch (error) {
-    if (error instanceof Interrupted) onLeave(job.id);
-    throw error;
-  }
+  printWarnings(registered, file.diagnostics, terminal, asked);
+  return { id: job.id, client, registered, before, terminal };
 }
 
 /** What the agent warns of, but for what was asked and what the file's own warnings have said with their line. */
 function printWarnings(
   { Warnings }: Registered,
-  { diagnostics }: JobFile,
+  diagnostics: readonly Diagnostic[],
   terminal: Terminal,
   asked: readonly string[],
 ): void {
@@ -110,25 +142,17 @@ function printWarnings(
   }
 }
 
-interface Registration {
-  readonly job: Job;
-  readonly registered: Registered;
-  /** Its allocations before it was registered. */
-  readonly before: readonly Allocation[];
-  readonly terminal: Terminal;
-}
-
 async function watchStart(client: Client, registration: Registration, signal: AbortSignal): Promise<number> {
-  const { job, registered, before, terminal } = registration;
+  const { id, registered, before, terminal } = registration;
   terminal.err.line(
     { text: "==> ", style: "bold" },
-    `job "${job.id}" registered, evaluation ${shortId(registered.EvalID)}`,
+    `job "${id}" registered, evaluation ${shortId(registered.EvalID)}`,
   );
   const { evaluation, unplaced } = await readOutcome(client, registered.EvalID, signal);
-  if (unplaced) return reportUnplaced(evaluation, job, terminal);
+  if (unplaced) return reportUnplaced(evaluation, id, terminal);
   const follow = createFollower(terminal, before);
   let announced = false;
-  for await (const all of client.watch(ask.jobAllocations(job.id), signal)) {
+  for await (const all of client.watch(ask.jobAllocations(id), signal)) {
     const placed = all.filter(({ EvalID }) => EvalID === registered.EvalID);
     const mine = placed.length > 0 ? placed : all.filter((entry) => !isOver(entry) && entry.DesiredStatus === "run");
     if (!announced) announce(mine, placed.length > 0, terminal);
@@ -150,7 +174,7 @@ async function readOutcome(client: Client, id: string, signal: AbortSignal) {
 }
 
 /** The machines may start any time: the job is registered. */
-function reportUnplaced(evaluation: Evaluation, job: Job, { out, err }: Terminal): number {
+function reportUnplaced(evaluation: Evaluation, id: string, { out, err }: Terminal): number {
   out.line({ text: "no room for all allocations now:", style: "yellow" });
   for (const line of describeFailures(evaluation, out.columns)) out.line(...line);
   const { BlockedEval } = evaluation;
@@ -160,7 +184,7 @@ function reportUnplaced(evaluation: Evaluation, job: Job, { out, err }: Terminal
   const never = Object.values(evaluation.FailedTGAllocs).some(({ Paddock }) => Paddock?.Never);
   const hint = never
     ? "ask for less, or give the agent a larger share of this host (client in its configuration)"
-    : `it starts when there is room; look with: paddock status ${shellOperand(job.id)}`;
+    : `it starts when there is room; look with: paddock status ${shellOperand(id)}`;
   err.line({ text: `hint: ${hint}`, style: "cyan" });
   return EXIT.unplaced;
 }
@@ -175,7 +199,7 @@ function announce(allocations: readonly Allocation[], isNew: boolean, terminal: 
 async function concludeStart(
   client: Client,
   allocations: readonly Allocation[],
-  { job, terminal }: Registration,
+  { id, terminal }: Registration,
 ): Promise<number> {
   for (const allocation of allocations) {
     for (const [task, { State, Failed, Paddock: machine }] of Object.entries(allocation.TaskStates)) {
@@ -192,7 +216,7 @@ async function concludeStart(
     }
   }
   if (allocations.length > 0) return EXIT.ok;
-  throw new AppError("conflict", `job "${job.id}" has no allocation any more: somebody stopped it`);
+  throw new AppError("conflict", `job "${id}" has no allocation any more: somebody stopped it`);
 }
 
 function pidText(pid: number | null): string {

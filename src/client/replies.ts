@@ -3,7 +3,13 @@ import { GuestSchema } from "./guest-reply.ts";
 import { count, flag, list, map, text, textMap } from "./lenient.ts";
 
 /** Of `PUT /v1/jobs` and `DELETE /v1/job/:id`. */
-export const RegisteredSchema = v.object({ EvalID: text, JobModifyIndex: count, Warnings: text });
+export const RegisteredSchema = v.object({
+  EvalID: text,
+  JobModifyIndex: count,
+  Warnings: text,
+  /** A real Nomad, and a former version, do not say. */
+  Paddock: v.nullish(v.object({ JobID: text })),
+});
 export type Registered = v.InferOutput<typeof RegisteredSchema>;
 
 /** Of `PUT /v1/validate/job`; a real Nomad, and a former version, say nothing of disks. */

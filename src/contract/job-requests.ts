@@ -7,9 +7,12 @@ import { CountSchema, IdSchema, SentFlagSchema, SentTextSchema } from "./scalars
 
 const JobFieldSchema = v.record(v.string(), v.unknown());
 
-/** Body of `PUT /v1/jobs`; `Job` is read by the description of the job file. */
+/**
+ * Body of `PUT /v1/jobs`; `Job` is read by the description of the job file. Ours: without it the job is what the text of `Submission`
+ * says, so that a client can hand in a file that it has not read itself.
+ */
 export const RegisterRequestSchema = v.object({
-  Job: JobFieldSchema,
+  Job: v.optional(JobFieldSchema),
   /** True: only if the job's last change is `JobModifyIndex`, where 0 means that there is no such job yet. */
   EnforceIndex: SentFlagSchema,
   JobModifyIndex: v.optional(v.nullable(CountSchema), 0),
@@ -37,6 +40,8 @@ export const RegisterReplySchema = v.object({
   /** One line for each, "" for none. */
   Warnings: v.string(),
   ...queryMeta,
+  /** Ours: whoever sent a text learns here what its job is called. */
+  Paddock: v.object({ JobID: v.string() }),
 });
 export type WireRegisterReply = v.InferOutput<typeof RegisterReplySchema>;
 
@@ -79,7 +84,7 @@ export type WireValidateReply = v.InferOutput<typeof ValidateReplySchema>;
 /** @param registered what came of it; `Index` is that of its evaluation. */
 export function writeRegisterReply(registered: {
   readonly evaluation: RecordedEvaluation;
-  readonly job: { readonly jobModifyIndex: number };
+  readonly job: { readonly jobModifyIndex: number; readonly job: { readonly id: string } };
   readonly warnings: readonly string[];
 }): WireRegisterReply {
   const { evaluation, job, warnings } = registered;
@@ -89,6 +94,7 @@ export function writeRegisterReply(registered: {
     JobModifyIndex: job.jobModifyIndex,
     Warnings: writeWarnings(warnings),
     ...writeQueryMeta(evaluation.modifyIndex),
+    Paddock: { JobID: job.job.id },
   };
 }
 

@@ -48,6 +48,7 @@ export interface CliResult {
 
 export interface CliOptions extends MemoryTerminalOptions {
   readonly env?: CliContext["env"];
+  readonly early?: CliContext["early"];
   readonly startAgent?: CliContext["startAgent"];
   readonly examine?: CliContext["examine"];
 }
@@ -60,6 +61,7 @@ export async function runInProcess(args: readonly string[], options: CliOptions 
     env: { HOME: "/nonexistent", ...options.env },
     uid: process.getuid?.() ?? 0,
     self: ["/nonexistent/paddock"],
+    early: options.early ?? null,
     startAgent: options.startAgent ?? (() => Promise.reject(new Error("no agent was to be started"))),
     examine: options.examine ?? (() => Promise.reject(new Error("nothing was to be examined"))),
   });

@@ -102,6 +102,7 @@ for (const name of ["x".repeat(80), "a b${c}"]) {
         env: {},
         uid: 0,
         self: ["/nonexistent"],
+        early: null,
         startAgent,
         examine: async () => [],
       });
