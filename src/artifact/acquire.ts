@@ -4,7 +4,7 @@ import { formatBytes } from "../base/units.ts";
 import { formatChecksum } from "../cache/checksum.ts";
 import { lookUp } from "../cache/entry.ts";
 import { filesOf, keyOf } from "../cache/key.ts";
-import { pinEntry, unpin } from "../cache/publish.ts";
+import { pinUnlessGone, unpin } from "../cache/publish.ts";
 import { compressionOf, planForCache } from "./bring.ts";
 import { type ProvedFile, refuseOddDestination } from "./destination.ts";
 import { artifactError, diskError, onDisk } from "./failure.ts";
@@ -136,7 +136,8 @@ function takeCached(plan: ArtifactPlan, cache: string): Hold | undefined {
   const { key, files, record } = found.entry;
   const compression = compressionOf(plan);
   if (compression !== null && record.unpacked?.format !== compression) return undefined;
-  const pin = onDisk(plan.source, files.dir, "use", () => pinEntry(cache, files));
+  const pin = onDisk(plan.source, files.dir, "use", () => pinUnlessGone(cache, files));
+  if (pin === undefined) return undefined;
   const checksum = formatChecksum(key);
   const brought = { key, bytes: record.bytes, checksum, cached: true, resumed: 0, millis: 0, unpacked: null, pin };
   return { brought, release: () => unpin(pin) };

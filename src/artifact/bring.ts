@@ -8,7 +8,7 @@ import { newId } from "../base/ids.ts";
 import { formatChecksum, parseChecksum } from "../cache/checksum.ts";
 import type { Entry } from "../cache/entry.ts";
 import { type EntryKey, filesOf, formatKey, keyOf } from "../cache/key.ts";
-import { pinEntry, publishEntry, publishUnpacked, unpin } from "../cache/publish.ts";
+import { pinUnlessGone, publishEntry, publishUnpacked, unpin } from "../cache/publish.ts";
 import { makeCache } from "../cache/remove.ts";
 import { makeRoom } from "../cache/room.ts";
 import { readSource, type Validator, writeSource } from "../cache/source.ts";
@@ -83,9 +83,10 @@ async function obtain(plan: ArtifactPlan, cache: string, options: BringOptions):
   const request = requestOf(plan);
   const known = plan.checksum === null ? readSource(cache, request) : undefined;
   const key = plan.checksum === null ? known?.key : keyOf(plan.checksum, request);
-  const entry = key === undefined ? undefined : findSound(cache, key, options.onDamaged);
+  const found = key === undefined ? undefined : findSound(cache, key, options.onDamaged);
   // Pinned before the server is asked: it may take its time.
-  const pin = entry === undefined ? null : pinEntry(cache, entry.files);
+  const held = found === undefined ? undefined : pinUnlessGone(cache, found.files);
+  const [entry, pin] = held === undefined ? [undefined, null] : [found, held];
   let keepPin = false;
   try {
     const cut = options.offline === true && !isLocal(plan);

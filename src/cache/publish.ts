@@ -1,11 +1,22 @@
-import { chmodSync, closeSync, fsyncSync, linkSync, lstatSync, mkdirSync, openSync, renameSync, rmSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  fsyncSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  utimesSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { errnoOf } from "../base/errors.ts";
 import { newId } from "../base/ids.ts";
 import { cachePlaces, type EntryFiles, filesOfEntry } from "../paths.ts";
 import { lookUp, mtimeOf } from "./entry.ts";
 import { type EntryKey, filesOf } from "./key.ts";
-import { type EntryRecord, readRecord, syncDirectory, touchRecord, writeRecord } from "./record.ts";
+import { type EntryRecord, readRecord, secondsOf, syncDirectory, touchRecord, writeRecord } from "./record.ts";
 import { setAside } from "./remove.ts";
 
 /** What of `parts` is an entry that has no name yet, and what keeps one from being removed while its files find their places. */
@@ -30,9 +41,14 @@ export function publishEntry(cache: string, key: EntryKey, file: string, source:
     closeForWriting(made.content);
     const mtime = mtimeOf(lstatSync(made.content));
     writeRecord(made.record, { bytes: size, mtime, source, fetchedAt: Date.now(), unpacked: null });
-    const pin = pinEntry(cache, made);
     mkdirSync(dirname(files.dir), { recursive: true, mode: 0o700 });
-    if (takeName(cache, key, made, files)) return pin;
+    const pin = pinEntry(cache, made);
+    try {
+      if (takeName(cache, key, made, files)) return pin;
+    } catch (error) {
+      unpin(pin);
+      throw error;
+    }
     unpin(pin);
     return pinEntry(cache, files);
   } finally {
@@ -41,7 +57,9 @@ export function publishEntry(cache: string, key: EntryKey, file: string, source:
 }
 
 /**
- * Adds what `content` holds to an entry. @param file in `parts`, whole and on the disk.
+ * Adds what `content` holds to an entry. Two jobs that name one file by two sources may unpack it at the same time: what comes of both
+ * has one time, the first one's file stays, and their records are the same.
+ * @param file in `parts`, whole and on the disk; it is gone afterwards.
  * @throws system errors.
  */
 export function publishUnpacked(
@@ -49,13 +67,34 @@ export function publishUnpacked(
   file: string,
   format: NonNullable<EntryRecord["unpacked"]>["format"],
 ): void {
+  const time = secondsOf(mtimeOf(lstatSync(files.content)));
+  utimesSync(file, time, time);
   closeForWriting(file);
   const stats = lstatSync(file);
-  renameSync(file, files.unpacked);
+  if (!takeFileName(file, files.unpacked)) {
+    const there = lstatSync(files.unpacked);
+    const isSame = there.isFile() && there.size === stats.size && mtimeOf(there) === mtimeOf(stats);
+    if (!isSame) renameSync(file, files.unpacked);
+  }
+  rmSync(file, { force: true });
   syncDirectory(files.dir);
   const record = readRecord(files.record);
   if (record === undefined) throw new Error("the entry's record is gone");
-  writeRecord(files.record, { ...record, unpacked: { format, bytes: stats.size, mtime: mtimeOf(stats) } });
+  const unpacked = { format, bytes: stats.size, mtime: mtimeOf(stats) };
+  writeRecord(files.record, { ...record, unpacked }, `.${newId()}`);
+}
+
+/** @returns false when something has the name. */
+function takeFileName(file: string, name: string): boolean {
+  try {
+    linkSync(file, name);
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === "EEXIST") return false;
+    if (!isNoSecondName(error)) throw error;
+    renameSync(file, name);
+    return true;
+  }
 }
 
 /**
@@ -72,6 +111,17 @@ export function pinEntry(cache: string, files: EntryFiles): string | null {
     return pin;
   } catch (error) {
     if (isNoSecondName(error)) return null;
+    throw error;
+  }
+}
+
+/** As `pinEntry`; undefined when the entry went since it was looked at: another thread may have made room. */
+export function pinUnlessGone(cache: string, files: EntryFiles): string | null | undefined {
+  try {
+    return pinEntry(cache, files);
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT" && lstatSync(files.content, { throwIfNoEntry: false }) === undefined)
+      return undefined;
     throw error;
   }
 }

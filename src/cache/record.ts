@@ -33,15 +33,22 @@ export function readRecord(path: string): EntryRecord | undefined {
   return readJson(path, schema);
 }
 
-/** Writes it in one step, and to the disk. @throws system errors. */
-export function writeRecord(path: string, record: EntryRecord): void {
-  writeJson(path, { format: FORMAT, ...record });
+/**
+ * Writes it in one step, and to the disk.
+ * @param mark tells what is written from what others write of it at the same time.
+ * @throws system errors.
+ */
+export function writeRecord(path: string, record: EntryRecord, mark = ""): void {
+  writeJson(path, { format: FORMAT, ...record }, mark);
 }
 
 /** Says that an entry was used now. @throws system errors. */
 export function touchRecord(path: string, now = Date.now()): void {
   utimesSync(path, now / 1000, now / 1000);
 }
+
+/** What gives a file a time that records have: half a millisecond more, which is left out of them again. @param mtime in milliseconds. */
+export const secondsOf = (mtime: number): number => (mtime + 0.5) / 1000;
 
 /** What a process or a host is short of for the moment; of the file it says nothing. */
 const SCARCE: ReadonlySet<string> = new Set(["EMFILE", "ENFILE", "ENOMEM"]);
@@ -67,8 +74,8 @@ export function readJson<Schema extends v.GenericSchema>(
 }
 
 /** Replaces a file in one step; what was there stays when that fails. @throws system errors. */
-export function writeJson(path: string, value: unknown): void {
-  const next = `${path}.next`;
+export function writeJson(path: string, value: unknown, mark = ""): void {
+  const next = `${path}.next${mark}`;
   writeNew(next, `${JSON.stringify(value)}\n`, 0o600, fsyncSync);
   renameSync(next, path);
   syncDirectory(path.slice(0, path.lastIndexOf("/")));

@@ -1,9 +1,11 @@
-import { fstatSync, fsyncSync, ftruncateSync } from "node:fs";
+import { fstatSync, fsyncSync, ftruncateSync, futimesSync } from "node:fs";
 import { errnoOf } from "../base/errors.ts";
 import { procPath } from "../base/files.ts";
 import { describeRoom, roomAt } from "../base/room.ts";
 import { formatBytes } from "../base/units.ts";
 import { copyBytes } from "../cache/copy.ts";
+import { mtimeOf } from "../cache/entry.ts";
+import { secondsOf } from "../cache/record.ts";
 import { makeRoom } from "../cache/room.ts";
 import { shareBytes } from "../runtime/extents.ts";
 import type { CopyTask } from "./copy-messages.ts";
@@ -23,6 +25,9 @@ export async function copyImage({ from, to, size, cache }: CopyTask, signal: Abo
       await copyBytes(from, to, stats.size, signal);
     }
     if (size > stats.size) ftruncateSync(to, size);
+    // The image's own time, by which it is told later whether anybody has written to the copy; no clock has a say in that.
+    const time = secondsOf(mtimeOf(stats));
+    futimesSync(to, time, time);
     fsyncSync(to);
     return null;
   } catch (error) {

@@ -13,6 +13,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { mtimeOf } from "../../src/cache/entry.ts";
 import { filesOf } from "../../src/cache/key.ts";
 import { runCopy } from "../../src/image/run-copy.ts";
 import { diskFiles, taskDirs, unfinished } from "../../src/paths.ts";
@@ -69,6 +70,7 @@ describe("an image is copied by a Worker", () => {
   test("as it is, with as many bytes as are wanted, and for nobody else to read", async () => {
     const bytes = Buffer.alloc((3 << 20) + 512, "abc");
     await copy(open(bytes), { size: 8 << 20 });
+    expect(mtimeOf(statSync(dir.file("copy")))).toBe(mtimeOf(statSync(dir.file("image"))));
     const made = readFileSync(dir.file("copy"));
     expect(made.subarray(0, bytes.length).equals(bytes)).toBe(true);
     expect(made.length).toBe(8 << 20);

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { appendFileSync, existsSync, mkdirSync, readdirSync, renameSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, readdirSync, renameSync, utimesSync } from "node:fs";
 import { allocsDir, diskFiles, taskDirs } from "../../src/paths.ts";
 import { agentPerTest } from "../helpers/agent-per-test.ts";
 import { DEMO_DISK_SHA256, demoDisk } from "../helpers/demo-disk.ts";
@@ -72,6 +72,16 @@ describe("a disk that a guest has written to", () => {
     await until("it to be gone", () => left().length === 1);
     expect(left()).toEqual([other]);
     expect(() => bed.agent.allocation(other)).not.toThrow();
+  });
+
+  test("stays when it is a copy, also when the clock was set back before anything was written", async () => {
+    await fetched({ config: 'disk = "copy"' });
+    await booted(1);
+    const { copy } = diskFiles(taskDirs(bed.dirs, idOf(bed.agent), "vm"));
+    await stop(true);
+    utimesSync(copy, 1_000_000_000, 1_000_000_000);
+    expect((await collect()).kept).toMatchObject([{ path: copy }]);
+    expect(existsSync(copy)).toBe(true);
   });
 
   test("goes when gc_disk_retention is over", async () => {

@@ -2,6 +2,7 @@ import { closeSync, constants, existsSync, fstatSync, lstatSync, openSync, realp
 import { resolve } from "node:path";
 import type { Allocation } from "../../allocation/allocation.ts";
 import { AppError, errnoOf } from "../../base/errors.ts";
+import { mtimeOf } from "../../cache/entry.ts";
 import { changeOf, type DiskRecord, readDiskRecord } from "../../image/disk-record.ts";
 import { isUntouched } from "../../image/overlay.ts";
 import { type AgentDirs, type DiskFiles, diskFiles, type TaskDirs, taskDirs } from "../../paths.ts";
@@ -80,9 +81,8 @@ function recordedDisk(record: DiskRecord, files: DiskFiles, dirs: TaskDirs, allo
     const stats = fstatSync(fd);
     const left = { path: fileOf(record.mode, diskFiles(dirs)), bytes: stats.blocks * 512 };
     if (record.mode === "overlay") return isUntouched(fd, stats.size) ? null : left;
-    // A copy is made before it is recorded; one that came from another allocation is as old as it was there.
-    const made = lstatSync(files.record).mtimeMs;
-    return stats.mtimeMs > made || allocation.previousAllocation !== undefined ? left : null;
+    // A copy has the image's time until somebody writes to it, or moves it along; those of former versions had none.
+    return mtimeOf(stats) !== record.origin.mtime || allocation.previousAllocation !== undefined ? left : null;
   } finally {
     closeSync(fd);
   }
