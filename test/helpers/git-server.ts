@@ -2,18 +2,27 @@ export interface GitServer extends AsyncDisposable {
   readonly port: number;
 }
 
-/** Serves every repository below a directory over https on a free port of the loopback address, by git's own CGI program. @param login `user:password` that is asked for. */
-export function startGitServer(
-  root: string,
-  { tls, login }: { readonly tls: { readonly key: string; readonly cert: string }; readonly login: string },
-): GitServer {
-  const wanted = `Basic ${Buffer.from(login).toString("base64")}`;
+export interface GitServerOptions {
+  readonly tls: { readonly key: string; readonly cert: string };
+  /** `user:password` that is asked for; nobody is asked unless it is given. */
+  readonly login?: string;
+  /** A path that a repository had before, and the one that it has. */
+  readonly moved?: readonly [from: string, to: string];
+}
+
+/** Serves every repository below a directory over https on a free port of the loopback address, by git's own CGI program. */
+export function startGitServer(root: string, { tls, login, moved }: GitServerOptions): GitServer {
+  const wanted = login === undefined ? null : `Basic ${Buffer.from(login).toString("base64")}`;
   const server = Bun.serve({
     port: 0,
     hostname: "127.0.0.1",
     tls,
     fetch: async (request) => {
-      if (request.headers.get("authorization") === wanted) return await answer(root, request);
+      const { pathname, search } = new URL(request.url);
+      if (moved !== undefined && pathname.startsWith(moved[0])) {
+        return new Response("", { status: 301, headers: { location: pathname.replace(...moved) + search } });
+      }
+      if (wanted === null || request.headers.get("authorization") === wanted) return await answer(root, request);
       return new Response("who is there?", { status: 401, headers: { "www-authenticate": "Basic realm=git" } });
     },
   });

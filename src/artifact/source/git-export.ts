@@ -15,7 +15,8 @@ import { createMeter } from "../progress.ts";
 import { assertRoom, missingRoom } from "../space.ts";
 import { proveFile } from "./copy-local.ts";
 import type { GitPlan } from "./git-plan.ts";
-import { type Git, openGit } from "./git-run.ts";
+import { findRepository, type Repository } from "./git-redirect.ts";
+import { type Git, openGit, RepositoryMoved } from "./git-run.ts";
 import { assertNamed } from "./local-file.ts";
 
 /**
@@ -50,16 +51,37 @@ export async function exportRepository(
   }
 }
 
+type Exported = Pick<Downloaded, "bytes" | "checksum" | "validator">;
+
 async function exportOnce(
   plan: ArtifactPlan,
   wanted: GitPlan,
   folder: Folder,
   options: DownloadOptions,
   known: Validator | null,
-): Promise<Pick<Downloaded, "bytes" | "checksum" | "validator"> | null> {
+): Promise<Exported | null> {
   const { signal, stallMillis } = options;
   if (known !== null && wanted.ref !== null && known.value === validatorOf(wanted.ref).value) return null;
-  const address = settleAddress(plan, wanted);
+  const repository = { address: settleAddress(plan, wanted), login: wanted.login };
+  const exportFrom = ({ address, login }: Repository) =>
+    exportAt(plan, { ...wanted, login }, address, folder, options, known);
+  try {
+    return await exportFrom(repository);
+  } catch (error) {
+    if (!(error instanceof RepositoryMoved)) throw error;
+    return await exportFrom(await findRepository(plan, repository, signal, stallMillis));
+  }
+}
+
+async function exportAt(
+  plan: ArtifactPlan,
+  wanted: GitPlan,
+  address: URL,
+  folder: Folder,
+  options: DownloadOptions,
+  known: Validator | null,
+): Promise<Exported | null> {
+  const { signal, stallMillis } = options;
   const meter = createMeter(null, options.onProgress);
   let told = 0;
   const onGrowth = (bytes: number): void => {
@@ -150,7 +172,7 @@ async function writeTar(
   folder: Folder,
   commit: string,
   { signal, onProgress }: DownloadOptions,
-): Promise<Pick<Downloaded, "bytes" | "checksum" | "validator">> {
+): Promise<Exported> {
   return await publishWhole(folder, plan.target.fileName, signal, async (to) => {
     await git.run(["archive", "--format=tar", commit], to);
     const bytes = fstatSync(to).size;

@@ -1,6 +1,7 @@
 import { lchownSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { monotonicMillis } from "../../base/clock.ts";
+import { AppError } from "../../base/errors.ts";
 import { type ExecResult, execWatched } from "../../base/exec.ts";
 import { escapeControls, shorten } from "../../base/text.ts";
 import { trustedAuthorities } from "../../runtime/fetch.ts";
@@ -94,7 +95,7 @@ function environmentOf(plan: SourcePlan, wanted: GitPlan, address: URL, dir: str
     GIT_TERMINAL_PROMPT: "0",
     GIT_ASKPASS: "/bin/false",
     SSH_ASKPASS: "/bin/false",
-    GIT_ALLOW_PROTOCOL: scheme === "http" ? "http:https" : scheme,
+    GIT_ALLOW_PROTOCOL: scheme,
     GIT_SSH_COMMAND: sshCommand(plan, wanted, dir),
     GIT_SSH_VARIANT: "ssh",
   };
@@ -116,7 +117,7 @@ async function configOf(
   dir: string,
   write: (name: string, text: string) => void,
 ): Promise<string> {
-  const http = [`sslVerify = ${!insecure}`];
+  const http = [`sslVerify = ${!insecure}`, "followRedirects = false"];
   const give = (key: string, name: string, text: string | null): void => {
     if (text === null) return;
     write(name, text);
@@ -190,7 +191,10 @@ function sizeOf(dir: string): number {
 const PASSING =
   /timed out|Connection (refused|reset)|early EOF|unexpected disconnect|hung up unexpectedly|returned error: (5\d\d|429|408)|No route to host|unreachable/i;
 
-function explainGit(plan: SourcePlan, command: string, { exit, stderr }: ExecResult) {
+/** A server that sends git elsewhere. */
+export class RepositoryMoved extends AppError {}
+
+function explainGit(plan: SourcePlan, command: string, { exit, stderr }: ExecResult): AppError {
   const lines = stderr.split(/[\r\n]+/).map((line) => line.trim());
   const last = (pattern: RegExp): string | undefined => lines.findLast((line) => pattern.test(line));
   // What ssh says is why; git's own last word is only that it got nothing.
@@ -199,6 +203,7 @@ function explainGit(plan: SourcePlan, command: string, { exit, stderr }: ExecRes
   // A proxy's address may be among git's words.
   const words = shorten(escapeControls(told.replace(/\/\/[^@\s/]*@/g, "//***@")), 300);
   const message = `git ${command}: ${told === "" ? how : words}`;
+  if (/returned error: 30\d/.test(stderr)) return new RepositoryMoved("fetch", `artifact ${plan.source}: ${message}`);
   if (PASSING.test(stderr)) return new PassingTrouble(plan.source, message);
   return artifactError(plan.source, message, hintOf(stderr));
 }

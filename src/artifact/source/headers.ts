@@ -53,6 +53,7 @@ function userInfo(url: URL): NetrcLogin {
   }
 }
 
-function basicAuthorization({ login, password }: NetrcLogin): string {
+/** A login as HTTP's Basic scheme sends it. */
+export function basicAuthorization({ login, password }: NetrcLogin): string {
   return `Basic ${Buffer.from(`${login}:${password}`).toString("base64")}`;
 }

@@ -53,7 +53,8 @@ const MAX_REDIRECTS = 10;
 
 const REDIRECTS = [301, 302, 303, 307, 308];
 
-interface Hop {
+/** One request on the way that redirects lead. */
+export interface Hop {
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
 }
@@ -75,12 +76,34 @@ export async function openHttpSource(plan: SourcePlan, asked: Asked, signal: Abo
       const source = await acceptReply(plan, hop, response, asked);
       return source === undefined ? await openHttpSource(plan, { beginning: null, known: null }, signal) : source;
     }
-    await discardBody(response);
-    if (redirects === MAX_REDIRECTS) {
-      throw artifactError(plan.source, `more than ${MAX_REDIRECTS} redirects, the last to ${describeUrl(hop.url)}`);
-    }
-    hop = await followRedirect(plan, hop, response);
+    hop = await nextHop(plan, hop, response, redirects);
   }
+}
+
+/**
+ * Where a request leads to, for a program that asks there by itself: each redirect is checked as a download's is.
+ * @returns the last hop, whatever its server answered, with the headers that are left for it.
+ * @throws AppError `fetch`; the signal's reason.
+ */
+export async function followRedirects(plan: SourcePlan, start: Hop, signal: AbortSignal): Promise<Hop> {
+  const from = { ...plan, url: start.url.href };
+  let hop = start;
+  for (let redirects = 0; ; redirects++) {
+    const response = await request(from, hop, {}, signal);
+    if (!REDIRECTS.includes(response.status)) {
+      await discardBody(response);
+      return hop;
+    }
+    hop = await nextHop(from, hop, response, redirects);
+  }
+}
+
+async function nextHop(plan: SourcePlan, hop: Hop, response: Response, redirects: number): Promise<Hop> {
+  await discardBody(response);
+  if (redirects === MAX_REDIRECTS) {
+    throw artifactError(plan.source, `more than ${MAX_REDIRECTS} redirects, the last to ${describeUrl(hop.url)}`);
+  }
+  return await followRedirect(plan, hop, response);
 }
 
 /** @returns null for the file that is known; undefined for a reply to something else than what was asked. */
