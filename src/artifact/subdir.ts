@@ -74,15 +74,33 @@ function matches(
   );
 }
 
-function wordPattern(word: string): (name: string) => boolean {
+/** Tells whether a name is what a word with `*` and `?` stands for. */
+export function wordPattern(word: string): (name: string) => boolean {
   if (!/[*?]/.test(word)) return (name) => name === word;
-  const escaped = word
-    .replace(/[.+^${}()|[\]\\]/g, "\\$&")
-    .replace(/\*+/g, ".*")
-    .replaceAll("?", ".");
-  const pattern = new RegExp(`^${escaped}$`, "su");
+  const pattern = [...word];
   // As in a shell, what is hidden has to be named.
-  return (name) => (word.startsWith(".") || !name.startsWith(".")) && pattern.test(name);
+  return (name) => (word.startsWith(".") || !name.startsWith(".")) && isLike([...name], pattern);
+}
+
+/** In no more steps than both lengths multiplied: an expression's would grow without bound with the number of `*`. */
+function isLike(name: readonly string[], pattern: readonly string[]): boolean {
+  let [at, wanted, star, taken] = [0, 0, -1, 0];
+  while (at < name.length) {
+    const sign = pattern[wanted];
+    if (sign === "*") {
+      star = wanted++;
+      taken = at;
+    } else if (sign === "?" || sign === name[at]) {
+      wanted++;
+      at++;
+    } else if (star === -1) return false;
+    else {
+      // The last star takes one more.
+      wanted = star + 1;
+      at = ++taken;
+    }
+  }
+  return pattern.slice(wanted).every((sign) => sign === "*");
 }
 
 /** A link that stayed in the archive may lead out of a part of it. */

@@ -45,6 +45,21 @@ describe("a subdirectory of an archive", () => {
     },
   );
 
+  test.each(["v*1/d*k.r%3fw", "v1/*.raw", "**/disk.raw", "v1/*d*i*s*k*raw*"])(
+    "may be named by signs: %s",
+    async (subdir) => {
+      await serve(subdir);
+      expect(found()).toEqual(["disk.raw"]);
+    },
+  );
+
+  test.each(["v1/disk.raw%3f", "v1/%3fisk", "v1/*.ra", "v1/d*x*w", "%3f/disk.raw", "*/hidden/a", "v1/%3fhidden/a"])(
+    "is not there when signs fit nothing: %s",
+    async (subdir) => {
+      expect((await refusal(serve(subdir))).message).toContain("is not in it");
+    },
+  );
+
   test("becomes the file that destination names in mode file, of a zip too", async () => {
     await serve("v1/disk.raw", { mode: "file", destination: "local/my.img" });
     expect(readFileSync(join(here.dirs.local, "my.img"), "utf8")).toBe("disk");
