@@ -18,6 +18,7 @@ import { outputOf } from "./output.ts";
 import { warningsOf } from "./placement.ts";
 import { lookUp, readRecords } from "./read.ts";
 import { settleStops } from "./settle.ts";
+import { findRefusedSources } from "./sources.ts";
 import { type StopOptions, stopMachines } from "./stop.ts";
 import { submitJob } from "./submit.ts";
 import { usageReadings } from "./usage.ts";
@@ -57,8 +58,10 @@ export function createAgent(context: AgentContext): RunningAgent {
       }),
     validateJob: (candidate) => {
       const verdicts = checkConstraints(candidate, context.node());
-      const warnings = [...warningsOf(context, candidate, verdicts), ...neverFits(context, candidate)];
-      return { warnings, verdicts, uncached: findUncached(context, candidate) };
+      const refused = findRefusedSources(context, candidate);
+      const warnings = [...warningsOf(context, candidate, verdicts), ...neverFits(context, candidate), ...refused];
+      // What nothing can be made of is in no cache either.
+      return { warnings, verdicts, uncached: refused.length > 0 ? [] : findUncached(context, candidate) };
     },
     disksAtStake: (candidate) => disksAtStake(context, candidate),
     deregisterJob: (id, options) =>

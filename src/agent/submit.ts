@@ -12,6 +12,7 @@ import { cancelBlocked, newBlockedPair, newEvaluation } from "./evaluation.ts";
 import { putAllocations, replaceAllocations } from "./new-allocation.ts";
 import { assertCached } from "./offline.ts";
 import { checkPlacement, knowWhatMatters, warningsOf } from "./placement.ts";
+import { assertSources } from "./sources.ts";
 
 /**
  * The way of a job from the request to a recorded allocation, one call a stage; what follows, from the artifacts to QEMU's
@@ -38,6 +39,7 @@ export async function submitJob(
       verdicts,
     };
   }
+  assertSources(context, job);
   assertCached(context, job);
   const decision =
     change.kind === "back" ? ({ kind: "placed", groups: [] } as const) : await decidePlacement(context, job);

@@ -74,6 +74,26 @@ export function assertNamed(
   throw artifactError(plan.source, "it is in the agent's own directories", "jobs may have none of these");
 }
 
+/**
+ * Judges the file or the repository of this host that a plan names before it is wanted: by its real path, or by its name where nothing is
+ * there yet. Other sources pass.
+ * @throws AppError `fetch` as `assertNamed`.
+ */
+export function assertMayHave(plan: SourcePlan): void {
+  const url = new URL(plan.url);
+  if (plan.via.kind !== "file" && (plan.via.kind !== "git" || url.protocol !== "file:")) return;
+  const path = decodePart(url.pathname, "path");
+  assertNamed(plan, realPathOf(path), plan.via, path);
+}
+
+function realPathOf(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return normalize(path);
+  }
+}
+
 /** What the file's validator would be by now; another one when somebody wrote to it meanwhile. */
 export function lookAgain(fd: number): Validator {
   return validatorOf(fstatSync(fd, { bigint: true }));

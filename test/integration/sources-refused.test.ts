@@ -1,0 +1,71 @@
+import { beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { existsSync, mkdirSync, symlinkSync } from "node:fs";
+import type { AppError } from "../../src/base/errors.ts";
+import type { Job } from "../../src/job/job.ts";
+import { allocsDir } from "../../src/paths.ts";
+import { agentPerTest } from "../helpers/agent-per-test.ts";
+import { demoJob, machineOf } from "../helpers/in-process-agent.ts";
+import { refusal } from "../helpers/refusal.ts";
+
+setDefaultTimeout(60_000);
+
+const bed = agentPerTest();
+let own: string;
+beforeEach(async () => {
+  own = bed.dir.file("own");
+  mkdirSync(own);
+  symlinkSync("/etc", `${own}/link`);
+  await bed.restart(undefined, { sources: { filePaths: [own] } });
+});
+
+const jobOf = (...artifacts: readonly string[]): Job =>
+  demoJob("local/disk.img", { task: artifacts.map((text) => `artifact {\n ${text}\n }`).join("\n") });
+
+async function expectRefusal(job: Job): Promise<AppError> {
+  const error = await refusal(bed.agent.registerJob(job, null, {}));
+  expect(error.code).toBe("unplaceable");
+  expect(bed.agent.jobs("")).toEqual([]);
+  expect(existsSync(allocsDir(bed.dirs))).toBe(false);
+  return error;
+}
+
+describe("a job is refused when it is submitted, and told when it is validated, for", () => {
+  test.each([
+    ["/etc/shadow", "/etc/shadow is not in a directory of client.artifact.file_paths"],
+    ["file:///nothing/there", "/nothing/there is not in a directory of"],
+    ["OWN/link/passwd", "link/passwd is not in a directory of"],
+    ["OWN/../elsewhere", "is not in a directory of"],
+    ["git::/etc", "/etc is not in a directory of"],
+    ["git::https://h/r?depth=x", "depth: expected a whole number"],
+    ["s3::https://h/b/o?aws_profile=me", "aws_profile is not supported"],
+  ])("an artifact of %s", async (source, message) => {
+    const job = jobOf(`source = "${source.replace("OWN", own)}"`);
+    const error = await expectRefusal(job);
+    expect(error.message).toContain(message);
+    expect(error.message).toContain('\n  group "g", task "vm": artifact ');
+    expect(bed.agent.validateJob(job).warnings.join("\n")).toContain(message);
+  });
+
+  test("a list of checksums that lies where no job may look, and every artifact that is refused at once", async () => {
+    const job = jobOf(
+      'source = "http://h/a.img"\n options {\n checksum = "file:/etc/passwd"\n }',
+      'source = "/root/b.img"',
+      `source = "${own}/c.img"`,
+    );
+    const { message, hint } = await expectRefusal(job);
+    expect(message).toContain("/etc/passwd is not in a directory of");
+    expect(message).toContain("/root/b.img is not in a directory of");
+    expect(message).not.toContain("c.img");
+    expect(hint).toContain("add its directory there");
+    expect(bed.agent.validateJob(job).warnings).toHaveLength(2);
+  });
+});
+
+test("a file that the configuration lets jobs have may come before the job starts, and what hangs on the allocation is looked at then", async () => {
+  const job = jobOf(`source = "${own}/disk.img"`);
+  expect(bed.agent.validateJob(job).warnings).toEqual([]);
+  await bed.agent.registerJob(job, null, {});
+  expect((await machineOf(bed.agent, "ended")).ending.message).toContain("no such file");
+  const later = jobOf(`source = "/etc/\${NOMAD_PORT_web}"`);
+  expect(bed.agent.validateJob(later).warnings).toEqual([]);
+});
