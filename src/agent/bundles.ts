@@ -138,12 +138,17 @@ async function load(context: LoadContext, { chunks }: Channel, trust: Trust): Pr
     const opening = await reader.open();
     const { manifest, digest } = opening;
     judge(opening, trust, readLoaded(bundlesFile(dirs)));
-    const installation = beginInstallation(cacheDir(dirs), manifest, () => clock.now());
+    const installation = beginInstallation(cacheDir(dirs), manifest, {
+      now: () => clock.now(),
+      maxBytes: cacheKeeper.maxBytes,
+    });
     try {
       await reader.readMembers(manifest, installation);
-      const installed = installation.commit();
+      installation.assertKept();
       const { key, sequence } = manifest;
+      // First: an agent that is killed between the two takes this one again, and none that is older.
       if (key !== null) recordLoaded(bundlesFile(dirs), key, { sequence, digest, loadedAt: clock.now() });
+      const installed = installation.commit();
       log.info("loaded a bundle", {
         ...{ key, sequence, digest },
         artifacts: installed.added.length,

@@ -6,6 +6,8 @@ import { type CacheLimits, collectCache, sweepCache } from "../cache/collect.ts"
 
 /** Keeps the cache within its limits. */
 export interface CacheKeeper {
+  /** Bytes on the disk that the cache may have; 0 sets no limit. */
+  readonly maxBytes: number;
   /** Something came into the cache: looks at it soon. */
   grown(): void;
   close(): void;
@@ -60,6 +62,7 @@ export function startCacheKeeper({ cache, limits, clock, log }: CacheKeeping): C
   }
   look();
   return {
+    maxBytes: limits.maxBytes,
     grown: look,
     close: () => {
       closed = true;

@@ -46,7 +46,7 @@ export interface AgentContext {
   /** Resolves once every fact of the node is known. */
   readonly nodeComplete: Promise<void>;
   /** What was fetched, for all jobs. */
-  readonly cacheKeeper: Pick<CacheKeeper, "grown">;
+  readonly cacheKeeper: Pick<CacheKeeper, "grown" | "maxBytes">;
   /** When what has ended is removed. */
   readonly garbage: GarbageLimits;
   readonly clock: Clock;

@@ -1,4 +1,4 @@
-import { closeSync, constants, fsync, openSync, rmSync } from "node:fs";
+import { closeSync, constants, fsync, lstatSync, openSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { endSparse, writeSparse } from "../archive/sparse-file.ts";
@@ -7,7 +7,7 @@ import { AppError, errnoOf } from "../base/errors.ts";
 import { newId } from "../base/ids.ts";
 import { describeRoom, MAKE_ROOM, roomAt } from "../base/room.ts";
 import { formatBytes } from "../base/units.ts";
-import { lookUp } from "../cache/entry.ts";
+import { listEntries, lookUp } from "../cache/entry.ts";
 import { type EntryKey, formatKey } from "../cache/key.ts";
 import { pinEntry, publishEntry, unpin } from "../cache/publish.ts";
 import { makeCache, setAside } from "../cache/remove.ts";
@@ -30,6 +30,8 @@ export interface Installed {
 
 /** Brings the artifacts of a bundle into a cache: all of them, once all of them are proved. */
 export interface Installation extends MemberSink {
+  /** To be asked once all have come. @throws AppError `conflict` when the cache may not keep them; nothing of them is there then. */
+  assertKept(): void;
   /** Gives every artifact its name in the cache. @throws system errors; AppError that says how far it came. */
   commit(): Installed;
   /** Removes what has no name yet. To be called in any case. */
@@ -49,12 +51,18 @@ interface Writing {
   at: number;
 }
 
+export interface InstallOptions {
+  readonly now: () => number;
+  /** Bytes on the disk that the cache may have by the agent's configuration; 0 sets no limit. */
+  readonly maxBytes: number;
+}
+
 /**
  * Looks what of a bundle is in the cache, and whether there is room for the rest. Nothing is evicted for it: what a host without a
  * network loses nobody can fetch again.
  * @throws AppError `conflict` naming what is neither there nor in the bundle, or when there is no room.
  */
-export function beginInstallation(cache: string, manifest: Manifest, now: () => number): Installation {
+export function beginInstallation(cache: string, manifest: Manifest, { now, maxBytes }: InstallOptions): Installation {
   makeCache(cache);
   const pins: (string | null)[] = [];
   const there = new Set<string>();
@@ -110,6 +118,7 @@ export function beginInstallation(cache: string, manifest: Manifest, now: () => 
       }
       writing = undefined;
     },
+    assertKept: () => assertKept(cache, manifest, [...staged.values()], maxBytes),
     commit: () => commit(cache, manifest, { staged, pins, now: now() }),
     close: finish,
   };
@@ -174,6 +183,26 @@ function assertRoom(cache: string, { artifacts }: Manifest, there: ReadonlySet<s
   if (room === undefined || needed === 0 || needed + room.reserve <= room.free) return;
   throw new AppError("conflict", `no room for the bundle: needed ${formatBytes(needed)}, ${describeRoom(room)}`, {
     hint: "paddock image prune removes what no machine uses; or make room in the agent's data_dir",
+  });
+}
+
+/**
+ * What a cache may not have, the next look at it would remove, the bundle's own artifacts among it. How much room they take is known only
+ * now: their holes take none.
+ */
+function assertKept(cache: string, { artifacts }: Manifest, staged: readonly string[], maxBytes: number): void {
+  if (maxBytes === 0) return;
+  const own = new Set(artifacts.map(({ key }) => formatKey(key)));
+  // What the bundle found there is held for it, and so is what machines use.
+  const held = listEntries(cache).flatMap(({ key, found }) =>
+    found.kind === "there" && (own.has(formatKey(key)) || found.entry.pins > 0) ? [found.entry.allocated] : [],
+  );
+  const come = staged.map((path) => lstatSync(path).blocks * 512);
+  const needed = [...held, ...come].reduce((sum, bytes) => sum + bytes, 0);
+  if (needed <= maxBytes) return;
+  const found = `with it and what machines use the cache would have ${formatBytes(needed)}`;
+  throw new AppError("conflict", `the bundle is not loaded: ${found}, and may have ${formatBytes(maxBytes)}`, {
+    hint: "raise client.artifact_cache.max_size_mb in the agent's configuration, or leave it out",
   });
 }
 

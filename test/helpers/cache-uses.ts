@@ -11,7 +11,7 @@ export function bundlesOf(dataDir: string, trustedKeys: string | null, clock: Cl
   return bundleLoads({
     dirs: { dataDir, runDir: dataDir },
     site: { offline: true, trustedKeys },
-    cacheKeeper: { grown: () => undefined },
+    cacheKeeper: { maxBytes: 0, grown: () => undefined },
     clock,
     log: silentLog,
   });
@@ -26,7 +26,7 @@ export function imagesOf(dataDir: string, agent: () => Pick<Agent, "allocations"
     store: { allocation },
     sources: testSources(dirs),
     site: { offline: false, trustedKeys: null },
-    cacheKeeper: { grown: () => undefined },
+    cacheKeeper: { maxBytes: 0, grown: () => undefined },
     clock: systemClock,
     log: silentLog,
   });

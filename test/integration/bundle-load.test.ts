@@ -128,6 +128,17 @@ describe("nothing of a bundle is loaded", () => {
     expect(inCache()).toEqual([formatKey(keyFor(SECOND))]);
   });
 
+  test("when it is older than one whose artifacts did not all get their names, which may come again", async () => {
+    const old = await made({ artifacts: [{ body: FIRST }], sequence: 5 });
+    const id = loads.open(NOBODY);
+    await loads.feed(id, 0, await made({ artifacts: [{ body: Buffer.from("short") }], sequence: 6 }));
+    writeFileSync(`${cache}/sha256`, "in the way");
+    expect((await refusal(loads.finish(id))).message).toContain("0 of 1 artifacts");
+    rmSync(`${cache}/sha256`);
+    expect((await refusal(loadBytes(old))).message).toContain("6 of the same key was loaded before");
+    expect((await load({ artifacts: [{ body: Buffer.from("short") }], sequence: 6 })).added).toHaveLength(1);
+  });
+
   test("when nobody can tell any more what was loaded before", async () => {
     await load({ sequence: 6 });
     writeFileSync(dir.file("data", "bundles.json"), "{");
