@@ -175,7 +175,7 @@ async function settleUnpacked(
     publishUnpacked(entry.files, join(dir, SINGLE_NAME), format);
     return { files, bytes, millis: monotonicMillis() - started };
   } catch (error) {
-    throw explainUnpacking(plan, error, signal);
+    throw explainUnpacking(plan, cache, error, signal);
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }

@@ -2,6 +2,9 @@ import { createHash } from "node:crypto";
 import { DEFAULT_TYPE } from "../cache/checksum.ts";
 import type { ArtifactPlan } from "./plan.ts";
 
+/** What this program calls itself, in any version. */
+const OURS = /^paddock\//;
+
 /**
  * What makes two requests ask for the same bytes, as 32 hex digits that tell no secret of them. Not our own name, which an upgrade
  * changes. What came from a server whose certificate nobody checked is not for others; the kind of checksum counts because parts,
@@ -14,7 +17,7 @@ export function requestOf({
   checksum,
   via,
 }: Pick<ArtifactPlan, "url" | "headers" | "insecure" | "checksum" | "via">): string {
-  const others = Object.entries(headers).filter(([name]) => name !== "user-agent");
+  const others = Object.entries(headers).filter(([name, value]) => name !== "user-agent" || !OURS.test(value));
   // What one may have another may not: only the same key shares a download.
   const text = JSON.stringify([url, others.sort(), insecure, checksum?.type ?? DEFAULT_TYPE, ...askerOf(via)]);
   return createHash("sha256").update(text).digest("hex").slice(0, 32);

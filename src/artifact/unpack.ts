@@ -66,7 +66,7 @@ export async function unpackArchive(
     );
     return { files, bytes, millis: monotonicMillis() - started };
   } catch (error) {
-    throw explainUnpacking(plan, error, signal);
+    throw explainUnpacking(plan, wanted.path, error, signal);
   } finally {
     try {
       discardUnpacked(plan, folder);
@@ -140,9 +140,9 @@ function publishFile(wanted: UnpackPlan, fileName: string, file: readonly string
   renameSync(folder.at([wanted.stagingName, ...file].join("/")), folder.at(fileName));
 }
 
-/** What went wrong when an artifact was unpacked. */
-export function explainUnpacking(plan: ArtifactPlan, error: unknown, signal: AbortSignal): AppError {
+/** What went wrong when an artifact was unpacked. @param where it was unpacked to, for people. */
+export function explainUnpacking(plan: ArtifactPlan, where: string, error: unknown, signal: AbortSignal): AppError {
   if (signal.aborted) return artifactError(plan.source, "cancelled");
   if (error instanceof AppError) return artifactError(plan.source, error.message, error.hint, error);
-  return diskError(plan.source, plan.unpack?.path ?? plan.target.path, "unpack to", error);
+  return diskError(plan.source, where, "unpack to", error);
 }

@@ -17,6 +17,7 @@ import {
 import { errnoOf } from "./errors.ts";
 import { O_PATH, procPath } from "./files.ts";
 import { newId } from "./ids.ts";
+import { unescapeMount } from "./text.ts";
 
 /** What became of a directory that was to go. */
 export interface RemovedTree {
@@ -157,9 +158,6 @@ function mountsBelow(path: string): string[] {
   const real = realpathSync(path);
   return readFileSync("/proc/self/mountinfo", "utf8")
     .split("\n")
-    .map((line) => line.split(" ")[4] ?? "")
-    .map((point) =>
-      point.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8))),
-    )
+    .map((line) => unescapeMount(line.split(" ")[4] ?? ""))
     .filter((point) => point === real || point.startsWith(`${real}/`));
 }

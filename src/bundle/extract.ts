@@ -60,8 +60,8 @@ export function findInTheWay(manifest: Manifest, places: Places): string[] {
 }
 
 /**
- * Writes job files and binaries of a bundle that somebody has proved; all of them get their names, or none. What has such a name is
- * replaced.
+ * Writes job files and binaries of a bundle that somebody has proved; none gets its name before all of them are on the disk. What has
+ * such a name is replaced.
  * @param digest of the manifest that was proved.
  * @throws AppError `invalid` when the file is not that bundle any more.
  */

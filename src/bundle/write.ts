@@ -37,13 +37,12 @@ export async function writeBundle(
 ): Promise<{ readonly text: Buffer; readonly bytes: number }> {
   const text = encodeManifest(source.manifest);
   const total = sizeOf(source, text.length);
-  assertRoom(path, total);
   const part = `${path}.part`;
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
-  const fd = onDisk(path, () => {
-    rmSync(part, { force: true });
-    return openSync(part, flags, 0o600);
-  });
+  // What a killed one left has its room.
+  onDisk(path, () => rmSync(part, { force: true }));
+  assertRoom(path, total);
+  const fd = onDisk(path, () => openSync(part, flags, 0o600));
   let done = false;
   try {
     const output = createOutput(path, fd, total, options);

@@ -1,5 +1,5 @@
-import { lstatSync, mkdirSync, realpathSync } from "node:fs";
-import { basename, isAbsolute, join, resolve } from "node:path";
+import { lstatSync, mkdirSync, realpathSync, statSync } from "node:fs";
+import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import { AppError, errnoOf } from "../base/errors.ts";
 import { readBeginning, writeNew } from "../base/files.ts";
 import { silentLog } from "../base/log.ts";
@@ -76,10 +76,16 @@ export async function makeBundle({ context, flags, operands }: Invocation): Prom
   return EXIT.ok;
 }
 
-/** Neither a device nor a directory is ever replaced. */
+/** Asked before anything is fetched. Neither a device nor a directory is ever replaced. */
 function assertWritable(path: string, force: boolean): void {
   const there = lstatSync(path, { throwIfNoEntry: false });
-  if (there === undefined) return;
+  if (there === undefined) {
+    const dir = dirname(resolve(path));
+    if (statSync(dir, { throwIfNoEntry: false })?.isDirectory() === true) return;
+    throw new AppError("not_found", `${path} cannot be written: there is no directory ${dir}`, {
+      hint: "make it, or name another one",
+    });
+  }
   if (!there.isFile()) throw new AppError("conflict", `${path} is there already, and no file`);
   if (!force) throw new AppError("conflict", `${path} is there already`, { hint: "-force writes over it" });
 }

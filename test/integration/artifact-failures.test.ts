@@ -152,7 +152,7 @@ describe("what fails leaves nothing and says what was expected and found", () =>
   test.skipIf(!mayMount)("a disk that is too small for what an archive holds", async () => {
     here.origin.set("/big.gz", { kind: "bytes", body: gzipSync(Buffer.alloc(4 << 20, 1)) });
     const { message, hint, left } = await fill("1m", "/big.gz");
-    expect(message).toContain(`cannot unpack to ${here.dir.path}/alloc/id/vm/local/big: no space left on the disk`);
+    expect(message).toContain(`cannot unpack to ${here.dir.path}/cache: no space left on the disk`);
     expect(hint).toContain("make room");
     expect(left).toEqual([]);
   });

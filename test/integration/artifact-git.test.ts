@@ -212,6 +212,7 @@ describe("refused, with nothing left behind, is", () => {
     await expectRefusal("git::file:///etc", "/etc is not in a directory of");
     Bun.spawnSync(["ln", "-sfn", "/etc", dir.file("etc")]);
     await expectRefusal(`git::${dir.file("etc")}`, "is not in a directory of");
+    await expectRefusal(`git::file://${dir.path}/x%2f..%2f..%2f..%2fnothing`, "is not in a directory of");
     await expectRefusal(`git::${repository}`, "the agent's own", { rules: { agentDirs: [dir.path] } });
   });
 

@@ -93,6 +93,9 @@ describe("image bundle", () => {
     const homeless = await api.run(["image", "bundle", "-o", at("x.tar"), fine], { env: { HOME: "" } });
     expect(homeless).toMatchObject({ code: 1, stderr: expect.stringContaining("expected -cache DIR") });
     expect(await refused("-force", "-o", "/dev/null", fine)).toContain("no file");
+    const nowhere = await refused("-o", at("no/x.tar"), fine);
+    expect(nowhere).toContain(`x.tar cannot be written: there is no directory ${at("no")}`);
+    expect(nowhere).not.toContain("fetched");
     mkdirSync(at("y.tar.manifest"));
     expect(await refused("-force", "-o", at("y.tar"), fine)).toContain("y.tar.manifest is there already, and no file");
     expect(await refused("-o", at("there.tar"), fine)).toContain("is there already");

@@ -32,7 +32,7 @@ describe("a base that is not what it was is never started on", () => {
     const written = hashOf(filesOf().overlay);
     await kill();
     expect(await failure()).toContain(
-      `${bed.image}, is not the image any more that this machine's disk was made over: ${why}`,
+      `${bed.image} is not the image any more that this machine's disk was made over: ${why}`,
     );
     expect(hashOf(filesOf().overlay)).toBe(written);
   });

@@ -114,7 +114,7 @@ function openBase(image: DiskRequest["image"], record: DiskRecord, files: DiskFi
   const change = changeOf(stats, known);
   if (change === undefined) return base;
   closeImage(base);
-  const what = pinned ? `${shown.base}, which is ${origin.path}` : base.realPath;
+  const what = pinned ? `${shown.base}, which is ${origin.path},` : base.realPath;
   // A disk moves along to an image that is fetched anew and has the same checksum.
   const remedy =
     pinned && isProof(origin.checksum)
@@ -122,7 +122,7 @@ function openBase(image: DiskRequest["image"], record: DiskRecord, files: DiskFi
       : remedyOf(stats, known, shown.record);
   throw refuseImage(
     image.imagePath,
-    `${what}, is not the image any more that this machine's disk was made over: ${change}`,
+    `${what} is not the image any more that this machine's disk was made over: ${change}`,
     `what the guest has written means nothing over another image: ${remedy}`,
   );
 }

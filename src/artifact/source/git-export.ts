@@ -1,5 +1,5 @@
 import { fstatSync, realpathSync } from "node:fs";
-import { join } from "node:path";
+import { join, normalize } from "node:path";
 import { monotonicMillis } from "../../base/clock.ts";
 import { AppError, errnoOf } from "../../base/errors.ts";
 import type { Validator } from "../../cache/source.ts";
@@ -116,7 +116,8 @@ function settleAddress(plan: ArtifactPlan, { roots, agentDirs }: GitPlan): URL {
   try {
     real = realpathSync(path);
   } catch (error) {
-    assertNamed(plan, path, { roots, agentDirs });
+    // Whether there is something where nobody may look is not said.
+    assertNamed(plan, normalize(path), { roots, agentDirs }, path);
     throw artifactError(plan.source, `cannot be opened: ${errnoOf(error) ?? "unknown error"}`, undefined, error);
   }
   assertNamed(plan, real, { roots, agentDirs }, path);

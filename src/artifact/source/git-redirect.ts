@@ -1,7 +1,7 @@
 import { artifactError, PassingTrouble } from "../failure.ts";
 import { createWatchdog } from "../watchdog.ts";
 import type { GitPlan } from "./git-plan.ts";
-import { basicAuthorization } from "./headers.ts";
+import { basicAuthorization, ownUserAgent } from "./headers.ts";
 import { followRedirects } from "./http.ts";
 import type { SourcePlan } from "./plan.ts";
 
@@ -30,7 +30,7 @@ export async function findRepository(
 ): Promise<Repository> {
   const url = new URL(`${address.href.replace(/\/$/, "")}${BEGINNING}${SERVICE}`);
   const authorization = login === null ? {} : { authorization: basicAuthorization(login) };
-  const headers = { "user-agent": "git/2 (paddock)", "accept-encoding": "identity", ...authorization };
+  const headers = { "user-agent": `git/2 ${ownUserAgent}`, "accept-encoding": "identity", ...authorization };
   const ended = new AbortController();
   const watchdog = createWatchdog(stallMillis, () => {
     ended.abort(new PassingTrouble(plan.source, `no byte came for ${stallMillis / 1000} s`));

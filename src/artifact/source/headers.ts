@@ -8,13 +8,16 @@ import { findLogin, type NetrcLogin } from "./netrc.ts";
  */
 const HARMLESS = new Set(["accept", "accept-encoding", "accept-language", "user-agent"]);
 
+/** What this program calls itself unless the job says otherwise. */
+export const ownUserAgent = `paddock/${build.version}`;
+
 /**
  * The request's headers: the job's, Basic authorization from the URL's user info as Go's client sends it, or else from what a netrc file
  * has for its host, and ours.
  * @throws AppError `invalid` naming the header, never its value.
  */
 export function planHeaders(wanted: Readonly<Record<string, string>>, url: URL, netrc = ""): Record<string, string> {
-  const headers: Record<string, string> = { "user-agent": `paddock/${build.version}` };
+  const headers: Record<string, string> = { "user-agent": ownUserAgent };
   const basic = url.username !== "" || url.password !== "" ? userInfo(url) : findLogin(netrc, url.hostname);
   if (basic !== undefined) headers["authorization"] = basicAuthorization(basic);
   for (const [name, value] of Object.entries(wanted)) {

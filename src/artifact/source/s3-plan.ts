@@ -1,5 +1,5 @@
 import { AppError } from "../../base/errors.ts";
-import { build } from "../../runtime/build.ts";
+import { ownUserAgent } from "./headers.ts";
 import { decodePart, refuseOptions, takeParameters } from "./magic.ts";
 import type { SourceRules } from "./rules.ts";
 import { encodeS3Path, type S3Credentials } from "./s3-signature.ts";
@@ -59,7 +59,7 @@ export function planS3(url: URL, options: Readonly<Record<string, string>>, rule
   address.pathname = encodeS3Path(key);
   address.search = taken.version === undefined ? "" : `versionId=${encodeURIComponent(taken.version)}`;
   address.hash = "";
-  const headers = { "user-agent": `paddock/${build.version}`, "accept-encoding": "identity" };
+  const headers = { "user-agent": ownUserAgent, "accept-encoding": "identity" };
   return { url: address.href, headers, region, credentials: credentialsOf(taken, environment) };
 }
 

@@ -25,6 +25,8 @@ test.each([
   { ...PLAN, url: "http://h/a?sig=other", checksum: null },
   { ...PLAN, headers: { ...PLAN.headers, b: "3" }, checksum: null },
   { ...PLAN, headers: { ...PLAN.headers, c: "3" }, checksum: null },
+  // Some servers have another file for another program.
+  { ...PLAN, headers: { ...PLAN.headers, "user-agent": "curl/8" }, checksum: null },
   { ...PLAN, insecure: true, checksum: null },
   { ...PLAN, checksum: { type: "md5", hex: "0".repeat(32) } as const },
 ])("another request is told apart", (other) => {
