@@ -16,17 +16,30 @@ export const V2_LENGTH = 72;
 export const V3_LENGTH = 104;
 export const MIN_CLUSTER_BITS = 9;
 export const MAX_CLUSTER_BITS = 21;
+/** A cluster has 32 subclusters of at least a sector each. */
+const MIN_SUBCLUSTERED_BITS = 14;
 const MAX_L1_BYTES = 32 << 20;
 const MAX_REFCOUNT_TABLE_BYTES = 8 << 20;
 const MAX_REFCOUNT_ORDER = 6;
 export const MAX_SNAPSHOTS = 65_536;
 const MAX_BACKING_NAME = 1023;
+const MAX_BITMAPS = 65_535;
+const BITMAPS_BYTES = 24;
 const SECTOR = 512n;
 
 export const INCOMPATIBLE = { dirty: 1n, corrupt: 2n, dataFile: 4n, compression: 8n, extendedL2: 16n } as const;
 const KNOWN_INCOMPATIBLE = 31n;
 
-export const EXTENSION = { end: 0, backingFormat: 0xe2792aca, dataFile: 0x44415441, encryption: 0x0537be77 } as const;
+/** Features that a program which does not know them clears when it writes. */
+export const AUTOCLEAR = { bitmaps: 1n, rawDataFile: 2n } as const;
+
+export const EXTENSION = {
+  end: 0,
+  backingFormat: 0xe2792aca,
+  dataFile: 0x44415441,
+  encryption: 0x0537be77,
+  bitmaps: 0x23852875,
+} as const;
 
 const FLATTEN =
   "make one file of it on a machine that you trust it on: qemu-img convert -O qcow2 OLD NEW.qcow2, without a backing or data file";
@@ -47,6 +60,7 @@ export interface Header {
   readonly snapshots: number;
   readonly snapshotsOffset: bigint;
   readonly incompatible: bigint;
+  readonly autoclear: bigint;
   readonly refcountOrder: number;
   readonly headerLength: number;
   readonly compressionType: number;
@@ -91,6 +105,7 @@ export function readFields(head: Buffer, version: number): Header {
     snapshots: head.readUInt32BE(60),
     snapshotsOffset: head.readBigUInt64BE(64),
     incompatible: three ? head.readBigUInt64BE(72) : 0n,
+    autoclear: three ? head.readBigUInt64BE(88) : 0n,
     refcountOrder: three ? head.readUInt32BE(96) : 4,
     headerLength,
     compressionType: three && headerLength > V3_LENGTH && head.length > V3_LENGTH ? (head[V3_LENGTH] ?? 0) : 0,
@@ -123,7 +138,10 @@ function backingName(header: Header, file: HeaderFile): string {
 /** The name of the backing file as it stands there; undefined when there is none that QEMU would read. */
 export function readBackingName({ backingOffset, backingLength }: Header, file: HeaderFile): string | undefined {
   if (backingLength > MAX_BACKING_NAME || backingOffset + BigInt(backingLength) > BigInt(file.size)) return undefined;
-  return file.read(Number(backingOffset), backingLength).toString("utf8");
+  const bytes = file.read(Number(backingOffset), backingLength);
+  const end = bytes.indexOf(0);
+  // QEMU ends it there, too.
+  return bytes.toString("utf8", 0, end < 0 ? bytes.length : end);
 }
 
 function refuseDamage(header: Header, file: HeaderFile): Inspection | undefined {
@@ -137,6 +155,9 @@ function findDamage(header: Header, file: HeaderFile): string | undefined {
   if (clusterBits < MIN_CLUSTER_BITS || clusterBits > MAX_CLUSTER_BITS) {
     return `cluster_bits: expected ${MIN_CLUSTER_BITS} to ${MAX_CLUSTER_BITS}, found ${clusterBits}`;
   }
+  if ((header.incompatible & INCOMPATIBLE.extendedL2) !== 0n && clusterBits < MIN_SUBCLUSTERED_BITS) {
+    return `cluster_bits: expected at least ${MIN_SUBCLUSTERED_BITS} with subclusters, found ${clusterBits}`;
+  }
   const cluster = 2 ** clusterBits;
   const least = header.version === 3 ? V3_LENGTH : V2_LENGTH;
   if (headerLength < least || headerLength > cluster || headerLength > file.size) {
@@ -149,6 +170,7 @@ function findDamage(header: Header, file: HeaderFile): string | undefined {
   if (compressed ? header.compressionType !== 1 : header.compressionType !== 0) {
     return `compression_type: found ${header.compressionType}, which its feature bit contradicts or nobody knows`;
   }
+  if ((header.autoclear & AUTOCLEAR.rawDataFile) !== 0n) return "it says that its data file is raw, and has none";
   return findSizeDamage(header, cluster) ?? findTableDamage(header, file, cluster);
 }
 
@@ -175,9 +197,7 @@ function findTableDamage(header: Header, file: HeaderFile, cluster: number): str
     return `nb_snapshots: expected at most ${MAX_SNAPSHOTS}, found ${header.snapshots}`;
   }
   const outside = (name: string, offset: bigint, bytes: number): string | undefined => {
-    if (offset === 0n || offset % BigInt(cluster) !== 0n) {
-      return `${name}: expected a multiple of ${cluster}, found ${offset}`;
-    }
+    if (offset === 0n || offset % BigInt(cluster) !== 0n) return askew(name, cluster, offset);
     if (offset + BigInt(bytes) > BigInt(file.size))
       return `${name}: ${offset} + ${bytes} bytes lie behind the end of the file`;
     return undefined;
@@ -185,9 +205,15 @@ function findTableDamage(header: Header, file: HeaderFile, cluster: number): str
   return (
     outside("l1_table_offset", header.l1Offset, header.l1Entries * 8) ??
     outside("refcount_table_offset", header.refcountOffset, refcountBytes) ??
-    (header.snapshots === 0 ? undefined : outside("snapshots_offset", header.snapshotsOffset, header.snapshots * 40))
+    // Where there are none the place means nothing, and QEMU wants it to be one all the same.
+    (header.snapshots === 0 && header.snapshotsOffset % BigInt(cluster) === 0n && header.snapshotsOffset < 2n ** 63n
+      ? undefined
+      : outside("snapshots_offset", header.snapshotsOffset, header.snapshots * 40))
   );
 }
+
+const askew = (name: string, cluster: number, offset: bigint): string =>
+  `${name}: expected a multiple of ${cluster}, found ${offset}`;
 
 /** Header extensions: those that name files or keys are refused even where no feature bit asks for them. */
 function refuseExtensions(header: Header, file: HeaderFile): Inspection | undefined {
@@ -198,8 +224,24 @@ function refuseExtensions(header: Header, file: HeaderFile): Inspection | undefi
     if (type === EXTENSION.dataFile) return refuse("a qcow2 image that names an external data file", FLATTEN);
     if (type === EXTENSION.backingFormat) return refuse("a qcow2 image that names a backing format", FLATTEN);
     if (type === EXTENSION.encryption) return refuse("a qcow2 image with an encryption header", FLATTEN);
+    const damage = type === EXTENSION.bitmaps ? findBitmapDamage(header, content) : undefined;
+    if (damage !== undefined) return refuse(`a damaged qcow2 image: ${damage}`, REPAIR);
   }
   return undefined;
+}
+
+/** Dirty bitmaps: without their feature bit nothing but the length of what tells of them counts. */
+function findBitmapDamage({ autoclear, clusterBits }: Header, content: Buffer): string | undefined {
+  if (content.length !== BITMAPS_BYTES) return `bitmaps: expected ${BITMAPS_BYTES} bytes, found ${content.length}`;
+  if ((autoclear & AUTOCLEAR.bitmaps) === 0n) return undefined;
+  const [count, reserved] = [content.readUInt32BE(0), content.readUInt32BE(4)];
+  const [bytes, offset] = [content.readBigUInt64BE(8), content.readBigUInt64BE(16)];
+  if (count === 0 || count > MAX_BITMAPS) return `nb_bitmaps: expected 1 to ${MAX_BITMAPS}, found ${count}`;
+  if (reserved !== 0) return `bitmaps: expected zeros in the reserved field, found ${reserved}`;
+  if (bytes > BigInt(MAX_BITMAPS * 1024))
+    return `bitmap_directory_size: expected at most ${MAX_BITMAPS * 1024}, found ${bytes}`;
+  const cluster = 2 ** clusterBits;
+  return offset % BigInt(cluster) === 0n ? undefined : askew("bitmap_directory_offset", cluster, offset);
 }
 
 /** The header's extensions in their order; the content of one that is longer than the cluster is null, and it is the last. */
@@ -212,8 +254,9 @@ export function* readExtensions(
   for (let at = headerLength; at + 8 <= area.length; ) {
     const type = area.readUInt32BE(at);
     const length = area.readUInt32BE(at + 4);
-    if (type === EXTENSION.end) return;
     const whole = length <= area.length - at - 8;
+    // QEMU reads the length of the end, too.
+    if (type === EXTENSION.end && whole) return;
     yield { type, content: whole ? area.subarray(at + 8, at + 8 + length) : null };
     if (!whole) return;
     at += 8 + Math.ceil(length / 8) * 8;

@@ -41,6 +41,7 @@ const FIELDS = {
   nb_snapshots: [60, 4],
   snapshots_offset: [64, 8],
   incompatible_features: [72, 8],
+  autoclear_features: [88, 8],
   refcount_order: [96, 4],
   header_length: [100, 4],
   compression_type: [104, 1],
@@ -78,7 +79,7 @@ function extension(type: number, content: string, length = content.length): Buff
   const bytes = Buffer.alloc(8 + Math.ceil(content.length / 8) * 8);
   bytes.writeUInt32BE(type, 0);
   bytes.writeUInt32BE(length, 4);
-  bytes.write(content, 8);
+  bytes.write(content, 8, "latin1");
   return bytes;
 }
 
@@ -175,8 +176,8 @@ describe("qcow2", () => {
   });
 
   test("a backing file is refused, with the name it has", () => {
-    const image = qcow2({ backing_file_offset: 512, backing_file_size: 12 });
-    image.write("/etc/shadow\u001b", 512);
+    const image = qcow2({ backing_file_offset: 512, backing_file_size: 40 });
+    image.write("/etc/shadow\u001b\0and what QEMU reads no more", 512);
     expect(refusal(image)).toBe('a qcow2 image with a backing file ("/etc/shadow\\\\x1b")');
   });
 
@@ -222,6 +223,10 @@ describe("qcow2", () => {
     ],
     ["nb_snapshots: expected at most 65536", { nb_snapshots: 65_537 }],
     ["snapshots_offset: expected a multiple", { nb_snapshots: 1 }],
+    ["snapshots_offset: expected a multiple of 65536, found 21", { snapshots_offset: 21 }],
+    ["snapshots_offset: 18446744073709486080 + 0 bytes", { snapshots_offset: 0xffffffffffff0000n }],
+    ["its data file is raw, and has none", { autoclear_features: 2 }],
+    ["cluster_bits: expected at least 14 with subclusters", { cluster_bits: 12, incompatible_features: 16 }],
     ["compression_type: found 1", { compression_type: 1 }],
     ["compression_type: found 0", { incompatible_features: 8 }],
     ["compression_type: found 2", { incompatible_features: 8, compression_type: 2 }],
@@ -235,9 +240,25 @@ describe("qcow2", () => {
     ["an encryption header", extension(0x0537be77, "0123456789abcdef")],
     ["an external data file", Buffer.concat([extension(0x6803f857, "x"), extension(0x44415441, "x")])],
     ["a header extension is longer", extension(0x6803f857, "x", 0xffffffff)],
+    ["a header extension is longer", extension(0, "", 0xffffffff)],
+    ["bitmaps: expected 24 bytes, found 3", extension(0x23852875, "raw")],
   ])("refused by an extension: %s", (message, extensions) => {
     expect(refusal(qcow2({}, extensions))).toContain(message);
     expect(refusal(qcow2({ version: 2 }, extensions))).toContain(message);
+  });
+
+  test.each([
+    ["nb_bitmaps: expected 1 to 65535, found 0", [0, 0, 0, 0, 0, 0]],
+    ["nb_bitmaps: expected 1 to 65535, found 65536", [65_536, 0, 0, 32, 0, 3 * CLUSTER]],
+    ["zeros in the reserved field, found 1", [1, 1, 0, 32, 0, 3 * CLUSTER]],
+    ["bitmap_directory_size: expected at most 67107840", [1, 0, 1, 0, 0, 3 * CLUSTER]],
+    ["bitmap_directory_offset: expected a multiple of 65536, found 512", [1, 0, 0, 32, 0, 512]],
+  ])("refused by dirty bitmaps: %s, unless nobody counts on them any more", (message, words) => {
+    const bytes = Buffer.alloc(24);
+    for (const [at, word] of words.entries()) bytes.writeUInt32BE(word, at * 4);
+    const bitmaps = extension(0x23852875, bytes.toString("latin1"));
+    expect(refusal(qcow2({ autoclear_features: 1 }, bitmaps))).toContain(message);
+    expect(inspect(qcow2({}, bitmaps)).format).toBe("qcow2");
   });
 
   test("every header that is cut off is refused, never taken for raw", () => {
