@@ -26,7 +26,7 @@ export async function readOldSparse(header: Buffer, name: Buffer, reader: ByteRe
   const stretches: Stretch[] = [];
   const add = (block: Buffer, start: number, count: number): void => {
     for (let at = start; at < start + count * 24; at += 24) {
-      if (block[at] === 0) return;
+      if (block[at] === 0 && block[at + 12] === 0) return;
       const stretch = { offset: readNumber(block, at, 12, name), length: readNumber(block, at + 12, 12, name) };
       pushStretch(stretches, stretch);
     }
@@ -113,9 +113,16 @@ function pushStretch(stretches: Stretch[], stretch: Stretch): void {
   if (stretches.push(stretch) > MAX_STRETCHES) throw tooMany();
 }
 
-/** @throws AppError unless the map lies within the file and takes all of the stored bytes. */
+/**
+ * @throws AppError unless the map lies within the file and takes all of the stored bytes, of which every stretch but the last has whole
+ * blocks: GNU tar begins each with a block of its own, others put them side by side, and a disk would be another one.
+ */
 export function checkSparseMap(map: SparseMap, size: number): void {
   const last = map.stretches.at(-1);
+  const end = map.stretches.findLastIndex(({ length }) => length > 0);
+  if (map.stretches.some(({ length }, at) => at < end && length % BLOCK !== 0)) {
+    throw damaged(`a stretch before its last is no whole number of ${BLOCK} bytes`);
+  }
   if (last !== undefined && last.offset + last.length > map.realSize) throw damaged("a stretch lies behind its end");
   const stored = map.stretches.reduce((sum, { length }) => sum + length, map.mapBytes);
   if (stored !== size) throw damaged(`its map stands for ${stored} bytes, it has ${size}`);

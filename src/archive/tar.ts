@@ -64,9 +64,9 @@ async function readExtension(
 ): Promise<Extensions | undefined> {
   switch (header.type) {
     case "L":
-      return { ...before, longName: untilNul(await readPadded(reader, header)) };
+      return { ...before, longName: await readLongName(reader, header) };
     case "K":
-      return { ...before, longLink: untilNul(await readPadded(reader, header)) };
+      return { ...before, longLink: await readLongName(reader, header) };
     case "x":
       return { ...before, pax: readPaxRecords(await readPadded(reader, header)) };
     case "g":
@@ -80,13 +80,26 @@ async function readExtension(
   }
 }
 
-async function readPadded(reader: ByteReader, { size, type }: TarHeader): Promise<Buffer> {
+/** A name of GNU's. Behind its length there are zeros: GNU tar reads on there, and would find another name. */
+async function readLongName(reader: ByteReader, header: TarHeader): Promise<Buffer> {
+  const data = await readBlocks(reader, header);
+  if (data.subarray(header.size).some((byte) => byte !== 0)) {
+    throw archiveError("a long name in the tar archive goes on behind its length", "fetch or make the archive again");
+  }
+  return untilNul(data.subarray(0, header.size));
+}
+
+async function readPadded(reader: ByteReader, header: TarHeader): Promise<Buffer> {
+  return (await readBlocks(reader, header)).subarray(0, header.size);
+}
+
+async function readBlocks(reader: ByteReader, { size, type }: TarHeader): Promise<Buffer> {
   if (size > MAX_EXTENSION) {
     throw archiveError(`a tar header of type ${quoteName(type)} has ${size} bytes: expected at most ${MAX_EXTENSION}`);
   }
   const data = size === 0 ? Buffer.alloc(0) : await reader.exactly(padded(size));
   if (data === undefined) throw truncated("the tar archive");
-  return data.subarray(0, size);
+  return data;
 }
 
 /** `git archive` writes a comment into one; what would rename every entry is nobody's wish. */
@@ -133,6 +146,8 @@ async function* readEntry(
   for await (const _ of reader.take(left + padded(size) - size));
 }
 
+const ODD_MAGIC = "a sparse entry whose header is of another kind of tar than its map";
+
 async function readMap(
   reader: ByteReader,
   block: Buffer,
@@ -142,7 +157,10 @@ async function readMap(
 ): Promise<SparseMap | undefined> {
   const isOld = header.type === "S";
   const map = isOld ? await readOldSparse(block, header.name, reader) : await readPaxSparse(pax, size, reader);
-  if (map !== undefined) checkSparseMap(map, size);
+  if (map === undefined) return undefined;
+  // Behind another mark tar itself takes what is stored for the whole file, or gives up.
+  if (block.toString("latin1", 257, 263) !== (isOld ? "ustar " : "ustar\0")) throw archiveError(ODD_MAGIC);
+  checkSparseMap(map, size);
   return map;
 }
 

@@ -123,7 +123,7 @@ function readRecord(data: Buffer, at: number): { readonly value: ZipRecord; read
 }
 
 /** Values that do not fit 32 bits stand in an extra field, in this order and only those (4.5.3). */
-function longValues(extra: Buffer, values: readonly number[]): readonly number[] {
+export function longValues(extra: Buffer, values: readonly number[]): readonly number[] {
   if (!values.includes(0xffffffff)) return values;
   for (let at = 0; at + 4 <= extra.length; ) {
     const end = at + 4 + extra.readUInt16LE(at + 2);

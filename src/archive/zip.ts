@@ -4,7 +4,7 @@ import { inflateRange } from "./decompress.ts";
 import { asExtents, type Entry } from "./entry.ts";
 import { entryError, quoteName } from "./failure.ts";
 import { decodeName } from "./names.ts";
-import { damaged, readZipDirectory, type ZipRecord } from "./zip-directory.ts";
+import { damaged, longValues, readZipDirectory, type ZipRecord } from "./zip-directory.ts";
 
 /** Longest target of a symbolic link, in bytes. */
 const MAX_LINK = 4095;
@@ -52,8 +52,10 @@ async function findContent(file: ArchiveFile, record: ZipRecord): Promise<number
   const header = await readPiece(file, record.offset, 30, "the zip archive");
   if (header.readUInt32LE(0) !== 0x04034b50) throw damaged("an entry is not where its directory says");
   const nameLength = header.readUInt16LE(26);
-  const start = record.offset + 30 + nameLength + header.readUInt16LE(28);
-  const name = await readPiece(file, record.offset + 30, nameLength, "the zip archive");
+  const extraLength = header.readUInt16LE(28);
+  const start = record.offset + 30 + nameLength + extraLength;
+  const behind = await readPiece(file, record.offset + 30, nameLength + extraLength, "the zip archive");
+  const name = behind.subarray(0, nameLength);
   const disagrees = (what: string): Error =>
     entryError(record.name, `the archive has it with two different ${what}`, "make the archive again");
   if (!name.equals(record.rawName)) throw disagrees(`names, the other ${quoteName(decodeName(name))}`);
@@ -61,9 +63,8 @@ async function findContent(file: ArchiveFile, record: ZipRecord): Promise<number
   if ((header.readUInt16LE(6) & 0x2041) !== 0) throw disagrees("statements whether it is encrypted");
   // With bit 3 the lengths stand behind the content; there the directory's are all there is before it was read.
   if ((header.readUInt16LE(6) & 8) !== 0) return start;
-  const agrees = (at: number, value: number): boolean =>
-    header.readUInt32LE(at) === value || header.readUInt32LE(at) === 0xffffffff;
-  if (!agrees(18, record.packedSize) || !agrees(22, record.size)) throw disagrees("lengths");
+  const lengths = longValues(behind.subarray(nameLength), [header.readUInt32LE(22), header.readUInt32LE(18)]);
+  if (lengths[0] !== record.size || lengths[1] !== record.packedSize) throw disagrees("lengths");
   if (header.readUInt32LE(14) !== record.crc) throw disagrees("checksums");
   return start;
 }

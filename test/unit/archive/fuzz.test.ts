@@ -1,14 +1,15 @@
 import { expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { GNU_MAGIC, octal, pax, tarOf, zipOf } from "../../helpers/archives.ts";
+import { FUZZ_SEED, fuzz, fuzzRuns, type Random } from "../../helpers/fuzz.ts";
+import { peakGrowth } from "../../helpers/memory.ts";
 import { PACKED, PLAIN } from "../../helpers/packed.ts";
-import { randomBelow } from "../../helpers/random.ts";
 import { refusal } from "../../helpers/refusal.ts";
 import { tempDir } from "../../helpers/temp.ts";
 import { unpackBytes } from "../../helpers/unpacking.ts";
 
 /** Enough for every field of the small archives below to be hit many times; a few seconds. */
-const RUNS = 1000;
+const RUNS = fuzzRuns(1000);
 
 const SPARSE = { 386: `${octal(4096, 11)}\0${octal(512, 11)}\0`, 483: octal(1 << 20, 11) };
 
@@ -31,7 +32,7 @@ const ZIP = zipOf(
 );
 
 /** One to four changes: a bit, a byte, a stretch taken from elsewhere, a cut. */
-function mutate(bytes: Buffer, random: (limit: number) => number): Buffer {
+function mutate(bytes: Buffer, random: Random): Buffer {
   let out = Buffer.from(bytes);
   for (let changes = 1 + random(4); changes > 0 && out.length > 8; changes--) {
     const at = random(out.length);
@@ -59,23 +60,25 @@ test.each([
   ["tar", TAR, repairSums],
   ["zip", ZIP, (bytes: Buffer) => bytes],
 ])(
-  `${RUNS} damaged %s archives are unpacked inside or refused, and nothing is written elsewhere`,
+  `${RUNS} damaged %s archives are unpacked inside or refused, nothing is written elsewhere, and memory stays bounded (seed ${FUZZ_SEED})`,
   async (word, good, repair) => {
-    const random = randomBelow(word.length);
     let refusals = 0;
-    for (let run = 0; run < RUNS; run++) {
-      await using dir = tempDir();
-      const archive = repair(mutate(good, random));
-      const limits = { entries: 50, bytes: 1 << 22, length: 1 << 30 };
-      const done = await unpackBytes(dir, archive, word, limits).catch(async (error: unknown) => {
-        // Anything but an AppError is thrown, and the test fails with it.
-        const { message } = await refusal(Promise.reject(error));
-        expect(message).not.toMatch(/[\u0000-\u001f]/);
-        return undefined;
-      });
-      if (done === undefined) refusals++;
-      expect(readdirSync(dir.path).sort()).toEqual(["archive", "out"]);
-    }
+    const grown = await peakGrowth(() =>
+      fuzz(word, RUNS, async (random) => {
+        await using dir = tempDir();
+        const archive = repair(mutate(good, random));
+        const limits = { entries: 50, bytes: 1 << 22, length: 1 << 30 };
+        const done = await unpackBytes(dir, archive, word, limits).catch(async (error: unknown) => {
+          // Anything but an AppError is thrown, and the test fails with it.
+          const { message } = await refusal(Promise.reject(error));
+          expect(message).not.toMatch(/[\u0000-\u001f]/);
+          return undefined;
+        });
+        if (done === undefined) refusals++;
+        expect(readdirSync(dir.path).sort()).toEqual(["archive", "out"]);
+      }),
+    );
+    expect(grown).toBeLessThan(128 << 20);
     expect(existsSync("/x")).toBe(false);
     expect(refusals).toBeGreaterThan(RUNS / 3);
     expect(refusals).toBeLessThan(RUNS);
@@ -83,22 +86,21 @@ test.each([
   60_000,
 );
 
-const STREAM_RUNS = 100;
+const STREAM_RUNS = fuzzRuns(100);
 
 test.each(["gz", "zst", "xz", "bz2"] as const)(
-  `${STREAM_RUNS} damaged %s files are refused, or give what the good one gives`,
+  `${STREAM_RUNS} damaged %s files are refused, or give what the good one gives (seed ${FUZZ_SEED})`,
   async (word) => {
-    const random = randomBelow(word.length);
-    for (let run = 0; run < STREAM_RUNS; run++) {
+    await fuzz(word, STREAM_RUNS, async (random) => {
       await using dir = tempDir();
       try {
         await unpackBytes(dir, mutate(PACKED[word], random), word, { bytes: 1 << 22 });
       } catch (error) {
         await refusal(Promise.reject(error));
-        continue;
+        return;
       }
       expect(readFileSync(dir.file("out", "content")).equals(PLAIN)).toBe(true);
-    }
+    });
   },
   60_000,
 );

@@ -74,6 +74,11 @@ describe("attacks are refused with the entry's name", () => {
     ["a second name of controls", [{ name: "a", local: { name: "\u009b2J\u202e" } }], 'the other "\\x9b2J\\u202e"'],
     ["two methods", [{ name: "a", local: { method: 0 } }], "with two different methods"],
     ["two lengths", [{ name: "a", body: "a", local: { size: 2 } }], "with two different lengths"],
+    [
+      "a length of 64 bits without any",
+      [{ name: "a", body: "a", local: { size: 0xffffffff } }],
+      "two different lengths",
+    ],
     ["two checksums", [{ name: "a", body: "a", local: { crc: 2 } }], "with two different checksums"],
     [
       "entries that overlap",
