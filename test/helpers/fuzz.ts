@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { randomBelow } from "./random.ts";
 
 /** A whole number from 0 up to, not including, `limit`. */
 export type Random = (limit: number) => number;
@@ -8,12 +9,6 @@ export const FUZZ_SEED = process.env["PADDOCK_FUZZ_SEED"] ?? "paddock";
 
 /** How often a fuzz test runs: `PADDOCK_FUZZ_RUNS`, or what it says itself. */
 export const fuzzRuns = (usual: number): number => Number(process.env["PADDOCK_FUZZ_RUNS"] ?? usual);
-
-/** The same numbers for the same seed. */
-export function randomFrom(seed: string): Random {
-  let count = 0;
-  return (limit) => createHash("sha1").update(`${seed} ${count++}`).digest().readUInt32LE(0) % limit;
-}
 
 /** One of them. */
 export function pick<T>(random: Random, values: readonly T[]): T {
@@ -35,7 +30,7 @@ export async function fuzz(
   const only = process.env["PADDOCK_FUZZ_ONLY"];
   for (let run = only === undefined ? 0 : Number(only); run < runs; run++) {
     try {
-      await one(randomFrom(`${FUZZ_SEED} ${subject} ${run}`), run);
+      await one(randomBelow(seedOf(`${FUZZ_SEED} ${subject} ${run}`)), run);
     } catch (error) {
       const again = `PADDOCK_FUZZ_SEED=${FUZZ_SEED} PADDOCK_FUZZ_ONLY=${run}`;
       throw new Error(`run ${run} of ${subject} (${again} plays it again): ${String(error)}`, { cause: error });
@@ -43,3 +38,5 @@ export async function fuzz(
     if (only !== undefined) return;
   }
 }
+
+const seedOf = (text: string): number => createHash("sha256").update(text).digest().readUInt32LE();
