@@ -24,5 +24,5 @@ export function userRules(env: Readonly<Record<string, string | undefined>>, caF
     caFile: caFile === undefined ? null : resolve(caFile),
   };
   const config = { ...files, certFile: null, keyFile: null, filePaths: [], environment: VARIABLES };
-  return readRules(settleSources(config, env, { dataDir: "/nowhere", runDir: "/nowhere" }));
+  return { ...readRules(settleSources(config, env, { dataDir: "/nowhere", runDir: "/nowhere" })), ownGit: true };
 }

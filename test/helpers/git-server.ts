@@ -3,20 +3,21 @@ export interface GitServer extends AsyncDisposable {
 }
 
 export interface GitServerOptions {
-  readonly tls: { readonly key: string; readonly cert: string };
+  /** For https; without it the server speaks http. */
+  readonly tls?: { readonly key: string; readonly cert: string };
   /** `user:password` that is asked for; nobody is asked unless it is given. */
   readonly login?: string;
   /** A path that a repository had before, and the one that it has. */
   readonly moved?: readonly [from: string, to: string];
 }
 
-/** Serves every repository below a directory over https on a free port of the loopback address, by git's own CGI program. */
-export function startGitServer(root: string, { tls, login, moved }: GitServerOptions): GitServer {
+/** Serves every repository below a directory on a free port of the loopback address, by git's own CGI program. */
+export function startGitServer(root: string, { tls, login, moved }: GitServerOptions = {}): GitServer {
   const wanted = login === undefined ? null : `Basic ${Buffer.from(login).toString("base64")}`;
   const server = Bun.serve({
     port: 0,
     hostname: "127.0.0.1",
-    tls,
+    ...(tls !== undefined && { tls }),
     fetch: async (request) => {
       const { pathname, search } = new URL(request.url);
       if (moved !== undefined && pathname.startsWith(moved[0])) {

@@ -43,7 +43,7 @@ export async function openGit(plan: SourcePlan, wanted: GitPlan, address: URL, o
   // Others may pass, so that git's user gets to its own directory, and see no names.
   mkdirSync(join(dir, ".."), { recursive: true, mode: 0o711 });
   mkdirSync(dir, { mode: 0o700 });
-  const user = process.geteuid?.() === 0 ? NOBODY : undefined;
+  const user = process.geteuid?.() === 0 && !wanted.own ? NOBODY : undefined;
   const give = (path: string): void => {
     if (user !== undefined) lchownSync(path, user.uid, user.gid);
   };

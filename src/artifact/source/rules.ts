@@ -25,6 +25,8 @@ export interface SourceRules extends Pick<SourceSettings, "filePaths" | "agentDi
   /** Text of a netrc file. */
   readonly netrc: string;
   readonly tls: TlsIdentity;
+  /** Git of root runs as root: a person asks for a bundle as for a clone, and nobody else gets into that person's directories. */
+  readonly ownGit: boolean;
 }
 
 export const NO_TLS: TlsIdentity = { ca: null, cert: null, key: null };
@@ -35,6 +37,7 @@ export const PLAIN_RULES: SourceRules = {
   agentDirs: [],
   netrc: "",
   tls: NO_TLS,
+  ownGit: false,
   environment: {},
   proxies: NO_PROXIES,
 };
@@ -70,7 +73,7 @@ export function readRules(settings: SourceSettings): SourceRules {
     key: readSetting("key_file", settings.keyFile),
   };
   const netrc = readSetting("netrc_file", settings.netrcFile) ?? "";
-  return { filePaths, agentDirs, environment, proxies, netrc, tls };
+  return { filePaths, agentDirs, environment, proxies, netrc, tls, ownGit: false };
 }
 
 function readSetting(key: string, path: string | null): string | null {
