@@ -78,6 +78,8 @@ export interface Agent {
   deregisterJob(id: string, options: DeregisterOptions): Promise<Evaluation>;
   jobs(prefix: string): readonly JobRecord[];
   job(id: string): JobRecord;
+  /** A job as it was after each of its changes, as far as they are remembered; newest first. */
+  jobVersions(id: string): readonly JobRecord[];
 
   allocations(filter: AllocationFilter): readonly Allocation[];
   /** The ids of `allocations`, which costs next to nothing. */
@@ -123,6 +125,8 @@ export interface Agent {
      * @param discard disks that are kept for a while go too.
      */
     collect(options: { readonly discard: boolean }): Promise<GarbageOutcome>;
+    /** The same of one allocation. @throws AppError `conflict` that says why it stays, `not_found`. */
+    collectOne(allocationId: string, options: { readonly discard: boolean }): Promise<GarbageOutcome>;
     /** What becomes of the disks of a job that is purged, for people. */
     tellDisks(jobId: string, options: { readonly discard: boolean }): Promise<readonly string[]>;
   };

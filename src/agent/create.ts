@@ -93,6 +93,7 @@ export function createAgent(context: AgentContext): RunningAgent {
     bundles: bundleLoads(context),
     garbage: {
       collect: ({ discard }) => collector.collect(discard),
+      collectOne: async (id, { discard }) => await collector.collectOne(allocation(id), discard),
       tellDisks: (jobId, options) => tellKeptDisks(context, jobId, options),
     },
     close: () => {

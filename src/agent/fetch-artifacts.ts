@@ -75,11 +75,12 @@ export async function fetchArtifacts(
   return fetched;
 }
 
-/** That a source failed and is asked again. @param retries how often that happened. */
+/** That nobody proves who the server is. */
 export function describeInsecure(source: string): string {
   return `${source} is fetched without a look at its server's certificate (insecure = true)`;
 }
 
+/** That a source failed and is asked again. @param retries how often that happened. */
 export function describeRetry({ message, bytes, millis }: Retry, retries: number): string {
   const from = bytes === 0 ? "begins anew" : `goes on after the ${formatBytes(bytes)} that came`;
   return `${message}; try ${retries + 1} in ${(millis / 1000).toFixed(1)} s ${from}`;

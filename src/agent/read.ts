@@ -37,6 +37,7 @@ type Reading = Pick<
   Agent,
   | "jobs"
   | "job"
+  | "jobVersions"
   | "allocations"
   | "allocationIds"
   | "whenWritten"
@@ -58,6 +59,11 @@ export function readRecords(context: AgentContext, records: Records): Reading {
   return {
     jobs: (prefix) => store.jobs(prefix),
     job: records.job,
+    jobVersions: (id) => {
+      const { createIndex } = found(store.job(id), "job versions not found");
+      // One of that name that was purged was another job.
+      return store.jobVersions(id).filter((version) => version.createIndex === createIndex);
+    },
     allocations: (filter) => store.allocations(filter).map((stored) => supervisor.live(stored.id) ?? stored),
     allocationIds: (filter) => store.allocationIds(filter),
     whenWritten: (listener) => store.whenWritten(listener),

@@ -1,7 +1,7 @@
 import type { Context, Hono } from "hono";
 import { AppError } from "../base/errors.ts";
 import { writeEvaluation } from "../contract/evaluation.ts";
-import { writeJob, writeJobStub, writeJobSummary, writeSubmission } from "../contract/job-record.ts";
+import { writeJob, writeJobStub, writeJobSummary, writeJobVersions, writeSubmission } from "../contract/job-record.ts";
 import {
   ParseRequestSchema,
   RegisterRequestSchema,
@@ -32,6 +32,7 @@ export function addJobRoutes(app: Hono, context: ApiContext): void {
   app.get("/v1/job/:id/allocations", (c) => replyRead(c, context, () => listJobAllocations(c, context)));
   app.get("/v1/job/:id/evaluations", (c) => replyRead(c, context, () => listJobEvaluations(c, context)));
   app.get("/v1/job/:id/deployment", (c) => replyRead(c, context, () => null));
+  app.get("/v1/job/:id/versions", (c) => replyRead(c, context, () => listVersions(c, context)));
   app.get("/v1/job/:id/submission", (c) => replyRead(c, context, () => showSubmission(c, context)));
 }
 
@@ -62,6 +63,15 @@ function listJobEvaluations(c: Context, { agent }: ApiContext) {
   const id = pathParam(c, "id");
   const namespace = agent.jobs(id).find(({ job }) => job.id === id)?.job.namespace;
   return agent.evaluations({ jobId: id }).map((evaluation) => writeEvaluation(evaluation, namespace));
+}
+
+function listVersions(c: Context, { agent }: ApiContext) {
+  if (flagParam(c, "diffs")) {
+    throw new AppError("unsupported", "what changed between versions is not told yet", { hint: "leave diffs out" });
+  }
+  const id = pathParam(c, "id");
+  const versions = agent.jobVersions(id).map((record) => ({ record, encoded: encodeJob(record.job) }));
+  return writeJobVersions(versions, agent.allocations({ jobId: id }), agent.changes.index);
 }
 
 function showSubmission(c: Context, { agent }: ApiContext) {

@@ -1,16 +1,20 @@
-import type { Hono } from "hono";
+import type { Context, Hono } from "hono";
+import type { GarbageOutcome } from "../agent/garbage/outcome.ts";
 import { AppError } from "../base/errors.ts";
 import { writeGarbage } from "../contract/garbage.ts";
 import type { ApiContext } from "./context.ts";
-import { flagParam } from "./query.ts";
+import { flagParam, pathParam } from "./query.ts";
 
-/** Routes below `/v1/system`. */
+/** Routes that remove what has ended. Nomad answers them with nothing; here whoever asks learns what it came to. */
 export function addSystemRoutes(app: Hono, { agent, stopping }: ApiContext): void {
-  app.on(["PUT", "POST"], "/v1/system/gc", async (c) => {
-    // Nomad answers at once and says nothing; here whoever asks learns what it came to.
-    const collected = agent.garbage.collect({ discard: flagParam(c, "discard") });
-    return c.json(writeGarbage(await unlessStopping(collected, stopping)));
-  });
+  const collect = async (c: Context, how: (options: { discard: boolean }) => Promise<GarbageOutcome>) =>
+    c.json(writeGarbage(await unlessStopping(how({ discard: flagParam(c, "discard") }), stopping)));
+  app.on(["PUT", "POST"], "/v1/system/gc", (c) => collect(c, agent.garbage.collect));
+  // Nomad's clients ask for the next two by GET.
+  app.on(["GET", "PUT", "POST"], "/v1/client/gc", (c) => collect(c, agent.garbage.collect));
+  app.on(["GET", "PUT", "POST"], "/v1/client/allocation/:id/gc", (c) =>
+    collect(c, (options) => agent.garbage.collectOne(pathParam(c, "id"), options)),
+  );
 }
 
 /** An agent that stops waits for no directory to be empty: the next one goes on. @throws AppError `unavailable`. */
@@ -20,6 +24,7 @@ async function unlessStopping<T>(work: Promise<T>, stopping: AbortSignal): Promi
     reject(new AppError("unavailable", "the agent stops; what it was removing, the next one removes"));
   };
   stopping.addEventListener("abort", onStop, { once: true });
+  if (stopping.aborted) onStop();
   try {
     return await Promise.race([work, promise]);
   } finally {

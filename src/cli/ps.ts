@@ -35,14 +35,13 @@ async function runPs(invocation: Invocation): Promise<number> {
   const { out, err } = context.terminal;
   assertNotBoth(flags, "stats", "json", "the API has them at /v1/metrics and /v1/client/allocation/ID/stats");
   const client = await connectAgent(invocation);
-  const all = await client.read(ask.allocations());
-  const shown = all.filter((allocation) => flags.has("all") || !isOver(allocation));
+  const isShown = (allocation: Pick<Allocation, "ClientStatus">): boolean => flags.has("all") || !isOver(allocation);
   if (flags.has("json")) {
-    const ids = new Set(shown.map(({ ID }) => ID));
     const raw = await client.readJson(ask.allocations().target);
-    printJson(out, Array.isArray(raw) ? raw.filter((entry: { ID: string }) => ids.has(entry.ID)) : raw);
+    printJson(out, Array.isArray(raw) ? raw.filter(isShown) : raw);
     return EXIT.ok;
   }
+  const shown = (await client.read(ask.allocations())).filter(isShown);
   // Nobody has to look at a column in which nothing stands.
   const health = shown.some(({ DeploymentStatus }) => DeploymentStatus !== null);
   const usages = flags.has("stats") ? await readUsageCells(client) : null;
@@ -121,7 +120,7 @@ export function machineStatus({ State, Failed, Paddock: machine }: TaskState): s
 }
 
 /** Whether nothing of an allocation runs or will run. */
-export function isOver({ ClientStatus }: Allocation): boolean {
+export function isOver({ ClientStatus }: Pick<Allocation, "ClientStatus">): boolean {
   return ClientStatus === "complete" || ClientStatus === "failed" || ClientStatus === "lost";
 }
 

@@ -68,6 +68,15 @@ export const JobSchema = v.looseObject({
 });
 export type WireJob = v.InferOutput<typeof JobSchema>;
 
+/** Nomad's `JobVersionsResponse`, newest first. What changed from one to the next is not told. */
+export const JobVersionsSchema = v.object({
+  Versions: v.array(JobSchema),
+  Diffs: v.null(),
+  Index: CountSchema,
+  KnownLeader: v.boolean(),
+  LastContact: CountSchema,
+});
+
 const GroupSummarySchema = v.object({
   Queued: CountSchema,
   Complete: CountSchema,
@@ -149,6 +158,25 @@ export function writeJob(record: RegisteredJob, allocations: readonly Allocation
     ...writeRegistration(record, allocations),
     Stable: false,
   };
+}
+
+/**
+ * The versions of a job.
+ * @param versions newest first. @param allocations those of the job, of all its versions. @param index of the newest change of anything.
+ */
+export function writeJobVersions(
+  versions: readonly { readonly record: RegisteredJob; readonly encoded: EncodedJob }[],
+  allocations: readonly Allocation[],
+  index: number,
+): v.InferOutput<typeof JobVersionsSchema> {
+  const written = versions.map(({ record, encoded }, at) => {
+    const own = allocations.filter(({ jobVersion }) => jobVersion === record.version);
+    // One that was changed while it waited for room waits no more.
+    return at === 0
+      ? writeJob(record, allocations, encoded)
+      : writeJob({ ...record, waiting: undefined }, own, encoded);
+  });
+  return { Versions: written, Diffs: null, Index: index, KnownLeader: true, LastContact: 0 };
 }
 
 /** @param meta adds the job's `meta`. */

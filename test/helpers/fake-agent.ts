@@ -76,6 +76,10 @@ export function createFakeAgent(): FakeAgent {
         agent.told.push(`gc discard=${discard}`);
         return agent.collected;
       },
+      collectOne: async (id, { discard }) => {
+        tellGarbage(agent, id, discard);
+        return agent.collected;
+      },
       tellDisks: async () => agent.keptDisks,
     },
     collected: { removed: [], kept: [], jobs: 0, evaluations: 0, troubles: [] },
@@ -150,6 +154,11 @@ export function createFakeAgent(): FakeAgent {
     logTimes: true,
   };
   return agent;
+}
+
+function tellGarbage(agent: FakeAgent, id: string, discard: boolean): void {
+  agent.allocation(id);
+  agent.told.push(`gc ${id} discard=${discard}`);
 }
 
 function commands(self: () => FakeAgent) {

@@ -56,6 +56,13 @@ export function readings(shelf: Shelf) {
   return {
     jobs: (prefix: string) => [...shelf.jobs.values()].filter(({ job }) => job.id.startsWith(prefix)),
     job: (id: string) => found(shelf.jobs.get(id), "job not found"),
+    jobVersions: (id: string) => {
+      const newest = found(shelf.jobs.get(id), "job versions not found");
+      return [...shelf.versions]
+        .filter(([key]) => key.startsWith(`${id}@`))
+        .map(([key, job]) => ({ ...newest, job, version: Number(key.slice(id.length + 1)) }))
+        .sort((one, other) => other.version - one.version);
+    },
     allocations: (filter: AllocationFilter) => chosenOf(shelf, filter),
     allocationIds: (filter: AllocationFilter) => chosenOf(shelf, filter).map(({ id }) => id),
     whenWritten: (listener: (allocationId: string) => void) => void shelf.listeners.push(listener),

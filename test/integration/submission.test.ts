@@ -32,8 +32,17 @@ describe("a job that is submitted again", () => {
       ending: { stop: { order: { cause: "job updated" } } },
     });
     expect(now?.jobVersion).toBe(1);
+    expect(bed.agent.jobVersions("demo").map(({ version }) => version)).toEqual([1, 0]);
     await until("the second boot", async () => (await consoleOf(bed.agent)).includes("cpus=2 mem=128M boot=2"));
   });
+});
+
+test("a job of the name of one that was purged has none of its versions", async () => {
+  await bed.submit();
+  await bed.agent.deregisterJob("demo", { purge: true, force: "SIGKILL" });
+  expect(() => bed.agent.jobVersions("demo")).toThrow(expect.objectContaining({ code: "not_found" }));
+  const { job } = await bed.submit();
+  expect(bed.agent.jobVersions("demo")).toEqual([job]);
 });
 
 test("a job that asks for what the node lacks is refused with every failing constraint and what was found", async () => {

@@ -1,18 +1,20 @@
 import { statfs } from "node:fs/promises";
 import { setImmediate, setTimeout } from "node:timers/promises";
+import type { Allocation } from "../../allocation/allocation.ts";
 import { errnoOf, errorText } from "../../base/errors.ts";
 import { openRemover, type Remover } from "../../base/remove-directory.ts";
 import { type AgentDirs, allocsDir } from "../../paths.ts";
-import type { EndedAllocation } from "../../state/collection-tables.ts";
+import { type EndedAllocation, endedAt } from "../../state/collection-tables.ts";
 import type { Collection, CollectReason } from "../../state/records.ts";
 import { readCommandLinesInTurns } from "../../supervisor/command-lines.ts";
 import { readBootId } from "../../supervisor/identity.ts";
 import type { AgentContext } from "../context.ts";
 import { type DiskUse, type JobStanding, type Pressure, pressureOf, reasonToGo } from "./collectable.ts";
-import { examineEnded, noteCollecting, type Surroundings } from "./examine.ts";
+import { type Examined, examineEnded, noteCollecting, type Surroundings } from "./examine.ts";
 import { forgetEvaluations, forgetJobs, jobStanding } from "./forget.ts";
 import type { GarbageOutcome, KeptDisk } from "./outcome.ts";
 import { removeAllocation } from "./remove.ts";
+import { whyItStays } from "./stay-text.ts";
 
 /** Ended allocations that are read from the store at once. */
 const PAGE = 200;
@@ -30,6 +32,8 @@ const PAUSE = 10;
 export interface GarbageCollector {
   /** Removes all that may go now, whether or not it is in anybody's way. @param discard disks that are kept for a while go too. */
   collect(discard: boolean): Promise<GarbageOutcome>;
+  /** Removes one allocation. @throws AppError `conflict` that says why it stays. */
+  collectOne(allocation: Allocation, discard: boolean): Promise<GarbageOutcome>;
   /** Removes soon what was said not to be kept, if it has ended. */
   discardSoon(): void;
   close(): void;
@@ -51,11 +55,12 @@ export function startGarbageCollector(
   const sweeper = new Sweeper(context, oneByOne, remover);
   let last: Promise<unknown> = Promise.resolve();
   let cancel: () => void = () => undefined;
-  const sweep = (how: How): Promise<GarbageOutcome> => {
-    const next = last.then(() => sweeper.sweep(how));
+  const afterLast = (work: () => Promise<GarbageOutcome>): Promise<GarbageOutcome> => {
+    const next = last.then(work);
     last = next.catch(() => undefined);
     return next;
   };
+  const sweep = (how: How): Promise<GarbageOutcome> => afterLast(() => sweeper.sweep(how));
   let trouble: string | null = null;
   let [looking, again] = [false, false];
   const look = async (): Promise<void> => {
@@ -75,6 +80,7 @@ export function startGarbageCollector(
   void look();
   return {
     collect: (discard) => sweep({ asked: true, discard }),
+    collectOne: (allocation, discard) => afterLast(() => sweeper.removeOne(allocation, discard)),
     discardSoon: () => {
       if (sweeper.closed || !context.store.hasDiscards()) return;
       again = true;
@@ -127,6 +133,26 @@ class Sweeper {
     return { ...found, jobs, evaluations };
   }
 
+  /** @throws AppError `conflict` that says why it stays. */
+  async removeOne(allocation: Allocation, discard: boolean): Promise<GarbageOutcome> {
+    const found: Found = { removed: [], kept: [], troubles: [] };
+    const around = { bootId: this.#bootId, commandLines: await readCommandLinesInTurns(), discard };
+    const candidate: Candidate = { asked: true, reason: "asked", around, found };
+    const { id, jobId } = allocation;
+    this.#later.delete(id);
+    try {
+      const ended = { id, jobId, endedAt: endedAt(allocation) ?? 0 };
+      const begun = await this.#oneByOne(() => this.#begin(ended, candidate));
+      if (begun.kind !== "goes") throw whyItStays(id, begun);
+      await this.#removeFiles(begun.collection, found);
+    } finally {
+      this.#remover.close();
+    }
+    this.#dropVersions(found, false);
+    if (found.removed.length > 0) this.#context.cacheKeeper.grown();
+    return { ...found, jobs: 0, evaluations: 0 };
+  }
+
   async #removeEnded({ asked, discard }: How, found: Found): Promise<void> {
     const { store, clock, garbage } = this.#context;
     const standings = new Map<string, JobStanding>();
@@ -160,24 +186,24 @@ class Sweeper {
 
   /** @returns whether it went. */
   async #tryRemove(ended: EndedAllocation, { asked, reason, around, found }: Candidate): Promise<boolean> {
-    const collection = await this.#oneByOne(() => this.#begin(ended, { asked, reason, around, found }));
-    return collection !== null && (await this.#removeFiles(collection, found));
+    const begun = await this.#oneByOne(() => this.#begin(ended, { asked, reason, around, found }));
+    return begun.kind === "goes" && (await this.#removeFiles(begun.collection, found));
   }
 
   /** Nothing is placed meanwhile: a new allocation finds the disk of an old one, or learns that it is gone. */
-  async #begin(ended: EndedAllocation, { asked, reason, around, found }: Candidate): Promise<Collection | null> {
+  async #begin(ended: EndedAllocation, { asked, reason, around, found }: Candidate): Promise<Begun> {
     const { store, recorder, clock, log } = this.#context;
     const { id: allocationId, jobId, endedAt } = ended;
     // As it is now: the job may have been run again since.
     const standing = jobStanding(this.#context, jobId, asked);
     const examined = await examineEnded(this.#context, ended, standing, around);
-    if (this.closed || examined.kind === "none") return null;
+    if (this.closed || examined.kind === "none") return { kind: "none" };
     if (examined.kind === "goes") {
-      const begun = { allocationId, jobId, reason, endedAt, begunAt: clock.now(), doneAt: null, bytes: 0 };
-      recorder.record(() => store.beginCollection(begun));
-      return begun;
+      const collection = { allocationId, jobId, reason, endedAt, begunAt: clock.now(), doneAt: null, bytes: 0 };
+      recorder.record(() => store.beginCollection(collection));
+      return { kind: "goes", collection };
     }
-    if (examined.kind === "stays" && examined.stay.because === "newest") return null;
+    if (examined.kind === "stays" && examined.stay.because === "newest") return examined;
     this.#later.set(allocationId, clock.now() + LOOK_AGAIN_MILLIS);
     if (examined.kind === "runs") {
       const trouble = `a process that belongs to no record runs for allocation ${allocationId}`;
@@ -187,7 +213,7 @@ class Sweeper {
       const { until } = examined.stay;
       found.kept.push(...examined.disks.map((disk) => ({ ...disk, allocationId, jobId, until })));
     }
-    return null;
+    return examined;
   }
 
   #dropVersions({ removed }: Found, asked: boolean): void {
@@ -236,6 +262,9 @@ interface Found {
   readonly kept: KeptDisk[];
   readonly troubles: string[];
 }
+
+/** Why an allocation stays, or that it was said to go. */
+type Begun = { readonly kind: "goes"; readonly collection: Collection } | Exclude<Examined, { readonly kind: "goes" }>;
 
 interface Candidate {
   readonly asked: boolean;

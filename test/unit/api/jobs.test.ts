@@ -4,7 +4,13 @@ import { AppError } from "../../../src/base/errors.ts";
 import { newId } from "../../../src/base/ids.ts";
 import { AllocationStubSchema } from "../../../src/contract/allocation.ts";
 import { EvaluationSchema } from "../../../src/contract/evaluation.ts";
-import { JobSchema, JobStubSchema, JobSubmissionSchema, JobSummarySchema } from "../../../src/contract/job-record.ts";
+import {
+  JobSchema,
+  JobStubSchema,
+  JobSubmissionSchema,
+  JobSummarySchema,
+  JobVersionsSchema,
+} from "../../../src/contract/job-record.ts";
 import { DeregisterReplySchema, RegisterReplySchema, ValidateReplySchema } from "../../../src/contract/job-requests.ts";
 import { decodeJobJson, encodeJob } from "../../../src/job/wire.ts";
 import { refusalOf, testApi } from "../../helpers/api.ts";
@@ -242,4 +248,24 @@ test("a job with mistakes is validated too: they are the answer", async () => {
   expect(reply.ValidationErrors).toHaveLength(1);
   expect(reply.ValidationErrors[0]).toContain("Priority");
   expect(reply.Error).toBe(reply.ValidationErrors[0] ?? "");
+});
+
+test("the versions of a job come newest first, each as it was, in Nomad's shape", async () => {
+  const { agent, read, send } = testApi();
+  agent.put({ job: jobRecord({ version: 0, job: jobOf(jobText("web", "count = 1")) }) });
+  agent.put({ job: jobRecord({ version: 1, waiting: { evalId: "e", groups: ["vms"] } }), allocation: allocation() });
+  const reply = await read(JobVersionsSchema, "/v1/job/web/versions?diffs=false");
+  expect(reply).toMatchObject({ Diffs: null, Index: agent.changes.index, KnownLeader: true, LastContact: 0 });
+  expect(reply.Versions.map(({ ID, Version, Status }) => [ID, Version, Status])).toEqual([
+    ["web", 1, "running"],
+    ["web", 0, "running"],
+  ]);
+  expect(await refusalOf(await send("GET", "/v1/job/none/versions"))).toEqual({
+    status: 404,
+    lines: ["job versions not found"],
+  });
+  expect(await refusalOf(await send("GET", "/v1/job/web/versions?diffs=true"))).toEqual({
+    status: 400,
+    lines: ["what changed between versions is not told yet", "hint: leave diffs out"],
+  });
 });

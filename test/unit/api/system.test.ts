@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { GarbageReplySchema } from "../../../src/contract/garbage.ts";
 import { DeregisterReplySchema } from "../../../src/contract/job-requests.ts";
 import { refusalOf, testApi } from "../../helpers/api.ts";
-import { jobRecord, RECORD_TIME } from "../../helpers/records.ts";
+import { allocation, jobRecord, RECORD_TIME } from "../../helpers/records.ts";
 
 const REMOVED = "6f1d9b52-0000-4000-8000-000000000001";
 const KEPT = "7f1d9b52-0000-4000-8000-000000000001";
@@ -39,6 +39,21 @@ test("PUT /v1/system/gc collects garbage and says what went and what did not", a
   await one.write(GarbageReplySchema, "PUT", "/v1/system/gc?region=global", {});
   await one.write(GarbageReplySchema, "POST", "/v1/system/gc?discard=true");
   expect(one.agent.told).toEqual(["gc discard=false", "gc discard=false", "gc discard=true"]);
+});
+
+test("Nomad's ways to collect garbage of a client and of one allocation answer the same, whatever their method", async () => {
+  const one = testApi();
+  one.agent.put({ allocation: allocation() });
+  const { id } = allocation();
+  for (const method of ["GET", "PUT", "POST"]) await one.write(GarbageReplySchema, method, "/v1/client/gc?node_id=x");
+  await one.write(GarbageReplySchema, "GET", `/v1/client/allocation/${id}/gc`);
+  await one.write(GarbageReplySchema, "PUT", `/v1/client/allocation/${id}/gc?discard=true`);
+  expect(one.agent.told).toEqual([
+    ...Array(3).fill("gc discard=false"),
+    `gc ${id} discard=false`,
+    `gc ${id} discard=true`,
+  ]);
+  expect((await refusalOf(await one.send("GET", "/v1/client/allocation/nope/gc"))).status).toBe(404);
 });
 
 test("a purge says what becomes of disks, and a stop does not", async () => {
