@@ -5,7 +5,7 @@ import type { Finding } from "../cli/finding.ts";
 import { ask, createClient } from "../client/client.ts";
 import { type AgentDirs, apiSocket, databaseFile } from "../paths.ts";
 import { build } from "../runtime/build.ts";
-import { lookIntoStore } from "../state/inspect.ts";
+import { lookIntoStore, type StoreLook } from "../state/inspect.ts";
 
 /** What a record says of one machine. */
 export interface RecordedMachine {
@@ -96,7 +96,9 @@ function examineStore(dirs: AgentDirs): { readonly records: Records; readonly fi
       return { records: null, findings: say("problem", message, "run the newer paddock that wrote it") };
     }
     const count = `${allocations.length} ${allocations.length === 1 ? "allocation" : "allocations"}`;
-    return { records: recordsOf(allocations, removing), findings: say("ok", `${path} is readable and has ${count}`) };
+    const stuck = removing.flatMap(({ trouble }) => (trouble === undefined ? [] : [stuckFinding(trouble)]));
+    const findings = [...say("ok", `${path} is readable and has ${count}`), ...stuck.slice(0, LISTED)];
+    return { records: recordsOf(allocations, removing), findings };
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
     const remedy = "run this command as the agent's user; if it is damaged, put back a copy of the file";
@@ -104,8 +106,16 @@ function examineStore(dirs: AgentDirs): { readonly records: Records; readonly fi
   }
 }
 
-function recordsOf(allocations: readonly Allocation[], removing: readonly string[]): Records {
-  const gone = removing.map((id) => [id, new Map<string, RecordedMachine>()] as const);
+/** More allocations that cannot be removed are not listed. */
+const LISTED = 20;
+
+function stuckFinding(trouble: string): Finding {
+  const remedy = "when nothing stands in the way any more: paddock system gc; the agent itself tries again each hour";
+  return { check: "garbage", level: "warning", message: trouble, remedy };
+}
+
+function recordsOf(allocations: readonly Allocation[], removing: StoreLook["removing"]): Records {
+  const gone = removing.map(({ allocationId }) => [allocationId, new Map<string, RecordedMachine>()] as const);
   const known = allocations.map((allocation) => {
     const ended = isTerminal(allocation);
     const tasks = Object.entries(allocation.tasks).map(([name, { machine }]) => {

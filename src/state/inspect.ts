@@ -3,6 +3,7 @@ import { DatabaseSync } from "node:sqlite";
 import type { Allocation } from "../allocation/allocation.ts";
 import { AppError, errorText } from "../base/errors.ts";
 import { MIGRATIONS } from "./migrations.ts";
+import type { Collection } from "./records.ts";
 
 /** What a store says without being opened by its agent. */
 export interface StoreLook {
@@ -12,16 +13,16 @@ export interface StoreLook {
   readonly known: number;
   /** Every allocation; empty when the schema is newer than what is known. */
   readonly allocations: readonly Allocation[];
-  /** Ids of allocations that are being removed: their directories may still be there. */
-  readonly removing: readonly string[];
+  /** Allocations that are being removed: their directories may still be there. */
+  readonly removing: readonly Pick<Collection, "allocationId" | "trouble">[];
 }
 
 /** The version of the schema from which on there are collections. */
 const COLLECTIONS_SINCE = 3;
 
-function readRemoving(database: DatabaseSync): string[] {
-  const rows = database.prepare("SELECT allocation_id FROM collections WHERE done_at IS NULL").all();
-  return (rows as { allocation_id: string }[]).map(({ allocation_id: id }) => id);
+function readRemoving(database: DatabaseSync): Collection[] {
+  const rows = database.prepare("SELECT record FROM collections WHERE done_at IS NULL").all();
+  return (rows as { record: string }[]).map(({ record }) => JSON.parse(record) as Collection);
 }
 
 /**

@@ -55,6 +55,8 @@ export interface Collection {
   readonly doneAt: number | null;
   /** Bytes that its files took, as far as nothing else has a name of them. */
   readonly bytes: number;
+  /** Why some of it could not be removed when that was last tried, for people; undefined when it was not, or all went well. */
+  readonly trouble?: string | undefined;
 }
 
 /** Why an allocation went: too many of them, a full file system, a job that is no more, or somebody's command. */

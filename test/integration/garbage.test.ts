@@ -26,6 +26,12 @@ async function strangers(): Promise<string[]> {
     .map(({ message }) => message);
 }
 
+/** What doctor says of allocations that cannot be removed. */
+async function stuck(): Promise<string[]> {
+  const { findings } = await examineRecords(bed.dirs);
+  return findings.filter(({ check }) => check === "garbage").map(({ message }) => message);
+}
+
 describe("ended allocations", () => {
   test("are none where nothing ever ran", async () => {
     await bed.start();
@@ -144,12 +150,15 @@ describe("a directory that a machine has filled", () => {
     expect(troubles[0]).toContain(`${path} cannot be removed: ${path} is no directory`);
     expect(existsSync(join(`${path}.moved`, ".whole"))).toBe(true);
     expect(listed()).toEqual([endedId(1)]);
+    expect(await stuck()).toEqual([`${path} cannot be removed: ${path} is no directory`]);
     bed.running.close();
     expect(await strangers()).toEqual([expect.stringContaining(`${path}.moved belongs to no allocation`)]);
+    expect(await stuck()).toHaveLength(1);
     rmSync(path);
     await bed.start();
     await until("it to be forgotten", async () => (await strangers()).length === 1);
     expect((await bed.agent.garbage.collect(asked)).troubles).toEqual([]);
+    expect(await stuck()).toEqual([]);
   });
 });
 

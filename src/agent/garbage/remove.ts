@@ -26,10 +26,12 @@ export async function removeAllocation(
   if (trouble !== null) {
     const path = allocDir(dirs, allocationId);
     const text = `${path} cannot be removed: ${escapeControls(trouble.slice(0, LONGEST_TROUBLE))}`;
-    if (names > 0) recorder.record(() => store.beginCollection(freed));
+    if (names > 0 || collection.trouble !== text) {
+      recorder.record(() => store.beginCollection({ ...freed, trouble: text }));
+    }
     return text;
   }
-  const done = { ...freed, doneAt: clock.now() };
+  const done = { ...freed, trouble: undefined, doneAt: clock.now() };
   const forget = (): boolean => {
     const more = store.dropHistory(allocationId);
     if (!more) store.finishCollection(done);

@@ -114,7 +114,7 @@ describe("an allocation that is removed", () => {
     store.close();
     store = openStore(file());
     expect(store.openCollections()).toEqual([collection(A)]);
-    expect(lookIntoStore(file())?.removing).toEqual([A]);
+    expect(lookIntoStore(file())?.removing).toEqual([collection(A)]);
     store.finishCollection(collection(A, 9));
     expect(store.openCollections()).toEqual([]);
     expect(lookIntoStore(file())?.removing).toEqual([]);
