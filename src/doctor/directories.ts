@@ -1,10 +1,10 @@
-import { accessSync, constants, lstatSync, statfsSync } from "node:fs";
+import { accessSync, constants, lstatSync, statfsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { errnoOf } from "../base/errors.ts";
 import { shellWord } from "../base/text.ts";
 import { formatBytes } from "../base/units.ts";
 import type { Finding } from "../cli/finding.ts";
-import type { AgentDirs } from "../paths.ts";
+import { type AgentDirs, allocsDir, cacheDir } from "../paths.ts";
 
 /** Less free space than this stops the agent from keeping what happens; less than the other is worth a word. */
 const NO_SPACE = 100 << 20;
@@ -17,8 +17,30 @@ export function examineDirectories(dirs: AgentDirs, uid: number): readonly Findi
   return [
     examineDirectory("data_dir", dirs.dataDir, uid),
     examineDirectory("run_dir", dirs.runDir, uid),
-    examineSpace(dirs.dataDir),
+    ...spacesOf(dirs).map((path) => examineSpace(path, path === dirs.dataDir)),
   ];
+}
+
+/** One directory on each file system that fills: machines, or what is fetched, may have been given one of their own. */
+function spacesOf(dirs: AgentDirs): readonly string[] {
+  const seen = new Set([deviceOf(dirs.dataDir)]);
+  const others = [allocsDir(dirs), cacheDir(dirs)].filter((path) => {
+    const device = deviceOf(path);
+    if (device === undefined || seen.has(device)) return false;
+    seen.add(device);
+    return true;
+  });
+  return [dirs.dataDir, ...others];
+}
+
+/** Undefined for what is not there or may not be looked at, which is a finding of its own. */
+function deviceOf(path: string): number | undefined {
+  try {
+    return statSync(path).dev;
+  } catch (error) {
+    if (errnoOf(error) !== undefined) return undefined;
+    throw error;
+  }
 }
 
 function examineDirectory(check: "data_dir" | "run_dir", path: string, uid: number): Finding {
@@ -57,18 +79,22 @@ function existingParent(path: string): string {
   return at;
 }
 
-function examineSpace(dataDir: string): Finding {
+/** @param holdsStore what the agent itself has to write lies there. */
+function examineSpace(dir: string, holdsStore: boolean): Finding {
   const say = (level: Finding["level"], message: string, remedy: string | null = null): Finding => {
     return { check: "space", level, message, remedy };
   };
   try {
-    const there = lstatSync(dataDir, { throwIfNoEntry: false }) === undefined ? existingParent(dataDir) : dataDir;
+    const there = lstatSync(dir, { throwIfNoEntry: false }) === undefined ? existingParent(dir) : dir;
     const { bavail, bsize } = statfsSync(there);
     const free = bavail * bsize;
     const message = `${formatBytes(free)} are free in ${there}`;
-    if (free < NO_SPACE) return say("problem", message, "make room: without it the agent refuses every change");
+    const lost = holdsStore
+      ? "the agent refuses every change"
+      : "machines stop when they write, and nothing is fetched";
+    if (free < NO_SPACE) return say("problem", message, `make room: without it ${lost}`);
     return free < LITTLE_SPACE ? say("warning", message, "make room for images and logs") : say("ok", message);
   } catch (error) {
-    return say("warning", `how much space is free in ${dataDir} is not known: ${errnoOf(error) ?? String(error)}`);
+    return say("warning", `how much space is free in ${dir} is not known: ${errnoOf(error) ?? String(error)}`);
   }
 }

@@ -9,7 +9,7 @@ import { examineRecords } from "../../src/doctor/records.ts";
 import { examineStrangers, findNamers } from "../../src/doctor/strangers.ts";
 import { examineUsers } from "../../src/doctor/users.ts";
 import { processUids } from "../../src/node/users.ts";
-import { type AgentDirs, allocDir, allocsDir, databaseFile } from "../../src/paths.ts";
+import { type AgentDirs, allocDir, allocsDir, cacheDir, databaseFile } from "../../src/paths.ts";
 import { openStore } from "../../src/state/store.ts";
 import { readStat } from "../../src/supervisor/identity.ts";
 import { clearAway } from "../helpers/clear-away.ts";
@@ -208,6 +208,23 @@ describe("directories", () => {
     expect(levels()).toEqual(["data_dir ok", "run_dir ok", expect.stringMatching(/^space (ok|warning|problem)$/)]);
     mkdirSync(dirs.dataDir);
     expect(levels()[0]).toBe("data_dir ok");
+  });
+
+  test("of machines or of what was fetched that lie on a full file system of their own are a problem, once each", () => {
+    mkdirSync(dirs.dataDir);
+    // No file system is fuller.
+    symlinkSync("/proc", allocsDir(dirs));
+    symlinkSync("/proc", cacheDir(dirs));
+    const [own, ...others] = examineDirectories(dirs, uid).filter(({ check }) => check === "space");
+    expect(own?.message).toEndWith(` free in ${dirs.dataDir}`);
+    expect(others).toEqual([
+      {
+        check: "space",
+        level: "problem",
+        message: `0 B are free in ${allocsDir(dirs)}`,
+        remedy: "make room: without it machines stop when they write, and nothing is fetched",
+      },
+    ]);
   });
 
   test("that everybody may write to, that are links, or another user's are problems with a remedy", () => {
