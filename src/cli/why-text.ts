@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import { shortId } from "../base/ids.ts";
-import { shellOperand, shellWord } from "../base/text.ts";
+import { shellWord } from "../base/text.ts";
 import { MILLISECOND } from "../base/units.ts";
 import type { StopReceipt } from "../client/replies.ts";
 import type { MachineEnd, Why } from "../client/why.ts";
@@ -151,20 +151,17 @@ function optionsOf(argv: readonly string[]): string[] {
   return pieces;
 }
 
-function describeOthers({ Ends, JobID, Task }: Why, { Generation }: MachineEnd, columns: number): Piece[][] {
+function describeOthers({ Ends, AllocID, Task }: Why, { Generation }: MachineEnd, columns: number): Piece[][] {
   const others = Ends.filter((end) => end.Generation !== Generation);
   const [first] = others;
   if (first === undefined) return [];
   const rows = others.map((end): Piece[] => [String(end.Generation), formatTime(end.At), end.Reason, end.Message]);
+  // The job's name would lead to its newest allocation.
+  const name = shellWord(`${shortId(AllocID)}/${Task}`);
   return [
     [],
     [heading("Other ends of this task")],
     ...alignRows(rows, columns, "  "),
-    [
-      {
-        text: `  paddock why -generation ${first.Generation} ${shellOperand(`${JobID}/${Task}`)} tells more`,
-        style: "dim",
-      },
-    ],
+    [{ text: `  paddock why -generation ${first.Generation} ${name} tells more`, style: "dim" }],
   ];
 }

@@ -137,7 +137,7 @@ describe("a machine that is not at its end", () => {
   });
 });
 
-test("other ends are listed with the way to them", () => {
+test("other ends are listed with the way to them, which leads to this allocation and not to its job's newest", () => {
   const other = {
     ...END,
     generation: 2,
@@ -145,7 +145,7 @@ test("other ends are listed with the way to them", () => {
   } as const;
   const lines = tell(END, ended(CRASHED), { ends: [other, END] });
   expect(lines.at(-2)).toMatch(/^ {2}2 {2}.* {2}killed {2}QEMU was killed$/);
-  expect(lines.at(-1)).toBe("  paddock why -generation 2 web/vm tells more");
+  expect(lines.at(-1)).toBe("  paddock why -generation 2 1f6a0b1c/vm tells more");
 });
 
 test("a disk of its own is told with the image that it stands over", () => {
