@@ -1,6 +1,8 @@
-import { existsSync, readFileSync, type Stats, statSync } from "node:fs";
+import { existsSync, lstatSync, readFileSync, type Stats, statSync } from "node:fs";
+import { dirname } from "node:path";
 import { AppError, errnoOf } from "../base/errors.ts";
 import { trySocket } from "../base/try-socket.ts";
+import { SYSTEM_RUN_DIR } from "../paths.ts";
 import { type Address, defaultSockets, formatAddress, parseAddress } from "./address.ts";
 
 export interface Wanted {
@@ -11,8 +13,8 @@ export interface Wanted {
 }
 
 /**
- * Finds the agent to talk to: `-address`, then `PADDOCK_ADDR`, then `NOMAD_ADDR`, then the first default socket that answers. An
- * address that was named is taken as it is.
+ * Finds the agent to talk to: `-address`, then `PADDOCK_ADDR`, then `NOMAD_ADDR`, then the first default socket that answers and is no
+ * other user's. An address that was named is taken as it is.
  * @throws AppError `unavailable` when no default socket answers, with each that was tried and why; `invalid` for an address that is
  * none.
  */
@@ -24,7 +26,7 @@ export async function discoverAgent({ flag, uid, env }: Wanted): Promise<Address
   }
   const tried: { path: string; answer: string }[] = [];
   for (const path of defaultSockets(uid, env)) {
-    const answer = await trySocket(path);
+    const answer = (await trySocket(path)) ?? strangerAt(path, uid);
     if (answer === undefined) return { kind: "unix", path };
     tried.push({ path, answer });
   }
@@ -33,6 +35,21 @@ export async function discoverAgent({ flag, uid, env }: Wanted): Promise<Address
   const lines = tried.map(({ path, answer }) => `  ${path}: ${answerText(answer)}`);
   throw new AppError("unavailable", `no agent answers; tried:\n${lines.join("\n")}`, { hint: START_HINT });
 }
+
+/**
+ * Whose a socket is that answers, when it is neither this user's nor the host's: without XDG_RUNTIME_DIR the user's own place is below
+ * /tmp, where anybody may have been first, and a job file holds secrets.
+ */
+function strangerAt(path: string, uid: number): string | undefined {
+  const dir = dirname(path);
+  if (dir === SYSTEM_RUN_DIR) return undefined;
+  const stat = lstatSync(dir);
+  const isClosed = stat.isDirectory() && (stat.mode & WRITABLE_BY_ALL) === 0;
+  if (isClosed && (stat.uid === uid || stat.uid === 0)) return undefined;
+  return isClosed ? `somebody answers, but ${dir} belongs to user ${stat.uid}` : `anybody may answer in ${dir}`;
+}
+
+const WRITABLE_BY_ALL = 0o002;
 
 const START_HINT = "start one with: paddock agent; or say where it is with -address or PADDOCK_ADDR";
 

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, mkdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { dirname } from "node:path";
 import { discoverAgent, explainSilence, refusedEntry } from "../../../src/client/discover.ts";
@@ -14,7 +14,7 @@ async function listenAt(path: string): Promise<AsyncDisposable> {
 }
 
 const asUser = (dir: TempDir, env: Record<string, string> = {}, flag?: string) =>
-  discoverAgent({ flag, uid: 1000, env: { XDG_RUNTIME_DIR: dir.path, ...env } });
+  discoverAgent({ flag, uid: process.getuid?.() || 1000, env: { XDG_RUNTIME_DIR: dir.path, ...env } });
 
 test("-address comes before PADDOCK_ADDR, that before NOMAD_ADDR, and those before the sockets", async () => {
   await using dir = tempDir();
@@ -45,6 +45,31 @@ test("without an agent the message names each socket that was tried, and how to 
   writeFileSync(dir.file("paddock", "api.sock"), "");
   expect(asUser(dir)).rejects.toThrow(refused("not a socket"));
 });
+
+test("whoever answers in a directory that another user made, or that everybody may write to, is not talked to", async () => {
+  await using dir = tempDir();
+  await using _ = await listenAt(dir.file("paddock", "api.sock"));
+  const place = dir.file("paddock");
+  chmodSync(place, 0o777);
+  expect(asUser(dir)).rejects.toThrow(`${place}/api.sock: anybody may answer in ${place}\n`);
+  chmodSync(place, 0o711);
+  expect(await asUser(dir)).toEqual({ kind: "unix", path: `${place}/api.sock` });
+  const uid = process.getuid?.() ?? 0;
+  const other = { flag: undefined, uid: uid + 1, env: { XDG_RUNTIME_DIR: dir.path } };
+  // Root's own are everybody's agent.
+  if (uid === 0) expect(await discoverAgent(other)).toMatchObject({ kind: "unix" });
+  else expect(discoverAgent(other)).rejects.toThrow(`somebody answers, but ${place} belongs to user ${uid}\n`);
+});
+
+test.skipIf(process.getuid?.() !== 0)(
+  "another user's directory in the place of one's own is told with that user",
+  async () => {
+    await using dir = tempDir();
+    await using _ = await listenAt(dir.file("paddock", "api.sock"));
+    chownSync(dir.file("paddock"), 65_534, 65_534);
+    expect(asUser(dir)).rejects.toThrow(`somebody answers, but ${dir.file("paddock")} belongs to user 65534\n`);
+  },
+);
 
 test("an address that was named and is silent says why", async () => {
   await using dir = tempDir();
