@@ -181,9 +181,13 @@ function reportUnplaced(evaluation: Evaluation, id: string, { out, err }: Termin
   if (BlockedEval !== "") {
     out.line(`Evaluation "${shortId(BlockedEval)}" waiting for additional capacity to place remainder`);
   }
-  const never = Object.values(evaluation.FailedTGAllocs).some(({ Paddock }) => Paddock?.Never);
+  const failures = Object.values(evaluation.FailedTGAllocs);
+  const never = failures.some(({ Paddock }) => Paddock?.Never);
+  const room = failures.some(({ DimensionExhausted }) => "disk" in DimensionExhausted)
+    ? "; after making room on the disk start the agent anew"
+    : "";
   const hint = never
-    ? "ask for less, or give the agent a larger share of this host (client in its configuration)"
+    ? `ask for less, or give the agent a larger share of this host (client in its configuration)${room}`
     : `it starts when there is room; look with: paddock status ${shellOperand(id)}`;
   err.line({ text: `hint: ${hint}`, style: "cyan" });
   return EXIT.unplaced;

@@ -46,8 +46,13 @@ test("job run of a job that will never fit says what to do instead of waiting", 
   const failures = [{ group: "vms", shortages: [{ ...SHORTAGE, never: true }], filtered: [] }];
   api.agent.put({ evaluation: evaluation({ failures }) });
   const { stderr, code } = await api.run(["run", writeJob(api)]);
-  expect(stderr).toContain("\nhint: ask for less");
+  expect(stderr).toMatch(/\nhint: ask for less.* \(client in its configuration\)\n$/);
   expect(code).toBe(2);
+  const disk = [{ group: "vms", shortages: [{ ...SHORTAGE, dimension: "disk", never: true }], filtered: [] }];
+  api.agent.put({ evaluation: evaluation({ failures: disk }) });
+  expect((await api.run(["run", writeJob(api)])).stderr).toEndWith(
+    "; after making room on the disk start the agent anew\n",
+  );
 });
 
 test("ps and status show a job that waits as pending, with the reasons", async () => {

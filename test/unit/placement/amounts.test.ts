@@ -116,6 +116,14 @@ describe("beside what is used,", () => {
     );
   });
 
+  test("of the disk it is said that what was free when the agent started counts, for more may be free by now", () => {
+    expect(findShortages(HOST, amounts(), amounts({ disk: 1_000_000 }))[0]).toEqual({
+      dimension: "disk",
+      never: true,
+      text: `disk: 1000000 MiB needed, this host has ${HOST.total.disk} MiB for machines, which was free when the agent started`,
+    });
+  });
+
   test("cpu is not counted where nobody knows how fast the processors are", () => {
     const unknown = capacity({ total: { cpu: 0, cores: 4, memory: 4096, disk: 1000 } });
     expect(findShortages(unknown, amounts({ cpu: 5000 }), amounts({ cpu: 100 }))).toEqual([]);
