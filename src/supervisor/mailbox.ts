@@ -22,6 +22,8 @@ export class Mailbox<T> {
   readonly #options: MailboxOptions;
   #busy = false;
   #closed = false;
+  /** That the store takes nothing was logged: each machine saying so each second would fill what is full already. */
+  #told = false;
   #cancelRetry: () => void = () => undefined;
 
   constructor(handle: (message: T) => void, options: MailboxOptions) {
@@ -57,13 +59,17 @@ export class Mailbox<T> {
     const { clock, log } = this.#options;
     try {
       this.#handle(message);
+      this.#told = false;
       return true;
     } catch (error) {
       if (!(error instanceof StoreError)) {
         log.error("a fault of paddock: a message was dropped", { error: errorText(error) });
         return true;
       }
-      log.error("what happened to a machine cannot be kept; trying again", { error: error.message });
+      if (!this.#told) {
+        log.error("what happened to a machine cannot be kept; it is tried again each second", { error: error.message });
+      }
+      this.#told = true;
       this.#cancelRetry = clock.after(TRY_AGAIN, () => this.#drain());
       return false;
     }
