@@ -23,7 +23,7 @@ import { REQUEST, readBody } from "./validate.ts";
 export function addJobRoutes(app: Hono, context: ApiContext): void {
   app.get("/v1/jobs", (c) => replyRead(c, context, () => listJobs(c, context)));
   app.on(["PUT", "POST"], "/v1/jobs", (c) => registerJob(c, context));
-  app.post("/v1/jobs/parse", (c) => parseJob(c));
+  app.on(["PUT", "POST"], "/v1/jobs/parse", (c) => parseJob(c));
   app.on(["PUT", "POST"], "/v1/validate/job", (c) => validateJob(c, context));
   app.get("/v1/job/:id", (c) => replyRead(c, context, () => showJob(c, context)));
   app.on(["PUT", "POST"], "/v1/job/:id", (c) => registerJob(c, context));

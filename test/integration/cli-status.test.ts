@@ -18,8 +18,26 @@ test("ps lists the machines that live, and with -all the others too", async () =
   expect(living.stdout).toMatch(/\nweb +vm +1f6a0b1c +running +running +4711 +- +http 25001\n$/);
   const all = await api.run(["ps", "-all", "-verbose"]);
   expect(all.stdout).toMatch(/\nold +vm +2a000000-0000-4000-8000-000000000000 +failed +- +- +- +http 25001\nweb +/);
-  const json = JSON.parse((await api.run(["ps", "-json"])).stdout) as { ID: string }[];
-  expect(json.map((entry) => entry.ID)).toEqual([ID]);
+});
+
+test("ps -json has the same machines, as the API tells them, and asks for them once", async () => {
+  await using api = withRunningJob();
+  const over = "2a000000-0000-4000-8000-000000000000";
+  api.agent.put({ allocation: inState(ended(CRASHED), [], { id: over }) });
+  const { allocationIds } = api.agent;
+  let asked = 0;
+  api.agent.allocationIds = (filter) => {
+    asked++;
+    return allocationIds(filter);
+  };
+  const idsOf = async (args: readonly string[]): Promise<string[]> => {
+    const listed = JSON.parse((await api.run(["ps", "-json", ...args])).stdout) as { ID: string; Namespace: string }[];
+    expect(listed[0]?.Namespace).toBe("default");
+    return listed.map((entry) => entry.ID);
+  };
+  expect(await idsOf([])).toEqual([ID]);
+  expect(asked).toBe(1);
+  expect(await idsOf(["-all"])).toEqual([ID, over]);
 });
 
 test("ps without machines and status without jobs say so beside the results", async () => {

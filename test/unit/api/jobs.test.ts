@@ -179,7 +179,7 @@ test("a job is stopped by force, and without its shutdown_delay, when the query 
 
 test("a job file is parsed to the job that can be put", async () => {
   const { send } = testApi();
-  const reply = await send("POST", "/v1/jobs/parse", { JobHCL: jobText(), Canonicalize: true });
+  const reply = await send("PUT", "/v1/jobs/parse", { JobHCL: jobText(), Canonicalize: true });
   expect(reply.status).toBe(200);
   expect(decodeJobJson(await reply.text()).job).toEqual(job);
 });

@@ -115,7 +115,7 @@ for (const [code, status] of [
 for (const [method, path, allow] of [
   ["PATCH", "/v1/jobs", "GET, HEAD, PUT, POST"],
   ["DELETE", "/v1/jobs", "GET, HEAD, PUT, POST"],
-  ["GET", "/v1/jobs/parse", "POST"],
+  ["GET", "/v1/jobs/parse", "PUT, POST"],
   ["GET", "/v1/search", "PUT, POST"],
   ["POST", "/v1/nodes", "GET, HEAD"],
   ["GET", "/v1/allocation/x/stop", "PUT, POST"],
