@@ -1,6 +1,11 @@
 import { statSync } from "node:fs";
+import type { Clock } from "../base/clock.ts";
+import { AppError } from "../base/errors.ts";
 import { readBeginning } from "../base/files.ts";
 import { defaultSockets, parseAddress } from "../client/address.ts";
+import { whileItLives } from "../client/patience.ts";
+import type { ApiRequest } from "../client/request.ts";
+import { strangerAt } from "../client/stranger.ts";
 import { isJsonText } from "../hcl/format.ts";
 import { MAX_SOURCE_BYTES } from "../hcl/limits.ts";
 import { fetchUnix } from "../runtime/fetch.ts";
@@ -22,17 +27,21 @@ export interface EarlyRun {
   readonly socket: string;
   /** Aborts with `Interrupted`: the signals do not end the program while nobody could say whether the job was registered. */
   readonly interrupt: AbortSignal;
-  /** The reply of `PUT /v1/jobs`; undefined where nothing was registered, as far as this is known. Never rejects. */
+  /**
+   * The reply of `PUT /v1/jobs`; undefined where nothing was registered, as far as this is known; an AppError when the agent took the job
+   * and hangs. Never rejects.
+   */
   readonly reply: Promise<unknown>;
 }
 
 interface Surroundings {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly uid: number;
+  readonly clock?: Clock;
 }
 
 /** Sends the job file that a command line names. @returns null where that is left to the command itself. */
-export function sendEarly(args: readonly string[], { env, uid }: Surroundings): EarlyRun | null {
+export function sendEarly(args: readonly string[], { env, uid, clock }: Surroundings): EarlyRun | null {
   const path = fileOf(args);
   const socket = path === null ? null : socketOf(env, uid);
   if (path === null || socket === null) return null;
@@ -44,7 +53,7 @@ export function sendEarly(args: readonly string[], { env, uid }: Surroundings): 
     EnforceIndex: true,
     JobModifyIndex: 0,
   });
-  return { path, bytes, socket, interrupt: holdSignals(), reply: send(socket, body) };
+  return { path, bytes, socket, interrupt: holdSignals(), reply: send(socket, body, clock) };
 }
 
 /** `run FILE` and `job run FILE`, alone or with `-detach`: whoever says more wants something else than the plain way. */
@@ -57,14 +66,17 @@ function fileOf(args: readonly string[]): string | null {
 /** The socket of the agent that the command will talk to; null for another kind of address, and where there is none. */
 function socketOf(env: Surroundings["env"], uid: number): string | null {
   const named = env["PADDOCK_ADDR"] || env["NOMAD_ADDR"];
-  if (!named) return defaultSockets(uid, env).find((path) => statSync(path, QUIET)?.isSocket()) ?? null;
   try {
+    if (!named)
+      return defaultSockets(uid, env).find((path) => statSync(path, QUIET)?.isSocket() && isOwn(path, uid)) ?? null;
     const address = parseAddress(named, "");
     return address.kind === "unix" ? address.path : null;
   } catch {
     return null;
   }
 }
+
+const isOwn = (path: string, uid: number): boolean => strangerAt(path, uid) === undefined;
 
 const QUIET = { throwIfNoEntry: false } as const;
 
@@ -95,13 +107,28 @@ function holdSignals(): AbortSignal {
   return abort.signal;
 }
 
-async function send(socket: string, body: string): Promise<unknown> {
+async function sendTo(socket: string, { method = "GET", target, body, signal }: ApiRequest): Promise<Response> {
+  return await fetchUnix(socket, target, {
+    method,
+    ...(typeof body === "string" && { body, headers: { "content-type": "application/json" } }),
+    ...(signal !== undefined && { signal }),
+  });
+}
+
+async function send(socket: string, body: string, clock: Clock | undefined): Promise<unknown> {
   try {
-    const headers = { "content-type": "application/json" };
-    const response = await fetchUnix(socket, "/v1/jobs", { method: "PUT", headers, body });
-    return response.ok ? await response.json() : undefined;
-  } catch {
+    const request = { method: "PUT", target: "/v1/jobs", body } as const;
+    return await whileItLives(
+      { kind: "unix", path: socket },
+      request,
+      async (asked) => {
+        const response = await sendTo(socket, asked);
+        return response.ok ? await response.json() : undefined;
+      },
+      { send: (_, asked) => sendTo(socket, asked), clock },
+    );
+  } catch (error) {
     // Whoever registers the same job again changes nothing.
-    return undefined;
+    return error instanceof AppError ? error : undefined;
   }
 }

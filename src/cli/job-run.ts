@@ -95,7 +95,9 @@ interface Registration {
 async function takeEarly({ context, operands }: Invocation): Promise<Registration | null> {
   const { early, terminal } = context;
   if (early === null || early.path !== operands[0]) return null;
-  const { success, output: registered } = v.safeParse(RegisteredSchema, await early.reply);
+  const reply = await early.reply;
+  if (reply instanceof AppError) throw reply;
+  const { success, output: registered } = v.safeParse(RegisteredSchema, reply);
   const id = success ? registered.Paddock?.JobID : undefined;
   if (!success || !id) return null;
   const examined = registered.Warnings === "" ? [] : examineJobFile(early.path, early.bytes, terminal).diagnostics;

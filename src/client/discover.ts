@@ -1,9 +1,8 @@
-import { existsSync, lstatSync, readFileSync, type Stats, statSync } from "node:fs";
-import { dirname } from "node:path";
+import { existsSync, readFileSync, type Stats, statSync } from "node:fs";
 import { AppError, errnoOf } from "../base/errors.ts";
 import { trySocket } from "../base/try-socket.ts";
-import { SYSTEM_RUN_DIR } from "../paths.ts";
 import { type Address, defaultSockets, formatAddress, parseAddress } from "./address.ts";
+import { strangerAt } from "./stranger.ts";
 
 export interface Wanted {
   /** `-address`, when it was given. */
@@ -35,21 +34,6 @@ export async function discoverAgent({ flag, uid, env }: Wanted): Promise<Address
   const lines = tried.map(({ path, answer }) => `  ${path}: ${answerText(answer)}`);
   throw new AppError("unavailable", `no agent answers; tried:\n${lines.join("\n")}`, { hint: START_HINT });
 }
-
-/**
- * Whose a socket is that answers, when it is neither this user's nor the host's: without XDG_RUNTIME_DIR the user's own place is below
- * /tmp, where anybody may have been first, and a job file holds secrets.
- */
-function strangerAt(path: string, uid: number): string | undefined {
-  const dir = dirname(path);
-  if (dir === SYSTEM_RUN_DIR) return undefined;
-  const stat = lstatSync(dir);
-  const isClosed = stat.isDirectory() && (stat.mode & WRITABLE_BY_ALL) === 0;
-  if (isClosed && (stat.uid === uid || stat.uid === 0)) return undefined;
-  return isClosed ? `somebody answers, but ${dir} belongs to user ${stat.uid}` : `anybody may answer in ${dir}`;
-}
-
-const WRITABLE_BY_ALL = 0o002;
 
 const START_HINT = "start one with: paddock agent; or say where it is with -address or PADDOCK_ADDR";
 

@@ -1,0 +1,81 @@
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { type EarlyRun, sendEarly } from "../../../src/cli/early-run.ts";
+import { INTERRUPT_SIGNALS } from "../../../src/cli/exit.ts";
+import { manualClock } from "../../helpers/manual-clock.ts";
+import { type TempDir, tempDir } from "../../helpers/temp.ts";
+import { until } from "../../helpers/until.ts";
+
+let dir: TempDir;
+let seen: string[];
+let server: ReturnType<typeof Bun.serve> | undefined;
+const clock = manualClock();
+const before = INTERRUPT_SIGNALS.map((name) => process.listeners(name));
+
+beforeEach(() => {
+  dir = tempDir();
+  seen = [];
+  mkdirSync(dir.file("paddock"), { mode: 0o711 });
+  writeFileSync(dir.file("web.hcl"), 'job "web" {}');
+});
+
+afterEach(async () => {
+  await server?.stop(true);
+  server = undefined;
+  // It holds the signals of its process for good.
+  for (const [at, name] of INTERRUPT_SIGNALS.entries()) {
+    for (const listener of process.listeners(name)) {
+      if (!before[at]?.includes(listener)) process.removeListener(name, listener);
+    }
+  }
+  await dir[Symbol.asyncDispose]();
+});
+
+/** An agent in the user's own place. */
+function serve(answer: () => Response | Promise<Response>): void {
+  const fetch = (request: Request): Response | Promise<Response> => {
+    seen.push(`${request.method} ${new URL(request.url).pathname}`);
+    return answer();
+  };
+  server = Bun.serve({ unix: dir.file("paddock", "api.sock"), idleTimeout: 0, fetch } as never);
+}
+
+const send = (): EarlyRun | null =>
+  sendEarly(["run", dir.file("web.hcl")], {
+    env: { XDG_RUNTIME_DIR: dir.path },
+    uid: process.getuid?.() || 1000,
+    clock,
+  });
+
+test("a plain job file is sent to the agent of this user before anything else is loaded", async () => {
+  serve(() => Response.json({ EvalID: "e" }));
+  expect(await send()?.reply).toEqual({ EvalID: "e" });
+  expect(seen).toEqual(["PUT /v1/jobs"]);
+});
+
+test("a job file is sent to nobody in a directory where anybody may answer", () => {
+  serve(() => Response.json({ EvalID: "e" }));
+  chmodSync(dir.file("paddock"), 0o777);
+  expect(send()).toBeNull();
+  expect(seen).toEqual([]);
+});
+
+test("a place that cannot be looked at is left to the command itself", () => {
+  symlinkSync("api.sock", dir.file("paddock", "api.sock"));
+  expect(send()).toBeNull();
+});
+
+test("an agent that takes the job and hangs is told of", async () => {
+  serve(() => new Promise<Response>(() => undefined));
+  const early = send();
+  await until("the job", () => seen.length === 1);
+  clock.advance(10_000);
+  await until("the question whether it lives", () => seen.length === 2);
+  clock.advance(5_000);
+  expect(await early?.reply).toMatchObject({
+    code: "timeout",
+    message: expect.stringContaining(
+      " took PUT /v1/jobs and has said nothing for 15 s; whether it was done is not known",
+    ),
+  });
+});
