@@ -1,13 +1,12 @@
-import { afterEach, beforeEach, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Agent } from "../../src/agent/agent.ts";
 import { type Cgroups, openCgroups } from "../../src/cgroup/groups.ts";
 import { machineCgroup } from "../../src/paths.ts";
+import { agentPerTest } from "../helpers/agent-per-test.ts";
 import { groupTree } from "../helpers/cgroup-tree.ts";
-import { clearAway } from "../helpers/clear-away.ts";
-import { demoJob, type InProcessAgent, machineOf, startInProcess, writeDemoDisk } from "../helpers/in-process-agent.ts";
-import { type TempDir, tempDir } from "../helpers/temp.ts";
+import { demoJob, machineOf, writeDemoDisk } from "../helpers/in-process-agent.ts";
 import { until } from "../helpers/until.ts";
 
 /*
@@ -15,16 +14,10 @@ import { until } from "../helpers/until.ts";
  * test/e2e/cgroup.test.ts.
  */
 
-let dir: TempDir;
-let running: InProcessAgent;
-
-beforeEach(() => {
-  dir = tempDir();
-});
-afterEach(() => clearAway(dir, running));
+const bed = agentPerTest(false);
 
 function makeGroups(): Cgroups {
-  const tree = groupTree(dir.file("cgroup"));
+  const tree = groupTree(bed.dir.file("cgroup"));
   tree.group("/");
   const { cgroups } = openCgroups(tree.source("/"), "paddock-1");
   if (cgroups === null) throw new Error("no groups");
@@ -42,9 +35,9 @@ function countKill(group: string): void {
 
 test("a machine is put into its group with its limits before QEMU is there, and a kill that the kernel counted is its end", async () => {
   const cgroups = makeGroups();
-  running = await startInProcess(dir.path, { cgroups });
-  const { agent } = running;
-  await agent.registerJob(demoJob(writeDemoDisk(dir.path)), null, {});
+  await bed.start({ cgroups });
+  const { agent } = bed;
+  await agent.registerJob(demoJob(writeDemoDisk(bed.dir.path)), null, {});
   const { identity } = await machineOf(agent, "running");
   const group = groupOf(agent, cgroups);
   // The wrapper wrote the first line; that plain directories move no process is made good by the agent.
@@ -61,16 +54,16 @@ test("a machine is put into its group with its limits before QEMU is there, and 
 
 test("what the kernel counted while no agent was there is read by the next one", async () => {
   const cgroups = makeGroups();
-  running = await startInProcess(dir.path, { cgroups });
-  await running.agent.registerJob(demoJob(writeDemoDisk(dir.path)), null, {});
-  const { identity } = await machineOf(running.agent, "running");
-  const group = groupOf(running.agent, cgroups);
-  running.close();
+  await bed.start({ cgroups });
+  await bed.submit();
+  const { identity } = await machineOf(bed.agent, "running");
+  const group = groupOf(bed.agent, cgroups);
+  bed.running.close();
   countKill(group);
   process.kill(identity.pid, "SIGKILL");
   await until("QEMU to be gone", () => !isThere(identity.pid));
-  running = await startInProcess(dir.path, { cgroups });
-  expect((await machineOf(running.agent, "ended")).ending).toMatchObject({ reason: "oom" });
+  await bed.start({ cgroups });
+  expect((await machineOf(bed.agent, "ended")).ending).toMatchObject({ reason: "oom" });
 });
 
 test("a machine whose group cannot be made runs without limits, and an event says so", async () => {
@@ -82,9 +75,9 @@ test("a machine whose group cannot be made runs without limits, and an event say
     locate: () => null,
     sweep: () => [],
   };
-  running = await startInProcess(dir.path, { cgroups });
-  const { agent } = running;
-  await agent.registerJob(demoJob(writeDemoDisk(dir.path)), null, {});
+  await bed.start({ cgroups });
+  const { agent } = bed;
+  await agent.registerJob(demoJob(writeDemoDisk(bed.dir.path)), null, {});
   const { identity } = await machineOf(agent, "running");
   const messages = (agent.allocations({}).at(-1)?.tasks["vm"]?.events ?? []).map(({ message }) => message);
   expect(messages).toContain("the machine runs without limits: no control group: ENOSPC");

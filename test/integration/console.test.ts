@@ -1,41 +1,26 @@
-import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { connect } from "node:net";
 import type { ConsoleRequest } from "../../src/agent/consoles.ts";
 import type { Seat } from "../../src/console/console.ts";
 import { readLogIndex } from "../../src/paths.ts";
 import { countNumbers, makeCounterDisk } from "../guests/counter.ts";
-import { clearAway } from "../helpers/clear-away.ts";
-import {
-  demoJob,
-  type InProcessAgent,
-  idOf,
-  imagesDir,
-  machineOf,
-  startInProcess,
-  writeDemoDisk,
-} from "../helpers/in-process-agent.ts";
-import { type TempDir, tempDir } from "../helpers/temp.ts";
+import { agentPerTest } from "../helpers/agent-per-test.ts";
+import { demoJob, idOf, imagesDir, machineOf, writeDemoDisk } from "../helpers/in-process-agent.ts";
 import { patiently } from "../helpers/until.ts";
 import { CTRL_D_OFTEN } from "../helpers/victim.ts";
 import { type TestViewer, testViewer } from "../helpers/viewer.ts";
 
 setDefaultTimeout(100_000);
 
-let dir: TempDir;
-let running: InProcessAgent;
+const bed = agentPerTest(false);
 let id: string;
 
-beforeEach(() => {
-  dir = tempDir();
-});
-afterEach(() => clearAway(dir, running));
-
 async function run(maxLogBytes: number, more: Parameters<typeof demoJob>[1] = {}, disk?: string): Promise<number> {
-  running = await startInProcess(dir.path, { maxLogBytes });
-  await running.agent.registerJob(demoJob(disk ?? writeDemoDisk(dir.path), more), null, {});
-  const { identity } = await machineOf(running.agent, "running");
-  id = idOf(running.agent);
+  await bed.start({ maxLogBytes });
+  await bed.agent.registerJob(demoJob(disk ?? writeDemoDisk(bed.dir.path), more), null, {});
+  const { identity } = await machineOf(bed.agent, "running");
+  id = idOf(bed.agent);
   return identity.pid;
 }
 
@@ -43,7 +28,7 @@ type Joined = TestViewer & { readonly type: (text: string) => void; readonly sea
 
 function join(wish: Partial<ConsoleRequest> = {}): Joined {
   const viewer = testViewer();
-  const seat = running.agent.openConsole(id, "vm", { readOnly: false, lines: 50, ...wish })(viewer);
+  const seat = bed.agent.openConsole(id, "vm", { readOnly: false, lines: 50, ...wish })(viewer);
   return Object.assign(viewer, { seat, type: (text: string) => seat.input(Buffer.from(text)) });
 }
 
@@ -56,25 +41,25 @@ async function echo(typing: Joined, word: string, ...seeing: Joined[]): Promise<
 
 const logs = "logs {\n max_files = 100\n max_file_size = 1\n }";
 const logFiles = () =>
-  readdirSync(dir.file("data", "alloc", id, "alloc", "logs"))
+  readdirSync(bed.dir.file("data", "alloc", id, "alloc", "logs"))
     .flatMap((name) => readLogIndex(name, "vm", "stdout") ?? [])
     .sort((a, b) => a - b);
 const wholeLog = () =>
   logFiles()
-    .map((index) => readFileSync(dir.file("data", "alloc", id, "alloc", "logs", `vm.stdout.${index}`), "latin1"))
+    .map((index) => readFileSync(bed.dir.file("data", "alloc", id, "alloc", "logs", `vm.stdout.${index}`), "latin1"))
     .join("");
 
 async function rotate(): Promise<void> {
   const wanted = logFiles().length + 1;
   await patiently("a rotation", async () => {
-    await running.lookAtLogs();
+    await bed.running.lookAtLogs();
     return logFiles().length >= wanted;
   });
 }
 
 test("viewers of a guest that writes for ever and type see every byte once over rotations, and the log has every byte once", async () => {
-  const disk = `${imagesDir(dir.path)}/counter.img`;
-  writeDemoDisk(dir.path);
+  const disk = `${imagesDir(bed.dir.path)}/counter.img`;
+  writeDemoDisk(bed.dir.path);
   makeCounterDisk(disk);
   const pid = await run(24 << 10, { task: logs }, disk);
   const [one, other] = [join(), join({ readOnly: true })];
@@ -106,13 +91,13 @@ test("what several viewers type reaches the guest before and behind a rotation, 
 });
 
 test("a guest that waits for somebody at its socket who reads nothing goes on when its log is rotated", async () => {
-  const disk = `${imagesDir(dir.path)}/counter.img`;
-  writeDemoDisk(dir.path);
+  const disk = `${imagesDir(bed.dir.path)}/counter.img`;
+  writeDemoDisk(bed.dir.path);
   makeCounterDisk(disk);
   await run(2 << 10, { task: logs }, disk);
   await patiently("the counter", () => wholeLog().length > 4 << 10);
-  const [machine = ""] = readdirSync(dir.file("run"));
-  const stranger = connect(dir.file("run", machine, "serial.sock")).pause();
+  const [machine = ""] = readdirSync(bed.dir.file("run"));
+  const stranger = connect(bed.dir.file("run", machine, "serial.sock")).pause();
   try {
     let length = -1;
     const standsStill = () => {
@@ -159,7 +144,7 @@ test("there is none where args took the serial port, and of a machine that has e
   const pid = await run(1 << 20, { config: 'args = ["-serial", "null"]' });
   expect(() => join()).toThrow("there is no console: args bring a serial port of their own (-serial null)");
   process.kill(pid, "SIGKILL");
-  await machineOf(running.agent, "ended");
+  await machineOf(bed.agent, "ended");
   expect(() => join()).toThrow(/^the machine has ended: /);
 });
 

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { execFileSync } from "node:child_process";
 import {
   closeSync,
@@ -17,32 +17,24 @@ import { mtimeOf } from "../../src/cache/entry.ts";
 import { filesOf } from "../../src/cache/key.ts";
 import { runCopy } from "../../src/image/run-copy.ts";
 import { diskFiles, taskDirs, unfinished } from "../../src/paths.ts";
+import { agentPerTest } from "../helpers/agent-per-test.ts";
 import { putEntry } from "../helpers/cache.ts";
-import { clearAway } from "../helpers/clear-away.ts";
-import { demoJob, type InProcessAgent, imagesDir, machineOf, startInProcess } from "../helpers/in-process-agent.ts";
-import { type TempDir, tempDir } from "../helpers/temp.ts";
+import { demoJob, imagesDir, machineOf } from "../helpers/in-process-agent.ts";
 import { until } from "../helpers/until.ts";
 
 setDefaultTimeout(60_000);
 
-let dir: TempDir;
-let running: InProcessAgent | undefined;
 let fd: number | undefined;
-
-beforeEach(() => {
-  dir = tempDir();
-});
-afterEach(async () => {
+afterEach(() => {
   if (fd !== undefined) closeSync(fd);
   fd = undefined;
-  await clearAway(dir, running);
-  running = undefined;
 });
+const bed = agentPerTest(false);
 
 const never = new AbortController().signal;
 
 /** Opens a new image. */
-function open(content: Uint8Array, path = dir.file("image")): number {
+function open(content: Uint8Array, path = bed.dir.file("image")): number {
   writeFileSync(path, content);
   fd = openSync(path, "r");
   return fd;
@@ -58,7 +50,7 @@ const opened = (path: string): string[] =>
   });
 
 const copy = (from: number, more: Partial<Parameters<typeof runCopy>[2]> = {}, start?: () => Worker): Promise<void> =>
-  runCopy(from, dir.file("copy"), { size: 0, cache: dir.file("cache"), signal: never, ...more }, start);
+  runCopy(from, bed.dir.file("copy"), { size: 0, cache: bed.dir.file("cache"), signal: never, ...more }, start);
 
 const why = (work: Promise<void>): Promise<unknown> =>
   work.then(
@@ -70,47 +62,47 @@ describe("an image is copied by a Worker", () => {
   test("as it is, with as many bytes as are wanted, and for nobody else to read", async () => {
     const bytes = Buffer.alloc((3 << 20) + 512, "abc");
     await copy(open(bytes), { size: 8 << 20 });
-    expect(mtimeOf(statSync(dir.file("copy")))).toBe(mtimeOf(statSync(dir.file("image"))));
-    const made = readFileSync(dir.file("copy"));
+    expect(mtimeOf(statSync(bed.dir.file("copy")))).toBe(mtimeOf(statSync(bed.dir.file("image"))));
+    const made = readFileSync(bed.dir.file("copy"));
     expect(made.subarray(0, bytes.length).equals(bytes)).toBe(true);
     expect(made.length).toBe(8 << 20);
-    expect(statSync(dir.file("copy")).mode & 0o777).toBe(0o600);
-    expect(opened(dir.file("copy"))).toEqual([]);
+    expect(statSync(bed.dir.file("copy")).mode & 0o777).toBe(0o600);
+    expect(opened(bed.dir.file("copy"))).toEqual([]);
   });
 
   test("and what is cancelled leaves neither a file nor a descriptor", async () => {
     const stop = new AbortController();
     const reason = new Error("stopped");
     const copying = why(copy(open(Buffer.alloc(256 << 20, "x")), { signal: stop.signal }));
-    await until("the copy to begin", () => statSync(dir.file("copy")).size > 0, { every: 1 });
+    await until("the copy to begin", () => statSync(bed.dir.file("copy")).size > 0, { every: 1 });
     stop.abort(reason);
     expect(await copying).toBe(reason);
-    expect(existsSync(dir.file("copy"))).toBe(false);
-    expect(opened(dir.file("copy"))).toEqual([]);
+    expect(existsSync(bed.dir.file("copy"))).toBe(false);
+    expect(opened(bed.dir.file("copy"))).toEqual([]);
   });
 
   test("one that does not hear is cut off, and keeps its descriptors until it has ended", async () => {
     const stop = new AbortController();
     const deaf = (): Worker => new Worker(URL.createObjectURL(new Blob(["self.onmessage = () => undefined;"])));
     const copying = why(copy(open(Buffer.alloc(10)), { signal: stop.signal, graceMillis: 1 }, deaf));
-    expect(opened(dir.file("copy"))).toHaveLength(1);
+    expect(opened(bed.dir.file("copy"))).toHaveLength(1);
     stop.abort(new Error("stopped"));
     expect(String(await copying)).toContain("stopped");
-    expect(existsSync(dir.file("copy"))).toBe(false);
-    await until("the descriptors", () => opened(dir.file("copy")).length === 0);
+    expect(existsSync(bed.dir.file("copy"))).toBe(false);
+    await until("the descriptors", () => opened(bed.dir.file("copy")).length === 0);
   });
 
   test("one that dies leaves nothing", async () => {
     const broken = (): Worker => new Worker(URL.createObjectURL(new Blob(["throw new Error('broken')"])));
     expect(String(await why(copy(open(Buffer.alloc(10)), {}, broken)))).toContain("the image could not be copied");
-    expect(existsSync(dir.file("copy"))).toBe(false);
-    await until("the descriptors", () => opened(dir.file("copy")).length === 0);
+    expect(existsSync(bed.dir.file("copy"))).toBe(false);
+    await until("the descriptors", () => opened(bed.dir.file("copy")).length === 0);
   });
 });
 
 describe.skipIf(process.getuid?.() !== 0)("without room for a copy", () => {
   const small = async (use: () => Promise<void>): Promise<void> => {
-    const place = dir.file("small");
+    const place = bed.dir.file("small");
     mkdirSync(place);
     execFileSync("mount", ["-t", "tmpfs", "-o", "size=12m", "none", place]);
     try {
@@ -119,8 +111,8 @@ describe.skipIf(process.getuid?.() !== 0)("without room for a copy", () => {
       execFileSync("umount", ["-l", place]);
     }
   };
-  const cache = (): string => dir.file("small", "cache");
-  const path = (): string => dir.file("small", "copy");
+  const cache = (): string => bed.dir.file("small", "cache");
+  const path = (): string => bed.dir.file("small", "copy");
   const image = Buffer.alloc(6 << 20, "x");
   const put = (): string => filesOf(cache(), putEntry(cache(), Buffer.alloc(8 << 20, "y"))).content;
   const copyThere = (from: string | null = cache()): Promise<void> =>
@@ -146,7 +138,7 @@ describe.skipIf(process.getuid?.() !== 0)("without room for a copy", () => {
   test("one that somebody uses does not, and nothing of the copy is left", async () => {
     await small(async () => {
       const content = put();
-      linkSync(content, dir.file("small", "used"));
+      linkSync(content, bed.dir.file("small", "used"));
       expect(String(await why(copyThere()))).toContain("no space left to copy the image: needed 6 MiB, free");
       expect(existsSync(content)).toBe(true);
       expect(existsSync(path())).toBe(false);
@@ -155,13 +147,13 @@ describe.skipIf(process.getuid?.() !== 0)("without room for a copy", () => {
 });
 
 test("a job that is stopped while its image is copied ends, and nothing half copied is a disk", async () => {
-  running = await startInProcess(dir.path);
-  const image = join(imagesDir(dir.path), "large.img");
+  await bed.start();
+  const image = join(imagesDir(bed.dir.path), "large.img");
   writeFileSync(image, Buffer.alloc(256 << 20, "x"));
-  const { agent } = running;
+  const { agent } = bed;
   await agent.registerJob(demoJob(image, { config: 'disk = "copy"' }), null, {});
   const newest = () => agent.allocations({ jobId: "demo" }).at(-1);
-  const files = diskFiles(taskDirs({ dataDir: dir.file("data"), runDir: dir.file("run") }, newest()?.id ?? "", "vm"));
+  const files = diskFiles(taskDirs(bed.dirs, newest()?.id ?? "", "vm"));
   await until("the copy to begin", () => statSync(unfinished(files.copy)).size > 0, { every: 1 });
   const events = newest()?.tasks["vm"]?.events.map(({ message }) => message) ?? [];
   expect(events).toContain(`copying ${image} (raw, 256 MiB) to ${files.copy}`);

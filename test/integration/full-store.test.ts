@@ -3,18 +3,9 @@ import { execFileSync } from "node:child_process";
 import { closeSync, mkdirSync, openSync, rmSync, writeSync } from "node:fs";
 import { machineSockets } from "../../src/paths.ts";
 import { makeCounterDisk } from "../guests/counter.ts";
+import { agentPerTest } from "../helpers/agent-per-test.ts";
 import { capacity } from "../helpers/capacity.ts";
-import { clearAway } from "../helpers/clear-away.ts";
-import {
-  bannerOf,
-  demoJob,
-  type InProcessAgent,
-  idOf,
-  machineOf,
-  startInProcess,
-  writeDemoDisk,
-} from "../helpers/in-process-agent.ts";
-import { type TempDir, tempDir } from "../helpers/temp.ts";
+import { bannerOf, demoJob, idOf, machineOf, writeDemoDisk } from "../helpers/in-process-agent.ts";
 import { until } from "../helpers/until.ts";
 import { CTRL_D, typeOn } from "../helpers/victim.ts";
 
@@ -22,29 +13,24 @@ setDefaultTimeout(60_000);
 
 /** Mounting a small file system is root's; nobody else can have one that is full. */
 describe.skipIf(process.getuid?.() !== 0)("an agent whose data_dir is on a full file system", () => {
-  let dir: TempDir;
-  let running: InProcessAgent;
   let data: string;
+  // Before the directory goes that it is mounted in.
+  afterEach(() => void execFileSync("umount", ["-l", data]));
+  const bed = agentPerTest(false);
 
   beforeEach(async () => {
-    dir = tempDir();
-    data = dir.file("data");
+    data = bed.dir.file("data");
     mkdirSync(data);
     execFileSync("mount", ["-t", "tmpfs", "-o", "size=4m,mode=0755", "none", data]);
     // What jobs ask for as ephemeral_disk, this one has not.
-    running = await startInProcess(dir.path, { capacity: capacity() });
-    await running.agent.registerJob(demoJob(writeDemoDisk(dir.path)), null, {});
-    await machineOf(running.agent, "running");
-    await bannerOf(running.agent);
+    await bed.start({ capacity: capacity() });
+    await bed.submit();
+    await machineOf(bed.agent, "running");
+    await bannerOf(bed.agent);
   });
 
-  afterEach(async () => {
-    execFileSync("umount", ["-l", data]);
-    await clearAway(dir, running);
-  });
-
-  const id = () => idOf(running.agent);
-  const sockets = () => machineSockets({ dataDir: "", runDir: dir.file("run") }, id(), "vm");
+  const id = () => idOf(bed.agent);
+  const sockets = () => machineSockets({ dataDir: "", runDir: bed.dir.file("run") }, id(), "vm");
 
   /** Takes every block there is. */
   function fill(): void {
@@ -64,7 +50,7 @@ describe.skipIf(process.getuid?.() !== 0)("an agent whose data_dir is on a full 
     fill();
     return await until("a change to be refused", async () => {
       try {
-        await running.agent.registerJob(demoJob(writeDemoDisk(dir.path, "b.img"), { id: "other" }), null, {});
+        await bed.agent.registerJob(demoJob(writeDemoDisk(bed.dir.path, "b.img"), { id: "other" }), null, {});
         fill();
         return null;
       } catch (error) {
@@ -82,48 +68,48 @@ describe.skipIf(process.getuid?.() !== 0)("an agent whose data_dir is on a full 
 
   test("refuses jobs with the reason, answers, and lets its machines be", async () => {
     expect(await refusal()).toContain("the store cannot be written: database or disk is full");
-    const { guest, identity } = await machineOf(running.agent, "running");
+    const { guest, identity } = await machineOf(bed.agent, "running");
     expect(guest).toBe("running");
-    expect(running.agent.allocation(id()).tasks["vm"]?.machine).toMatchObject({ identity });
+    expect(bed.agent.allocation(id()).tasks["vm"]?.machine).toMatchObject({ identity });
     rmSync(`${data}/ballast`);
-    await running.agent.registerJob(demoJob(writeDemoDisk(dir.path, "c.img"), { id: "third" }), null, {});
-    await machineOf(running.agent, "running", "third");
+    await bed.agent.registerJob(demoJob(writeDemoDisk(bed.dir.path, "c.img"), { id: "third" }), null, {});
+    await machineOf(bed.agent, "running", "third");
   });
 
   test("keeps a power-off that came meanwhile as what it was, once there is room", async () => {
     await refusal();
-    const { identity } = await machineOf(running.agent, "running");
+    const { identity } = await machineOf(bed.agent, "running");
     await typeUntilGone(CTRL_D, identity.pid);
     await until("the agent to say that it cannot keep it", () =>
-      running.logLines.some((line) => line.includes("what happened to a machine cannot be kept")),
+      bed.running.logLines.some((line) => line.includes("what happened to a machine cannot be kept")),
     );
     rmSync(`${data}/ballast`);
-    const { ending } = await machineOf(running.agent, "ended");
+    const { ending } = await machineOf(bed.agent, "ended");
     expect(ending).toMatchObject({ reason: "guest-shutdown", failed: false });
   });
 
   test("forces a guest that hears nothing as soon as its time is over, and keeps the receipt once there is room", async () => {
-    makeCounterDisk(dir.file("images", "counter.img"));
-    const deaf = demoJob(dir.file("images", "counter.img"), { id: "deaf", task: 'kill_timeout = "3s"' });
-    await running.agent.registerJob(deaf, null, {});
-    const { identity } = await machineOf(running.agent, "running", "deaf");
-    await running.agent.deregisterJob("deaf", { purge: false });
+    makeCounterDisk(bed.dir.file("images", "counter.img"));
+    const deaf = demoJob(bed.dir.file("images", "counter.img"), { id: "deaf", task: 'kill_timeout = "3s"' });
+    await bed.agent.registerJob(deaf, null, {});
+    const { identity } = await machineOf(bed.agent, "running", "deaf");
+    await bed.agent.deregisterJob("deaf", { purge: false });
     await refusal();
-    await machineOf(running.agent, "stopping", "deaf");
+    await machineOf(bed.agent, "stopping", "deaf");
     await until("QEMU to be gone", () => !isThere(identity.pid));
     rmSync(`${data}/ballast`);
-    const { ending } = await machineOf(running.agent, "ended", "deaf");
+    const { ending } = await machineOf(bed.agent, "ended", "deaf");
     expect(ending).toMatchObject({ reason: "host-qmp-quit", stop: { rung: "quit" } });
     expect(ending.stop?.took).toBeLessThanOrEqual(5_000);
   });
 
   test("keeps a kill that came meanwhile as what it was, once there is room", async () => {
     await refusal();
-    const { identity } = await machineOf(running.agent, "running");
+    const { identity } = await machineOf(bed.agent, "running");
     process.kill(identity.pid, "SIGKILL");
     await until("QEMU to be gone", () => !isThere(identity.pid));
     rmSync(`${data}/ballast`);
-    const { ending } = await machineOf(running.agent, "ended");
+    const { ending } = await machineOf(bed.agent, "ended");
     expect(ending).toMatchObject({ reason: "killed", signal: 9 });
   });
 

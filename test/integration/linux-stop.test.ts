@@ -1,20 +1,11 @@
-import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
+import { beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import { execFileSync, spawnSync } from "node:child_process";
-import { chmodSync, copyFileSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { machineFiles, taskDirs } from "../../src/paths.ts";
 import { parseJournal } from "../../src/qmp/event.ts";
 import { tinyGuest } from "../guests/tiny.ts";
-import { clearAway } from "../helpers/clear-away.ts";
-import {
-  consoleOf,
-  demoJob,
-  type InProcessAgent,
-  idOf,
-  machineOf,
-  newestOf,
-  startInProcess,
-} from "../helpers/in-process-agent.ts";
-import { type TempDir, tempDir } from "../helpers/temp.ts";
+import { agentPerTest } from "../helpers/agent-per-test.ts";
+import { consoleOf, demoJob, idOf, machineOf, newestOf } from "../helpers/in-process-agent.ts";
 import { until } from "../helpers/until.ts";
 
 /** A boot takes some 3 s; PADDOCK_STOPS=20 is the figure that the issue asks for. */
@@ -22,17 +13,8 @@ const STOPS = Number(process.env["PADDOCK_STOPS"] ?? "3");
 
 setDefaultTimeout(60_000 + STOPS * 30_000);
 
-let dir: TempDir;
-let running: InProcessAgent;
-
-beforeEach(async () => {
-  dir = tempDir();
-  mkdirSync(dir.file("images"));
-  copyFileSync(tinyGuest().raw, dir.file("images", "tiny.img"));
-  running = await startInProcess(dir.path);
-});
-
-afterEach(() => clearAway(dir, running));
+const bed = agentPerTest();
+beforeEach(() => copyFileSync(tinyGuest().raw, bed.dir.file("images", "tiny.img")));
 
 interface LinuxJob {
   /** Words that build-tiny.sh explains. */
@@ -45,22 +27,22 @@ interface LinuxJob {
 /** Boots the guest until it says that it is ready. */
 async function boot({ options = "", args = [], config = "", killTimeout = "20s" }: LinuxJob): Promise<void> {
   const words = ["-fw_cfg", `name=opt/tiny,string=${options}`, ...args];
-  const job = demoJob(dir.file("images", "tiny.img"), {
+  const job = demoJob(bed.dir.file("images", "tiny.img"), {
     config: `drive_interface = "virtio"\n args = ${JSON.stringify(words)}\n ${config}`,
     task: `kill_timeout = "${killTimeout}"`,
   });
   const larger = JSON.parse(JSON.stringify(job).replace('"memory":128', '"memory":256'));
-  await running.agent.registerJob(larger, null, {});
-  await machineOf(running.agent, "running");
-  await until("TINY READY", async () => (await consoleOf(running.agent)).includes("TINY READY"), { deadline: 60_000 });
+  await bed.agent.registerJob(larger, null, {});
+  await machineOf(bed.agent, "running");
+  await until("TINY READY", async () => (await consoleOf(bed.agent)).includes("TINY READY"), { deadline: 60_000 });
 }
 
 async function stop() {
-  await running.agent.deregisterJob("demo", { purge: false });
+  await bed.agent.deregisterJob("demo", { purge: false });
   const { ending } = await until(
     "the machine to be gone",
     () => {
-      const machine = newestOf(running.agent)?.tasks["vm"]?.machine;
+      const machine = newestOf(bed.agent)?.tasks["vm"]?.machine;
       return machine?.kind === "ended" ? machine : undefined;
     },
     { deadline: 40_000 },
@@ -73,20 +55,19 @@ async function stop() {
 
 /** The events of the last machine's journal. */
 function journal(): string[] {
-  const dirs = { dataDir: dir.file("data"), runDir: dir.file("run") };
-  const file = machineFiles(taskDirs(dirs, idOf(running.agent), "vm"), 1).journalOut;
+  const file = machineFiles(taskDirs(bed.dirs, idOf(bed.agent), "vm"), 1).journalOut;
   return parseJournal(readFileSync(file)).events.map(({ name }) => name);
 }
 
 test(`${STOPS} stops of a Linux that writes to an ext4 are as many powerdowns, and leave it clean`, async () => {
-  const disk = dir.file("images", "work.img");
+  const disk = bed.dir.file("images", "work.img");
   writeFileSync(disk, "");
   truncateSync(disk, 32 << 20);
   execFileSync("/sbin/mkfs.ext4", ["-q", "-L", "WORK", disk]);
   // QEMU opens what args name by itself, as the machine's user.
   for (const [path, mode] of [
-    [dir.path, 0o711],
-    [dir.file("images"), 0o711],
+    [bed.dir.path, 0o711],
+    [bed.dir.file("images"), 0o711],
     [disk, 0o666],
   ] as const)
     chmodSync(path, mode);
@@ -119,7 +100,7 @@ test("a guest whose handler starts seconds later is pressed until it hears, and 
 test("qemu-ga in the guest is asked first, and the receipt says that it took the order on", async () => {
   await boot({ options: "tiny.deaf", config: "guest_agent = true" });
   const { ending, receipt } = await stop();
-  expect(await consoleOf(running.agent)).toContain("TINY SHUTDOWN");
+  expect(await consoleOf(bed.agent)).toContain("TINY SHUTDOWN");
   expect(ending).toMatchObject({ reason: "guest-shutdown", exitCode: 0, hint: null });
   expect(receipt.rung).toBe("guest-agent");
   expect(receipt.tries[0]).toMatchObject({

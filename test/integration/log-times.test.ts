@@ -1,60 +1,44 @@
-import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { rmSync, writeFileSync } from "node:fs";
 import type { LogChunk } from "../../src/logs/chunk.ts";
 import { MOST_TIMES, readTimes } from "../../src/logs/moments.ts";
 import { logTimes, taskDirs } from "../../src/paths.ts";
 import { makeCounterDisk } from "../guests/counter.ts";
-import { clearAway } from "../helpers/clear-away.ts";
-import {
-  demoJob,
-  type InProcessAgent,
-  idOf,
-  imagesDir,
-  machineOf,
-  startInProcess,
-  writeDemoDisk,
-} from "../helpers/in-process-agent.ts";
-import { type TempDir, tempDir } from "../helpers/temp.ts";
+import { agentPerTest } from "../helpers/agent-per-test.ts";
+import { demoJob, idOf, imagesDir, machineOf, writeDemoDisk } from "../helpers/in-process-agent.ts";
 import { patiently } from "../helpers/until.ts";
 
 setDefaultTimeout(100_000);
 
-let dir: TempDir;
-let running: InProcessAgent;
+const bed = agentPerTest(false);
 let id: string;
 
-beforeEach(() => {
-  dir = tempDir();
-});
-afterEach(() => clearAway(dir, running));
-
 async function run(disk: string, maxLogBytes: number): Promise<void> {
-  running = await startInProcess(dir.path, { maxLogBytes });
+  await bed.start({ maxLogBytes });
   const task = "logs {\n max_files = 3\n max_file_size = 1\n }";
-  await running.agent.registerJob(demoJob(disk, { task }), null, {});
-  await machineOf(running.agent, "running");
-  id = idOf(running.agent);
+  await bed.agent.registerJob(demoJob(disk, { task }), null, {});
+  await machineOf(bed.agent, "running");
+  id = idOf(bed.agent);
 }
 
-const timesFile = () =>
-  logTimes(taskDirs({ dataDir: dir.file("data"), runDir: dir.file("run") }, id, "vm"), "vm", "stdout");
+const timesFile = () => logTimes(taskDirs(bed.dirs, id, "vm"), "vm", "stdout");
 
 async function read(more: { since?: number; until?: number; timestamps?: boolean } = {}): Promise<LogChunk[]> {
   const { signal } = new AbortController();
   const options = { type: "stdout", follow: false, origin: "start", offset: 0, signal, ...more } as const;
-  return await Array.fromAsync(running.agent.readLog(id, "vm", options));
+  return await Array.fromAsync(bed.agent.readLog(id, "vm", options));
 }
 const textOf = (chunks: readonly LogChunk[]) => chunks.map(({ data }) => Buffer.from(data).toString()).join("");
 
 test("what a guest writes is found by the time at which it wrote it, also by the next agent", async () => {
-  await run(writeDemoDisk(dir.path), 1 << 20);
+  await run(writeDemoDisk(bed.dir.path), 1 << 20);
   const log = async () => textOf(await read());
   await patiently("the third tick", async () => (await log()).includes("tick 3"));
-  await running.lookAtLogs();
+  await bed.running.lookAtLogs();
   const middle = Date.now();
   for (const tick of ["tick 4", "tick 5"]) {
     await patiently(tick, async () => (await log()).includes(tick));
-    await running.lookAtLogs();
+    await bed.running.lookAtLogs();
   }
   for (const agent of ["the same", "the next"]) {
     const later = textOf(await read({ since: middle }));
@@ -71,22 +55,21 @@ test("what a guest writes is found by the time at which it wrote it, also by the
     expect(tick?.time).toBeGreaterThan(middle);
     expect(tick?.time).toBeLessThan(Date.now() + 1);
     expect(tick?.inferred).toBe(false);
-    expect(running.agent.hasLogTimes(id, "vm", "stdout")).toBe(true);
-    running.close();
-    running = await startInProcess(dir.path, { maxLogBytes: 1 << 20 });
-    await machineOf(running.agent, "running");
+    expect(bed.agent.hasLogTimes(id, "vm", "stdout")).toBe(true);
+    await bed.restart(undefined, { maxLogBytes: 1 << 20 });
+    await machineOf(bed.agent, "running");
   }
 });
 
 test("the times of a log that is rotated are those of its files, in order and few", async () => {
-  const disk = `${imagesDir(dir.path)}/counter.img`;
-  writeDemoDisk(dir.path);
+  const disk = `${imagesDir(bed.dir.path)}/counter.img`;
+  writeDemoDisk(bed.dir.path);
   makeCounterDisk(disk);
   const begin = Date.now();
   await run(disk, 32 << 10);
   const firstFile = async () => Number(/\d+$/.exec((await read())[0]?.file ?? "")?.[0]);
   await patiently("a file to go", async () => {
-    await running.lookAtLogs();
+    await bed.running.lookAtLogs();
     return (await firstFile()) > 0;
   });
   const chunks = await read({ timestamps: true });
@@ -101,12 +84,12 @@ test("the times of a log that is rotated are those of its files, in order and fe
 });
 
 test("a log whose times somebody removed or forged is read whole, and its files say when", async () => {
-  await run(writeDemoDisk(dir.path), 1 << 20);
+  await run(writeDemoDisk(bed.dir.path), 1 << 20);
   await patiently("the guest", async () => textOf(await read()).includes("tick 1"));
-  await running.lookAtLogs();
+  await bed.running.lookAtLogs();
   const before = textOf(await read({ timestamps: true }));
   rmSync(timesFile());
-  expect(running.agent.hasLogTimes(id, "vm", "stdout")).toBe(false);
+  expect(bed.agent.hasLogTimes(id, "vm", "stdout")).toBe(false);
   const inferred = await read({ timestamps: true });
   expect(inferred.every((chunk) => chunk.inferred === true)).toBe(true);
   expect(textOf(inferred)).toStartWith(before);

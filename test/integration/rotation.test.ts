@@ -3,17 +3,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, statSync }
 import { connect } from "node:net";
 import { readLogIndex } from "../../src/paths.ts";
 import { countNumbers, makeCounterDisk } from "../guests/counter.ts";
-import { clearAway } from "../helpers/clear-away.ts";
-import {
-  demoJob,
-  type InProcessAgent,
-  idOf,
-  imagesDir,
-  machineOf,
-  startInProcess,
-  writeDemoDisk,
-} from "../helpers/in-process-agent.ts";
-import { type TempDir, tempDir } from "../helpers/temp.ts";
+import { agentPerTest } from "../helpers/agent-per-test.ts";
+import { demoJob, idOf, imagesDir, machineOf, writeDemoDisk } from "../helpers/in-process-agent.ts";
 import { patiently } from "../helpers/until.ts";
 
 setDefaultTimeout(100_000);
@@ -21,34 +12,27 @@ setDefaultTimeout(100_000);
 /** Small, so that the guest needs a moment and not a minute for a file. */
 const maxLogBytes = 24 << 10;
 
-let dir: TempDir;
-let running: InProcessAgent;
 let image: string;
 let reading: AbortController;
 /** Of the allocation, also while no agent runs. */
 let id: string;
 
-beforeEach(async () => {
-  dir = tempDir();
+afterEach(() => reading.abort());
+const bed = agentPerTest({ maxLogBytes });
+beforeEach(() => {
   reading = new AbortController();
-  running = await startInProcess(dir.path, { maxLogBytes });
-  image = `${imagesDir(dir.path)}/counter.img`;
+  image = `${imagesDir(bed.dir.path)}/counter.img`;
   makeCounterDisk(image);
 });
 
-afterEach(() => {
-  reading.abort();
-  return clearAway(dir, running);
-});
-
 const run = async (more: Parameters<typeof demoJob>[1] = {}, disk = image) => {
-  await running.agent.registerJob(demoJob(disk, more), null, {});
-  const { identity } = await machineOf(running.agent, "running");
-  id = idOf(running.agent);
+  await bed.agent.registerJob(demoJob(disk, more), null, {});
+  const { identity } = await machineOf(bed.agent, "running");
+  id = idOf(bed.agent);
   return identity.pid;
 };
 const logs = (maxFiles: number) => `logs {\n max_files = ${maxFiles}\n max_file_size = 1\n }`;
-const logPath = (name = "") => dir.file("data", "alloc", id, "alloc", "logs", name);
+const logPath = (name = "") => bed.dir.file("data", "alloc", id, "alloc", "logs", name);
 const indexes = (type: "stdout" | "stderr" = "stdout") =>
   readdirSync(logPath())
     .flatMap((name) => readLogIndex(name, "vm", type) ?? [])
@@ -61,15 +45,15 @@ const wholeLog = () =>
     .map((index) => readFileSync(logPath(`vm.stdout.${index}`), "latin1"))
     .join("");
 const serialSocket = () => {
-  const [name = ""] = readdirSync(dir.file("run"));
-  return dir.file("run", name, "serial.sock");
+  const [name = ""] = readdirSync(bed.dir.file("run"));
+  return bed.dir.file("run", name, "serial.sock");
 };
 
 /** Lets the guest write until its log has been rotated so often. */
 async function rotate(times: number): Promise<void> {
   const wanted = newest() + times;
   await patiently(`file ${wanted} of the log`, async () => {
-    await running.lookAtLogs();
+    await bed.running.lookAtLogs();
     return newest() >= wanted && sizeOf(newest()) > 0;
   });
 }
@@ -78,7 +62,7 @@ async function readAll(follow: boolean, signal: AbortSignal): Promise<{ text: st
   const options = { type: "stdout", follow, origin: "start", offset: 0, signal } as const;
   const seen = new Set<string>();
   let text = "";
-  for await (const { data, file } of running.agent.readLog(id, "vm", options)) {
+  for await (const { data, file } of bed.agent.readLog(id, "vm", options)) {
     seen.add(file);
     text += Buffer.from(data).toString("latin1");
   }
@@ -91,7 +75,7 @@ describe("the serial log of a guest that writes for ever", () => {
     const following = readAll(true, reading.signal);
     await rotate(7);
     process.kill(pid, "SIGKILL");
-    await machineOf(running.agent, "ended");
+    await machineOf(bed.agent, "ended");
     const whole = wholeLog();
     expect(countNumbers(whole)).toBeGreaterThan((7 * maxLogBytes) / 9);
     const { text, files } = await following;
@@ -117,31 +101,31 @@ describe("the serial log of a guest that writes for ever", () => {
   test("is written on without an agent; the next one states the growth once, rotates, and no byte is missing", async () => {
     const pid = await run({ task: logs(100) });
     await rotate(2);
-    running.close();
+    bed.running.close();
     const before = newest();
     await patiently("the log to grow past its size", () => sizeOf(before) > 3 * maxLogBytes);
-    running = await startInProcess(dir.path, { maxLogBytes });
+    await bed.start({ maxLogBytes });
     await patiently("the rotation", () => newest() > before);
     await rotate(2);
     process.kill(pid, "SIGKILL");
-    await machineOf(running.agent, "ended");
+    await machineOf(bed.agent, "ended");
     countNumbers(wholeLog());
-    const told = running.agent.allocation(id).tasks["vm"]?.events.filter(({ type }) => type === "Driver");
+    const told = bed.agent.allocation(id).tasks["vm"]?.events.filter(({ type }) => type === "Driver");
     expect(told).toHaveLength(1);
     expect(told?.[0]?.message).toMatch(
       /^the serial log had grown to [\d.]+ KiB while no agent ran, its files may have 24 KiB; it was rotated$/,
     );
-    expect(running.logLines.filter((line) => line.includes("while no agent ran"))).toHaveLength(1);
+    expect(bed.running.logLines.filter((line) => line.includes("while no agent ran"))).toHaveLength(1);
   });
 
   test("that grew beyond all that its files may have together while no agent ran keeps its end", async () => {
     await run({ task: logs(2) });
-    running.close();
+    bed.running.close();
     await patiently("the log to grow far too long", () => sizeOf(0) > 4 * maxLogBytes);
-    running = await startInProcess(dir.path, { maxLogBytes });
+    await bed.start({ maxLogBytes });
     await patiently("the rotation", () => newest() > 0 && sizeOf(0) === maxLogBytes);
     await patiently("the word of it", () =>
-      running.logLines.some((line) => /its first [\d.]+ KiB were removed/.test(line)),
+      bed.running.logLines.some((line) => /its first [\d.]+ KiB were removed/.test(line)),
     );
     countContinuous(readFileSync(logPath("vm.stdout.0"), "latin1"));
   });
@@ -164,15 +148,15 @@ describe("the serial log of a guest that writes for ever", () => {
     const obstacle = serialSocket().replace("serial.sock", "serial.1");
     mkdirSync(obstacle);
     await patiently("the log to grow past its size", () => sizeOf(0) > maxLogBytes);
-    for (let times = 0; times < 3; times++) await running.lookAtLogs();
+    for (let times = 0; times < 3; times++) await bed.running.lookAtLogs();
     expect(indexes()).toEqual([0]);
-    expect(running.logLines.filter((line) => line.includes("cannot be rotated"))).toHaveLength(1);
+    expect(bed.running.logLines.filter((line) => line.includes("cannot be rotated"))).toHaveLength(1);
     const size = sizeOf(0);
     await patiently("the old file to grow on", () => sizeOf(0) > size);
     rmdirSync(obstacle);
     await rotate(2);
     process.kill(pid, "SIGKILL");
-    await machineOf(running.agent, "ended");
+    await machineOf(bed.agent, "ended");
     countNumbers(wholeLog());
   });
 
@@ -182,29 +166,30 @@ describe("the serial log of a guest that writes for ever", () => {
       await rotate(1);
       expect(await firstBytes(serialSocket())).not.toBe("");
     }
-    const [machine = ""] = readdirSync(dir.file("run"));
-    expect(readdirSync(dir.file("run", machine)).filter((name) => name.startsWith("serial"))).toEqual(["serial.sock"]);
+    const [machine = ""] = readdirSync(bed.dir.file("run"));
+    expect(readdirSync(bed.dir.file("run", machine)).filter((name) => name.startsWith("serial"))).toEqual([
+      "serial.sock",
+    ]);
   });
 
   test("is not kept at all where the job has disabled it", async () => {
     await run({ task: "logs {\n disabled = true\n }" });
-    expect(running.agent.launchPlan(id, "vm").argv.map(({ word }) => word)).not.toContainEqual(
+    expect(bed.agent.launchPlan(id, "vm").argv.map(({ word }) => word)).not.toContainEqual(
       expect.stringContaining("logfile"),
     );
     expect(await firstBytes(serialSocket())).not.toBe("");
-    await running.lookAtLogs();
+    await bed.running.lookAtLogs();
     expect(indexes().map(sizeOf)).toEqual([0]);
   });
 });
 
 describe("a log that QEMU has as a descriptor", () => {
   test("is copied and emptied when it is too long, and QEMU goes on behind it", async () => {
-    running.close();
-    running = await startInProcess(dir.path, { maxLogBytes: 512 });
-    const disk = writeDemoDisk(dir.path);
+    await bed.restart(undefined, { maxLogBytes: 512 });
+    const disk = writeDemoDisk(bed.dir.path);
     await run({ task: logs(3), config: 'args = ["-d", "int"]' }, disk);
     await patiently("five rotations", async () => {
-      await running.lookAtLogs();
+      await bed.running.lookAtLogs();
       return (indexes("stderr").at(-1) ?? 0) >= 5;
     });
     expect(indexes("stderr").length).toBe(3);
@@ -219,7 +204,7 @@ describe("a log that QEMU has as a descriptor", () => {
     await rotate(4);
     expect(indexes()).toHaveLength(2);
     process.kill(pid, "SIGKILL");
-    await machineOf(running.agent, "ended");
+    await machineOf(bed.agent, "ended");
   });
 });
 

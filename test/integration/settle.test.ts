@@ -1,39 +1,26 @@
-import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
+import { beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import type { Allocation } from "../../src/allocation/allocation.ts";
 import { newId } from "../../src/base/ids.ts";
 import { databaseFile } from "../../src/paths.ts";
 import { createRecorder } from "../../src/state/recorder.ts";
 import type { JobRecord } from "../../src/state/records.ts";
 import { openStore } from "../../src/state/store.ts";
-import { clearAway } from "../helpers/clear-away.ts";
-import {
-  demoJob,
-  type InProcessAgent,
-  idOf,
-  machineOf,
-  startInProcess,
-  writeDemoDisk,
-} from "../helpers/in-process-agent.ts";
-import { type TempDir, tempDir } from "../helpers/temp.ts";
+import { agentPerTest } from "../helpers/agent-per-test.ts";
+import { idOf, machineOf } from "../helpers/in-process-agent.ts";
 
 setDefaultTimeout(60_000);
 
-let dir: TempDir;
-let running: InProcessAgent;
+const bed = agentPerTest();
 
 beforeEach(async () => {
-  dir = tempDir();
-  running = await startInProcess(dir.path);
-  await running.agent.registerJob(demoJob(writeDemoDisk(dir.path), { task: 'kill_timeout = "2s"' }), null, {});
-  await machineOf(running.agent, "running");
+  await bed.submit({ task: 'kill_timeout = "2s"' });
+  await machineOf(bed.agent, "running");
 });
-
-afterEach(() => clearAway(dir, running));
 
 /** What an agent has recorded that was killed before it did it. */
 async function recorded(change: (job: JobRecord, allocation: Allocation) => [JobRecord | null, Allocation[]]) {
-  running.close();
-  const store = openStore(databaseFile({ dataDir: dir.file("data"), runDir: dir.file("run") }));
+  bed.running.close();
+  const store = openStore(databaseFile(bed.dirs));
   const [allocation] = store.liveAllocations();
   const job = store.job("demo");
   if (job === undefined || allocation === undefined) throw new Error("nothing is recorded");
@@ -44,20 +31,20 @@ async function recorded(change: (job: JobRecord, allocation: Allocation) => [Job
     for (const one of allocations) store.putAllocation({ ...one, modifyIndex: index });
   });
   store.close();
-  running = await startInProcess(dir.path);
+  await bed.start();
   return allocation.id;
 }
 
 const ended = async (id: string) => {
-  await machineOf(running.agent, "ended");
-  const machine = running.agent.allocation(id).tasks["vm"]?.machine;
+  await machineOf(bed.agent, "ended");
+  const machine = bed.agent.allocation(id).tasks["vm"]?.machine;
   return machine?.kind === "ended" ? machine.ending.stop?.order.cause : machine;
 };
 
 test("a job that was stopped when the agent was killed does not run on", async () => {
   const id = await recorded((job) => [{ ...job, stop: true }, []]);
   expect(await ended(id)).toBe("job stopped");
-  expect(running.agent.allocation(id).desired).toBe("stop");
+  expect(bed.agent.allocation(id).desired).toBe("stop");
 });
 
 test("a job that was removed when the agent was killed does not run on", async () => {
@@ -80,14 +67,14 @@ test("an allocation that was replaced when the agent was killed makes room for i
     const next = { ...one, id: successor, createIndex: one.createIndex + 100, createTime: one.createTime + 1, tasks };
     return [job, [next]];
   });
-  await machineOf(running.agent, "running");
-  expect(idOf(running.agent)).toBe(successor);
-  const before = running.agent.allocation(id).tasks["vm"]?.machine;
+  await machineOf(bed.agent, "running");
+  expect(idOf(bed.agent)).toBe(successor);
+  const before = bed.agent.allocation(id).tasks["vm"]?.machine;
   expect(before?.kind === "ended" ? before.ending.stop?.order.cause : before).toBe("job updated");
 });
 
 test("what is to run runs on", async () => {
   const id = await recorded((job) => [job, []]);
-  expect((await machineOf(running.agent, "running")).adopted).toBe(true);
-  expect(running.agent.allocation(id).desired).toBe("run");
+  expect((await machineOf(bed.agent, "running")).adopted).toBe(true);
+  expect(bed.agent.allocation(id).desired).toBe("run");
 });

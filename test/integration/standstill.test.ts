@@ -2,40 +2,34 @@ import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from
 import { execFileSync } from "node:child_process";
 import { mkdirSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { makeWriterDisk } from "../guests/writer.ts";
-import { clearAway } from "../helpers/clear-away.ts";
-import { demoJob, type InProcessAgent, machineOf, startInProcess } from "../helpers/in-process-agent.ts";
-import { type TempDir, tempDir } from "../helpers/temp.ts";
+import { agentPerTest } from "../helpers/agent-per-test.ts";
+import { machineOf } from "../helpers/in-process-agent.ts";
 import { until } from "../helpers/until.ts";
 
 setDefaultTimeout(60_000);
 
 /** Mounting a small file system is root's; nobody else can have one that is full. */
 describe.skipIf(process.getuid?.() !== 0)("a guest whose disk is on a full file system", () => {
-  let dir: TempDir;
-  let running: InProcessAgent;
   let full: string;
+  // Before the directory goes that it is mounted in.
+  afterEach(() => void execFileSync("umount", ["-l", full]));
+  const bed = agentPerTest(false);
 
   beforeEach(async () => {
-    dir = tempDir();
-    full = dir.file("images", "full");
+    full = bed.dir.file("images", "full");
     mkdirSync(full, { recursive: true });
     execFileSync("mount", ["-t", "tmpfs", "-o", "size=2m", "none", full]);
     makeWriterDisk(`${full}/guest.qcow2`);
     fill();
-    running = await startInProcess(dir.path);
-    await running.agent.registerJob(demoJob(`${full}/guest.qcow2`), null, {});
+    await bed.start();
+    await bed.submit({}, `${full}/guest.qcow2`);
     await until("the guest to stand still", async () => (await guest()).standstill?.status === "nospace");
   });
 
-  afterEach(async () => {
-    execFileSync("umount", ["-l", full]);
-    await clearAway(dir, running);
-  });
-
-  const guest = () => machineOf(running.agent, "running");
-  const record = () => running.agent.allocations({ jobId: "demo" }).at(-1);
+  const guest = () => machineOf(bed.agent, "running");
+  const record = () => bed.agent.allocations({ jobId: "demo" }).at(-1);
   const history = () => record()?.tasks["vm"]?.events.map(({ message }) => message) ?? [];
-  const power = (action: "pause" | "resume") => running.agent.powerMachine(record()?.id ?? "", "vm", action);
+  const power = (action: "pause" | "resume") => bed.agent.powerMachine(record()?.id ?? "", "vm", action);
   const goesOn = (deadline = 20_000) =>
     until("the guest to go on", async () => (await guest()).guest === "running", { deadline });
   const room = (): number => {
@@ -62,14 +56,13 @@ describe.skipIf(process.getuid?.() !== 0)("a guest whose disk is on a full file 
     rmSync(`${full}/ballast`);
     fill(128 << 10);
     const events = history().length;
-    await running.lookForRoom();
+    await bed.running.lookForRoom();
     expect((await guest()).guest).toBe("io-error");
     expect(history()).toHaveLength(events);
   });
 
   test("goes on also when another agent has taken it over", async () => {
-    running.close();
-    running = await startInProcess(dir.path);
+    await bed.restart();
     await until("the monitor to be asked", async () => (await guest()).guest === "io-error");
     rmSync(`${full}/ballast`);
     await goesOn();
@@ -81,7 +74,7 @@ describe.skipIf(process.getuid?.() !== 0)("a guest whose disk is on a full file 
       "it stays so until it is resumed by command, also when there is room on its disk again",
     );
     rmSync(`${full}/ballast`);
-    await running.lookForRoom();
+    await bed.running.lookForRoom();
     expect(await guest()).toMatchObject({ guest: "io-error", standstill: { held: true } });
     expect((await power("resume")).guest).toBe("running");
     await goesOn();
@@ -91,7 +84,7 @@ describe.skipIf(process.getuid?.() !== 0)("a guest whose disk is on a full file 
     rmSync(`${full}/ballast`);
     await goesOn();
     await power("pause");
-    await running.lookForRoom();
+    await bed.running.lookForRoom();
     expect((await guest()).guest).toBe("paused");
   });
 });
