@@ -2,7 +2,15 @@ import { AppError } from "../base/errors.ts";
 import { SECOND } from "../base/units.ts";
 import { ask, type Client } from "../client/client.ts";
 import type { Allocation, Check } from "../client/replies.ts";
-import { ADDRESS_FLAG, type Command, connectAgent, type Invocation, idText, VERBOSE_FLAG } from "./command.ts";
+import {
+  ADDRESS_FLAG,
+  type Command,
+  connectAgent,
+  type Invocation,
+  idText,
+  JSON_FLAG,
+  VERBOSE_FLAG,
+} from "./command.ts";
 import { EXIT } from "./exit.ts";
 import { printJson } from "./json.ts";
 import { requireAllocation } from "./names.ts";
@@ -16,7 +24,7 @@ export const ALLOC_CHECKS: Command = {
   summary: "Show what the health checks of an allocation say",
   operands: "ALLOCATION",
   takes: [1, 1],
-  flags: [ADDRESS_FLAG, { name: "json", help: "The reply of the API." }, VERBOSE_FLAG],
+  flags: [ADDRESS_FLAG, JSON_FLAG, VERBOSE_FLAG],
   details:
     "ALLOCATION is the beginning of an allocation's id. Shows the last result of each check of its services; checks are pending while the machine does not run, and an allocation that has ended has none.",
   examples: ["paddock alloc checks 1f2e3d4c", "paddock alloc checks -json 1f2e3d4c"],

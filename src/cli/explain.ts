@@ -4,7 +4,7 @@ import { formatBytes } from "../base/units.ts";
 import { ask } from "../client/client.ts";
 import type { Explanation } from "../client/explanation.ts";
 import { userText } from "./allocation-text.ts";
-import { ADDRESS_FLAG, type Command, connectAgent, type Invocation } from "./command.ts";
+import { ADDRESS_FLAG, type Command, connectAgent, type Invocation, JSON_FLAG } from "./command.ts";
 import { diskText } from "./disk-text.ts";
 import { EXIT } from "./exit.ts";
 import { printJson } from "./json.ts";
@@ -19,7 +19,7 @@ export const EXPLAIN: Command = {
   summary: "Show QEMU's command line and where each word comes from",
   operands: "NAME [TASK]",
   takes: [1, 2],
-  flags: [ADDRESS_FLAG, { name: "json", help: "The reply of the API." }],
+  flags: [ADDRESS_FLAG, JSON_FLAG],
   details:
     "Shows the command line of a machine's last start: what is printed is what was run. NAME is a job, JOB/TASK, or the beginning of an allocation's id.",
   examples: ["paddock explain web", "paddock explain -json web/vm"],

@@ -1,7 +1,7 @@
 import { AppError } from "../base/errors.ts";
 import { formatBytes, parseBytes, parseDuration } from "../base/units.ts";
 import { askImages, type Pruned } from "../client/images.ts";
-import { ADDRESS_FLAG, type Command, connectAgent, type Invocation } from "./command.ts";
+import { ADDRESS_FLAG, type Command, connectAgent, type Invocation, JSON_FLAG } from "./command.ts";
 import { EXIT } from "./exit.ts";
 import { assertNotBoth, type Flags } from "./flags.ts";
 import { shortChecksum, sourceName } from "./image-names.ts";
@@ -24,7 +24,7 @@ export const IMAGE_PRUNE: Command = {
     },
     { name: "all", help: "Removes everything that nobody uses." },
     { name: "dry-run", help: "Only shows what would be removed." },
-    { name: "json", help: "The reply of the API." },
+    JSON_FLAG,
   ],
   details:
     "Removes images from the agent's cache by age, by size, or all of them; what is in use stays, and counts for the size. What is damaged goes by any rule; what was set aside as damaged counts for the size and goes first.",

@@ -1,7 +1,7 @@
 import { shortId } from "../base/ids.ts";
 import { formatBytes } from "../base/units.ts";
 import { askSystem, type Garbage } from "../client/system.ts";
-import { ADDRESS_FLAG, type Command, connectAgent, type Invocation } from "./command.ts";
+import { ADDRESS_FLAG, type Command, connectAgent, type Invocation, JSON_FLAG } from "./command.ts";
 import { EXIT } from "./exit.ts";
 import { printJson } from "./json.ts";
 import { alignTable } from "./table.ts";
@@ -16,7 +16,7 @@ export const SYSTEM_GC: Command = {
   flags: [
     ADDRESS_FLAG,
     { name: "discard", help: "Removes disks that guests have written to as well, before their time is over." },
-    { name: "json", help: "The reply of the API." },
+    JSON_FLAG,
   ],
   details:
     "Removes ended allocations with their directories, logs and histories, jobs that are dead, and evaluations, without waiting for the limits of the agent's configuration. What runs stays, and so do the last allocation of each job that is to run and disks that guests have written to, until gc_disk_retention is over. What a removed allocation alone held in the cache may go then: paddock image prune.",

@@ -1,6 +1,6 @@
 import { AppError } from "../base/errors.ts";
 import { ask } from "../client/client.ts";
-import { ADDRESS_FLAG, type Command, connectAgent, type Invocation } from "./command.ts";
+import { ADDRESS_FLAG, type Command, connectAgent, type Invocation, JSON_FLAG } from "./command.ts";
 import { EXIT } from "./exit.ts";
 import { assertNotBoth, type Flags } from "./flags.ts";
 import { printJson } from "./json.ts";
@@ -20,7 +20,7 @@ export const WHY: Command = {
       count: true,
       help: "The end of this start of the task, counted from 1; the newest that has ended without it.",
     },
-    { name: "json", help: "The reply of the API." },
+    JSON_FLAG,
     {
       name: "bundle",
       value: "FILE",
