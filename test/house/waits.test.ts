@@ -42,6 +42,40 @@ test("every exception to that is still needed", () => {
   expect(needless(findTimers(TESTS), TIMED)).toEqual([]);
 });
 
+/** Every assertion about how a promise ends that stands as a statement of its own and is not waited for: `file:line expect`. */
+function findForgotten(root: string): string[] {
+  return sourceFiles(root).flatMap((file) => {
+    const tokens = tokenize(readFileSync(join(root, file), "utf8"));
+    return tokens.flatMap(({ text, line }, index) => {
+      if (text !== "expect" || !/^[;{})]$/.test(tokens[index - 1]?.text ?? ";")) return [];
+      let depth = 0;
+      const close = tokens.findIndex((token, at) => {
+        if (at <= index || token.kind !== "mark") return false;
+        if (token.text === "(") depth++;
+        return token.text === ")" && --depth === 0;
+      });
+      const [, word] = tokens.slice(close + 1, close + 3);
+      return /^(rejects|resolves)$/.test(word?.text ?? "") ? [`${file}:${line} expect`] : [];
+    });
+  });
+}
+
+test("every test waits for what it says of a promise", () => {
+  expect(findForgotten(TESTS)).toEqual([]);
+});
+
+test("an assertion that nobody waits for is found, and one that is waited for is not", async () => {
+  await using dir = tempDir();
+  const lines = [
+    'test("a", async () => { expect(read(")", [1])).rejects.toThrow("x");',
+    "expect(one()).toBe(1); await expect(two()).rejects.toThrow();",
+    "expect(three()).resolves.toBe(3);",
+    "await Promise.all([expect(four()).resolves.toBe(4)]); });",
+  ];
+  writeFileSync(dir.file("a.test.ts"), lines.join("\n"));
+  expect(findForgotten(dir.path)).toEqual(["a.test.ts:1 expect", "a.test.ts:3 expect"]);
+});
+
 test("a timer is found wherever it stands, and none in a text or on a socket", async () => {
   await using dir = tempDir();
   mkdirSync(dir.file("unit"));

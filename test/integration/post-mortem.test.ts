@@ -82,7 +82,7 @@ test("what a machine's QEMU planted in the place of its files does not keep its 
   process.kill(victim.pid, "SIGKILL");
   expect((await machineOf(bed.agent, "ended")).ending).toMatchObject({ reason: "killed", exitCode: 137 });
   expect(keptEnd(bed, victim).remains).toMatchObject({ serial: "", stderr: "", events: [] });
-  expect(bed.agent.journal(victim.id, "vm", 1)).rejects.toThrow('the journal of start 1 of task "vm" cannot');
+  await expect(bed.agent.journal(victim.id, "vm", 1)).rejects.toThrow('the journal of start 1 of task "vm" cannot');
 });
 
 test("what a machine's QEMU forged about its end is kept within bounds and believed about nothing else", async () => {

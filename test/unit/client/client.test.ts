@@ -75,7 +75,7 @@ test("a refusal comes with the agent's words, its hints apart", async () => {
     dir,
     () => new Response("it does not fit:\n  memory\nhint: buy more\nhint: or less\n", { status: 409 }),
   );
-  expect(server.client.read(ask.jobs())).rejects.toThrow(
+  await expect(server.client.read(ask.jobs())).rejects.toThrow(
     expect.objectContaining({ code: "conflict", message: "it does not fit:\n  memory", hint: "buy more\nor less" }),
   );
 });
@@ -91,7 +91,7 @@ for (const [status, code] of [
   test(`status ${status} is ${code}`, async () => {
     await using dir = tempDir();
     await using server = serve(dir, () => new Response("", { status }));
-    expect(server.client.read(ask.jobs())).rejects.toThrow(
+    await expect(server.client.read(ask.jobs())).rejects.toThrow(
       expect.objectContaining({ code, message: `the agent answered with status ${status}` }),
     );
   });
@@ -100,14 +100,14 @@ for (const [status, code] of [
 test("nobody there is unavailable, on a socket and on a port", async () => {
   await using dir = tempDir();
   const gone = createClient({ kind: "unix", path: dir.file("none.sock") });
-  expect(gone.read(ask.jobs())).rejects.toThrow(
+  await expect(gone.read(ask.jobs())).rejects.toThrow(
     expect.objectContaining({
       code: "unavailable",
       message: `no agent answers at unix://${dir.file("none.sock")}: no such socket`,
     }),
   );
   const refused = createClient({ kind: "http", origin: "http://127.0.0.1:1" });
-  expect(refused.read(ask.jobs())).rejects.toThrow(
+  await expect(refused.read(ask.jobs())).rejects.toThrow(
     expect.objectContaining({
       code: "unavailable",
       message: expect.stringContaining("no agent answers at http://127.0.0.1:1: "),
@@ -132,11 +132,11 @@ test("a reply that is something else names the place and what was expected there
   await using dir = tempDir();
   let reply: Response = json([{ ID: "a" }, { ID: 5 }]);
   await using server = serve(dir, () => reply);
-  expect(server.client.read(ask.jobs())).rejects.toThrow(
+  await expect(server.client.read(ask.jobs())).rejects.toThrow(
     "the reply to GET /v1/jobs does not fit: 1.ID: expected string",
   );
   reply = new Response("<html>secret");
-  expect(server.client.read(ask.jobs())).rejects.toThrow(
+  await expect(server.client.read(ask.jobs())).rejects.toThrow(
     expect.objectContaining({
       message: "the reply to GET /v1/jobs is not JSON",
       hint: expect.stringContaining("is it an agent of paddock"),
@@ -162,8 +162,7 @@ test("a watch of something without an index is refused rather than asked for eve
   await using dir = tempDir();
   await using server = serve(dir, () => Response.json([]));
   const all = Array.fromAsync(server.client.watch(ask.jobs()));
-  expect(all).rejects.toThrow("the reply to GET /v1/jobs has no X-Nomad-Index");
-  await all.catch(() => undefined);
+  await expect(all).rejects.toThrow("the reply to GET /v1/jobs has no X-Nomad-Index");
   expect(server.seen).toHaveLength(1);
 });
 
@@ -175,7 +174,7 @@ test("a question that is open ends with the reason of its signal", async () => {
     abort.abort(reason);
     return new Promise(() => undefined);
   });
-  expect(server.client.read(ask.jobs(), abort.signal)).rejects.toBe(reason);
+  await expect(server.client.read(ask.jobs(), abort.signal)).rejects.toBe(reason);
 });
 
 const frame = (Data: string, Offset: number): string => JSON.stringify({ File: "f", Offset, Data: btoa(Data) });
@@ -223,14 +222,14 @@ test("a followed log ends with the reason of its signal", async () => {
   const read = async (): Promise<void> => {
     for await (const _ of server.client.readLog("a1", "vm", options)) abort.abort(reason);
   };
-  expect(read()).rejects.toBe(reason);
+  await expect(read()).rejects.toBe(reason);
 });
 
 test("a log that is cut in the middle is a failure", async () => {
   await using dir = tempDir();
   await using server = serve(dir, () => new Response('{"Data":'));
   const options = { type: "stdout", follow: true, origin: "start", offset: 0 } as const;
-  expect(Array.fromAsync(server.client.readLog("a1", "vm", options))).rejects.toThrow("broke off in the middle");
+  await expect(Array.fromAsync(server.client.readLog("a1", "vm", options))).rejects.toThrow("broke off in the middle");
 });
 
 test("an allocation as the agent writes it is read with all that is shown of it", () => {

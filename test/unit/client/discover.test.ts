@@ -28,7 +28,7 @@ test("-address comes before PADDOCK_ADDR, that before NOMAD_ADDR, and those befo
 
 test("an address that is none is called by where it was given", async () => {
   await using dir = tempDir();
-  expect(asUser(dir, { NOMAD_ADDR: "nonsense" })).rejects.toThrow("NOMAD_ADDR: expected the address of an agent");
+  await expect(asUser(dir, { NOMAD_ADDR: "nonsense" })).rejects.toThrow("NOMAD_ADDR: expected the address of an agent");
 });
 
 test("without an agent the message names each socket that was tried, and how to start one", async () => {
@@ -41,9 +41,9 @@ test("without an agent the message names each socket that was tried, and how to 
       message: expect.stringContaining(message(why)),
       hint: expect.stringContaining("paddock agent"),
     });
-  expect(asUser(dir)).rejects.toThrow(refused("no such socket"));
+  await expect(asUser(dir)).rejects.toThrow(refused("no such socket"));
   writeFileSync(dir.file("paddock", "api.sock"), "");
-  expect(asUser(dir)).rejects.toThrow(refused("not a socket"));
+  await expect(asUser(dir)).rejects.toThrow(refused("not a socket"));
 });
 
 test("whoever answers in a directory that another user made, or that everybody may write to, is not talked to", async () => {

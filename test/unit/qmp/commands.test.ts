@@ -131,6 +131,6 @@ describe("the disk for which a guest stands still", () => {
 
   test("has no name where QEMU forged one, and an answer of another form is refused", async () => {
     expect(await ask({ device: "a\u001b[2J", "io-status": "nospace" })).toEqual({ device: null, status: "nospace" });
-    expect(queryBlockFault(answering({ blocks: 1 }), 10)).rejects.toThrow("query-block");
+    await expect(queryBlockFault(answering({ blocks: 1 }), 10)).rejects.toThrow("query-block");
   });
 });
