@@ -12,44 +12,30 @@ import { processUids } from "../../src/node/users.ts";
 import { type AgentDirs, allocDir, allocsDir, cacheDir, databaseFile } from "../../src/paths.ts";
 import { openStore } from "../../src/state/store.ts";
 import { readStat } from "../../src/supervisor/identity.ts";
-import { clearAway } from "../helpers/clear-away.ts";
-import {
-  demoJob,
-  type InProcessAgent,
-  idOf,
-  machineOf,
-  startInProcess,
-  writeDemoDisk,
-} from "../helpers/in-process-agent.ts";
+import { agentPerTest } from "../helpers/agent-per-test.ts";
+import { idOf, machineOf } from "../helpers/in-process-agent.ts";
 import { kill } from "../helpers/processes.ts";
-import { type TempDir, tempDir } from "../helpers/temp.ts";
 import { until } from "../helpers/until.ts";
 
 setDefaultTimeout(60_000);
 
-let dir: TempDir;
-let dirs: AgentDirs;
-let agent: InProcessAgent | undefined;
 let strays: { readonly pid: number }[];
-
-beforeEach(() => {
-  dir = tempDir();
-  dirs = { dataDir: dir.file("data"), runDir: dir.file("run") };
-  strays = [];
-});
-
-afterEach(async () => {
+afterEach(() => {
   for (const { pid } of strays) kill(pid);
-  await clearAway(dir, agent);
-  agent = undefined;
+});
+const bed = agentPerTest(false);
+let dirs: AgentDirs;
+beforeEach(() => {
+  dirs = bed.dirs;
+  strays = [];
 });
 
 /** Starts a machine that the test's end kills. @returns QEMU's pid and its allocation's id. */
 async function startMachine(): Promise<{ readonly pid: number; readonly id: string }> {
-  agent = await startInProcess(dir.path);
-  await agent.agent.registerJob(demoJob(writeDemoDisk(dir.path)), null, {});
-  const { identity } = await machineOf(agent.agent, "running");
-  return { pid: identity.pid, id: idOf(agent.agent) };
+  await bed.start();
+  await bed.submit();
+  const { identity } = await machineOf(bed.agent, "running");
+  return { pid: identity.pid, id: idOf(bed.agent) };
 }
 
 async function strangers(): Promise<readonly Finding[]> {
@@ -76,8 +62,7 @@ describe("strangers", () => {
   test("there are none where the records know every machine, its wrapper, directory and sockets", async () => {
     await startMachine();
     expect(await strangers()).toEqual([NO_STRANGERS]);
-    agent?.close();
-    agent = undefined;
+    bed.running.close();
     expect(await strangers()).toEqual([NO_STRANGERS]);
     const { findings } = await examineRecords(dirs);
     expect(findings).toContainEqual({
@@ -90,8 +75,7 @@ describe("strangers", () => {
 
   test("a machine of which the store knows nothing is told with the words that end it, and is not ended", async () => {
     const { pid, id } = await startMachine();
-    agent?.close();
-    agent = undefined;
+    bed.running.close();
     rmSync(databaseFile(dirs));
     openStore(databaseFile(dirs)).close();
     const wrapper = parentOf(pid) ?? 0;
@@ -129,7 +113,7 @@ describe("strangers", () => {
   });
 
   test("who merely names what nobody owns is told with what he says, escaped, and without a word about ending him", async () => {
-    agent = await startInProcess(dir.path);
+    await bed.start();
     const alloc = `${allocsDir(dirs)}/00000000-0000-4000-8000-000000000000`;
     const pid = idle([`${alloc}/vm/.paddock/ev.1\u001b[2J\n`, "x".repeat(5000)]);
     const found = await until("it to be seen", async () => (await strangers()).find(({ level }) => level !== "ok"));
@@ -146,7 +130,7 @@ describe("strangers", () => {
   });
 
   test("sockets that a dead machine left are told, and what else is in the run directory is not", async () => {
-    agent = await startInProcess(dir.path);
+    await bed.start();
     mkdirSync(join(dirs.runDir, "0123abcd-0a1b"));
     mkdirSync(join(dirs.runDir, "notes"));
     expect(await strangers()).toEqual([
@@ -160,7 +144,7 @@ describe("strangers", () => {
   });
 
   test("names below alloc that nobody made are quoted for a shell, and the longest list has an end", async () => {
-    agent = await startInProcess(dir.path);
+    await bed.start();
     for (let at = 0; at < 30; at++) mkdirSync(join(allocsDir(dirs), `it's ${at}\n`), { recursive: true });
     const found = await strangers();
     expect(found).toHaveLength(21);
@@ -174,7 +158,8 @@ describe("the store", () => {
   const storeFinding = async () => (await examineRecords(dirs)).findings.find(({ check }) => check === "store");
 
   test("that a newer version wrote is a problem, and then nobody is called a stranger", async () => {
-    (await startInProcess(dir.path)).close();
+    await bed.start();
+    bed.running.close();
     const database = new DatabaseSync(databaseFile(dirs));
     database.exec("PRAGMA user_version = 999");
     database.close();
@@ -237,7 +222,7 @@ describe("directories", () => {
     chmodSync(dirs.dataDir, 0o755);
     const [others] = examineDirectories(dirs, uid + 1);
     expect(others).toMatchObject({ level: "problem", message: expect.stringContaining(`belongs to user ${uid}`) });
-    renameSync(dirs.dataDir, dir.file("gone"));
+    renameSync(dirs.dataDir, bed.dir.file("gone"));
   });
 });
 
