@@ -17,7 +17,7 @@ test("one ended allocation goes when somebody asks for it, and no other", async 
   expect(outcome).toMatchObject({ removed: [{ allocationId: endedId(1), reason: "asked" }], kept: [], troubles: [] });
   expect(left()).toEqual([endedId(0), endedId(2)]);
   expect(bed.agent.allocations({}).map(({ id }) => id)).toEqual(ids.filter((id) => id !== endedId(1)));
-  expect(bed.agent.garbage.collectOne(endedId(1), { discard: false })).rejects.toThrow(
+  await expect(bed.agent.garbage.collectOne(endedId(1), { discard: false })).rejects.toThrow(
     expect.objectContaining({ code: "not_found", hint: expect.stringContaining("by garbage collection (asked)") }),
   );
 });

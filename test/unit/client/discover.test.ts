@@ -51,7 +51,7 @@ test("whoever answers in a directory that another user made, or that everybody m
   await using _ = await listenAt(dir.file("paddock", "api.sock"));
   const place = dir.file("paddock");
   chmodSync(place, 0o777);
-  expect(asUser(dir)).rejects.toThrow(`${place}/api.sock: anybody may answer in ${place}\n`);
+  await expect(asUser(dir)).rejects.toThrow(`${place}/api.sock: anybody may answer in ${place}\n`);
   chmodSync(place, 0o711);
   expect(await asUser(dir)).toEqual({ kind: "unix", path: `${place}/api.sock` });
   const uid = process.getuid?.() ?? 0;
@@ -67,7 +67,7 @@ test.skipIf(process.getuid?.() !== 0)(
     await using dir = tempDir();
     await using _ = await listenAt(dir.file("paddock", "api.sock"));
     chownSync(dir.file("paddock"), 65_534, 65_534);
-    expect(asUser(dir)).rejects.toThrow(`somebody answers, but ${dir.file("paddock")} belongs to user 65534\n`);
+    await expect(asUser(dir)).rejects.toThrow(`somebody answers, but ${dir.file("paddock")} belongs to user 65534\n`);
   },
 );
 
