@@ -1,6 +1,6 @@
 import { diskFiles, type TaskDirs, taskDirs } from "../../src/paths.ts";
 import { type AgentPerTest, agentPerTest } from "./agent-per-test.ts";
-import { consoleOf, idOf, machineOf, newestOf } from "./in-process-agent.ts";
+import { consoleOf, idOf, machineOf, messagesOf } from "./in-process-agent.ts";
 import { until } from "./until.ts";
 
 /** Restarts as often as a test of a disk needs, and at once. */
@@ -41,7 +41,7 @@ export function diskBench(): DiskBench {
     },
     dirsOf,
     filesOf: (job) => diskFiles(dirsOf(job)),
-    messages: (job) => (newestOf(bed.agent, job)?.tasks["vm"]?.events ?? []).map(({ message }) => message).join("\n"),
+    messages: (job) => messagesOf(bed.agent, job).join("\n"),
     booted: (count, job = "demo") =>
       until(`boot ${count} of ${job}`, async () => (await consoleOf(bed.agent, job)).includes(`boot=${count}`)),
     restart: (job) => bed.agent.restartAllocation(idOf(bed.agent, job), "vm"),

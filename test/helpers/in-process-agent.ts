@@ -242,6 +242,10 @@ export const idOf = (agent: Agent, jobId = "demo"): string => newestOf(agent, jo
 export const eventsOf = (agent: Agent, jobId = "demo"): string[] =>
   newestOf(agent, jobId)?.tasks["vm"]?.events.map(({ type }) => type) ?? [];
 
+/** What that history says. */
+export const messagesOf = (agent: Agent, jobId = "demo"): string[] =>
+  newestOf(agent, jobId)?.tasks["vm"]?.events.map(({ message }) => message) ?? [];
+
 /** Waits until the demo guest has spoken, and so hears its power button. */
 export async function bannerOf(agent: Agent, jobId = "demo"): Promise<void> {
   const spoken = async () => (await consoleOf(agent, jobId)).includes("DEMO GUEST");

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { beforeAll, expect, test } from "bun:test";
 import { chmodSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { cachePlaces } from "../../src/paths.ts";
@@ -6,19 +6,17 @@ import { artifactBench, fetchHere, ONCE, type Wanted } from "../helpers/artifact
 import { type GitServer, type GitServerOptions, startGitServer } from "../helpers/git-server.ts";
 import { startOrigin } from "../helpers/origin.ts";
 import { refusal } from "../helpers/refusal.ts";
-import { type TempDir, tempDir } from "../helpers/temp.ts";
+import { tempForAll } from "../helpers/temp-per-test.ts";
 
 const here = artifactBench();
-let dir: TempDir;
+const dir = tempForAll();
 
 beforeAll(() => {
-  dir = tempDir();
   chmodSync(dir.path, 0o755);
   const run = `git init -q -b main r && cd r && echo one > a.img && git add a.img &&
     git -c user.name=n -c user.email=a@example.org commit -qm c`;
   expect(Bun.spawnSync(["sh", "-c", run], { cwd: dir.path }).exitCode).toBe(0);
 });
-afterAll(async () => await dir[Symbol.asyncDispose]());
 
 const BEGINNING = "/info/refs?service=git-upload-pack";
 const tls = {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { beforeAll, describe, expect, test } from "bun:test";
 import {
   chmodSync,
   existsSync,
@@ -18,12 +18,12 @@ import { startGitServer } from "../helpers/git-server.ts";
 import { freePort } from "../helpers/ports.ts";
 import { processesAt } from "../helpers/processes.ts";
 import { refusal } from "../helpers/refusal.ts";
-import { type TempDir, tempDir } from "../helpers/temp.ts";
+import { tempForAll } from "../helpers/temp-per-test.ts";
 import { listing } from "../helpers/unpacking.ts";
 import { until } from "../helpers/until.ts";
 
 const here = artifactBench();
-let dir: TempDir;
+const dir = tempForAll();
 /** What is fetched from, which no test changes. */
 let repository: string;
 let first: string;
@@ -47,7 +47,6 @@ function commit(cwd: string, files: Readonly<Record<string, string>>): string {
 }
 
 beforeAll(() => {
-  dir = tempDir();
   chmodSync(dir.path, 0o755);
   repository = dir.file("repository");
   mkdirSync(repository);
@@ -64,7 +63,6 @@ beforeAll(() => {
   git(repository, "commit", "-qm", "mode");
   second = git(repository, "rev-parse", "HEAD");
 });
-afterAll(async () => await dir[Symbol.asyncDispose]());
 
 const local = (...names: string[]): string => join(here.dirs.local, ...names);
 

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
@@ -14,26 +14,22 @@ import { putEntry } from "../helpers/cache.ts";
 import { bundlesOf } from "../helpers/cache-uses.ts";
 import { manualClock } from "../helpers/manual-clock.ts";
 import { refusal } from "../helpers/refusal.ts";
-import { type TempDir, tempDir } from "../helpers/temp.ts";
+import { tempPerTest } from "../helpers/temp-per-test.ts";
 import { until } from "../helpers/until.ts";
 
 const FIRST = Buffer.alloc(3 << 20, "first");
 const SECOND = Buffer.concat([Buffer.alloc(1 << 20, "second"), Buffer.alloc(8 << 20)]);
 setDefaultTimeout(60_000);
-let dir: TempDir;
+const dir = tempPerTest();
 let cache: string;
 let loads: BundleLoads;
 let keys: string;
 
 beforeEach(() => {
-  dir = tempDir();
   cache = dir.file("data", "cache");
   keys = dir.file("keys.pem");
   writeFileSync(keys, publicPem("ours"));
   loads = bundlesOf(dir.file("data"), keys);
-});
-afterEach(async () => {
-  await dir[Symbol.asyncDispose]();
 });
 
 const NOBODY: LoadWish = { trustedKeys: [], allowUnsigned: false };

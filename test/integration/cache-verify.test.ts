@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from "bun:test";
+import { beforeEach, expect, test } from "bun:test";
 import { chmodSync, existsSync, readFileSync, statSync, truncateSync, utimesSync, writeFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { listEntries, lookUp, mtimeOf } from "../../src/cache/entry.ts";
@@ -8,15 +8,13 @@ import { rehash } from "../../src/cache/rehash.ts";
 import { listDamaged, removeEntrySync } from "../../src/cache/remove.ts";
 import { type VerifyOptions, verifyEntry } from "../../src/cache/verify.ts";
 import { putEntry } from "../helpers/cache.ts";
-import { type TempDir, tempDir } from "../helpers/temp.ts";
+import { tempPerTest } from "../helpers/temp-per-test.ts";
 
-let dir: TempDir;
+const dir = tempPerTest();
 let cache: string;
 beforeEach(() => {
-  dir = tempDir();
   cache = dir.file("cache");
 });
-afterEach(() => dir[Symbol.asyncDispose]());
 
 const quiet: VerifyOptions = { signal: new AbortController().signal, onProgress: () => undefined };
 

@@ -6,7 +6,7 @@ import { type Cgroups, openCgroups } from "../../src/cgroup/groups.ts";
 import { machineCgroup } from "../../src/paths.ts";
 import { agentPerTest } from "../helpers/agent-per-test.ts";
 import { groupTree } from "../helpers/cgroup-tree.ts";
-import { demoJob, machineOf, writeDemoDisk } from "../helpers/in-process-agent.ts";
+import { demoJob, idOf, machineOf, messagesOf, newestOf, writeDemoDisk } from "../helpers/in-process-agent.ts";
 import { until } from "../helpers/until.ts";
 
 /*
@@ -24,8 +24,7 @@ function makeGroups(): Cgroups {
   return cgroups;
 }
 
-const groupOf = (agent: Agent, cgroups: Cgroups): string =>
-  join(cgroups.home, machineCgroup(agent.allocations({}).at(-1)?.id ?? "", "vm", 1));
+const groupOf = (agent: Agent, cgroups: Cgroups): string => join(cgroups.home, machineCgroup(idOf(agent), "vm", 1));
 
 /** What the kernel writes when it has killed for want of memory. */
 function countKill(group: string): void {
@@ -48,7 +47,7 @@ test("a machine is put into its group with its limits before QEMU is there, and 
   const { ending, failed } = await machineOf(agent, "ended");
   expect(ending).toMatchObject({ reason: "oom", exitCode: 137, cgroup: { oomKills: 1, cpuMillis: 42 } });
   expect(failed).toBe(true);
-  const events = agent.allocations({}).at(-1)?.tasks["vm"]?.events ?? [];
+  const events = newestOf(agent)?.tasks["vm"]?.events ?? [];
   expect(events.find(({ type }) => type === "Terminated")?.details).toMatchObject({ oom_killed: "true" });
 });
 
@@ -79,7 +78,7 @@ test("a machine whose group cannot be made runs without limits, and an event say
   const { agent } = bed;
   await agent.registerJob(demoJob(writeDemoDisk(bed.dir.path)), null, {});
   const { identity } = await machineOf(agent, "running");
-  const messages = (agent.allocations({}).at(-1)?.tasks["vm"]?.events ?? []).map(({ message }) => message);
+  const messages = messagesOf(agent);
   expect(messages).toContain("the machine runs without limits: no control group: ENOSPC");
   process.kill(identity.pid, "SIGKILL");
   await machineOf(agent, "ended");

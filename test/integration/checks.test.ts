@@ -6,7 +6,16 @@ import { readStat } from "../../src/supervisor/identity.ts";
 import { makeCounterDisk } from "../guests/counter.ts";
 import { tinyGuest } from "../guests/tiny.ts";
 import { agentPerTest } from "../helpers/agent-per-test.ts";
-import { demoJob, eventsOf, idOf, imagesDir, jobFrom, machineOf, writeDemoDisk } from "../helpers/in-process-agent.ts";
+import {
+  demoJob,
+  eventsOf,
+  idOf,
+  imagesDir,
+  jobFrom,
+  machineOf,
+  newestOf,
+  writeDemoDisk,
+} from "../helpers/in-process-agent.ts";
 import { until } from "../helpers/until.ts";
 
 setDefaultTimeout(120_000);
@@ -130,7 +139,7 @@ test("a machine that was being stopped for its health when the agent went away s
   await until("QEMU to be gone", () => readStat(identity.pid) === null);
   await bed.start();
   await until("a second start", () => {
-    const task = bed.agent.allocations({ jobId: "demo" }).at(-1)?.tasks["vm"];
+    const task = newestOf(bed.agent)?.tasks["vm"];
     return task?.restarts === 1 && task.machine.kind !== "pending" && task.machine.kind !== "ended";
   });
   expect((await machineOf(bed.agent, "running")).generation).toBe(2);

@@ -1,18 +1,16 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { beforeAll, describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { runInProcess } from "../helpers/cli.ts";
 import { runProgram } from "../helpers/run.ts";
-import { type TempDir, tempDir } from "../helpers/temp.ts";
+import { tempForAll } from "../helpers/temp-per-test.ts";
 
-let dir: TempDir;
+const dir = tempForAll();
 beforeAll(async () => {
-  dir = tempDir();
   await qemuImg("create", "-q", "-f", "qcow2", "disk.qcow2", "10G");
   for (const name of ["installed", "\u001b[31mred"]) await qemuImg("snapshot", "-c", name, "disk.qcow2");
   await qemuImg("create", "-q", "-f", "raw", "base\u001b]0;title\u0007.raw", "1M");
   await qemuImg("create", "-q", "-f", "qcow2", "-b", "base\u001b]0;title\u0007.raw", "-F", "raw", "over.qcow2");
 });
-afterAll(() => dir[Symbol.asyncDispose]());
 
 async function qemuImg(...args: string[]): Promise<void> {
   const { code, stderr } = await runProgram(["qemu-img", ...args], { cwd: dir.path });

@@ -19,7 +19,7 @@ import { runCopy } from "../../src/image/run-copy.ts";
 import { diskFiles, taskDirs, unfinished } from "../../src/paths.ts";
 import { agentPerTest } from "../helpers/agent-per-test.ts";
 import { putEntry } from "../helpers/cache.ts";
-import { demoJob, imagesDir, machineOf } from "../helpers/in-process-agent.ts";
+import { demoJob, idOf, imagesDir, machineOf, messagesOf } from "../helpers/in-process-agent.ts";
 import { until } from "../helpers/until.ts";
 
 setDefaultTimeout(60_000);
@@ -152,11 +152,9 @@ test("a job that is stopped while its image is copied ends, and nothing half cop
   writeFileSync(image, Buffer.alloc(256 << 20, "x"));
   const { agent } = bed;
   await agent.registerJob(demoJob(image, { config: 'disk = "copy"' }), null, {});
-  const newest = () => agent.allocations({ jobId: "demo" }).at(-1);
-  const files = diskFiles(taskDirs(bed.dirs, newest()?.id ?? "", "vm"));
+  const files = diskFiles(taskDirs(bed.dirs, idOf(agent), "vm"));
   await until("the copy to begin", () => statSync(unfinished(files.copy)).size > 0, { every: 1 });
-  const events = newest()?.tasks["vm"]?.events.map(({ message }) => message) ?? [];
-  expect(events).toContain(`copying ${image} (raw, 256 MiB) to ${files.copy}`);
+  expect(messagesOf(agent)).toContain(`copying ${image} (raw, 256 MiB) to ${files.copy}`);
   await agent.deregisterJob("demo", { purge: false });
   await machineOf(agent, "ended", "demo");
   expect([files.copy, unfinished(files.copy), files.record].filter((each) => existsSync(each))).toEqual([]);

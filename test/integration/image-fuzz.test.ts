@@ -9,7 +9,7 @@ import { FUZZ_SEED, fuzz, fuzzRuns, pick, type Random } from "../helpers/fuzz.ts
 import { peakGrowth } from "../helpers/memory.ts";
 import { mutateQcow2 } from "../helpers/qcow2-mutations.ts";
 import { runProgram } from "../helpers/run.ts";
-import { type TempDir, tempDir } from "../helpers/temp.ts";
+import { tempForAll } from "../helpers/temp-per-test.ts";
 
 const MIB = 2 ** 20;
 const RUNS = { qcow2: fuzzRuns(1000), probe: fuzzRuns(200), overlay: fuzzRuns(60) };
@@ -34,7 +34,7 @@ const OURS_ALONE =
 const BEYOND_THE_HEADER =
   /snapshot table|Bitmap '|bitmaps found|bitmap directory|Could not repair|Could not read snapshots/;
 
-let dir: TempDir;
+const dir = tempForAll();
 let blocks: BlockLayer;
 let images: Buffer[];
 
@@ -45,7 +45,6 @@ async function qemuImg(...args: string[]): Promise<string> {
 }
 
 beforeAll(async () => {
-  dir = tempDir();
   blocks = await startBlockLayer(dir.path);
   for (const [name, ...args] of KINDS) {
     await qemuImg("create", "-q", "-f", "qcow2", ...args.slice(0, -1), name, args.at(-1) ?? "");
@@ -57,7 +56,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await blocks[Symbol.asyncDispose]();
-  await dir[Symbol.asyncDispose]();
 });
 
 function inspect(path: string, how = inspectHeader): Inspection {

@@ -1,16 +1,12 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { closeSync, openSync, truncateSync, writeFileSync } from "node:fs";
 import { describeImage } from "../../src/image/describe.ts";
 import { inspectHeader } from "../../src/image/header.ts";
 import type { Inspection } from "../../src/image/inspection.ts";
 import { runProgram } from "../helpers/run.ts";
-import { type TempDir, tempDir } from "../helpers/temp.ts";
+import { tempForAll } from "../helpers/temp-per-test.ts";
 
-let dir: TempDir;
-beforeAll(() => {
-  dir = tempDir();
-});
-afterAll(() => dir[Symbol.asyncDispose]());
+const dir = tempForAll();
 
 async function qemuImg(...args: string[]): Promise<string> {
   const { code, stdout, stderr } = await runProgram(["qemu-img", ...args], { cwd: dir.path });

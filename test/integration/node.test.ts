@@ -1,15 +1,5 @@
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { describe, expect, test } from "bun:test";
+import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { delimiter, join, relative } from "node:path";
 import { execUntil } from "../../src/base/exec.ts";
 import { createLog } from "../../src/base/log.ts";
@@ -17,34 +7,28 @@ import { findEmulators } from "../../src/node/emulators.ts";
 import { fingerprintNode, type NodeConfig, withKvm } from "../../src/node/fingerprint.ts";
 import { probeKvm } from "../../src/node/kvm.ts";
 import { NO_RESOURCES } from "../helpers/capacity.ts";
+import { tempPerTest } from "../helpers/temp-per-test.ts";
 import { until } from "../helpers/until.ts";
 
 const ID = "0c7fbb3e-2d3f-4bd5-b1f7-5a3d1a0a7a11";
 const qemu = Bun.which("qemu-system-x86_64");
-let root: string;
-
-beforeEach(() => {
-  root = mkdtempSync(join(tmpdir(), "paddock-test-"));
-});
-afterEach(() => {
-  rmSync(root, { recursive: true, force: true });
-});
+const dir = tempPerTest();
 
 /** Puts a shell script on a directory of the fake PATH. */
 function addProgram(directory: string, name: string, script: string, mode = 0o755): string {
-  mkdirSync(join(root, directory), { recursive: true });
-  const path = join(root, directory, name);
+  mkdirSync(dir.file(directory), { recursive: true });
+  const path = dir.file(directory, name);
   writeFileSync(path, `#!/bin/sh\n${script}\n`);
   chmodSync(path, mode);
   return path;
 }
 
-const path = (...directories: string[]): string => directories.map((name) => join(root, name)).join(delimiter);
+const path = (...directories: string[]): string => directories.map((name) => dir.file(name)).join(delimiter);
 const printVersion = (version: string): string => `echo "QEMU emulator version ${version} (fake)"`;
 
 function config(change: Partial<NodeConfig> = {}): NodeConfig {
   const plain = { name: "barn", datacenter: "dc1", nodeClass: "c", meta: { rack: "r1" }, emulatorsAllowlist: [] };
-  return { ...plain, dataDir: root, dynamicUsers: false, resources: NO_RESOURCES, ...change };
+  return { ...plain, dataDir: dir.path, dynamicUsers: false, resources: NO_RESOURCES, ...change };
 }
 
 async function waitUntilGone(pid: number): Promise<void> {
@@ -54,16 +38,16 @@ async function waitUntilGone(pid: number): Promise<void> {
 describe("emulators on PATH", () => {
   test("the first executable file of a name wins, by its real path", async () => {
     const real = addProgram("elsewhere", "qemu-real", printVersion("8.2.0"));
-    mkdirSync(join(root, "a", "qemu-system-dir"), { recursive: true });
+    mkdirSync(dir.file("a", "qemu-system-dir"), { recursive: true });
     addProgram("a", "qemu-system-plain", printVersion("1.0.0"), 0o644);
-    symlinkSync(real, join(root, "a", "qemu-system-x86_64"));
-    symlinkSync(join(root, "nowhere"), join(root, "a", "qemu-system-arm"));
+    symlinkSync(real, dir.file("a", "qemu-system-x86_64"));
+    symlinkSync(dir.file("nowhere"), dir.file("a", "qemu-system-arm"));
     addProgram("a", "qemu-system-bad name", printVersion("1.0.0"));
     addProgram("a", "qemu-img", printVersion("1.0.0"));
     addProgram("b", "qemu-system-x86_64", printVersion("7.0.0"));
     const arm = addProgram("b", "qemu-system-arm", printVersion("7.0.1"));
     addProgram("c", "qemu-system-mips", printVersion("1.0.0"));
-    const beside = relative(process.cwd(), join(root, "c"));
+    const beside = relative(process.cwd(), dir.file("c"));
     const found = await findEmulators(`${beside}:${path("missing", "a", "b")}:`, []);
     expect(found).toEqual({
       emulators: [
@@ -75,13 +59,13 @@ describe("emulators on PATH", () => {
   });
 
   test("a program that hangs, fails, dies or prints junk is left out with its reason", async () => {
-    const note = join(root, "pid");
+    const note = dir.file("pid");
     addProgram("a", "qemu-system-hang", `sleep 60 & echo $! > ${note}; wait`);
     addProgram("a", "qemu-system-fail", "echo 'no such machine' >&2; exit 3");
     addProgram("a", "qemu-system-die", "kill -9 $$");
     addProgram("a", "qemu-system-junk", "head -c 3000000 /dev/zero; printf '\\033[31m'");
     addProgram("a", "qemu-system-mute", ":");
-    writeFileSync(join(root, "a", "qemu-system-broken"), "#!/nonexistent/interpreter\n", { mode: 0o755 });
+    writeFileSync(dir.file("a", "qemu-system-broken"), "#!/nonexistent/interpreter\n", { mode: 0o755 });
     addProgram("a", "qemu-system-x86_64", printVersion("7.2.22"));
     const found = await findEmulators(path("a"), [], 1_000);
     expect(found.emulators.map(({ name }) => name)).toEqual(["x86_64"]);
@@ -97,7 +81,7 @@ describe("emulators on PATH", () => {
   });
 
   test("only those of the allowlist are started", async () => {
-    const note = join(root, "started");
+    const note = dir.file("started");
     addProgram("a", "qemu-system-arm", `touch ${note}; ${printVersion("7.0.0")}`);
     addProgram("a", "qemu-system-x86_64", printVersion("7.0.0"));
     const found = await findEmulators(path("a"), ["qemu-system-x86_64"]);
@@ -184,7 +168,7 @@ describe("the KVM probe", () => {
   const emulator = (file: string) => ({ name: "x86_64", path: file, version: "7.2.22" });
 
   test("a guest that printed its banner makes KVM usable, and QEMU is ended", async () => {
-    const note = join(root, "pid");
+    const note = dir.file("pid");
     const file = addProgram("a", "qemu", `echo $$ > ${note}; echo "DEMO GUEST cpus=1"; sleep 60`);
     const probe = await probeKvm([emulator(file)], options());
     expect(probe.facts).toEqual({ usable: true, reason: "" });
@@ -192,7 +176,7 @@ describe("the KVM probe", () => {
   });
 
   test("a guest that prints nothing makes it unusable after the deadline, and QEMU is ended", async () => {
-    const note = join(root, "pid");
+    const note = dir.file("pid");
     const file = addProgram("a", "qemu", `echo $$ > ${note}; echo booting; sleep 60`);
     const probe = await probeKvm([emulator(file)], { ...options(), deadlineMillis: 300 });
     expect(probe.facts.usable).toBe(false);
@@ -207,7 +191,7 @@ describe("the KVM probe", () => {
   });
 
   test("the answer is remembered until the next boot or another QEMU", async () => {
-    const note = join(root, "starts");
+    const note = dir.file("starts");
     const file = addProgram("a", "qemu", `echo start >> ${note}; echo DEMO GUEST; sleep 60`);
     const starts = () => readFileSync(note, "utf8").trim().split("\n").length;
     const first = await probeKvm([emulator(file)], options());
@@ -263,7 +247,7 @@ describe("execUntil", () => {
   });
 
   test("the program ends with its children when whoever started it was killed", async () => {
-    const note = join(root, "pid");
+    const note = dir.file("pid");
     const source = join(import.meta.dir, "../../src/base/exec.ts");
     const starter = `
       import { execUntil } from ${JSON.stringify(source)};

@@ -1,14 +1,10 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { closeSync, fstatSync, openSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { growOverlay, inspectOverlay, isUntouched, overlayBytes } from "../../src/image/overlay.ts";
 import { runProgram } from "../helpers/run.ts";
-import { type TempDir, tempDir } from "../helpers/temp.ts";
+import { tempForAll } from "../helpers/temp-per-test.ts";
 
-let dir: TempDir;
-beforeAll(() => {
-  dir = tempDir();
-});
-afterAll(() => dir[Symbol.asyncDispose]());
+const dir = tempForAll();
 
 const MIB = 2 ** 20;
 const GIB = 2 ** 30;

@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { makeWriterDisk } from "../guests/writer.ts";
 import { agentPerTest } from "../helpers/agent-per-test.ts";
-import { machineOf } from "../helpers/in-process-agent.ts";
+import { idOf, machineOf, messagesOf, newestOf } from "../helpers/in-process-agent.ts";
 import { until } from "../helpers/until.ts";
 
 setDefaultTimeout(60_000);
@@ -27,9 +27,8 @@ describe.skipIf(process.getuid?.() !== 0)("a guest whose disk is on a full file 
   });
 
   const guest = () => machineOf(bed.agent, "running");
-  const record = () => bed.agent.allocations({ jobId: "demo" }).at(-1);
-  const history = () => record()?.tasks["vm"]?.events.map(({ message }) => message) ?? [];
-  const power = (action: "pause" | "resume") => bed.agent.powerMachine(record()?.id ?? "", "vm", action);
+  const history = () => messagesOf(bed.agent);
+  const power = (action: "pause" | "resume") => bed.agent.powerMachine(idOf(bed.agent), "vm", action);
   const goesOn = (deadline = 20_000) =>
     until("the guest to go on", async () => (await guest()).guest === "running", { deadline });
   const room = (): number => {
@@ -45,7 +44,10 @@ describe.skipIf(process.getuid?.() !== 0)("a guest whose disk is on a full file 
     expect(history().at(-1)).toBe(
       "Guest paused (io-error): disk full, there is no room for what it writes to image0; it goes on by itself when there is",
     );
-    expect(record()?.tasks["vm"]?.events.at(-1)?.details).toMatchObject({ io_status: "nospace", device: "image0" });
+    expect(newestOf(bed.agent)?.tasks["vm"]?.events.at(-1)?.details).toMatchObject({
+      io_status: "nospace",
+      device: "image0",
+    });
     rmSync(`${full}/ballast`);
     await goesOn();
     expect((await guest()).standstill).toBeUndefined();

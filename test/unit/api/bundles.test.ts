@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { beforeEach, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { MAX_REQUEST_BYTES } from "../../../src/api/validate.ts";
 import { BundleLoadedSchema, BundleOpenedSchema, BundleTakenSchema } from "../../../src/contract/bundle.ts";
@@ -6,19 +6,15 @@ import { parseReply, refusalOf, type TestApi, testApi } from "../../helpers/api.
 import { makeBundle, publicPem, signingKey } from "../../helpers/bundle.ts";
 import { bundlesOf } from "../../helpers/cache-uses.ts";
 import { hexOf } from "../../helpers/hash.ts";
-import { type TempDir, tempDir } from "../../helpers/temp.ts";
+import { tempPerTest } from "../../helpers/temp-per-test.ts";
 
 const BODY = Buffer.alloc(5000, "body");
-let dir: TempDir;
+const dir = tempPerTest();
 let one: TestApi;
 
 beforeEach(() => {
-  dir = tempDir();
   one = testApi();
   one.agent.bundles = bundlesOf(dir.path, null);
-});
-afterEach(async () => {
-  await dir[Symbol.asyncDispose]();
 });
 
 const open = async (): Promise<string> =>

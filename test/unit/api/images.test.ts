@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { beforeEach, describe, expect, test } from "bun:test";
 import { linkSync, mkdirSync, truncateSync } from "node:fs";
 import type { PullOptions } from "../../../src/agent/pull.ts";
 import { AppError } from "../../../src/base/errors.ts";
@@ -9,18 +9,16 @@ import { refusalOf, type TestApi, testApi } from "../../helpers/api.ts";
 import { putEntry } from "../../helpers/cache.ts";
 import { imagesOf } from "../../helpers/cache-uses.ts";
 import { allocation, ended, GRACEFUL, RUNNING, taskRecord } from "../../helpers/records.ts";
-import { type TempDir, tempDir } from "../../helpers/temp.ts";
+import { tempPerTest } from "../../helpers/temp-per-test.ts";
 
-let dir: TempDir;
+const dir = tempPerTest();
 let cache: string;
 let one: TestApi;
 beforeEach(() => {
-  dir = tempDir();
   cache = dir.file("cache");
   one = testApi();
   one.agent.images = imagesOf(dir.path, () => one.agent);
 });
-afterEach(() => dir[Symbol.asyncDispose]());
 
 /** Gives an allocation another name of an entry's content. */
 function use(key: Parameters<typeof filesOf>[1], allocId: string): void {

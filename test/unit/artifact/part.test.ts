@@ -1,35 +1,30 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import {
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
-  realpathSync,
   renameSync,
   rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { type Folder, openFolder } from "../../../src/artifact/folder.ts";
 import { createPartFile } from "../../../src/artifact/part.ts";
+import { tempPerTest } from "../../helpers/temp-per-test.ts";
 
-let root: string;
+const dir = tempPerTest();
 let folder: Folder;
 
 beforeEach(() => {
-  root = realpathSync(mkdtempSync(join(tmpdir(), "paddock-test-")));
-  folder = openFolder(root, ["vm"]);
+  folder = openFolder(dir.path, ["vm"]);
 });
 
 afterEach(() => {
   folder.close();
-  rmSync(root, { recursive: true });
 });
 
-const inVm = (name: string): string => join(root, "vm", name);
+const inVm = (name: string): string => dir.file("vm", name);
 
 describe("a part file", () => {
   test("has its name only once it is published, with mode 0644", async () => {
@@ -39,13 +34,13 @@ describe("a part file", () => {
       part.write(Buffer.from("one "));
       part.write(Buffer.from("two"));
       await part.sync();
-      expect(readdirSync(join(root, "vm"))).toEqual(["a.part"]);
+      expect(readdirSync(dir.file("vm"))).toEqual(["a.part"]);
       part.publish();
       await part.close();
     } finally {
       process.umask(before);
     }
-    expect(readdirSync(join(root, "vm"))).toEqual(["a"]);
+    expect(readdirSync(dir.file("vm"))).toEqual(["a"]);
     expect(readFileSync(inVm("a"), "utf8")).toBe("one two");
     expect(statSync(inVm("a")).mode & 0o777).toBe(0o644);
   });
@@ -55,18 +50,18 @@ describe("a part file", () => {
     const part = createPartFile(folder, "a");
     part.write(Buffer.from("new"));
     await part.close();
-    expect(readdirSync(join(root, "vm"))).toEqual(["a"]);
+    expect(readdirSync(dir.file("vm"))).toEqual(["a"]);
     expect(readFileSync(inVm("a"), "utf8")).toBe("old");
   });
 
   test("replaces a link at its name instead of writing through it", async () => {
-    writeFileSync(join(root, "victim"), "precious");
-    symlinkSync(join(root, "victim"), inVm("a.part"));
+    writeFileSync(dir.file("victim"), "precious");
+    symlinkSync(dir.file("victim"), inVm("a.part"));
     const part = createPartFile(folder, "a");
     part.write(Buffer.from("new"));
     part.publish();
     await part.close();
-    expect(readFileSync(join(root, "victim"), "utf8")).toBe("precious");
+    expect(readFileSync(dir.file("victim"), "utf8")).toBe("precious");
     expect(readFileSync(inVm("a"), "utf8")).toBe("new");
   });
 
@@ -81,11 +76,11 @@ describe("a part file", () => {
 
   test("lands in the directory that was opened, even when its path is another by then", async () => {
     const part = createPartFile(folder, "a");
-    renameSync(join(root, "vm"), join(root, "moved"));
-    symlinkSync("/nonexistent", join(root, "vm"));
+    renameSync(dir.file("vm"), dir.file("moved"));
+    symlinkSync("/nonexistent", dir.file("vm"));
     part.publish();
     await part.close();
-    expect(readdirSync(join(root, "moved"))).toEqual(["a"]);
+    expect(readdirSync(dir.file("moved"))).toEqual(["a"]);
   });
 
   test("writes back while it grows and still has every byte", async () => {
@@ -103,22 +98,24 @@ describe("openFolder", () => {
   test("makes what is missing, whatever the umask", () => {
     const before = process.umask(0o077);
     try {
-      openFolder(root, ["x", "y"]).close();
+      openFolder(dir.path, ["x", "y"]).close();
     } finally {
       process.umask(before);
     }
-    expect(statSync(join(root, "x/y")).mode & 0o777).toBe(0o755);
+    expect(statSync(dir.file("x/y")).mode & 0o777).toBe(0o755);
   });
 
   test("follows no link, not even one that stays inside", () => {
-    mkdirSync(join(root, "inside"));
-    symlinkSync("inside", join(root, "link"));
-    expect(() => openFolder(root, ["link", "x"])).toThrow(`${root}/link: expected a directory, found a symbolic link`);
-    expect(readdirSync(join(root, "inside"))).toEqual([]);
+    mkdirSync(dir.file("inside"));
+    symlinkSync("inside", dir.file("link"));
+    expect(() => openFolder(dir.path, ["link", "x"])).toThrow(
+      `${dir.path}/link: expected a directory, found a symbolic link`,
+    );
+    expect(readdirSync(dir.file("inside"))).toEqual([]);
   });
 
   test("names a file that stands in the way", () => {
-    writeFileSync(join(root, "file"), "");
-    expect(() => openFolder(root, ["file", "x"])).toThrow(`${root}/file: expected a directory, found a file`);
+    writeFileSync(dir.file("file"), "");
+    expect(() => openFolder(dir.path, ["file", "x"])).toThrow(`${dir.path}/file: expected a directory, found a file`);
   });
 });

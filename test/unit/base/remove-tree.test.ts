@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { beforeEach, describe, expect, test } from "bun:test";
 import {
   chmodSync,
   existsSync,
@@ -12,17 +12,15 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { removeTree } from "../../../src/base/remove-tree.ts";
-import { type TempDir, tempDir } from "../../helpers/temp.ts";
+import { tempPerTest } from "../../helpers/temp-per-test.ts";
 
-let dir: TempDir;
+const dir = tempPerTest();
 let tree: string;
 
 beforeEach(() => {
-  dir = tempDir();
   tree = dir.file("tree");
   mkdirSync(tree);
 });
-afterEach(() => dir[Symbol.asyncDispose]());
 
 describe("removing a tree", () => {
   test("takes files and directories along and says what was freed", () => {

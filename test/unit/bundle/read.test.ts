@@ -1,27 +1,23 @@
-import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import type { Manifest } from "../../../src/bundle/manifest.ts";
 import { BundleReader, type Opening } from "../../../src/bundle/read.ts";
 import { judge } from "../../../src/bundle/trust.ts";
 import { makeBundle, trustedKeys } from "../../helpers/bundle.ts";
 import { refusal } from "../../helpers/refusal.ts";
-import { type TempDir, tempDir } from "../../helpers/temp.ts";
+import { tempForAll } from "../../helpers/temp-per-test.ts";
 
 const FIRST = Buffer.alloc(700, "first");
 const SECOND = Buffer.alloc(1024, "second");
 setDefaultTimeout(60_000);
-let dir: TempDir;
+const dir = tempForAll();
 let whole: Buffer;
 let manifest: Manifest;
 
 beforeAll(async () => {
-  dir = tempDir();
   const jobs = { "web.hcl": "job {}", "db.hcl": "" };
   manifest = await makeBundle(dir.file("a.tar"), { jobs, artifacts: [{ body: FIRST }, { body: SECOND }] });
   whole = readFileSync(dir.file("a.tar"));
-});
-afterAll(async () => {
-  await dir[Symbol.asyncDispose]();
 });
 
 async function* chunks(bytes: Uint8Array, length: number): AsyncGenerator<Uint8Array> {

@@ -1,19 +1,15 @@
-import { afterEach, beforeEach, expect, test } from "bun:test";
+import { afterEach, expect, test } from "bun:test";
 import { mkdirSync } from "node:fs";
 import { connect as connectSocket } from "node:net";
 import { type ConsoleEvent, openConsole } from "../../../src/client/console.ts";
 import { type ServedSocket, type Server, serveUnix } from "../../../src/runtime/serve.ts";
-import { type TempDir, tempDir } from "../../helpers/temp.ts";
+import { tempPerTest } from "../../helpers/temp-per-test.ts";
 import { until } from "../../helpers/until.ts";
 
-let dir: TempDir;
+const dir = tempPerTest();
 let server: Server | undefined;
-beforeEach(() => {
-  dir = tempDir();
-});
 afterEach(async () => {
   await server?.stop();
-  await dir[Symbol.asyncDispose]();
 });
 
 interface Host {

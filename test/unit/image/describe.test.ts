@@ -1,16 +1,12 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { mkdirSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { describeImage } from "../../../src/image/describe.ts";
 import { randomBelow } from "../../helpers/random.ts";
 import { runProgram } from "../../helpers/run.ts";
-import { type TempDir, tempDir } from "../../helpers/temp.ts";
+import { tempForAll } from "../../helpers/temp-per-test.ts";
 
-let dir: TempDir;
-beforeAll(() => {
-  dir = tempDir();
-});
-afterAll(() => dir[Symbol.asyncDispose]());
+const dir = tempForAll();
 
 test("a raw image with a hole tells what it takes on the disk", () => {
   const path = dir.file("sparse.raw");

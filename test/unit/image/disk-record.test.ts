@@ -1,13 +1,9 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { copyFileSync, renameSync, statSync, truncateSync, utimesSync, writeFileSync } from "node:fs";
 import { changeOf, type DiskOrigin, originOf, remedyOf } from "../../../src/image/disk-record.ts";
-import { type TempDir, tempDir } from "../../helpers/temp.ts";
+import { tempForAll } from "../../helpers/temp-per-test.ts";
 
-let dir: TempDir;
-beforeAll(() => {
-  dir = tempDir();
-});
-afterAll(() => dir[Symbol.asyncDispose]());
+const dir = tempForAll();
 
 /** An image that was last written to at a moment, in seconds, and what is recorded of it. */
 function image(name: string, seconds: number): { readonly path: string; readonly origin: DiskOrigin } {

@@ -1,16 +1,12 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { closeSync, openSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { inspectHeader } from "../../../src/image/header.ts";
 import type { Inspection } from "../../../src/image/inspection.ts";
 import { randomBelow } from "../../helpers/random.ts";
-import { type TempDir, tempDir } from "../../helpers/temp.ts";
+import { tempForAll } from "../../helpers/temp-per-test.ts";
 
-let dir: TempDir;
-beforeAll(() => {
-  dir = tempDir();
-});
-afterAll(() => dir[Symbol.asyncDispose]());
+const dir = tempForAll();
 
 function inspect(content: Uint8Array): Inspection {
   const path = join(dir.path, "image");

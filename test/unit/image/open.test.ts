@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { beforeEach, describe, expect, test } from "bun:test";
 import {
   chmodSync,
   fstatSync,
@@ -18,13 +18,12 @@ import type { CheckedImage } from "../../../src/image/checked.ts";
 import { closeImage, openImage } from "../../../src/image/open.ts";
 import { refusalOf } from "../../helpers/refusal.ts";
 import { runProgram } from "../../helpers/run.ts";
-import { type TempDir, tempDir } from "../../helpers/temp.ts";
+import { tempPerTest } from "../../helpers/temp-per-test.ts";
 import { until } from "../../helpers/until.ts";
 
-let dir: TempDir;
+const dir = tempPerTest();
 
 beforeEach(() => {
-  dir = tempDir();
   for (const name of ["data/id/vm/local", "data/id/vm/.paddock", "data/id/alloc", "images", "images2", "host"]) {
     mkdirSync(dir.file(name), { recursive: true });
   }
@@ -32,8 +31,6 @@ beforeEach(() => {
     writeFileSync(dir.file(name), Buffer.alloc(1024, 1));
   }
 });
-
-afterEach(() => dir[Symbol.asyncDispose]());
 
 function open(imagePath: string, imagePaths = [dir.file("images")]): CheckedImage {
   return openImage({ imagePath, imagePaths, taskDir: dir.file("data/id/vm"), allocDir: dir.file("data/id") });

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { beforeEach, describe, expect, test } from "bun:test";
 import { execFileSync } from "node:child_process";
 import {
   appendFileSync,
@@ -27,19 +27,17 @@ import {
 import { logTimes, stdoutLog, type TaskDirs, taskDirs } from "../../../src/paths.ts";
 import { LogClock } from "../../../src/supervisor/log-clock.ts";
 import { type ManualClock, manualClock } from "../../helpers/manual-clock.ts";
-import { type TempDir, tempDir } from "../../helpers/temp.ts";
+import { tempPerTest } from "../../helpers/temp-per-test.ts";
 
-let dir: TempDir;
+const dir = tempPerTest();
 let dirs: TaskDirs;
 let path: string;
 beforeEach(() => {
-  dir = tempDir();
   dirs = taskDirs({ dataDir: dir.path, runDir: dir.path }, "a1", "vm");
   mkdirSync(dirs.logs, { recursive: true });
   mkdirSync(dirs.machine, { recursive: true });
   path = logTimes(dirs, "vm", "stdout");
 });
-afterEach(() => dir[Symbol.asyncDispose]());
 
 const time = (at: number, index: number, offset: number): LogTime => ({ at, index, offset });
 

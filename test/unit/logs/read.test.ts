@@ -1,23 +1,20 @@
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { beforeEach, describe, expect, test } from "bun:test";
 import { execFileSync } from "node:child_process";
-import { appendFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { appendFileSync, mkdirSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { type LogQuery, readTaskLog } from "../../../src/logs/read.ts";
 import { stdoutLog, type TaskDirs, taskDirs } from "../../../src/paths.ts";
 import { copyAndTruncate } from "../../../src/supervisor/rotate.ts";
+import { tempPerTest } from "../../helpers/temp-per-test.ts";
 import { until } from "../../helpers/until.ts";
 
-let root: string;
+const dir = tempPerTest();
 let dirs: TaskDirs;
 let log: string;
 beforeEach(() => {
-  root = mkdtempSync(join(tmpdir(), "paddock-test-"));
-  dirs = taskDirs({ dataDir: root, runDir: root }, "a1", "vm");
+  dirs = taskDirs({ dataDir: dir.path, runDir: dir.path }, "a1", "vm");
   mkdirSync(dirs.logs, { recursive: true });
   log = stdoutLog(dirs, "vm");
 });
-afterEach(() => rmSync(root, { recursive: true }));
 
 const query = (more: Partial<LogQuery> = {}): LogQuery => ({
   type: "stdout",

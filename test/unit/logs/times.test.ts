@@ -1,20 +1,18 @@
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { beforeEach, describe, expect, test } from "bun:test";
 import { appendFileSync, mkdirSync, utimesSync, writeFileSync } from "node:fs";
 import { readLogByTime, type TimedLogQuery } from "../../../src/logs/by-time.ts";
 import { appendTimes } from "../../../src/logs/moments.ts";
 import { logTimes, stdoutLog, type TaskDirs, taskDirs } from "../../../src/paths.ts";
-import { type TempDir, tempDir } from "../../helpers/temp.ts";
+import { tempPerTest } from "../../helpers/temp-per-test.ts";
 
-let dir: TempDir;
+const dir = tempPerTest();
 let dirs: TaskDirs;
 let over: boolean;
 beforeEach(() => {
   over = true;
-  dir = tempDir();
   dirs = taskDirs({ dataDir: dir.path, runDir: dir.path }, "a1", "vm");
   for (const path of [dirs.logs, dirs.machine]) mkdirSync(path, { recursive: true });
 });
-afterEach(() => dir[Symbol.asyncDispose]());
 
 /** Seconds of the tests' clock. */
 const CREATED = 1_000;

@@ -1,20 +1,19 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { createConnection } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { createLog, silentLog } from "../../../src/base/log.ts";
 import { type ConnectOptions, connectQmp, type QmpClient } from "../../../src/qmp/client.ts";
 import { QmpError } from "../../../src/qmp/errors.ts";
 import type { QmpEvent } from "../../../src/qmp/event.ts";
 import { type FakeQmp, GREETING, HANDSHAKE, type QmpStep, startFakeQmp } from "../../helpers/fake-qmp.ts";
+import { tempPerTest } from "../../helpers/temp-per-test.ts";
 import { until } from "../../helpers/until.ts";
 
 const DEADLINE = { deadlineMillis: 5_000 };
 const eventLine = (event: string): object => ({ timestamp: { seconds: 1_700_000_000, microseconds: 500_000 }, event });
 
-let dir: string;
+const dir = tempPerTest();
 let path: string;
 const fakes: FakeQmp[] = [];
 const clients: QmpClient[] = [];
@@ -22,8 +21,7 @@ let events: QmpEvent[];
 let closes: string[];
 
 beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), "paddock-test-"));
-  path = join(dir, "qmp.sock");
+  path = dir.file("qmp.sock");
   events = [];
   closes = [];
 });
@@ -31,7 +29,6 @@ beforeEach(() => {
 afterEach(async () => {
   for (const client of clients.splice(0)) client.close();
   for (const fake of fakes.splice(0)) await fake.stop();
-  rmSync(dir, { recursive: true, force: true });
 });
 
 async function serve(script: readonly QmpStep[]): Promise<FakeQmp> {

@@ -6,19 +6,17 @@ import { lookIntoStore } from "../../../src/state/inspect.ts";
 import { MIGRATIONS } from "../../../src/state/migrations.ts";
 import type { Collection, Evaluation, JobRecord } from "../../../src/state/records.ts";
 import { openStore, type Store } from "../../../src/state/store.ts";
-import { type TempDir, tempDir } from "../../helpers/temp.ts";
+import { tempPerTest } from "../../helpers/temp-per-test.ts";
 
-let dir: TempDir;
+const dir = tempPerTest();
 let store: Store;
 const file = () => dir.file("paddock.db");
 
 beforeEach(() => {
-  dir = tempDir();
   store = openStore(file());
 });
 afterEach(async () => {
   store.close();
-  await dir[Symbol.asyncDispose]();
 });
 
 const id = (digits: string): string => `${digits}-0000-4000-8000-000000000000`;

@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { closeSync, mkdirSync, mkdtempSync, openSync, readdirSync, rmSync, statSync, writeSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { closeSync, mkdirSync, openSync, readdirSync, rmSync, statSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import type { Allocation } from "../../../src/allocation/allocation.ts";
@@ -11,18 +10,17 @@ import { MIGRATIONS } from "../../../src/state/migrations.ts";
 import { createRecorder, StoreError } from "../../../src/state/recorder.ts";
 import type { JobRecord } from "../../../src/state/records.ts";
 import { openStore, type Store } from "../../../src/state/store.ts";
+import { tempPerTest } from "../../helpers/temp-per-test.ts";
 
-let dir: string;
+const dir = tempPerTest();
 let store: Store;
-const file = () => join(dir, "paddock.db");
+const file = () => dir.file("paddock.db");
 
 beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), "paddock-test-"));
   store = openStore(file());
 });
 afterEach(() => {
   store.close();
-  rmSync(dir, { recursive: true });
 });
 
 const jobRecord = (id: string, version = 0) => ({ job: { id }, version, stop: false }) as unknown as JobRecord;
@@ -109,15 +107,15 @@ describe("the store", () => {
   });
 
   test("says what is wrong with a file that is no database", async () => {
-    await Bun.write(join(dir, "junk.db"), "x".repeat(4096));
-    expect(() => openStore(join(dir, "junk.db"))).toThrow("cannot open the store");
+    await Bun.write(dir.file("junk.db"), "x".repeat(4096));
+    expect(() => openStore(dir.file("junk.db"))).toThrow("cannot open the store");
   });
 });
 
 test("what an agent remembers can be read by its user alone", () => {
   store.putJob(jobRecord("web"));
-  takeLock(join(dir, "agent.lock"))?.release();
-  const modes = readdirSync(dir).map((name) => [name, (statSync(join(dir, name)).mode & 0o777).toString(8)]);
+  takeLock(dir.file("agent.lock"))?.release();
+  const modes = readdirSync(dir.path).map((name) => [name, (statSync(dir.file(name)).mode & 0o777).toString(8)]);
   expect(modes).toContainEqual(["paddock.db", "600"]);
   expect(modes).toContainEqual(["paddock.db-wal", "600"]);
   expect(modes.filter(([, mode]) => mode !== "600")).toEqual([]);
@@ -215,15 +213,15 @@ test("a change that SQLite cannot write is told as the store's failure, with wha
 
 describe("the lock of a data directory", () => {
   test("is not taken for something that is no lock of ours", async () => {
-    mkdirSync(join(dir, "directory"));
-    expect(() => takeLock(join(dir, "directory"))).toThrow(`cannot lock ${join(dir, "directory")}: not a regular file`);
-    await Bun.write(join(dir, "junk"), "x".repeat(4096));
-    expect(() => takeLock(join(dir, "junk"))).toThrow(`cannot lock ${join(dir, "junk")}: `);
-    expect(() => takeLock(join(dir, "none", "lock"))).toThrow("cannot lock ");
+    mkdirSync(dir.file("directory"));
+    expect(() => takeLock(dir.file("directory"))).toThrow(`cannot lock ${dir.file("directory")}: not a regular file`);
+    await Bun.write(dir.file("junk"), "x".repeat(4096));
+    expect(() => takeLock(dir.file("junk"))).toThrow(`cannot lock ${dir.file("junk")}: `);
+    expect(() => takeLock(dir.file("none", "lock"))).toThrow("cannot lock ");
   });
 
   test("is held by one process and free once it is dead", async () => {
-    const path = join(dir, "agent.lock");
+    const path = dir.file("agent.lock");
     const database = join(import.meta.dir, "../../../src/state/database.ts");
     const script = `const { takeLock } = await import(${JSON.stringify(database)}); globalThis.lock = takeLock(${JSON.stringify(path)}); console.log(globalThis.lock ? "held" : "busy"); setInterval(() => {}, 1000);`;
     const holder = Bun.spawn([process.execPath, "-e", script], { stdout: "pipe" });

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { beforeEach, describe, expect, test } from "bun:test";
 import {
   closeSync,
   existsSync,
@@ -18,20 +18,18 @@ import { type TaskDirs, taskDirs } from "../../../src/paths.ts";
 import { closeGate, handOver, openGate, openMachineDirectory } from "../../../src/supervisor/hand-over.ts";
 import { assertOwnFile, openLogFile, withMachineFiles } from "../../../src/supervisor/own-files.ts";
 import { copyAndTruncate, makeNextLog, tidyLog } from "../../../src/supervisor/rotate.ts";
-import { type TempDir, tempDir } from "../../helpers/temp.ts";
+import { tempPerTest } from "../../helpers/temp-per-test.ts";
 
 /** Two machines with one group, as on a host that has the group kvm. */
 const USER = { uid: 71_700, gid: 71_799 };
 const OTHER = { uid: 71_701, gid: 71_799 };
 
-let dir: TempDir;
+const dir = tempPerTest();
 let dirs: TaskDirs;
 
 beforeEach(() => {
-  dir = tempDir();
   dirs = taskDirs({ dataDir: dir.path, runDir: dir.path }, "a1", "vm");
 });
-afterEach(() => dir[Symbol.asyncDispose]());
 
 async function may(user: { uid: number; gid: number }, script: string): Promise<boolean> {
   return (await Bun.spawn(["/bin/sh", "-c", script], { ...user, stdio: ["ignore", "ignore", "ignore"] }).exited) === 0;

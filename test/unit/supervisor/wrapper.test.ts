@@ -1,18 +1,17 @@
 import { describe, expect, test } from "bun:test";
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { closeSync, openSync, readFileSync } from "node:fs";
 import { spawn } from "../../../src/runtime/spawn.ts";
 import { parseStatus, WRAPPER } from "../../../src/supervisor/wrapper.ts";
+import { tempDir } from "../../helpers/temp.ts";
 import { until } from "../../helpers/until.ts";
 
 /** Runs a command behind the wrapper to its end and returns what the status file and stdout hold. */
 async function wrap(command: string[], during?: (pid: number, printed: () => string) => Promise<void>) {
-  const dir = mkdtempSync(join(tmpdir(), "paddock-test-"));
-  const status = openSync(join(dir, "status"), "a");
-  const out = openSync(join(dir, "out"), "a");
-  const procs = openSync(join(dir, "procs"), "a");
-  const printed = () => readFileSync(join(dir, "out"), "utf8");
+  await using dir = tempDir();
+  const status = openSync(dir.file("status"), "a");
+  const out = openSync(dir.file("out"), "a");
+  const procs = openSync(dir.file("procs"), "a");
+  const printed = () => readFileSync(dir.file("out"), "utf8");
   try {
     const child = await spawn({
       argv: ["/bin/sh", "-c", WRAPPER, "paddock-machine", ...command],
@@ -25,15 +24,14 @@ async function wrap(command: string[], during?: (pid: number, printed: () => str
     return {
       wrapper: child.pid,
       exit,
-      status: parseStatus(readFileSync(join(dir, "status"))),
+      status: parseStatus(readFileSync(dir.file("status"))),
       out: printed(),
-      procs: readFileSync(join(dir, "procs"), "utf8"),
+      procs: readFileSync(dir.file("procs"), "utf8"),
     };
   } finally {
     closeSync(status);
     closeSync(out);
     closeSync(procs);
-    rmSync(dir, { recursive: true });
   }
 }
 
@@ -55,16 +53,15 @@ describe("the wrapper", () => {
   });
 
   test("starts nothing when it cannot write down who that is, as on a full disk", async () => {
-    const dir = mkdtempSync(join(tmpdir(), "paddock-test-"));
-    const [full, out] = [openSync("/dev/full", "w"), openSync(join(dir, "out"), "a")];
+    await using dir = tempDir();
+    const [full, out] = [openSync("/dev/full", "w"), openSync(dir.file("out"), "a")];
     try {
       const argv = ["/bin/sh", "-c", WRAPPER, "paddock-machine", "/bin/echo", "ran"] as const;
       const child = await spawn({ argv, env: {}, stdio: ["ignore", out, "ignore", full] });
       await child.exited;
-      expect(readFileSync(join(dir, "out"), "utf8")).toBe("");
+      expect(readFileSync(dir.file("out"), "utf8")).toBe("");
     } finally {
       for (const fd of [full, out]) closeSync(fd);
-      rmSync(dir, { recursive: true });
     }
   });
 

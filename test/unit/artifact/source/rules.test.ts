@@ -1,14 +1,10 @@
-import { afterEach, beforeEach, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { truncateSync, writeFileSync } from "node:fs";
 import { readRules, settleSources } from "../../../../src/artifact/source/rules.ts";
 import { NO_SOURCES } from "../../../helpers/sources.ts";
-import { type TempDir, tempDir } from "../../../helpers/temp.ts";
+import { tempPerTest } from "../../../helpers/temp-per-test.ts";
 
-let dir: TempDir;
-beforeEach(() => {
-  dir = tempDir();
-});
-afterEach(async () => await dir[Symbol.asyncDispose]());
+const dir = tempPerTest();
 
 const DIRS = { dataDir: "/data", runDir: "/run/p" };
 
