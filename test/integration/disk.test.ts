@@ -116,7 +116,7 @@ test("a guest that writes a qcow2 header into its raw disk starts again on that 
 });
 
 describe("a copy", () => {
-  test("is written to instead of the bed.image, and the same one at every start", async () => {
+  test("is written to instead of the image, and the same one at every start", async () => {
     chmodSync(bed.image, 0o444);
     await run('disk = "copy"\n disk_size = "3MiB"');
     await booted(1);
