@@ -10,7 +10,7 @@ export interface Progress {
 }
 
 /** At most four reports a second: enough for an eye, nothing for a store. */
-export const REPORT_MILLIS = 250;
+const REPORT_MILLIS = 250;
 
 /** Weight of the newest report in the rate. */
 const NEWEST = 0.3;

@@ -1,7 +1,7 @@
 /** A length of time in integer nanoseconds, as on Nomad's wire; exact up to 2^53 ns = 104 days, to the microsecond beyond. */
 export type Duration = number;
 
-export const MICROSECOND: Duration = 1_000;
+const MICROSECOND: Duration = 1_000;
 export const MILLISECOND: Duration = 1_000_000;
 export const SECOND: Duration = 1_000_000_000;
 export const MINUTE: Duration = 60 * SECOND;

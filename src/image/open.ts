@@ -65,11 +65,6 @@ export function openForWriting(image: ReadableImage): CheckedImage {
   return { ...image, readWriteFd: reopen(image.name, image.readOnlyFd, constants.O_RDWR) };
 }
 
-/** Finds an image and opens it for writing; see there. @returns descriptors that the caller closes. */
-export function openImage(request: ImageRequest): CheckedImage {
-  return openOrClose(findImage(request));
-}
-
 /** Opens an image for writing, too. @throws AppError `image`, and then the image is closed. */
 export function openOrClose(image: ReadableImage): CheckedImage {
   try {

@@ -29,7 +29,7 @@ export interface SourceRules extends Pick<SourceSettings, "filePaths" | "agentDi
   readonly ownGit: boolean;
 }
 
-export const NO_TLS: TlsIdentity = { ca: null, cert: null, key: null };
+const NO_TLS: TlsIdentity = { ca: null, cert: null, key: null };
 
 /** What an agent without a configuration and without an environment has. */
 export const PLAIN_RULES: SourceRules = {

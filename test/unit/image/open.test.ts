@@ -15,7 +15,7 @@ import {
 } from "node:fs";
 import { createServer } from "node:net";
 import type { CheckedImage } from "../../../src/image/checked.ts";
-import { closeImage, openImage } from "../../../src/image/open.ts";
+import { closeImage, findImage, openOrClose } from "../../../src/image/open.ts";
 import { refusalOf } from "../../helpers/refusal.ts";
 import { runProgram } from "../../helpers/run.ts";
 import { tempPerTest } from "../../helpers/temp-per-test.ts";
@@ -33,7 +33,8 @@ beforeEach(() => {
 });
 
 function open(imagePath: string, imagePaths = [dir.file("images")]): CheckedImage {
-  return openImage({ imagePath, imagePaths, taskDir: dir.file("data/id/vm"), allocDir: dir.file("data/id") });
+  const request = { imagePath, imagePaths, taskDir: dir.file("data/id/vm"), allocDir: dir.file("data/id") };
+  return openOrClose(findImage(request));
 }
 
 /** The real path of an accepted image. */
