@@ -1,4 +1,4 @@
-import { AppError } from "../base/errors.ts";
+import { AppError, errnoOf } from "../base/errors.ts";
 import { newId } from "../base/ids.ts";
 import { formatBytes } from "../base/units.ts";
 import { type Channel, createChannel } from "../bundle/channel.ts";
@@ -160,8 +160,16 @@ async function load(context: LoadContext, { chunks }: Channel, trust: Trust): Pr
       cacheKeeper.grown();
     }
   } catch (error) {
-    log.warn("a bundle is not loaded", { error: error instanceof AppError ? error.message : "a fault" });
-    throw error;
+    const code = errnoOf(error);
+    const told =
+      error instanceof AppError || code === undefined
+        ? error
+        : new AppError("conflict", `the bundle is not loaded: ${cacheDir(dirs)} cannot be read or changed: ${code}`, {
+            hint: "the agent must be able to read and write there",
+            cause: error,
+          });
+    log.warn("a bundle is not loaded", { error: told instanceof AppError ? told.message : "a fault" });
+    throw told;
   } finally {
     await reader.close();
   }

@@ -1,7 +1,7 @@
 import { isTerminal } from "../allocation/allocation.ts";
 import { archiveSuffix } from "../archive/formats.ts";
 import { createMeter, type Progress, type ProgressMeter } from "../artifact/progress.ts";
-import { AppError } from "../base/errors.ts";
+import { AppError, errnoOf } from "../base/errors.ts";
 import { shortId } from "../base/ids.ts";
 import { type CachePlace, type CatalogEntry, findInCatalog, listCatalog } from "../cache/catalog.ts";
 import { type EntryKey, formatKey, parseKey } from "../cache/key.ts";
@@ -69,8 +69,34 @@ type ImageContext = Pick<AgentContext, "dirs" | "site" | "sources" | "cacheKeepe
   readonly store: Pick<AgentContext["store"], "allocation">;
 };
 
-/** The use cases of the cache. */
+/** The use cases of the cache. All throw AppError `image` when it cannot be read or changed. */
 export function imageUseCases(context: ImageContext): Images {
+  const { list, find, remove, prune, verify, ...others } = useCases(context);
+  const { dirs } = context;
+  return {
+    ...others,
+    list: () => onCache(dirs, list),
+    find: (key) => onCache(dirs, () => find(key)),
+    remove: (key) => onCache(dirs, () => remove(key)),
+    prune: (rule, dryRun) => onCache(dirs, () => prune(rule, dryRun)),
+    verify: (key, options) => onCache(dirs, () => verify(key, options)),
+  };
+}
+
+async function onCache<T>(dirs: ImageContext["dirs"], work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const code = errnoOf(error);
+    if (error instanceof AppError || code === undefined) throw error;
+    throw new AppError("image", `the cache in ${cacheDir(dirs)} cannot be read or changed: ${code}`, {
+      hint: "the agent must be able to read and write there; paddock doctor looks at its directories",
+      cause: error,
+    });
+  }
+}
+
+function useCases(context: ImageContext): Images {
   const place: CachePlace = { cache: cacheDir(context.dirs), allocs: allocsDir(context.dirs) };
   const { log, clock } = context;
   const withUsers = (entry: CatalogEntry): CachedImage => addUsers(context, entry);

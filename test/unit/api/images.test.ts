@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from "bun:test";
-import { linkSync, mkdirSync, truncateSync } from "node:fs";
+import { linkSync, mkdirSync, truncateSync, writeFileSync } from "node:fs";
 import type { PullOptions } from "../../../src/agent/pull.ts";
 import { AppError } from "../../../src/base/errors.ts";
 import { filesOf, formatKey } from "../../../src/cache/key.ts";
@@ -27,6 +27,15 @@ function use(key: Parameters<typeof filesOf>[1], allocId: string): void {
 }
 
 const ALLOC = "6f1d9b52-0000-4000-8000-000000000001";
+
+test("a cache that cannot be read is told, with what to do", async () => {
+  // Root may read everything; a file in the place of a directory is read by nobody.
+  writeFileSync(cache, "");
+  const { status, lines } = await refusalOf(await one.send("GET", "/v1/images"));
+  expect(status).toBe(500);
+  expect(lines[0]).toBe(`the cache in ${cache} cannot be read or changed: ENOTDIR`);
+  expect(lines[1]).toStartWith("hint: the agent must be able to read and write there");
+});
 
 describe("GET /v1/images", () => {
   test("an agent that never fetched anything has none", async () => {
