@@ -8,17 +8,21 @@ import { type Handler, type Server, serveUnix } from "../runtime/serve.ts";
 /** Largest request body; a job file of a megabyte is already absurd. */
 export const MAX_BODY_BYTES = 8 << 20;
 
+/** @throws AppError `conflict` when another agent answers at a socket: nothing beside it is this one's. */
+export async function assertNobodyAnswers(path: string): Promise<void> {
+  if (!(await answers(path))) return;
+  throw new AppError("conflict", `another agent answers at ${path}`, {
+    hint: "stop it, or give this one another run_dir",
+  });
+}
+
 /**
  * Serves the API on its unix socket, readable and writable for its owner and group only. A socket file that nobody answers at is
  * what a dead agent left, and is replaced.
  * @throws AppError `conflict` when another agent answers there, or something else than a socket has the name.
  */
 export async function listen(path: string, handler: Handler): Promise<Server> {
-  if (await answers(path)) {
-    throw new AppError("conflict", `another agent answers at ${path}`, {
-      hint: "stop it, or give this one another run_dir",
-    });
-  }
+  await assertNobodyAnswers(path);
   const there = lstatSync(path, { throwIfNoEntry: false });
   if (there !== undefined && !there.isSocket()) {
     throw new AppError("conflict", `${path}: expected a socket or nothing, found something else`, {

@@ -20,7 +20,7 @@ import { createSupervisor } from "../supervisor/supervisor.ts";
 import { readAgentArguments } from "./arguments.ts";
 import { findControlGroups } from "./control-groups.ts";
 import { linePrinter } from "./journal.ts";
-import { listen } from "./listen.ts";
+import { assertNobodyAnswers, listen } from "./listen.ts";
 import { countMachines, tellCounts } from "./machine-count.ts";
 import { findMachineUsers } from "./machine-users.ts";
 import { findNodeFacts } from "./node-facts.ts";
@@ -46,6 +46,8 @@ export async function runAgent(args: readonly string[]): Promise<number> {
   const lock = lockPlace(config.dirs);
   try {
     surviveFaults(log);
+    // Before any socket is taken for that of a machine which has ended.
+    await assertNobodyAnswers(apiSocket(config.dirs));
     await serve(config, { log, manager, stopAsked: waitForSignal(log) });
     return 0;
   } finally {
