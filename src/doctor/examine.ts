@@ -5,6 +5,7 @@ import { type ConfigurationFlags, readConfiguration } from "../config/effective.
 import { readAgentArguments } from "../daemon/arguments.ts";
 import { examineDirectories } from "./directories.ts";
 import { examineHost } from "./host.ts";
+import { examineNamedPaths } from "./named-paths.ts";
 import { examineRecords } from "./records.ts";
 import { examineStrangers, findNamers } from "./strangers.ts";
 import { examineUsers } from "./users.ts";
@@ -22,7 +23,13 @@ export async function examine(args: readonly string[]): Promise<readonly Finding
   const { dirs } = config;
   const namers = findNamers(dirs);
   const { records, findings } = await examineRecords(dirs);
-  const own = [finding, ...examineDirectories(dirs, uid), ...(await examineUsers(config, uid)), ...findings];
+  const own = [
+    finding,
+    ...examineNamedPaths(config),
+    ...examineDirectories(dirs, uid),
+    ...(await examineUsers(config, uid)),
+    ...findings,
+  ];
   return [...host, ...own, ...examineStrangers(dirs, records, namers)];
 }
 
