@@ -2,6 +2,7 @@ import { AppError } from "../base/errors.ts";
 import { ask, type Client } from "../client/client.ts";
 import type { JsonObject } from "../hcl/encode.ts";
 import type { Flag, Flags } from "./flags.ts";
+import { printLabelled } from "./labelled.ts";
 import { askYesNo, canAsk } from "./prompt.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -31,7 +32,7 @@ export async function confirmDiscards(
       hint: "-discard runs it all the same; what is left behind stays for gc_disk_retention",
     });
   }
-  for (const text of told) terminal.err.line({ text: "warning: ", style: "yellow" }, text);
+  for (const text of told) printLabelled(terminal.err, "warning", text);
   if (!(await askYesNo(terminal, `Run job "${id}" all the same?`, signal))) {
     throw new AppError("conflict", `${failed}: nothing was changed`);
   }

@@ -8,6 +8,7 @@ import { ADDRESS_FLAG, type Command, connectAgent, type Invocation, JSON_FLAG } 
 import { diskText } from "./disk-text.ts";
 import { EXIT } from "./exit.ts";
 import { printJson } from "./json.ts";
+import { printLabelled } from "./labelled.ts";
 import { resolveTask } from "./names.ts";
 import { describeForwards } from "./ports.ts";
 import type { Piece } from "./style.ts";
@@ -50,7 +51,7 @@ function printExplanation(explanation: Explanation, { context }: Invocation): vo
     out.line("Forwarded ports:");
     for (const line of describeForwards(Forwards, "  ")) out.line(...line);
   }
-  for (const warning of Warnings) err.line({ text: "warning: ", style: "yellow" }, warning);
+  for (const warning of Warnings) printLabelled(err, "warning", warning);
 }
 
 function describeLimits({ MemoryMax, GuestMemory, CPUWeight, Cores }: NonNullable<Explanation["Limits"]>): string {

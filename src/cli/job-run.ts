@@ -13,6 +13,7 @@ import { EXIT, Interrupted } from "./exit.ts";
 import { createFollower, isSettled } from "./follow.ts";
 import { assertJson, countErrors, examineJobFile, readJobFile } from "./job-file.ts";
 import { printJson } from "./json.ts";
+import { printLabelled } from "./labelled.ts";
 import { describeFailures } from "./placement-text.ts";
 import { describeForwards } from "./ports.ts";
 import { isOver } from "./ps.ts";
@@ -138,9 +139,7 @@ function printWarnings(
   for (const warning of Warnings.split(/^\* /m)) {
     const text = warning.trim().replace(/^warning: /, "");
     if (text === "" || told.some((message) => text.includes(message))) continue;
-    const [first = "", ...rest] = text.split("\n");
-    terminal.err.line({ text: "warning: ", style: "yellow" }, first);
-    for (const line of rest) terminal.err.line(line);
+    printLabelled(terminal.err, "warning", text);
   }
 }
 

@@ -3,6 +3,7 @@ import { shellOperand } from "../base/text.ts";
 import { ask } from "../client/client.ts";
 import { ADDRESS_FLAG, type Command, connectAgent, type Invocation } from "./command.ts";
 import { EXIT, Interrupted } from "./exit.ts";
+import { printLabelled } from "./labelled.ts";
 import { requireJob } from "./names.ts";
 import { isOver } from "./ps.ts";
 import { readStopFlags, STOP_FLAGS, waitForEnd } from "./stopping.ts";
@@ -64,7 +65,7 @@ export async function stopJob(
   const live = (await client.read(ask.jobAllocations(id), signal)).filter((allocation) => !isOver(allocation));
   const { EvalID, Warnings } = await client.deregisterJob(id, { purge, discard, ...readStopFlags(flags) });
   for (const warning of Warnings.split(/^\* /m)) {
-    if (warning.trim() !== "") terminal.err.line({ text: "note: ", style: "bold" }, warning.trim());
+    if (warning.trim() !== "") printLabelled(terminal.err, "note", warning.trim());
   }
   if (flags.has("detach")) {
     terminal.out.line(EvalID);

@@ -4,6 +4,7 @@ import { askSystem, type Garbage } from "../client/system.ts";
 import { ADDRESS_FLAG, type Command, connectAgent, type Invocation, JSON_FLAG } from "./command.ts";
 import { EXIT } from "./exit.ts";
 import { printJson } from "./json.ts";
+import { printLabelled } from "./labelled.ts";
 import { alignTable } from "./table.ts";
 import type { Output } from "./terminal.ts";
 import { formatTime } from "./time.ts";
@@ -40,7 +41,7 @@ async function runSystemGc(invocation: Invocation): Promise<number> {
     const whose = `task "${Task}" of job "${JobID}" (allocation ${shortId(AllocID)}${size})`;
     err.line(`the disk of ${whose} is kept until ${formatTime(Until)}: ${Path}`);
   }
-  for (const trouble of garbage.Troubles) err.line({ text: "warning: ", style: "yellow" }, trouble);
+  for (const trouble of garbage.Troubles) printLabelled(err, "warning", trouble);
   err.line(summaryOf(garbage));
   return garbage.Troubles.length === 0 ? EXIT.ok : EXIT.failed;
 }

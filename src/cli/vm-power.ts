@@ -1,5 +1,5 @@
 import { AppError } from "../base/errors.ts";
-import { nearestName } from "../base/text.ts";
+import { nearestName, orList } from "../base/text.ts";
 import { ADDRESS_FLAG, type Command, connectAgent, type Invocation } from "./command.ts";
 import { EXIT } from "./exit.ts";
 import { resolveTask } from "./names.ts";
@@ -35,7 +35,7 @@ async function runVmPower(invocation: Invocation): Promise<number> {
 function readAction(word: string): string {
   if (ACTIONS.includes(word)) return word;
   const near = nearestName(word, ACTIONS);
-  throw new AppError("invalid", `paddock vm power: expected ${ACTIONS.join(", ")}, found ${JSON.stringify(word)}`, {
+  throw new AppError("invalid", `paddock vm power: expected ${orList(ACTIONS)}, found ${JSON.stringify(word)}`, {
     hint: near === undefined ? "paddock vm power -help tells more" : `did you mean ${near}?`,
   });
 }
