@@ -33,7 +33,7 @@ export function placingOf(
   };
 }
 
-/** The cache's file that the boot image is another name of; null where it has none, or was not fetched now. */
+/** What the cache gave the boot image as; null where it is none of the cache's, or was not fetched now. */
 export function linkedImage(
   fetched: readonly Pick<Fetched, "path" | "linked">[],
   config: Pick<QemuConfig, "image_path">,

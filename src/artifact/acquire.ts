@@ -55,7 +55,7 @@ export async function acquire(
       path: fetched.path,
       ...(unpacked === null ? {} : { files: unpacked.files }),
       size: formatBytes(bytes),
-      ...{ checksum, skipped, cached, linked: linked !== null, resumed },
+      ...{ checksum, skipped, cached, linked: linked !== null && linked.path !== fetched.path, resumed },
       millis: Math.round(millis),
     });
     return fetched;
@@ -183,7 +183,9 @@ async function place(
   const task: Task = { kind: "place", plan, cache, key, cached, offline };
   const outcome = await runWorker(task, { ...options, onDamaged: tell }, discard, start());
   if (outcome.kind !== "placed") throw strange(outcome);
-  return { unpacked: outcome.unpacked ?? unpacked, linked: null };
+  // Where the cache's file cannot have another name a copy of it stands for it, which is the agent's, too.
+  const copy = placing === "link" && path !== undefined ? { path: planForFile(plan).target.path, checksum } : null;
+  return { unpacked: outcome.unpacked ?? unpacked, linked: copy };
 }
 
 /** What a Worker leaves in the cache that ended in the middle of a download. */

@@ -31,7 +31,10 @@ export interface Fetched extends Acquired {
   readonly cached: boolean;
   /** Null when the file stayed as it was fetched, or had been unpacked before. */
   readonly unpacked: UnpackedNow | null;
-  /** The cache's own file that `path` is another name of, and its entry's checksum; null where `path` is a file of its own. */
+  /**
+   * The file that nobody is to write to, and its entry's checksum: the cache's own, which `path` is another name of, or `path` itself where
+   * that cannot have one; null where `path` is for whoever asked to do with as they like.
+   */
   readonly linked: { readonly path: string; readonly checksum: string } | null;
 }
 

@@ -184,7 +184,7 @@ describe("a file gets to its destination", () => {
       for (const cached of [false, true]) {
         const wanted = { checksum: sum("sha256"), destination: `local/${cached}` };
         const got = await getByWorker(url(), wanted, { cache, placing: "link" });
-        expect(got).toMatchObject({ linked: null, cached });
+        expect(got).toMatchObject({ linked: { path: got.path, checksum: sum("sha256") }, cached });
         expect(readFileSync(got.path).equals(BODY)).toBe(true);
         expect(readdirSync(join(here.dirs.local, `${cached}`))).toEqual(["a.img"]);
       }

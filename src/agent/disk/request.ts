@@ -5,7 +5,7 @@ import type { AgentDirs } from "../../paths.ts";
 import type { PrepareRequest } from "../../supervisor/hands.ts";
 import type { FormerDisk } from "./bring.ts";
 
-/** A file of the cache that the image of a task is another name of. */
+/** A file of the cache that the image of a task is another name of, or a copy of that. */
 export interface LinkedImage {
   readonly path: string;
   /** `type:hex`. */
@@ -17,7 +17,7 @@ export interface DiskRequest extends Pick<PrepareRequest, "allocation" | "task" 
   readonly place: Pick<PrepareRequest["place"], "dirs" | "generation">;
   readonly image: Omit<ImageRequest, "known" | "linked">;
   readonly wanted: { readonly disk?: DiskRecord["mode"] | undefined; readonly disk_size?: string | undefined };
-  /** The cache's file that the image is another name of; null for an image that comes from elsewhere, or was there before. */
+  /** What the cache gave the image as; null for an image that comes from elsewhere, or was there before. */
   readonly linked: LinkedImage | null;
   /** The allocation before, whose disk moves along when it fits; undefined where a job begins anew. */
   readonly previous: string | undefined;

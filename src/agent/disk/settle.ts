@@ -15,6 +15,7 @@ import { endSparse, writeSparse } from "../../archive/sparse-file.ts";
 import { AppError } from "../../base/errors.ts";
 import { shortId } from "../../base/ids.ts";
 import { formatBytes } from "../../base/units.ts";
+import { isNoSecondName } from "../../cache/publish.ts";
 import { syncDirectory } from "../../cache/record.ts";
 import type { ReadableImage } from "../../image/checked.ts";
 import { type DiskRecord, originOf, writeDiskRecord } from "../../image/disk-record.ts";
@@ -49,11 +50,11 @@ export async function settleDisk(files: DiskFiles, shown: DiskFiles, request: Ne
   try {
     const plan = planDisk(image, request);
     if (plan.mode !== "direct") request.assertUnwritten(image);
-    if (plan.pinned && request.linked !== null) pin(request.linked.path, image, files);
-    const path = plan.pinned && request.linked !== null ? request.linked.path : image.realPath;
+    const pinned = plan.pinned && request.linked !== null && pin(request.linked.path, image, files);
+    const path = pinned ? request.linked.path : image.realPath;
     const stats = fstatSync(image.readOnlyFd);
     const origin = originOf(stats, path, request.linked?.checksum ?? null);
-    const { mode, pinned } = plan;
+    const { mode } = plan;
     const brought = await bring({ mode, origin, stats, asked: askedSize(request) }, request, files);
     if (brought === undefined && mode === "overlay") makeOverlay(unfinished(files.overlay), plan.size);
     if (brought === undefined && mode === "copy") {
@@ -145,11 +146,19 @@ function identityOf(path: string, name: string): ReadableImage["identity"] {
   });
 }
 
-/** Gives the cache's file a name that keeps it, whatever becomes of the cache's own and of the one in the task directory. */
-function pin(path: string, { identity, name }: ReadableImage, files: DiskFiles): void {
+/**
+ * Gives the cache's file a name that keeps it, whatever becomes of the cache's own and of the one in the task directory.
+ * @returns false where the file system knows no second names: then it has to stay where it is.
+ */
+function pin(path: string, { identity, name }: ReadableImage, files: DiskFiles): boolean {
   rmSync(files.base, { force: true });
-  linkSync(path, files.base);
-  if (lstatSync(files.base).ino === identity.ino) return;
+  try {
+    linkSync(path, files.base);
+  } catch (error) {
+    if (isNoSecondName(error)) return false;
+    throw error;
+  }
+  if (lstatSync(files.base).ino === identity.ino) return true;
   throw refuseImage(name, "it is not the file that was fetched", "run the job again");
 }
 
