@@ -17,7 +17,7 @@ export const DEFAULT_TYPE: ChecksumType = "sha256";
 
 /**
  * Reads `type:hex`, or plain hex whose length tells the type, as go-getter does; case does not matter.
- * @throws AppError `invalid` naming the length that the type needs, `unsupported` for `file:…`.
+ * @throws AppError `invalid` naming the length that the type needs.
  */
 export function parseChecksum(text: string): Checksum {
   const trimmed = text.trim();
@@ -25,11 +25,6 @@ export function parseChecksum(text: string): Checksum {
   const hex = trimmed.slice(colon + 1).toLowerCase();
   if (colon === -1) return guessType(hex, text);
   const type = trimmed.slice(0, colon).toLowerCase();
-  if (type === "file") {
-    throw new AppError("unsupported", `checksum ${JSON.stringify(text)}: checksum files are not supported yet`, {
-      hint: 'write the checksum itself: checksum = "sha256:<64 hex digits>"',
-    });
-  }
   if (!isType(type)) {
     const known = orList(Object.keys(HEX_LENGTHS));
     throw new AppError(

@@ -66,7 +66,7 @@ const artifactBlock = converted(
     options: attribute(mapOf(text()), { json: "GetterOptions", default: {}, form: "map", secret: true }),
     headers: attribute(mapOf(text()), { json: "GetterHeaders", default: {}, form: "map", secret: true }),
     insecure: attribute(flag(), { json: "GetterInsecure", default: false }),
-    chown: refused(LATER, { json: "Chown", encoded: false, hint: "files belong to the user that the agent runs as" }),
+    chown: refused(LATER, { json: "Chown", encoded: false, hint: "files belong to the user that the machine runs as" }),
   }),
   {
     read: (raw): Artifact => ({ ...raw, destination: raw.destination || defaultDestination(raw.mode, raw.source) }),

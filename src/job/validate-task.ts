@@ -34,7 +34,11 @@ export function checkTask(task: Task, group: Group, report: Reporter): void {
     report.warn("kill_signal", "kill_signal has no effect: a machine knows no signals, only its power button");
   }
   if (task.user !== "") {
-    report.error("user", "user is not supported yet", "leave it out: QEMU runs as the user that the agent runs as");
+    report.error(
+      "user",
+      "user is not supported yet",
+      "leave it out: root's agent gives each machine a user of its own, and any other runs them as itself",
+    );
   }
 }
 

@@ -32,7 +32,7 @@ describe("parseChecksum", () => {
     ["sha256:", "expected 64 hex digits for sha256"],
     [hexOf(33), "expected 32 (md5), 40 (sha1), 64 (sha256) or 128 (sha512) hex digits, found 33"],
     ["", "hex digits"],
-    ["file:http://host/SHA256SUMS", "checksum files are not supported yet"],
+    ["file:http://host/SHA256SUMS", 'expected type md5, sha1, sha256 or sha512, found "file"'],
   ])("refuses %p", (text, message) => {
     expect(() => parseChecksum(text)).toThrow(message);
   });
