@@ -5,6 +5,7 @@ import type { DiskFate } from "../../src/agent/disk/discard.ts";
 import type { GarbageOutcome } from "../../src/agent/garbage/outcome.ts";
 import type { Images } from "../../src/agent/images.ts";
 import type { StopOptions } from "../../src/agent/stop.ts";
+import { AppError } from "../../src/base/errors.ts";
 import { newId } from "../../src/base/ids.ts";
 import type { Viewer } from "../../src/console/seat.ts";
 import { createChangeSignal } from "../../src/events/bus.ts";
@@ -118,6 +119,7 @@ export function createFakeAgent(): FakeAgent {
     disksAtStake: async () => agent.fates,
     registerJob: async (job, submission, { enforceIndex }) => {
       if (agent.failure) throw agent.failure;
+      if (enforceIndex === 0 && shelf.jobs.has(job.id)) throw new AppError("conflict", "job exists");
       agent.registered.push({ job, submission, enforceIndex });
       const index = changes.index + 1;
       const made = evaluation({ id: newId(), jobId: job.id, createIndex: index, modifyIndex: index });
