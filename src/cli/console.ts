@@ -46,6 +46,7 @@ export const CONSOLE: Command = {
   exits: [
     [EXIT.ok, "the key to leave was pressed, or the machine has ended"],
     [EXIT.failed, "there is no console, or the agent was gone for half a minute"],
+    [EXIT.SIGINT, "SIGINT ended it"],
   ],
   run: runConsole,
 };

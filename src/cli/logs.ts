@@ -29,6 +29,12 @@ const FLAGS: readonly Flag[] = [
 const DETAILS =
   "Prints what a machine has written on its serial console, or with -stderr what QEMU had to say. On a terminal, colours and cursor movements of the guest are left out and its other control characters are shown escaped; into a file or a pipe go the bytes as they are.";
 
+const EXITS: Command["exits"] = [
+  [EXIT.ok, "all that there was is printed, or the machine that was followed has ended"],
+  [EXIT.failed, "there is no such machine or log, or the agent broke off"],
+  [EXIT.SIGINT, "Ctrl-C"],
+];
+
 export const LOGS: Command = {
   names: ["logs"],
   summary: "Print the serial console of a machine",
@@ -37,6 +43,7 @@ export const LOGS: Command = {
   flags: FLAGS,
   details: `${DETAILS} NAME is a job, JOB/TASK, or the beginning of an allocation's id.`,
   examples: ["paddock logs -f web", "paddock logs -n 50 web/vm", "paddock logs -since 10m -timestamps web"],
+  exits: EXITS,
   run: (invocation) => runLogs(invocation, async (client, [name = "", task]) => await resolveTask(client, name, task)),
 };
 
@@ -48,6 +55,7 @@ export const ALLOC_LOGS: Command = {
   flags: FLAGS,
   details: `${DETAILS} ALLOCATION is the beginning of an allocation's id.`,
   examples: ["paddock alloc logs -f 1f2e3d4c", "paddock alloc logs -stderr 1f2e3d4c vm"],
+  exits: EXITS,
   run: (invocation) =>
     runLogs(invocation, async (client, [prefix = "", task]) => {
       const allocation = await requireAllocation(client, prefix);
