@@ -35,6 +35,7 @@ export function createWaitingRoom(
   );
   let [asked, closed] = [false, false];
   let cancelRetry = (): void => undefined;
+  let trouble: string | null = null;
 
   const tryAll = async (): Promise<void> => {
     asked = false;
@@ -53,11 +54,18 @@ export function createWaitingRoom(
     if (asked || closed || waiting.size === 0) return;
     asked = true;
     cancelRetry();
-    oneByOne(tryAll).catch((error: unknown) => {
-      if (closed) return;
-      context.log.warn("a job that waits was not placed", { error: errorText(error) });
-      cancelRetry = context.clock.after(RETRY_AFTER, look);
-    });
+    oneByOne(tryAll).then(
+      () => {
+        trouble = null;
+      },
+      (error: unknown) => {
+        if (closed) return;
+        const text = errorText(error);
+        if (text !== trouble) context.log.warn("a job that waits was not placed; it is tried again", { error: text });
+        trouble = text;
+        cancelRetry = context.clock.after(RETRY_AFTER, look);
+      },
+    );
   };
   return {
     note: ({ job, waiting: waits }) => {
