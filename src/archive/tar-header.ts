@@ -43,17 +43,32 @@ const SLASH = Buffer.from("/");
 
 /** A number of a header: octal digits, or bytes with the highest bit set as GNU tar writes what octal cannot hold. */
 export function readNumber(block: Buffer, start: number, length: number, name: Buffer): number {
-  const field = block.subarray(start, start + length);
-  if ((field[0] ?? 0) >= 0x80) {
-    const [first = 0, ...rest] = field;
-    const value = rest.reduce((sum, byte) => sum * 256 + byte, first & 0x7f);
-    if (first !== 0xff && Number.isSafeInteger(value)) return value;
-  } else {
-    const digits = /^[ ]*([0-7]*)[ \0]*$/.exec(field.toString("latin1"))?.[1];
-    if (digits !== undefined) return digits === "" ? 0 : Number.parseInt(digits, 8);
-  }
+  const first = block[start] ?? 0;
+  const value = first >= 0x80 ? readBytes(block, start, length) : readOctal(block, start, length);
+  if (first !== 0xff && Number.isSafeInteger(value)) return value;
   throw archiveError(`the tar header of ${quoteName(name.toString("latin1"))} has a damaged or negative number`);
 }
+
+function readBytes(block: Buffer, start: number, length: number): number {
+  let value = (block[start] ?? 0) & 0x7f;
+  for (let at = start + 1; at < start + length; at++) value = value * 256 + (block[at] ?? 0);
+  return value;
+}
+
+/** Spaces, digits, then spaces and NULs; NaN for anything else. Without a text of its own: a sparse map has two million numbers. */
+function readOctal(block: Buffer, start: number, length: number): number {
+  const end = start + length;
+  let at = start;
+  let value = 0;
+  while (at < end && block[at] === SPACE) at++;
+  for (; at < end && isOctal(block[at]); at++) value = value * 8 + (block[at] ?? 0) - ZERO;
+  while (at < end && (block[at] === SPACE || block[at] === 0)) at++;
+  return at === end ? value : Number.NaN;
+}
+
+const SPACE = 0x20;
+const ZERO = 0x30;
+const isOctal = (byte: number | undefined): boolean => byte !== undefined && byte >= ZERO && byte < ZERO + 8;
 
 /** Bytes up to the first NUL. */
 export function untilNul(bytes: Buffer): Buffer {
