@@ -1,6 +1,5 @@
 import type { TaskEventType } from "../allocation/task-event.ts";
 import { AppError, errorText } from "../base/errors.ts";
-import type { BootDisk } from "../image/checked.ts";
 import { closeImage } from "../image/open.ts";
 import { interpolateConfig } from "../job/interpolate.ts";
 import type { QemuConfig } from "../job/job.ts";
@@ -15,7 +14,7 @@ import { planLaunch } from "../qemu/plan.ts";
 import type { Prepare, PrepareRequest } from "../supervisor/hands.ts";
 import type { AgentContext } from "./context.ts";
 import type { CoreBook } from "./cores.ts";
-import { openBootDisk } from "./disk/boot.ts";
+import { openBootDisk, type RecordedDisk } from "./disk/boot.ts";
 import { createImageBook, type ImageBook } from "./disk/image-holder.ts";
 import type { DiskRequest } from "./disk/request.ts";
 import { fetchArtifacts } from "./fetch-artifacts.ts";
@@ -74,7 +73,7 @@ function openDisk(
   context: PrepareContext,
   request: PrepareRequest,
   { config, user, linked, previous }: Pick<Settled, "config" | "user"> & Pick<DiskRequest, "linked" | "previous">,
-): Promise<BootDisk> {
+): Promise<RecordedDisk> {
   const { dirs } = request.place;
   return openBootDisk(context, {
     ...request,
@@ -140,7 +139,7 @@ function interpolateTaskConfig(context: PrepareContext, { task, env }: Subject):
 /** What is certain before the command line is made. */
 interface Settled {
   readonly config: QemuConfig;
-  readonly image: BootDisk;
+  readonly image: RecordedDisk;
   readonly user: MachineUser | null;
 }
 

@@ -39,7 +39,7 @@ export function readRecord(path: string): EntryRecord | undefined {
  * @throws system errors.
  */
 export function writeRecord(path: string, record: EntryRecord, mark = ""): void {
-  writeJson(path, { format: FORMAT, ...record }, mark);
+  writeJson(path, { format: FORMAT, ...record }, { mark });
 }
 
 /** Says that an entry was used now. @throws system errors. */
@@ -73,12 +73,16 @@ export function readJson<Schema extends v.GenericSchema>(
   }
 }
 
-/** Replaces a file in one step; what was there stays when that fails. @throws system errors. */
-export function writeJson(path: string, value: unknown, mark = ""): void {
+/**
+ * Replaces a file in one step; what was there stays when that fails.
+ * @param mark tells its next one from that of others who replace it. @param synced false lets a power cut take it, or leave an empty file.
+ * @throws system errors.
+ */
+export function writeJson(path: string, value: unknown, { mark = "", synced = true } = {}): void {
   const next = `${path}.next${mark}`;
-  writeNew(next, `${JSON.stringify(value)}\n`, 0o600, fsyncSync);
+  writeNew(next, `${JSON.stringify(value)}\n`, 0o600, synced ? fsyncSync : undefined);
   renameSync(next, path);
-  syncDirectory(path.slice(0, path.lastIndexOf("/")));
+  if (synced) syncDirectory(path.slice(0, path.lastIndexOf("/")));
 }
 
 /** Brings the names in a directory to the disk. @throws system errors. */

@@ -42,10 +42,16 @@ export type DiskOrigin = v.InferOutput<typeof originSchema>;
  */
 export type DiskRecord = Omit<v.InferOutput<typeof schema>, "format">;
 
+/** An image that is used where it lies, under its own name: nothing of such a disk is the agent's. */
+export const isInPlace = ({ mode, pinned }: DiskRecord): boolean => mode === "direct" && !pinned;
+
+/** What a power cut leaves of a file that was not synced. */
+const EMPTY = /^\0*$/;
+
 /** @returns undefined when there is none. @throws AppError `image` for one that cannot be read: nobody knows then what the disk is. */
 export function readDiskRecord(path: string, shown: string): DiskRecord | undefined {
   const text = readUntrusted(path, LONGEST)?.toString("utf8");
-  if (text === undefined) return undefined;
+  if (text === undefined || EMPTY.test(text)) return undefined;
   const found = v.safeParse(schema, parse(text));
   if (found.success) return found.output;
   throw new AppError("image", `${shown} cannot be read, and nothing else tells which disk this machine has`, {
@@ -53,9 +59,13 @@ export function readDiskRecord(path: string, shown: string): DiskRecord | undefi
   });
 }
 
-/** Writes it in one step, and to the disk. @throws system errors. */
+/**
+ * Writes it in one step, and to the disk, but for a disk in place: the store has its record, in the transaction that says that the
+ * machine is about to start.
+ * @throws system errors.
+ */
 export function writeDiskRecord(path: string, record: DiskRecord): void {
-  writeJson(path, { format: FORMAT, ...record });
+  writeJson(path, { format: FORMAT, ...record }, { synced: !isInPlace(record) });
 }
 
 /** What tells a file from another one, and from itself after it was written to. Not its device: that has another number after a reboot. */

@@ -1,5 +1,6 @@
 import type { MachineLimits } from "../cgroup/limits.ts";
 import type { ReadableImage } from "../image/checked.ts";
+import type { DiskRecord } from "../image/disk-record.ts";
 import type { DiskMode } from "../job/disk-mode.ts";
 import type { MachineUser } from "../node/users.ts";
 
@@ -67,6 +68,8 @@ export interface LaunchPlan {
     readonly size?: number;
     /** The image that an overlay stands over. */
     readonly base?: { readonly path: string; readonly format: string };
+    /** Of a disk in place, which is taken for the same at every start; absent in what a former version recorded. */
+    readonly record?: DiskRecord;
   };
   /** Version of the emulator. */
   readonly qemu?: string;

@@ -1,6 +1,7 @@
 import { posix } from "node:path";
 import { AppError } from "../base/errors.ts";
 import type { BootDisk } from "../image/checked.ts";
+import { type DiskRecord, isInPlace } from "../image/disk-record.ts";
 import type { QemuConfig, Resources } from "../job/job.ts";
 import type { Emulator, KvmFacts } from "../node/node.ts";
 import type { MachineUser } from "../node/users.ts";
@@ -47,6 +48,7 @@ export interface LaunchInput {
 export type LaunchImage = DiskInput &
   Pick<BootDisk, "name"> &
   Partial<Pick<BootDisk, "realPath" | "identity" | "virtualSize">> & {
+    readonly record?: DiskRecord;
     readonly base?: (Pick<BootDisk, "format"> & Partial<Pick<BootDisk, "realPath" | "identity">>) | null;
   };
 
@@ -99,7 +101,7 @@ export function planLaunch(input: LaunchInput): LaunchPlan {
 
 /** @param snapshot what the guest writes goes elsewhere, and the disk is only read. */
 function describeDisk(image: LaunchImage, snapshot: boolean): NonNullable<LaunchPlan["image"]> {
-  const { identity, base } = image;
+  const { identity, base, record } = image;
   const isRead = snapshot || image.cdrom === true;
   const read = [...(isRead ? [identity] : []), base?.identity].filter((file) => file !== undefined);
   return {
@@ -110,6 +112,7 @@ function describeDisk(image: LaunchImage, snapshot: boolean): NonNullable<Launch
     mode: image.mode ?? "direct",
     ...(image.virtualSize !== undefined && { size: image.virtualSize }),
     ...(base != null && { base: { path: base.realPath ?? image.name, format: base.format } }),
+    ...(record !== undefined && isInPlace(record) && { record }),
   };
 }
 

@@ -2,15 +2,7 @@ import { closeSync, constants, existsSync, fstatSync, openSync, renameSync } fro
 import { AppError, errnoOf } from "../../base/errors.ts";
 import { syncDirectory } from "../../cache/record.ts";
 import type { BootDisk, CheckedImage, ReadableImage } from "../../image/checked.ts";
-import {
-  changeOf,
-  type DiskRecord,
-  isProof,
-  originOf,
-  readDiskRecord,
-  remedyOf,
-  writeDiskRecord,
-} from "../../image/disk-record.ts";
+import { changeOf, type DiskRecord, isProof, originOf, remedyOf, writeDiskRecord } from "../../image/disk-record.ts";
 import { closeImage, findImage, openForWriting, openOrClose } from "../../image/open.ts";
 import { inspectOverlay } from "../../image/overlay.ts";
 import { type ImageKind, kindOfImage, readImage, refuseImage } from "../../image/readable.ts";
@@ -19,10 +11,16 @@ import { withDiskFiles } from "../../supervisor/own-files.ts";
 import type { AgentContext } from "../context.ts";
 import { findFormerDisk } from "./bring.ts";
 import type { ImageBook } from "./image-holder.ts";
+import { findRecord } from "./record.ts";
 import type { DiskRequest, NewDisk } from "./request.ts";
 import { settleDisk } from "./settle.ts";
 
 type DiskContext = Pick<AgentContext, "store" | "dirs" | "site"> & { readonly images: ImageBook };
+
+/** A boot disk with what says that it is this one. */
+export interface RecordedDisk extends BootDisk {
+  readonly record: DiskRecord;
+}
 
 /**
  * Opens the boot disk of a machine, which is decided once per allocation: every later start has the very same one, of the same format,
@@ -30,12 +28,14 @@ type DiskContext = Pick<AgentContext, "store" | "dirs" | "site"> & { readonly im
  * @returns descriptors that the caller closes.
  * @throws AppError `image`, `invalid`.
  */
-export async function openBootDisk(context: DiskContext, request: DiskRequest): Promise<BootDisk> {
+export async function openBootDisk(context: DiskContext, request: DiskRequest): Promise<RecordedDisk> {
   const shown = diskFiles(request.place.dirs);
+  const machine = { allocationId: request.allocation.id, task: request.task };
   try {
     return await withDiskFiles(request.place.dirs, async (files) => {
       const record =
-        readDiskRecord(files.record, shown.record) ?? (await settleDisk(files, shown, await newDisk(context, request)));
+        findRecord(context.store, machine, { files, shown }) ??
+        (await settleDisk(files, shown, await newDisk(context, request)));
       return openRecorded(request.image, record, files, shown);
     });
   } catch (error) {
@@ -69,31 +69,38 @@ async function newDisk({ store, dirs, site, images }: DiskContext, request: Disk
   return { ...request, wanted, assertUnwritten, former, dirs, cache };
 }
 
-function openRecorded(image: DiskRequest["image"], record: DiskRecord, files: DiskFiles, shown: DiskFiles): BootDisk {
+function openRecorded(
+  image: DiskRequest["image"],
+  record: DiskRecord,
+  files: DiskFiles,
+  shown: DiskFiles,
+): RecordedDisk {
   const name = image.imagePath;
   switch (record.mode) {
     case "overlay":
-      return openOverlay(name, openBase(image, record, files, shown), files, shown);
+      return { ...openOverlay(name, openBase(image, record, files, shown), files, shown), record };
     case "copy": {
       finish(files.copy, shown.copy, files);
       const opened = openOwn({ name, realPath: shown.copy, path: files.copy, kind: record.kind });
-      return { ...opened, mode: "copy", base: null };
+      return { ...opened, mode: "copy", base: null, record };
     }
     case "direct":
       return openDirect(image, record, files, shown);
   }
 }
 
-function openDirect(image: DiskRequest["image"], record: DiskRecord, files: DiskFiles, shown: DiskFiles): BootDisk {
+function openDirect(image: DiskRequest["image"], record: DiskRecord, files: DiskFiles, shown: DiskFiles): RecordedDisk {
   const found = record.pinned ? openBase(image, record, files, shown) : findImage({ ...image, known: knownOf(record) });
   try {
-    // Whoever puts another file in its place decides anew what it is.
-    if (!record.pinned && kindOfImage(found) !== record.kind) {
+    let taken = record;
+    // Whoever puts another file in its place decides anew what it is; that one, too, stays what it was taken for.
+    if (!record.pinned && (found.identity.ino !== record.origin.ino || kindOfImage(found) !== record.kind)) {
       const origin = originOf(fstatSync(found.readOnlyFd), found.realPath, null);
-      writeDiskRecord(files.record, { ...record, kind: kindOfImage(found), origin });
+      taken = { ...record, kind: kindOfImage(found), origin };
+      writeDiskRecord(files.record, taken);
     }
     const { readWriteFd } = found.cdrom ? { readWriteFd: null } : openForWriting(found);
-    return { ...found, readWriteFd, mode: "direct", base: null };
+    return { ...found, readWriteFd, mode: "direct", base: null, record: taken };
   } catch (error) {
     closeImage(found);
     throw error;

@@ -13,12 +13,13 @@ import type { Allocation } from "../../allocation/allocation.ts";
 import { AppError, errnoOf } from "../../base/errors.ts";
 import { shortId } from "../../base/ids.ts";
 import { formatBytes } from "../../base/units.ts";
-import { changeOf, type DiskOrigin, type DiskRecord, isProof, readDiskRecord } from "../../image/disk-record.ts";
+import { changeOf, type DiskOrigin, type DiskRecord, isProof } from "../../image/disk-record.ts";
 import { growOverlay, isUntouched } from "../../image/overlay.ts";
 import { readImage } from "../../image/readable.ts";
 import { type AgentDirs, type DiskFiles, diskFiles, taskDirs, unfinished } from "../../paths.ts";
 import type { Store } from "../../state/store.ts";
 import { withDiskFiles } from "../../supervisor/own-files.ts";
+import { findRecord } from "./record.ts";
 
 /** A disk that a guest has written to, in an allocation before. */
 export interface FormerDisk {
@@ -41,7 +42,7 @@ export const LONGEST_CHAIN = 100;
  * @returns undefined when there is none of the agent's own making.
  */
 export async function findFormerDisk(
-  { store, dirs }: { readonly store: Pick<Store, "allocation">; readonly dirs: AgentDirs },
+  { store, dirs }: { readonly store: Pick<Store, "allocation" | "lastLaunch">; readonly dirs: AgentDirs },
   id: string | undefined,
   task: string,
 ): Promise<FormerDisk | undefined> {
@@ -49,7 +50,7 @@ export async function findFormerDisk(
   for (let steps = 0; next !== undefined && steps < LONGEST_CHAIN; steps++) {
     const allocation = store.allocation(next);
     if (allocation === undefined) return undefined;
-    const found = await lookAt(allocation, task, dirs);
+    const found = await lookAt(store, allocation, task, dirs);
     if (found !== "nothing") return found === "in place" ? undefined : found;
     next = allocation.previousAllocation;
   }
@@ -57,6 +58,7 @@ export async function findFormerDisk(
 }
 
 async function lookAt(
+  store: Pick<Store, "lastLaunch">,
   allocation: Allocation,
   task: string,
   dirs: AgentDirs,
@@ -65,7 +67,7 @@ async function lookAt(
   const shown = diskFiles(own);
   try {
     return await withDiskFiles(own, (files) => {
-      const record = readDiskRecord(files.record, shown.record);
+      const record = findRecord(store, { allocationId: allocation.id, task }, { files, shown });
       if (record === undefined) return "nothing";
       if (record.mode === "direct") return "in place";
       const path = fileOf(record.mode, files);

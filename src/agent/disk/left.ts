@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import type { Allocation } from "../../allocation/allocation.ts";
 import { AppError, errnoOf } from "../../base/errors.ts";
 import { mtimeOf } from "../../cache/entry.ts";
-import { changeOf, type DiskRecord, readDiskRecord } from "../../image/disk-record.ts";
+import { changeOf, type DiskRecord } from "../../image/disk-record.ts";
 import { isUntouched } from "../../image/overlay.ts";
 import { type AgentDirs, type DiskFiles, diskFiles, type TaskDirs, taskDirs } from "../../paths.ts";
 import { readArguments } from "../../qemu/arguments.ts";
@@ -11,6 +11,7 @@ import { namedFiles } from "../../qemu/files.ts";
 import type { Store } from "../../state/store.ts";
 import { withDiskFiles } from "../../supervisor/own-files.ts";
 import { fileOf } from "./bring.ts";
+import { findRecord } from "./record.ts";
 
 /** A disk in the directory of an allocation that has ended, with what its guest wrote. */
 export interface LeftDisk {
@@ -41,7 +42,7 @@ async function disksOf(context: Context, allocation: Allocation, task: string): 
   const shown = diskFiles(dirs);
   try {
     return await withDiskFiles(dirs, (files) => {
-      const record = readDiskRecord(files.record, shown.record);
+      const record = findRecord(context.store, { allocationId: allocation.id, task }, { files, shown });
       // Before its first start no machine has written anything, but the disk of the one before may have moved along.
       if (!started && (record === undefined || record.mode === "direct")) return [];
       const boot =

@@ -18,7 +18,7 @@ import { formatBytes } from "../../base/units.ts";
 import { isNoSecondName } from "../../cache/publish.ts";
 import { syncDirectory } from "../../cache/record.ts";
 import type { ReadableImage } from "../../image/checked.ts";
-import { type DiskRecord, originOf, writeDiskRecord } from "../../image/disk-record.ts";
+import { type DiskRecord, isInPlace, originOf, writeDiskRecord } from "../../image/disk-record.ts";
 import { closeImage, findImage } from "../../image/open.ts";
 import { MAX_OVERLAY_BYTES, overlayBytes } from "../../image/overlay.ts";
 import { kindOfImage, refuseImage } from "../../image/readable.ts";
@@ -63,7 +63,7 @@ export async function settleDisk(files: DiskFiles, shown: DiskFiles, request: Ne
     const record: DiskRecord = { mode, kind: brought?.kind ?? plan.kind, pinned, origin };
     writeDiskRecord(files.record, record);
     if (mode !== "direct") renameSync(unfinished(fileOf(mode, files)), fileOf(mode, files));
-    syncDirectory(files.dir);
+    if (!isInPlace(record)) syncDirectory(files.dir);
     // Its former machine may have put something in the place of that directory: then a name is left, and no more.
     if (brought !== undefined) await leaveDisk(brought.former, request.dirs).catch(() => undefined);
     for (const message of describe(record, brought ?? plan, image, files, shown)) request.tell(message);
