@@ -54,6 +54,8 @@ export function createAgent(context: AgentContext): RunningAgent {
       oneByOne(async () => {
         const registered = await submitJob(context, next, submission, enforceIndex);
         room.note(registered.job);
+        // Whoever has the answer may rely on it.
+        await recorder.durable();
         return registered;
       }),
     validateJob: (candidate) => {

@@ -17,7 +17,8 @@ import { assertSources } from "./sources.ts";
 /**
  * The way of a job from the request to a recorded allocation, one call a stage; what follows, from the artifacts to QEMU's
  * command line, is `prepare.ts`, and the supervisor asks for it. A job for which there is no room is recorded and waits
- * (`waiting.ts`); what it would replace runs on.
+ * (`waiting.ts`); what it would replace runs on. What is recorded is on disk once `recorder.durable` says so, and before any QEMU
+ * starts.
  * @throws AppError `unplaceable`, `conflict`.
  */
 export async function submitJob(
@@ -89,7 +90,7 @@ interface Recorded {
 function recordJob(context: AgentContext, recording: Recording): Recorded {
   const { store, recorder, clock } = context;
   const { job, previous, decision } = recording;
-  return recorder.record((index) => {
+  return recorder.recordSoon((index) => {
     const moment = { index, now: clock.now() };
     cancelBlocked(store, previous?.waiting?.evalId, "a newer evaluation of the job took its place", moment);
     const record = nextRecord(context, recording, moment);

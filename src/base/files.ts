@@ -82,13 +82,23 @@ export function writeNew(
   mode = 0o600,
   settle: (fd: number) => void = () => undefined,
 ): void {
-  rmSync(path, { force: true, recursive: true });
-  const fd = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, mode);
+  const fd = openNew(path, mode);
   try {
     const bytes = typeof content === "string" ? Buffer.from(content) : content;
     for (let written = 0; written < bytes.length; ) written += writeSync(fd, bytes, written);
     settle(fd);
   } finally {
     closeSync(fd);
+  }
+}
+
+function openNew(path: string, mode: number): number {
+  const open = (): number => openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, mode);
+  try {
+    return open();
+  } catch (error) {
+    if (errnoOf(error) !== "EEXIST") throw error;
+    rmSync(path, { force: true, recursive: true });
+    return open();
   }
 }

@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { AppError, errnoOf, errorText } from "../base/errors.ts";
 import { type ChangeSignal, createChangeSignal } from "../events/bus.ts";
 import type { Store } from "./store.ts";
@@ -20,23 +21,41 @@ export interface Recorder {
   readonly changes: ChangeSignal;
   /** Runs `work` as one transaction under the next index. @throws StoreError when it cannot be kept, whatever `work` throws otherwise. */
   record<T>(work: (index: number) => T): T;
+  /**
+   * The same for a change that nobody is told of and nothing is done about before `durable` has resolved: its sync of the disk is that of
+   * the next change, which at a start comes in the same turn of the event loop. Whoever waits for a change may see it some moments
+   * before.
+   */
+  recordSoon<T>(work: (index: number) => T): T;
+  /** Resolves when everything that was recorded is on disk. @throws StoreError when it cannot be brought there. */
+  durable(): Promise<void>;
 }
 
 export function createRecorder(store: Store): Recorder {
   const changes = createChangeSignal(Number(store.fact(INDEX_FACT) ?? "1"));
+  let unsynced = false;
+  const write = <T>(work: (index: number) => T, synced: boolean): T => {
+    const index = changes.index + 1;
+    const result = keep(() =>
+      store.transaction(() => {
+        const value = work(index);
+        store.setFact(INDEX_FACT, String(index));
+        return value;
+      }, synced),
+    );
+    unsynced = !synced;
+    changes.bump();
+    return result;
+  };
   return {
     changes,
-    record: (work) => {
-      const index = changes.index + 1;
-      const result = keep(() =>
-        store.transaction(() => {
-          const value = work(index);
-          store.setFact(INDEX_FACT, String(index));
-          return value;
-        }),
-      );
-      changes.bump();
-      return result;
+    record: (work) => write(work, true),
+    recordSoon: (work) => write(work, false),
+    durable: async () => {
+      if (unsynced) await setImmediate();
+      if (!unsynced) return;
+      keep(() => store.setFact(INDEX_FACT, String(changes.index)));
+      unsynced = false;
     },
   };
 }

@@ -16,7 +16,7 @@ export interface AllocationFilter {
   readonly jobId?: string;
 }
 
-/** What the agent remembers. Every write is on disk when the call returns. */
+/** What the agent remembers. Every write is on disk when the call returns, but in a transaction that says otherwise. */
 export interface Store extends CollectionTables {
   fact(name: string): string | undefined;
   setFact(name: string, value: string): void;
@@ -65,8 +65,11 @@ export interface Store extends CollectionTables {
   /** Oldest first. */
   evaluations(filter: { readonly jobId?: string }): Evaluation[];
 
-  /** Runs `work` so that all its writes are kept or none. */
-  transaction<T>(work: () => T): T;
+  /**
+   * Runs `work` so that all its writes are kept or none.
+   * @param synced false leaves it to the next write to bring them to the disk. Until then a power cut takes them; nothing else does.
+   */
+  transaction<T>(work: () => T, synced?: boolean): T;
   close(): void;
 }
 
@@ -85,7 +88,7 @@ export function openStore(path: string): Store {
     ...collectionTables(rows, (id) => {
       for (const tell of listeners) tell(id);
     }),
-    transaction: (work) => inTransaction(database, work),
+    transaction: (work, synced) => inTransaction(database, work, synced),
     close: () => database.close(),
   };
 }
@@ -220,9 +223,19 @@ function rollBack(database: DatabaseSync): void {
 
 const depths = new WeakMap<DatabaseSync, number>();
 
-function inTransaction<T>(database: DatabaseSync, work: () => T): T {
+function inTransaction<T>(database: DatabaseSync, work: () => T, synced = true): T {
   const depth = depths.get(database) ?? 0;
   if (depth > 0) return work();
+  // A commit brings the whole log to the disk, with what was left to it.
+  if (!synced) database.exec("PRAGMA synchronous = NORMAL");
+  try {
+    return inOneTransaction(database, work);
+  } finally {
+    if (!synced) database.exec("PRAGMA synchronous = FULL");
+  }
+}
+
+function inOneTransaction<T>(database: DatabaseSync, work: () => T): T {
   database.exec("BEGIN IMMEDIATE");
   depths.set(database, 1);
   try {

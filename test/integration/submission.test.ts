@@ -1,5 +1,6 @@
-import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, spyOn, test } from "bun:test";
 import { existsSync } from "node:fs";
+import { DatabaseSync, StatementSync } from "node:sqlite";
 import { agentPerTest } from "../helpers/agent-per-test.ts";
 import { bannerOf, consoleOf, jobFrom, machineOf } from "../helpers/in-process-agent.ts";
 import { until } from "../helpers/until.ts";
@@ -81,4 +82,37 @@ test("what only sticky differs in is the same job: a former version had another 
   // A word of that name elsewhere is another job.
   const changed = await bed.submit({ task: "env = { sticky = true }" });
   expect(changed.job.version).toBe(1);
+});
+
+/** What SQLite was told while `work` ran: transactions, how much they are synced, and what was written outside of any. */
+async function toldSqlite(work: () => Promise<unknown>): Promise<string[]> {
+  const exec = spyOn(DatabaseSync.prototype, "exec");
+  const run = spyOn(StatementSync.prototype, "run");
+  try {
+    await work();
+    const said = exec.mock.calls.map(([sql], at) => ({
+      what: String(sql),
+      order: exec.mock.invocationCallOrder[at] ?? 0,
+    }));
+    const written = run.mock.invocationCallOrder.map((order) => ({ what: "write", order }));
+    const told = [...said, ...written].toSorted((a, b) => a.order - b.order).map(({ what }) => what);
+    const depthAt = (at: number): number => told.slice(0, at).filter((what) => what.startsWith("BEGIN")).length;
+    const endsAt = (at: number): number => told.slice(0, at).filter((what) => what === "COMMIT").length;
+    return told.filter((what, at) => what !== "write" || depthAt(at) === endsAt(at));
+  } finally {
+    exec.mockRestore();
+    run.mockRestore();
+  }
+}
+
+const LEFT_TO_THE_NEXT = ["PRAGMA synchronous = NORMAL", "BEGIN IMMEDIATE", "COMMIT", "PRAGMA synchronous = FULL"];
+
+test("whoever hands in a job is answered once it is on disk, also when nothing starts", async () => {
+  const told = await toldSqlite(() => bed.submit({ id: "none", group: "count = 0" }));
+  expect(told).toEqual([...LEFT_TO_THE_NEXT, "write"]);
+});
+
+test("a job goes to the disk with the change that says that its machine is about to start", async () => {
+  const told = await toldSqlite(() => bed.submit());
+  expect(told.slice(0, 6)).toEqual([...LEFT_TO_THE_NEXT, "BEGIN IMMEDIATE", "COMMIT"]);
 });

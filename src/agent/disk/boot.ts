@@ -33,10 +33,11 @@ export async function openBootDisk(context: DiskContext, request: DiskRequest): 
   const machine = { allocationId: request.allocation.id, task: request.task };
   try {
     return await withDiskFiles(request.place.dirs, async (files) => {
-      const record =
-        findRecord(context.store, machine, { files, shown }) ??
-        (await settleDisk(files, shown, await newDisk(context, request)));
-      return openRecorded(request.image, record, files, shown);
+      const record = findRecord(context.store, machine, { files, shown });
+      if (record !== undefined) return openRecorded(request.image, record, files, shown);
+      const settled = await settleDisk(files, shown, await newDisk(context, request));
+      if (settled.inPlace !== null) return openFound(settled.inPlace, settled.record);
+      return openRecorded(request.image, settled.record, files, shown);
     });
   } catch (error) {
     const code = errnoOf(error);
@@ -90,17 +91,31 @@ function openRecorded(
 }
 
 function openDirect(image: DiskRequest["image"], record: DiskRecord, files: DiskFiles, shown: DiskFiles): RecordedDisk {
-  const found = record.pinned ? openBase(image, record, files, shown) : findImage({ ...image, known: knownOf(record) });
+  if (record.pinned) return openFound(openBase(image, record, files, shown), record);
+  const found = findImage({ ...image, known: knownOf(record) });
+  // Whoever puts another file in its place decides anew what it is; that one, too, stays what it was taken for.
+  if (found.identity.ino === record.origin.ino && kindOfImage(found) === record.kind) return openFound(found, record);
   try {
-    let taken = record;
-    // Whoever puts another file in its place decides anew what it is; that one, too, stays what it was taken for.
-    if (!record.pinned && (found.identity.ino !== record.origin.ino || kindOfImage(found) !== record.kind)) {
-      const origin = originOf(fstatSync(found.readOnlyFd), found.realPath, null);
-      taken = { ...record, kind: kindOfImage(found), origin };
-      writeDiskRecord(files.record, taken);
-    }
-    const { readWriteFd } = found.cdrom ? { readWriteFd: null } : openForWriting(found);
-    return { ...found, readWriteFd, mode: "direct", base: null, record: taken };
+    const origin = originOf(fstatSync(found.readOnlyFd), found.realPath, null);
+    const taken: DiskRecord = { ...record, kind: kindOfImage(found), origin };
+    writeDiskRecord(files.record, taken);
+    return openForMachine(found, taken);
+  } catch (error) {
+    closeImage(found);
+    throw error;
+  }
+}
+
+/** @param found is a part of the disk that is returned. @throws AppError `image`; it stays the caller's then. */
+function openForMachine(found: ReadableImage, record: DiskRecord): RecordedDisk {
+  const { readWriteFd } = found.cdrom ? { readWriteFd: null } : openForWriting(found);
+  return { ...found, readWriteFd, mode: "direct", base: null, record };
+}
+
+/** The same, closing what cannot be used. */
+function openFound(found: ReadableImage, record: DiskRecord): RecordedDisk {
+  try {
+    return openForMachine(found, record);
   } catch (error) {
     closeImage(found);
     throw error;

@@ -28,13 +28,20 @@ import { type DiskFiles, unfinished } from "../../paths.ts";
 import { bringDisk, differenceOf, type FormerDisk, fileOf, leaveDisk, type WantedDisk } from "./bring.ts";
 import type { DiskRequest, NewDisk } from "./request.ts";
 
+/** What was decided of a disk. */
+export interface SettledDisk {
+  readonly record: DiskRecord;
+  /** An image in place, which is open already; the caller closes it. Null for a disk that is to be opened by its record. */
+  readonly inPlace: ReadableImage | null;
+}
+
 /**
  * Decides what the boot disk of an allocation's task is, and makes it. It is made beside its name, recorded, and named then: whatever
  * has the name has a record, so that no disk with somebody's data is ever taken for one that was just being made.
  * @param shown the files as people may see them.
  * @throws AppError `image`, system errors.
  */
-export async function settleDisk(files: DiskFiles, shown: DiskFiles, request: NewDisk): Promise<DiskRecord> {
+export async function settleDisk(files: DiskFiles, shown: DiskFiles, request: NewDisk): Promise<SettledDisk> {
   for (const [path, name] of [
     [files.overlay, shown.overlay],
     [files.copy, shown.copy],
@@ -47,6 +54,7 @@ export async function settleDisk(files: DiskFiles, shown: DiskFiles, request: Ne
   }
   const identity = request.linked === null ? undefined : identityOf(request.linked.path, request.image.imagePath);
   const image = findImage({ ...request.image, linked: identity });
+  let settled: SettledDisk | undefined;
   try {
     const plan = planDisk(image, request);
     if (plan.mode !== "direct") request.assertUnwritten(image);
@@ -67,9 +75,10 @@ export async function settleDisk(files: DiskFiles, shown: DiskFiles, request: Ne
     // Its former machine may have put something in the place of that directory: then a name is left, and no more.
     if (brought !== undefined) await leaveDisk(brought.former, request.dirs).catch(() => undefined);
     for (const message of describe(record, brought ?? plan, image, files, shown)) request.tell(message);
-    return record;
+    settled = { record, inPlace: isInPlace(record) ? image : null };
+    return settled;
   } finally {
-    closeImage(image);
+    if (settled?.inPlace == null) closeImage(image);
   }
 }
 
