@@ -40,8 +40,11 @@ export async function submitJob(
       verdicts,
     };
   }
-  assertSources(context, job);
-  assertCached(context, job);
+  // What still runs has all that it needs.
+  if (change.kind === "replaces") {
+    assertSources(context, job);
+    assertCached(context, job);
+  }
   const decision =
     change.kind === "back" ? ({ kind: "placed", groups: [] } as const) : await decidePlacement(context, job);
   // Before anything happens to them.

@@ -1,9 +1,10 @@
 import { beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync, mkdirSync, symlinkSync } from "node:fs";
+import { existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import type { AppError } from "../../src/base/errors.ts";
 import type { Job } from "../../src/job/job.ts";
 import { allocsDir } from "../../src/paths.ts";
 import { agentPerTest } from "../helpers/agent-per-test.ts";
+import { demoDisk } from "../helpers/demo-disk.ts";
 import { demoJob, machineOf } from "../helpers/in-process-agent.ts";
 import { refusal } from "../helpers/refusal.ts";
 
@@ -68,4 +69,18 @@ test("a file that the configuration lets jobs have may come before the job start
   expect((await machineOf(bed.agent, "ended")).ending.message).toContain("no such file");
   const later = jobOf(`source = "/etc/\${NOMAD_PORT_web}"`);
   expect(bed.agent.validateJob(later).warnings).toEqual([]);
+});
+
+test("a job that still runs, while what was to take its place waits, is taken back whatever the configuration says by now", async () => {
+  writeFileSync(`${own}/disk.img`, demoDisk());
+  const task = `artifact {\n source = "${own}/disk.img"\n }`;
+  const running = demoJob("local/disk.img", { task });
+  await bed.agent.registerJob(running, null, {});
+  await machineOf(bed.agent, "running");
+  const large = demoJob("local/disk.img", { task, group: "ephemeral_disk {\n size = 999999999\n }" });
+  expect((await bed.agent.registerJob(large, null, {})).job.waiting).toBeDefined();
+  await bed.restart();
+  expect((await refusal(bed.agent.registerJob(large, null, {}))).code).toBe("unplaceable");
+  expect((await bed.agent.registerJob(running, null, {})).job.waiting).toBeUndefined();
+  await machineOf(bed.agent, "running");
 });
