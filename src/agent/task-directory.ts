@@ -1,5 +1,6 @@
 import { chmodSync, mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { makePassable } from "../base/files.ts";
 import type { TaskDirs } from "../paths.ts";
 
 /**
@@ -8,7 +9,7 @@ import type { TaskDirs } from "../paths.ts";
  */
 export function makeTaskDirectories(dirs: TaskDirs): void {
   // Others may pass through to a path they know, but not list what is there.
-  mkdirSync(dirname(dirs.alloc), { recursive: true, mode: 0o711 });
+  makePassable(dirname(dirs.alloc));
   mkdirSync(dirs.alloc, { recursive: true, mode: 0o700 });
   const shared = [dirs.shared, dirs.logs, join(dirs.shared, "data"), join(dirs.shared, "tmp")];
   for (const path of [...shared, dirs.task, dirs.local, dirs.tmp]) {

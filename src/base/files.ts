@@ -1,4 +1,15 @@
-import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, rmSync, writeSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
 import { AppError, errnoOf } from "./errors.ts";
 
 /** Opens a name without touching what it stands for: a device's driver is not told (`open(2)`, the same number on x86_64 and aarch64). */
@@ -101,4 +112,12 @@ function openNew(path: string, mode: number): number {
     rmSync(path, { force: true, recursive: true });
     return open();
   }
+}
+
+/**
+ * Makes a directory that others may pass through to a path they know, and not list, however strict the agent's umask is. The mode of one
+ * that was there is its owner's. @throws system errors.
+ */
+export function makePassable(path: string): void {
+  if (mkdirSync(path, { recursive: true, mode: 0o711 }) !== undefined) chmodSync(path, 0o711);
 }

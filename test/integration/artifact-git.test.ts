@@ -102,6 +102,16 @@ describe("a repository", () => {
     expect(readFileSync(local("a.img"), "utf8")).toBe(text);
   });
 
+  test("comes whatever the agent's umask is, by the user that git runs as", async () => {
+    const umask = process.umask(0o077);
+    try {
+      await get(`git::file://${repository}`);
+    } finally {
+      process.umask(umask);
+    }
+    expect(readFileSync(local("a.img"), "utf8")).toBe("two");
+  });
+
   test("brings one directory", async () => {
     await get(`git::file://${repository}//images`);
     expect(listing(here.dirs.local)).toEqual(["b.img"]);

@@ -1,8 +1,9 @@
 import { lchownSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { monotonicMillis } from "../../base/clock.ts";
 import { AppError } from "../../base/errors.ts";
 import { type ExecResult, execWatched } from "../../base/exec.ts";
+import { makePassable } from "../../base/files.ts";
 import { escapeControls, shorten } from "../../base/text.ts";
 import { trustedAuthorities } from "../../runtime/fetch.ts";
 import { artifactError, PassingTrouble } from "../failure.ts";
@@ -41,7 +42,7 @@ export async function openGit(plan: SourcePlan, wanted: GitPlan, address: URL, o
   const { dir } = options;
   rmSync(dir, { recursive: true, force: true });
   // Others may pass, so that git's user gets to its own directory, and see no names.
-  mkdirSync(join(dir, ".."), { recursive: true, mode: 0o711 });
+  makePassable(dirname(dir));
   mkdirSync(dir, { mode: 0o700 });
   const user = process.geteuid?.() === 0 && !wanted.own ? NOBODY : undefined;
   const give = (path: string): void => {

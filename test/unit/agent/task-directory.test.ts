@@ -1,28 +1,24 @@
 import { expect, test } from "bun:test";
-import { existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { chmodSync, statSync } from "node:fs";
 import { makeTaskDirectories } from "../../../src/agent/task-directory.ts";
-import { taskDirs } from "../../../src/paths.ts";
+import { allocsDir, taskDirs } from "../../../src/paths.ts";
 import { tempDir } from "../../helpers/temp.ts";
 
-const mode = (path: string): number => statSync(path).mode & 0o777;
+const modeOf = (path: string): string => (statSync(path).mode & 0o777).toString(8);
 
-test("an allocation's directories are closed to the host's other users", async () => {
+test("a machine's user gets to its directory under a strict umask, and sees no other's name", async () => {
   await using dir = tempDir();
-  const dirs = taskDirs({ dataDir: dir.path, runDir: dir.path }, "a1", "vm");
-  makeTaskDirectories(dirs);
-  expect(mode(dir.file("alloc"))).toBe(0o711);
-  expect(mode(dirs.alloc)).toBe(0o700);
-  expect(mode(dirs.secrets)).toBe(0o700);
-  expect(mode(dirs.machine)).toBe(0o700);
-  for (const path of [dirs.local, dirs.tmp, dirs.logs, join(dirs.shared, "data")]) expect(existsSync(path)).toBe(true);
-});
-
-test("directories that are there keep what is in them", async () => {
-  await using dir = tempDir();
-  const dirs = taskDirs({ dataDir: dir.path, runDir: dir.path }, "a1", "vm");
-  mkdirSync(dirs.local, { recursive: true });
-  writeFileSync(join(dirs.local, "disk.img"), "data");
-  makeTaskDirectories(dirs);
-  expect(existsSync(join(dirs.local, "disk.img"))).toBe(true);
+  const agent = { dataDir: dir.path, runDir: dir.path };
+  const umask = process.umask(0o077);
+  try {
+    makeTaskDirectories(taskDirs(agent, "one", "vm"));
+    expect(modeOf(allocsDir(agent))).toBe("711");
+    expect(modeOf(taskDirs(agent, "one", "vm").alloc)).toBe("700");
+    // What somebody has closed stays so.
+    chmodSync(allocsDir(agent), 0o700);
+    makeTaskDirectories(taskDirs(agent, "two", "vm"));
+    expect(modeOf(allocsDir(agent))).toBe("700");
+  } finally {
+    process.umask(umask);
+  }
 });
