@@ -151,10 +151,14 @@ function nameBinary(given: string, self: string): BinaryFile {
     if (magic !== "\u007fELF") throw new AppError("invalid", `${path}: expected a program for Linux (ELF)`);
     return { file: given === "self" ? `paddock-linux-${process.arch}` : checkName(basename(path)), path: real };
   } catch (error) {
-    if (error instanceof AppError) throw error;
-    const code = errnoOf(error);
-    throw new AppError(code === "ENOENT" ? "not_found" : "invalid", `cannot read ${path}: ${code ?? "unknown error"}`);
+    throw error instanceof AppError ? error : unreadable(path, error);
   }
+}
+
+function unreadable(path: string, error: unknown): AppError {
+  const code = errnoOf(error) ?? "unknown error";
+  if (code === "ENOENT") return new AppError("not_found", `cannot read ${path}: no such file`);
+  return new AppError("invalid", `cannot read ${path}: ${code === "EISDIR" ? "it is a directory" : code}`);
 }
 
 function checkName(name: string): string {
@@ -169,9 +173,7 @@ async function readBase(path: string): Promise<Manifest> {
     const beginning = readBeginning(path, MAX_MANIFEST);
     if (beginning[0] === 0x7b) return decodeManifest(beginning);
   } catch (error) {
-    if (error instanceof AppError) throw error;
-    const code = errnoOf(error);
-    throw new AppError(code === "ENOENT" ? "not_found" : "invalid", `cannot read ${path}: ${code ?? "unknown error"}`);
+    throw error instanceof AppError ? error : unreadable(path, error);
   }
   return (await openBundle(path)).manifest;
 }

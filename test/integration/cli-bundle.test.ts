@@ -102,6 +102,7 @@ describe("image bundle", () => {
     expect(await refused("-o", at("x.tar"), at("bad.hcl"))).toContain("is not a valid job");
     expect(await refused("-o", at("x.tar"), at("a b.hcl"))).toContain("cannot be a name in a bundle");
     expect(await refused("-o", at("x.tar"), at("none.hcl"))).toContain("no such file");
+    expect(await refused("-o", at("x.tar"), "-since", at("none"), fine)).toContain("none: no such file");
     expect(await refused("-o", at("x.tar"), "-key", fine, fine)).toContain("expected a private key");
     expect(await refused("-o", at("x.tar"), "-binary", fine, fine)).toContain("expected a program");
     expect(await refused("-o", at("x.tar"), "-since", fine, fine)).toContain("the bundle is refused");
