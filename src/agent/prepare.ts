@@ -19,6 +19,7 @@ import { createImageBook, type ImageBook } from "./disk/image-holder.ts";
 import type { DiskRequest } from "./disk/request.ts";
 import { fetchArtifacts } from "./fetch-artifacts.ts";
 import { letIn, settleUser } from "./machine-users.ts";
+import { assertOwnDisks } from "./own-disks.ts";
 import { knowWhatMatters } from "./placement.ts";
 import { linkedImage, placingOf } from "./placing.ts";
 import { isFree } from "./ports.ts";
@@ -152,6 +153,7 @@ async function planMachine(
   const { qemu } = context.node();
   const { place, allocation } = request;
   if (user !== null) await assertReachable(user, config.args, place.dirs.task);
+  assertOwnDisks(config.args, place.dirs);
   const { forwards, busy } = await freeForwards(forwardsOf(config.port_map, allocation.ports), user);
   for (const warning of busy) report(context, request, "Driver", warning);
   const plan = planLaunch({

@@ -9,6 +9,8 @@ export interface NamedFile {
   readonly path: string;
   /** `create` is to write, after making the file where there is none. */
   readonly access: "read" | "write" | "create";
+  /** It is a disk that is not said to be raw: QEMU finds out what it is, or is told, and opens what its header names, too. */
+  readonly followed?: true;
 }
 
 /** Options whose whole value is a file. */
@@ -18,6 +20,20 @@ const WHOLE: Readonly<Record<string, NamedFile["access"]>> = {
   ...{ cdrom: "read", kernel: "read", initrd: "read", dtb: "read", bios: "read", "option-rom": "read", L: "read" },
   ...{ readconfig: "read", writeconfig: "create", D: "create", pidfile: "create" },
 };
+
+/** Those of them that are disks of a format that QEMU finds out. */
+const PROBED: ReadonlySet<string> = new Set([
+  "hda",
+  "hdb",
+  "hdc",
+  "hdd",
+  "fda",
+  "fdb",
+  "sd",
+  "mtdblock",
+  "pflash",
+  "cdrom",
+]);
 
 /** Options whose value is a character device in the old spelling: `file:PATH`, `unix:PATH,server=on`, `/dev/ttyS0`. */
 const CHARDEVS = new Set(["serial", "parallel", "monitor", "qmp", "qmp-pretty", "debugcon", "virtioconsole", "gdb"]);
@@ -31,9 +47,9 @@ export function namedFiles(args: readonly Argument[]): readonly NamedFile[] {
   const snapshot = optionsNamed(args, "snapshot").length > 0;
   return args.flatMap((argument): NamedFile[] => {
     const found = argument.kind === "image" ? diskName(argument.word, "write") : ofOption(argument);
-    return found.flatMap(({ path, access }) => {
-      if (path === "" || path.startsWith("/dev/fdset/")) return [];
-      return [{ index: argument.index, path, access: snapshot && access === "write" ? "read" : access }];
+    return found.flatMap(({ access, ...file }) => {
+      if (file.path === "" || file.path.startsWith("/dev/fdset/")) return [];
+      return [{ ...file, index: argument.index, access: snapshot && access === "write" ? "read" : access }];
     });
   });
 }
@@ -59,7 +75,7 @@ type Found = Omit<NamedFile, "index">;
 function ofOption({ name, value }: OptionArgument): readonly Found[] {
   if (value === null) return [];
   const whole = WHOLE[name];
-  if (whole !== undefined) return whole === "create" ? [{ path: value, access: whole }] : diskName(value, whole);
+  if (whole !== undefined) return PROBED.has(name) ? diskName(value, whole) : [{ path: value, access: whole }];
   if (CHARDEVS.has(name)) return oldChardev(value);
   const parts = partsOf(value);
   switch (name) {
@@ -109,17 +125,19 @@ function diskFiles(parts: readonly OptionPart[]): Found[] {
   const readOnly = is("readonly", "on") || is("read-only", "on") || is("media", "cdrom") || is("snapshot", "on");
   return parts
     .filter(({ key }) => key === "file" || /(^|\.)filename$/.test(key))
-    .flatMap(({ value }) => diskName(value, readOnly ? "read" : "write"));
+    .flatMap(({ value }) => diskName(value, readOnly ? "read" : "write", is("format", "raw") || is("driver", "raw")));
 }
 
 /** A disk's name may begin with a protocol; of these only `file:` and `json:` lead to a file that is known here. */
-function diskName(name: string, access: NamedFile["access"]): Found[] {
+function diskName(name: string, access: NamedFile["access"], raw = false): Found[] {
   if (name.startsWith("json:")) {
-    const names = partsOf(name.slice("json:".length)).filter(({ key }) => /(^|\.)filename$/.test(key));
-    return names.map(({ value }) => ({ path: value, access }));
+    const parts = partsOf(name.slice("json:".length));
+    const names = parts.filter(({ key }) => /(^|\.)filename$/.test(key));
+    const followed = optionValue(parts, "driver") === "raw" ? {} : { followed: true as const };
+    return names.map(({ value }) => ({ path: value, access, ...followed }));
   }
   const path = name.replace(/^file:(\/\/(?=\/))?/, "");
-  return /^[a-z][a-z0-9+-]*:/.test(path) ? [] : [{ path, access }];
+  return /^[a-z][a-z0-9+-]*:/.test(path) ? [] : [{ path, access, ...(!raw && { followed: true as const }) }];
 }
 
 function chardevFiles(backend: string, parts: readonly OptionPart[]): Found[] {

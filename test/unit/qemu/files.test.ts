@@ -5,6 +5,24 @@ import { namedFiles } from "../../../src/qemu/files.ts";
 const found = (...args: string[]): string[] =>
   namedFiles(readArguments(args)).map(({ index, access, path }) => `${index} ${access} ${path}`);
 
+test.each([
+  [["-hdb", "a"], true],
+  [["a"], true],
+  [["-cdrom", "a"], true],
+  [["-pflash", "a"], true],
+  [["-drive", "file=a"], true],
+  [["-drive", "file=a,format=qcow2"], true],
+  [["-drive", "file=a,format=raw"], false],
+  [["-drive", 'file=json:{"driver":"raw",,"file":{"driver":"file",,"filename":"a"}}'], false],
+  [["-blockdev", "driver=file,node-name=f,filename=a"], true],
+  [["-blockdev", "driver=raw,node-name=f,file.driver=file,file.filename=a"], false],
+  [["-kernel", "a"], false],
+  [["-mem-path", "a"], false],
+  [["-chardev", "file,id=c,path=a"], false],
+])("what a file named by %p names is opened, too: %p", (args, followed) => {
+  expect(namedFiles(readArguments(args)).map((file) => [file.path, file.followed ?? false])).toEqual([["a", followed]]);
+});
+
 describe("the files that args name", () => {
   test.each<[string[], string[]]>([
     [["/dev/sdb"], ["0 write /dev/sdb"]],
