@@ -30,6 +30,21 @@ const NETWORK_TROUBLE: Readonly<Record<string, readonly [message: string, hint: 
   InvalidContentLength: ["the server sent contradicting lengths", "look at the server and at proxies on the way"],
 };
 
+const UNKNOWN_AUTHORITY = "add the server's authority to this host's certificates, or insecure = true with a checksum";
+
+/** What is wrong with a certificate that another authority would not help against. */
+const CERTIFICATE_TROUBLE: Readonly<Record<string, readonly [message: string, hint: string]>> = {
+  CERT_HAS_EXPIRED: [
+    "has expired",
+    "renew it, or is this host's clock right? insecure = true with a checksum goes without",
+  ],
+  CERT_NOT_YET_VALID: ["is not valid yet", "is this host's clock right?"],
+  ERR_TLS_CERT_ALTNAME_INVALID: [
+    "is for another host",
+    "name the server as its certificate does, or insecure = true with a checksum",
+  ],
+};
+
 /** Asking again soon does not help against these. */
 const LASTING: ReadonlySet<string> = new Set(["ENOTFOUND", "EPROTO", "InvalidContentLength"]);
 
@@ -49,8 +64,8 @@ export function networkError(source: string, error: unknown): AppError {
     return artifactError(source, "the server does not speak HTTP", "check scheme and port of the source", error);
   }
   if (code !== undefined && /CERT|SIGNED|SIGNATURE|ISSUER|CA_/.test(code)) {
-    const hint = "add the server's authority to this host's certificates, or insecure = true with a checksum";
-    return artifactError(source, `the server's certificate is not trusted (${code})`, hint, error);
+    const [message, hint] = CERTIFICATE_TROUBLE[code] ?? [`is not trusted (${code})`, UNKNOWN_AUTHORITY];
+    return artifactError(source, `the server's certificate ${message}`, hint, error);
   }
   const message = `the request failed (${escapeControls(code ?? "unknown network error")})`;
   if (code === undefined || /SSL|TLS|INVALID|UNSUPPORTED/i.test(code)) {

@@ -35,6 +35,23 @@ describe("TLS", () => {
     }
   });
 
+  // Its own authority, so that nothing but what is wrong with it is.
+  test.each([
+    ["that has expired", "expired", "the server's certificate has expired", "renew it"],
+    ["of another host", "other-host", "the server's certificate is for another host", "name the server as"],
+  ])("a certificate %s is refused although somebody vouches for it", async (_, name, message, hint) => {
+    const cert = readFileSync(join(import.meta.dirname, "artifact", `${name}.crt`), "utf8");
+    const own = { key: tls.key, cert };
+    const server = Bun.serve({ port: 0, hostname: "127.0.0.1", tls: own, fetch: () => new Response(BODY) });
+    try {
+      const rules = { tls: { ca: cert, cert: null, key: null } };
+      const url = `https://127.0.0.1:${server.port}/a.img`;
+      expect((await expectFailure(get(url, { rules }), message)).hint).toContain(hint);
+    } finally {
+      await server.stop(true);
+    }
+  });
+
   test("a server that asks who is there gets the certificate of the agent's configuration", async () => {
     const asking = { ...tls, ca: tls.cert, requestCert: true, rejectUnauthorized: true };
     const server = Bun.serve({ port: 0, hostname: "127.0.0.1", tls: asking, fetch: () => new Response(BODY) });
