@@ -13,6 +13,7 @@ import type { AgentConfig } from "../config/agent-config.ts";
 import { readConfiguration } from "../config/effective.ts";
 import { apiSocket, cacheDir, databaseFile } from "../paths.ts";
 import { build } from "../runtime/build.ts";
+import { releaseCodePages } from "../runtime/code-pages.ts";
 import { createRecorder } from "../state/recorder.ts";
 import { openStore } from "../state/store.ts";
 import { readBootId } from "../supervisor/identity.ts";
@@ -55,6 +56,9 @@ export async function runAgent(args: readonly string[]): Promise<number> {
     lock.release();
   }
 }
+
+/** When all is done that an agent does at its start and never again, in milliseconds after it began to serve. */
+const STARTED = 3_000;
 
 interface Surroundings {
   readonly log: Log;
@@ -111,8 +115,10 @@ async function serve(config: AgentConfig, { log, manager, stopAsked }: Surroundi
     });
     const server = await listen(socket, api.fetch);
     log.info("agent started", { version: build.version, socket, data_dir: config.dirs.dataDir });
+    const rest = systemClock.after(STARTED, () => void giveBackCode(log));
     await tellManager(manager, { store, recorder, supervisor, signal: stopping.signal });
     await stopAsked;
+    rest();
     stopping.abort();
     await manager.stopping("stopping; the machines run on");
     await server.stop();
@@ -124,6 +130,15 @@ async function serve(config: AgentConfig, { log, manager, stopAsked }: Surroundi
     log.info("agent stopped; the machines run on");
   } finally {
     store.close();
+  }
+}
+
+/** A host that hides a process from itself costs the agent some memory and no more. */
+async function giveBackCode(log: Log): Promise<void> {
+  try {
+    await releaseCodePages();
+  } catch (error) {
+    log.debug("the pages of the start stay mapped", { error: errorText(error) });
   }
 }
 
