@@ -3,6 +3,7 @@ import { AppError } from "../base/errors.ts";
 import { buildTaskEnvironment } from "../job/environment.ts";
 import type { Group, Job, Task } from "../job/job.ts";
 import { readPortMapping } from "../job/port-mapping.ts";
+import type { TaskDirs } from "../paths.ts";
 import type { PrepareRequest } from "../supervisor/hands.ts";
 import type { AgentContext } from "./context.ts";
 
@@ -45,19 +46,19 @@ export function readSubject(
     throw new AppError("internal", `the store has no task "${name}" for allocation ${allocation.id}`);
   }
   const cores = bind(task.resources.cores);
-  const env = buildTaskEnvironment({
-    job,
-    group,
-    task,
-    allocId: allocation.id,
-    allocName: allocation.name,
-    allocIndex: allocation.index,
-    node: context.node(),
-    dirs: place.dirs,
-    ports: environmentPorts(allocation, task),
-    cores,
-  });
-  return { job, group, task, env, cores };
+  return { job, group, task, env: environmentOf(context, { job, group, task, cores }, allocation, place.dirs), cores };
+}
+
+/** The words of a task's environment in an allocation, whichever version of the job it is. */
+export function environmentOf(
+  { node }: Pick<AgentContext, "node">,
+  { job, group, task, cores }: Omit<Subject, "env">,
+  allocation: Allocation,
+  dirs: TaskDirs,
+): Subject["env"] {
+  const { id: allocId, name: allocName, index: allocIndex } = allocation;
+  const ports = environmentPorts(allocation, task);
+  return buildTaskEnvironment({ job, group, task, allocId, allocName, allocIndex, node: node(), dirs, ports, cores });
 }
 
 /** What `NOMAD_PORT_…` tells: the guest's port where one is mapped, else the host's. */

@@ -40,18 +40,19 @@ export async function submitJob(
       verdicts,
     };
   }
-  // What still runs has all that it needs.
-  if (change.kind === "replaces") {
-    assertSources(context, job);
-    assertCached(context, job);
-  }
-  const decision =
-    change.kind === "back" ? ({ kind: "placed", groups: [] } as const) : await decidePlacement(context, job);
-  // Before anything happens to them.
-  const told = change.kind === "back" ? [] : tellFates(await fatesOfDisks(context, change.before, job), decision);
-  const replaced = change.kind === "back" || decision.kind === "waits" ? [] : change.running;
   const unchanged = previous !== undefined && isUnchanged(previous, job);
-  const recorded = recordJob(context, { job, previous, unchanged, submission, decision });
+  const recording = { job, previous, unchanged, submission };
+  if (change.kind === "in place") {
+    const { evaluation, record } = updateInPlace(context, recording, change.running);
+    return { evaluation, job: record, warnings: warningsOf(context, job, verdicts), verdicts };
+  }
+  assertSources(context, job);
+  assertCached(context, job);
+  const decision = await decidePlacement(context, job);
+  // Before anything happens to them.
+  const told = tellFates(await fatesOfDisks(context, change.before, job), decision);
+  const replaced = decision.kind === "waits" ? [] : change.running;
+  const recorded = recordJob(context, { ...recording, decision });
   if (decision.kind === "waits") {
     context.log.info("a job waits for room", { job: job.id, why: decision.failures.flatMap(reasonsOf).join("; ") });
   }
@@ -113,9 +114,34 @@ function recordJob(context: AgentContext, recording: Recording): Recorded {
   });
 }
 
+/** The allocations go on as they are, by the new version: restart policy, checks and stops are looked up there from now on. */
+function updateInPlace(
+  context: AgentContext,
+  recording: Omit<Recording, "decision">,
+  running: readonly Allocation[],
+): Omit<Recorded, "allocations"> {
+  const { store, recorder, supervisor, clock, log } = context;
+  const { job, previous } = recording;
+  const { updates, ...recorded } = recorder.record((index) => {
+    const moment = { index, now: clock.now() };
+    cancelBlocked(store, previous?.waiting?.evalId, "a newer evaluation of the job took its place", moment);
+    const record = nextRecord(context, recording, moment);
+    const evaluation = newEvaluation(job, "job-register", moment);
+    store.putJob(record);
+    store.putEvaluation(evaluation);
+    const change = { jobVersion: record.version, evalId: evaluation.id, modifyIndex: index, modifyTime: moment.now };
+    const updates = running.map(({ id }) => [id, change] as const);
+    for (const allocation of running) store.putAllocation({ ...allocation, ...change });
+    return { record, evaluation, updates };
+  });
+  for (const [id, change] of updates) supervisor.update(id, change);
+  log.info("a job is updated in place", { job: job.id, version: recorded.record.version });
+  return recorded;
+}
+
 function nextRecord(
   { store }: AgentContext,
-  { job, previous, unchanged, submission }: Recording,
+  { job, previous, unchanged, submission }: Omit<Recording, "decision">,
   { index, now }: { readonly index: number; readonly now: number },
 ): JobRecord {
   // Whoever submits again what waits changes nothing and keeps their place.

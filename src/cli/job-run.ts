@@ -156,7 +156,7 @@ async function watchStart(client: Client, registration: Registration, signal: Ab
   for await (const all of client.watch(ask.jobAllocations(id), signal)) {
     const placed = all.filter(({ EvalID }) => EvalID === registered.EvalID);
     const mine = placed.length > 0 ? placed : all.filter((entry) => !isOver(entry) && entry.DesiredStatus === "run");
-    if (!announced) announce(mine, placed.length > 0, terminal);
+    if (!announced) announce(mine, { isNew: placed.length > 0, before }, terminal);
     announced = true;
     // What was there before ends under the same eyes.
     follow(all.filter(({ ID }) => mine.some((entry) => entry.ID === ID) || before.some((entry) => entry.ID === ID)));
@@ -194,9 +194,14 @@ function reportUnplaced(evaluation: Evaluation, id: string, { out, err }: Termin
   return EXIT.unplaced;
 }
 
-function announce(allocations: readonly Allocation[], isNew: boolean, terminal: Terminal): void {
+function announce(
+  allocations: readonly Allocation[],
+  { isNew, before }: { readonly isNew: boolean } & Pick<Registration, "before">,
+  terminal: Terminal,
+): void {
   for (const { ID, TaskGroup } of allocations) {
-    const what = isNew ? "placed" : "is what was asked for and goes on";
+    const updated = before.some((one) => one.ID === ID) ? "is updated in place and goes on" : "placed";
+    const what = isNew ? updated : "is what was asked for and goes on";
     terminal.err.line({ text: "==> ", style: "bold" }, `allocation ${shortId(ID)} of group "${TaskGroup}" ${what}`);
   }
 }

@@ -13,7 +13,7 @@ import type { ActorContext, Desk } from "./desk.ts";
 import { closeGate } from "./hand-over.ts";
 import { emptyHands, type Hands, releaseImage } from "./hands.ts";
 import { removeSockets } from "./launch.ts";
-import { Ledger } from "./ledger.ts";
+import { Ledger, type VersionChange } from "./ledger.ts";
 import type { LoggingMachine } from "./log-keeper.ts";
 import { type MachinePlace, placeOf } from "./machine-place.ts";
 import { Mailbox } from "./mailbox.ts";
@@ -106,6 +106,11 @@ export class AllocationActor {
   /** Changes what the allocation is meant to be. */
   setDesired(desired: Allocation["desired"], desiredDescription: string): void {
     this.#ledger.save({ ...this.allocation, desired, desiredDescription }, []);
+  }
+
+  /** Goes on by another version of its job, as the store has it already. */
+  setVersion(change: VersionChange): void {
+    this.#ledger.setVersion(change);
   }
 
   /** Lets go of every machine without touching it; the agent is about to end. */

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { type Allocation, hasAnswered } from "../allocation/allocation.ts";
 import { type CheckReport, type CheckSpec, unhealthyText } from "../allocation/check.ts";
 import type { StopCause, StopOrder } from "../allocation/ladder.ts";
@@ -69,6 +70,19 @@ export class CheckKeeper {
       onStatus: () => this.#context.recorder.changes.bump(),
       onUnhealthy: (spec) => this.#restart(actor, spec),
     });
+  }
+
+  /** Looks again at what the job of an allocation asks for; the checks of a machine that are as they were go on. */
+  renew(actor: CheckedAllocation): void {
+    const { allocation } = actor;
+    for (const task of Object.keys(allocation.tasks)) {
+      const key = `${allocation.id}/${task}`;
+      const before = this.#checker.reports(key)?.map(({ spec }) => spec) ?? [];
+      if (!this.#known.has(key) || isDeepStrictEqual(before, this.#specsOf(allocation, task))) continue;
+      this.#known.delete(key);
+      this.#checker.forget(key);
+      this.see(actor, task);
+    }
   }
 
   /** What is known of the checks of an allocation's machines; undefined when none is watched. */

@@ -31,6 +31,9 @@ export interface LedgerContext {
   readonly ruleOf: (allocation: Allocation, task: string) => RestartRule;
 }
 
+/** What an update in place changes of an allocation's record. */
+export type VersionChange = Pick<Allocation, "jobVersion" | "evalId" | "modifyIndex" | "modifyTime">;
+
 /** The record of one allocation: what it is now, and every change of it on disk before anybody acts on it. */
 export class Ledger {
   #allocation: Allocation;
@@ -113,6 +116,11 @@ export class Ledger {
       if (!climbs || !(error instanceof StoreError)) throw error;
       this.#allocation = { ...this.#allocation, tasks: { ...tasks, [task]: next } };
     }
+  }
+
+  /** Takes over what was written together with the new version of the job. */
+  setVersion(change: VersionChange): void {
+    this.#allocation = { ...this.#allocation, ...change };
   }
 
   /** Adds to a task's history without changing its state. */

@@ -8,6 +8,7 @@ import { CheckKeeper, type CheckKeeperContext } from "./check-keeper.ts";
 import { type MachineCommands, machineCommands } from "./command.ts";
 import { sweepGroups } from "./confine.ts";
 import type { ActorContext } from "./desk.ts";
+import type { VersionChange } from "./ledger.ts";
 import { LogKeeper, type LogKeeperContext } from "./log-keeper.ts";
 import { placeOf } from "./machine-place.ts";
 import { RoomKeeper } from "./room-keeper.ts";
@@ -22,6 +23,8 @@ export interface Supervisor extends MachineCommands {
   start(allocation: Allocation): void;
   /** Stops every machine of an allocation; one that ended already is left alone. */
   stop(allocationId: string, orderFor: (task: string) => StopOrder, description: string): void;
+  /** Lets an allocation go on by another version of its job, which is recorded already; its machines are left alone. */
+  update(allocationId: string, change: VersionChange): void;
   /** Calls a listener after each allocation that has nothing running any more, until `close`. */
   whenEnded(listener: () => void): void;
   /** The live record, or undefined when the allocation has ended. */
@@ -97,6 +100,7 @@ export function createSupervisor(context: SupervisorContext): Supervisor {
         actor.send(task, { kind: "stop_requested", at: context.clock.now(), order: orderFor(task) });
       }
     },
+    update: (allocationId, change) => goOnBy(change, actors.get(allocationId), checks),
     ...machineCommands(actors, context.clock),
     whenEnded: (listener) => void listeners.push(listener),
     live: (allocationId) => {
@@ -118,6 +122,12 @@ export function createSupervisor(context: SupervisorContext): Supervisor {
       actors.clear();
     },
   };
+}
+
+function goOnBy(change: VersionChange, actor: AllocationActor | undefined, checks: CheckKeeper): void {
+  if (actor === undefined) return;
+  actor.setVersion(change);
+  checks.renew(actor);
 }
 
 /** Begins with a machine unless an older allocation of its job has not ended: two may not share disk and ports. */

@@ -3,9 +3,10 @@ import type { Allocation } from "../../src/allocation/allocation.ts";
 import type { MachineState } from "../../src/allocation/machine.ts";
 import type { TaskEvent } from "../../src/allocation/task-event.ts";
 import { AppError } from "../../src/base/errors.ts";
+import type { Job } from "../../src/job/job.ts";
 import { type CliApi, serveCliApi } from "../helpers/cli-api.ts";
 import { event, putInTurn, withRunningJob, writeJob } from "../helpers/cli-job.ts";
-import { CRASHED, ended, evaluation, jobText, PLAN, RUNNING, taskRecord } from "../helpers/records.ts";
+import { CRASHED, ended, evaluation, jobRecord, jobText, PLAN, RUNNING, taskRecord } from "../helpers/records.ts";
 import { until } from "../helpers/until.ts";
 
 /** An API at which what is submitted does not run at once: `next` makes the states of its allocation. */
@@ -55,6 +56,22 @@ test("job run shows the events as they come and ends when the machine runs, with
   expect(stderr.match(/Received +the task is here/g)).toHaveLength(1);
   expect(stderr.match(/Started +the task runs/g)).toHaveLength(1);
   expect(stderr).toContain("[##########..........]   50%  50 B of 100 B  10 B/s  5s left  http://x/disk.img");
+});
+
+test("job run says of an allocation that took over the new version that it goes on", async () => {
+  await using api = withRunningJob();
+  Object.assign(api.agent, {
+    registerJob: async (job: Job) => {
+      const made = evaluation({ id: "e0000000-0000-4000-8000-00000000000e" });
+      const [running] = api.agent.allocations({});
+      if (running === undefined) throw new Error("nothing runs");
+      api.agent.put({ evaluation: made, allocation: { ...running, jobVersion: 1, evalId: made.id } });
+      return { evaluation: made, job: jobRecord({ job, version: 1 }), warnings: [], verdicts: [] };
+    },
+  });
+  const { code, stderr } = await api.run(["job", "run", writeJob(api)], { columns: 200 });
+  expect(code).toBe(0);
+  expect(stderr).toContain('allocation 1f6a0b1c of group "vms" is updated in place and goes on');
 });
 
 test("job run ends with the event, the message and the hint of a machine that failed", async () => {

@@ -3,38 +3,58 @@ import type { Job } from "../../job/job.ts";
 import type { JobRecord } from "../../state/records.ts";
 import type { AgentContext } from "../context.ts";
 import { liveAllocations } from "../new-allocation.ts";
+import { type ReplacementContext, reasonsToReplace } from "../replacement.ts";
 import { isSameJob } from "../same-job.ts";
 import { type DiskFate, fatesOfDisks } from "./discard.ts";
 import { predecessorOf } from "./predecessor.ts";
 
-type ReplaceContext = Pick<AgentContext, "store" | "dirs">;
-
-/** What a job means for the allocations that its former version has. */
+/** What a job means for the allocations that its former version has. The one answer to it: what plan tells is what run does. */
 export type Change =
   /** It is what runs. */
-  | { readonly kind: "none"; readonly previous: JobRecord }
-  /** It is the version that still runs while its successor waits. */
-  | { readonly kind: "back" }
+  | { readonly kind: "none"; readonly previous: JobRecord; readonly running: readonly Allocation[] }
+  /** Nothing that a machine was started with is another: its allocations take over the new version while they run. */
+  | { readonly kind: "in place"; readonly running: readonly Allocation[] }
   /**
    * @property running those whose place it takes when it is placed.
    * @property before these, and of groups without one the last that was: whoever runs a job again goes on with its disk.
+   * @property why places of the job file that force it, by allocation.
    */
-  | { readonly kind: "replaces"; readonly running: readonly Allocation[]; readonly before: readonly Allocation[] };
+  | {
+      readonly kind: "replaces";
+      readonly running: readonly Allocation[];
+      readonly before: readonly Allocation[];
+      readonly why: ReadonlyMap<string, readonly string[]>;
+    };
 
 /** Finds out what a job would change. */
-export function changeOf(context: ReplaceContext, job: Job): Change {
-  const previous = context.store.job(job.id);
+export function changeOf(context: ReplacementContext, job: Job): Change {
+  const { store } = context;
+  const previous = store.job(job.id);
   const live = liveAllocations(context, job.id);
-  if (previous !== undefined && isUnchanged(previous, job) && previous.waiting === undefined && live.length > 0) {
-    return { kind: "none", previous };
-  }
   const running = live.filter((allocation) => allocation.desired === "run");
-  if (previous?.waiting !== undefined && running.some((one) => runs(context, one, job))) return { kind: "back" };
+  const isSame = previous !== undefined && isUnchanged(previous, job) && previous.waiting === undefined;
+  const versionOf = ({ jobId, jobVersion }: Allocation): Job | undefined => store.jobVersion(jobId, jobVersion)?.job;
+  if (isSame && live.length > 0) return { kind: "none", previous, running: live };
+  const why = new Map(
+    running.map((one) => {
+      const before = versionOf(one);
+      return [
+        one.id,
+        before === undefined ? ["nothing is known of its job"] : reasonsToReplace(context, one, before, job),
+      ];
+    }),
+  );
+  const wanted = job.groups.filter(({ count }) => count > 0).map(({ name }) => name);
+  const isThere =
+    running.length > 0 &&
+    running.every(({ id, group }) => wanted.includes(group) && why.get(id)?.length === 0) &&
+    wanted.every((name) => running.some(({ group }) => group === name));
+  if (isThere) return { kind: "in place", running };
   const ended = (previous?.job.groups ?? []).flatMap(({ name }) => {
-    const last = predecessorOf(context.store, job.id, name);
+    const last = predecessorOf(store, job.id, name);
     return last === undefined || running.some(({ id }) => id === last.id) ? [] : [last];
   });
-  return { kind: "replaces", running, before: [...running, ...ended] };
+  return { kind: "replaces", running, before: [...running, ...ended], why };
 }
 
 /** Whether a job is what was asked for already. */
@@ -42,13 +62,11 @@ export function isUnchanged(previous: JobRecord, job: Job): boolean {
   return !previous.stop && isSameJob(previous.job, job);
 }
 
-function runs({ store }: ReplaceContext, { jobId, jobVersion }: Allocation, job: Job): boolean {
-  const started = store.jobVersion(jobId, jobVersion)?.job;
-  return started !== undefined && isSameJob(started, job);
-}
-
 /** What becomes of disks if a job is registered and placed now. */
-export async function disksAtStake(context: ReplaceContext, job: Job): Promise<DiskFate[]> {
+export async function disksAtStake(
+  context: ReplacementContext & Pick<AgentContext, "dirs">,
+  job: Job,
+): Promise<DiskFate[]> {
   const change = changeOf(context, job);
   return change.kind === "replaces" ? await fatesOfDisks(context, change.before, job) : [];
 }

@@ -1,0 +1,90 @@
+import { isDeepStrictEqual } from "node:util";
+import type { Allocation } from "../allocation/allocation.ts";
+import { interpolateConfig } from "../job/interpolate.ts";
+import type { Group, Job, Task } from "../job/job.ts";
+import { taskDirs } from "../paths.ts";
+import type { AgentContext } from "./context.ts";
+import { interpolateArtifact } from "./fetch-artifacts.ts";
+import { environmentOf } from "./subject.ts";
+
+export type ReplacementContext = Pick<AgentContext, "store" | "node" | "dirs">;
+
+/**
+ * What of an allocation cannot become what another version of its job says while its machines run: all that QEMU was given, that was
+ * fetched for it, and that the allocation was placed by. Everything else (restart policy, times, services and their checks, meta, env,
+ * constraints, the bounds of logs) is looked up when it is needed, so that it changes in place. `${…}` counts by its value: meta that
+ * stands in `args` is a part of them.
+ * @returns places of the job file; empty when the allocation can be updated in place.
+ */
+export function reasonsToReplace(
+  context: ReplacementContext,
+  allocation: Allocation,
+  before: Job,
+  next: Job,
+): readonly string[] {
+  const [old, now] = [before, next].map(({ groups }) => groups.find(({ name }) => name === allocation.group));
+  const where = `group "${allocation.group}"`;
+  if (old === undefined || now === undefined) return [`${where} is not the same`];
+  const names = [...new Set([...old.tasks, ...now.tasks].map(({ name }) => name))];
+  const tasks = names.flatMap((name) => {
+    const given = [
+      { job: before, group: old },
+      { job: next, group: now },
+    ].map((version) => givenTo(context, allocation, version, name));
+    return differences(given[0], given[1]).map((path) => `${where}, task "${name}"${path === "" ? "" : `: ${path}`}`);
+  });
+  return [...differences(givenToGroup(old), givenToGroup(now)).map((path) => `${where}: ${path}`), ...tasks];
+}
+
+type Given = Readonly<Record<string, unknown>>;
+
+const givenToGroup = ({ networks, ephemeral_disk: { size } }: Group): Given => ({
+  network: networks,
+  "ephemeral_disk.size": size,
+});
+
+/** What a machine is made of, by its place in the job file; undefined for a task that this version has not. */
+function givenTo(
+  context: ReplacementContext,
+  allocation: Allocation,
+  { job, group }: { readonly job: Job; readonly group: Group },
+  name: string,
+): Given | undefined {
+  const task = group.tasks.find((candidate) => candidate.name === name);
+  if (task === undefined) return undefined;
+  const { artifacts, resources, logs, driver, user } = task;
+  const cores = context.store.lastLaunch(allocation.id, name)?.limits?.cores ?? [];
+  const env = environmentOf(
+    context,
+    { job, group, task, cores },
+    allocation,
+    taskDirs(context.dirs, allocation.id, name),
+  );
+  return {
+    driver,
+    user,
+    ...prefixed("config", configOf(task, env, context)),
+    ...prefixed("resources", resources),
+    artifact: artifacts.map((artifact) => interpolateArtifact(artifact, env, context)),
+    "logs.disabled": logs.disabled,
+  };
+}
+
+/** With what is wrong with it, too: a config that cannot be read yet is another one when it is wrong otherwise. */
+function configOf({ config }: Task, env: Readonly<Record<string, string>>, { node }: ReplacementContext): Given {
+  const expanded = interpolateConfig(config, env, node());
+  return { ...expanded.config, ...(expanded.diagnostics.length > 0 && { [""]: expanded.diagnostics }) };
+}
+
+const prefixed = (name: string, values: object): Given =>
+  Object.fromEntries(Object.entries(values).map(([key, value]) => [key === "" ? name : `${name}.${key}`, value]));
+
+/** The keys whose values differ; "" when one of the two is not there at all. */
+function differences(one: Given | undefined, other: Given | undefined): string[] {
+  if (one === undefined || other === undefined) return one === other ? [] : [""];
+  // Records come from JSON, where what is undefined is not there.
+  const [a, b] = [one, other].map((given) => JSON.parse(JSON.stringify(given)) as Given);
+  return [...new Set([...Object.keys(one), ...Object.keys(other)])].filter(
+    (key) => !isDeepStrictEqual(a?.[key], b?.[key]),
+  );
+}

@@ -1,0 +1,131 @@
+import { expect, test } from "bun:test";
+import { reasonsToReplace } from "../../../src/agent/replacement.ts";
+import type { Job } from "../../../src/job/job.ts";
+import { allocation, jobOf, NODE } from "../../helpers/records.ts";
+
+interface Text {
+  readonly job?: string;
+  readonly group?: string;
+  readonly port?: string;
+  readonly task?: string;
+  readonly config?: string;
+  readonly resources?: string;
+}
+
+const job = ({
+  job = "",
+  group = "",
+  port = "to = 80",
+  task = "",
+  config = "",
+  resources = "memory = 256",
+}: Text = {}): Job =>
+  jobOf(`job "web" {
+  ${job}
+  group "vms" {
+    network {
+      port "http" { ${port} }
+    }
+    ${group}
+    task "vm" {
+      driver = "qemu"
+      config {
+        image_path = "local/linux.img"
+        ${config}
+      }
+      resources {
+        ${resources}
+      }
+      ${task}
+    }
+  }
+}`);
+
+const context = {
+  store: { lastLaunch: () => undefined } as never,
+  node: () => NODE,
+  dirs: { dataDir: "/data", runDir: "/run" },
+};
+
+const reasons = (before: Text, next: Text): readonly string[] =>
+  reasonsToReplace(context, allocation(), job(before), job(next));
+
+const IN_PLACE: readonly (readonly [what: string, Text])[] = [
+  ["name", { job: 'name = "other"' }],
+  ["type", { job: 'type = "batch"' }],
+  ["priority", { job: "priority = 70" }],
+  ["datacenters", { job: 'datacenters = ["dc1"]' }],
+  ["meta of the job", { job: 'meta { a = "b" }' }],
+  ["meta of the group", { group: 'meta { a = "b" }' }],
+  ["meta of the task", { task: 'meta { a = "b" }' }],
+  ["env", { task: 'env { A = "b" }' }],
+  ["constraints", { job: 'constraint {\n attribute = "${attr.kernel.name}"\n value = "linux"\n}' }],
+  ["constraints of the task", { task: 'constraint {\n attribute = "${attr.kernel.name}"\n value = "linux"\n}' }],
+  ["restart", { group: 'restart {\n attempts = 0\n mode = "fail"\n}' }],
+  ["restart of the task", { task: 'restart {\n attempts = 0\n mode = "fail"\n}' }],
+  ["sticky", { group: "ephemeral_disk {\n sticky = false\n}" }],
+  ["shutdown_delay", { group: 'shutdown_delay = "3s"' }],
+  ["kill_timeout", { task: 'kill_timeout = "9s"' }],
+  ["kill_signal", { task: 'kill_signal = "SIGINT"' }],
+  ["leader", { task: "leader = true" }],
+  ["bounds of logs", { task: "logs {\n max_files = 2\n max_file_size = 3\n}" }],
+  [
+    "services",
+    { group: 'service {\n port = "http"\n check {\n type = "tcp"\n interval = "9s"\n timeout = "1s"\n }\n}' },
+  ],
+];
+
+test.each(IN_PLACE)("%s changes in place, and back", (_what, change) => {
+  expect(reasons({}, change)).toEqual([]);
+  expect(reasons(change, {})).toEqual([]);
+});
+
+const TASK = 'group "vms", task "vm": ';
+
+const REPLACED: readonly (readonly [where: string, Text])[] = [
+  [`${TASK}config.image_path`, { config: 'image_path = "local/other.img"' }],
+  [`${TASK}config.machine_type`, { config: 'machine_type = "q35"' }],
+  [`${TASK}config.args`, { config: 'args = ["-snapshot"]' }],
+  [`${TASK}config.graceful_shutdown`, { config: "graceful_shutdown = true" }],
+  [`${TASK}config.guest_agent`, { config: "guest_agent = true" }],
+  [`${TASK}config.port_map`, { config: "port_map { http = 81 }" }],
+  [`${TASK}config.disk`, { config: 'disk = "copy"' }],
+  [`${TASK}resources.memory`, { resources: "memory = 300" }],
+  [`${TASK}resources.cpu`, { resources: "memory = 256\n cpu = 200" }],
+  [`${TASK}artifact`, { task: 'artifact { source = "http://example.org/x" }' }],
+  [`${TASK}logs.disabled`, { task: "logs { disabled = true }" }],
+  ['group "vms": network', { port: "to = 81" }],
+  ['group "vms": ephemeral_disk.size', { group: "ephemeral_disk { size = 500 }" }],
+];
+
+test.each(REPLACED)("%s makes a new machine", (where, change) => {
+  const config = change.config?.startsWith("image_path") ? [job({}), withImage(change)] : [job({}), job(change)];
+  expect(reasonsToReplace(context, allocation(), config[0] as Job, config[1] as Job)).toEqual([where]);
+});
+
+/** `config` has one image. */
+function withImage(change: Text): Job {
+  const made = job({ ...change, config: "" });
+  return JSON.parse(JSON.stringify(made).replaceAll("local/linux.img", "local/other.img")) as Job;
+}
+
+test("`${…}` counts by its value, whether or not its name is known", () => {
+  const config = 'args = ["-smbios", "type=1,serial=${NOMAD_META_who}${env["E"]}"]';
+  const of = (meta: string, env: string): Text => ({ config, task: `meta { who = "${meta}" }\n env { E = "${env}" }` });
+  expect(reasons(of("a", "b"), of("a", "b"))).toEqual([]);
+  expect(reasons(of("ab", "c"), of("a", "bc"))).toEqual([]);
+  expect(reasons(of("a", "b"), of("a", "c"))).toEqual([`${TASK}config.args`]);
+  expect(reasons({ config }, of("a", "c"))).toEqual([`${TASK}config.args`, `${TASK}config`]);
+  expect(reasons({ config }, { config, task: 'kill_timeout = "7s"' })).toEqual([]);
+  const artifact = 'artifact { source = "http://example.org/${NOMAD_META_who}" }';
+  const fetched = (who: string): Text => ({ task: `${artifact}\n meta { who = "${who}" }` });
+  expect(reasons(fetched("a"), fetched("b"))).toEqual([`${TASK}artifact`]);
+});
+
+test("a group or task that the new version has not is a reason", () => {
+  const one = job();
+  const group = { ...one, groups: one.groups.map((it) => ({ ...it, name: "other" })) };
+  expect(reasonsToReplace(context, allocation(), one, group)).toEqual(['group "vms" is not the same']);
+  const task = { ...one, groups: one.groups.map((it) => ({ ...it, tasks: [] })) };
+  expect(reasonsToReplace(context, allocation(), one, task)).toEqual(['group "vms", task "vm"']);
+});
