@@ -13,6 +13,8 @@ export interface Verdict {
   readonly found: string | undefined;
   /** What the job's author should know, whether it holds or not. */
   readonly note?: string | undefined;
+  /** Why it does not hold, where what was found alone does not tell. */
+  readonly reason?: string | undefined;
   /** All of it in one line: `Constraint "${attr.driver.qemu.version} > 8": found "7.2.22"`. */
   readonly text: string;
 }
@@ -55,13 +57,20 @@ function checkConstraint(constraint: Constraint, where: string, node: Node, copi
   const right = resolveTarget(value, node);
   const answer = applyOperator(operator, left.value, right.value, left.name?.endsWith(".version") ?? false);
   const note = [left.note, noteOnRight(right), answer.note].filter((text) => text !== undefined).join("; ");
-  return finish({ constraint, where, ok: answer.ok, found: left.value, note: note === "" ? undefined : note });
+  return finish({
+    ...{ constraint, where, ok: answer.ok, found: left.value },
+    ...(note !== "" && { note }),
+    ...(answer.reason !== undefined && { reason: answer.reason }),
+  });
 }
 
 function noteOnRight({ name, value }: Target): string | undefined {
   if (name === undefined) return undefined;
   return value === undefined ? `\${${name}} is not set on this node` : `\${${name}} is ${JSON.stringify(value)}`;
 }
+
+/** What Go's `ParseBool` takes for false; Nomad holds to `distinct_hosts` with anything else. */
+const SWITCHED_OFF = /^(?:0|f|F|false|False|FALSE)$/;
 
 function checkDistinct(
   constraint: Constraint,
@@ -71,7 +80,7 @@ function checkDistinct(
   copies: number,
   found?: string,
 ): Verdict {
-  const ok = copies <= limit || (constraint.operator === "distinct_hosts" && constraint.value === "false");
+  const ok = copies <= limit || (constraint.operator === "distinct_hosts" && SWITCHED_OFF.test(constraint.value));
   const note = ok ? undefined : `there is only this node, ${what} on it, and count asks for ${copies}`;
   return finish({ constraint, where, ok, found, note });
 }
@@ -113,6 +122,6 @@ function finish(verdict: Omit<Verdict, "text">): Verdict {
   const condition = [attribute, operator, value].filter((part) => part !== "").join(" ");
   const isCount = operator === "distinct_hosts";
   const found = verdict.found === undefined ? "not found on this node" : `found ${JSON.stringify(verdict.found)}`;
-  const facts = [...(isCount ? [] : [found]), ...(verdict.note === undefined ? [] : [verdict.note])];
+  const facts = [isCount ? undefined : found, verdict.reason, verdict.note].filter((fact) => fact !== undefined);
   return { ...verdict, text: `Constraint "${condition}"${facts.length > 0 ? `: ${facts.join("; ")}` : ""}` };
 }

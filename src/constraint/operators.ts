@@ -4,7 +4,10 @@ import {
   parseSemverConstraints,
   parseVersion,
   parseVersionConstraints,
-} from "./version.ts";
+  type Version,
+} from "../job/version.ts";
+import { compileRegexp } from "../regexp/regexp.ts";
+import { parseFloatText, parseInteger } from "./numbers.ts";
 
 /** A side of a constraint: its value, or undefined when the node has no such attribute. */
 export type Side = string | undefined;
@@ -12,6 +15,8 @@ export type Side = string | undefined;
 /** What a test says, and what its writer should know of it. */
 export interface Answer {
   readonly ok: boolean;
+  /** Why it does not hold, where the two sides alone do not tell. */
+  readonly reason?: string | undefined;
   readonly note?: string | undefined;
 }
 
@@ -26,7 +31,14 @@ const ORDERS: Readonly<Record<string, (order: number) => boolean>> = {
 
 const equal: Operator = (left, right) => ({ ok: left !== undefined && left === right });
 const different: Operator = (left, right) => ({ ok: (left ?? "") !== (right ?? "") });
-const containsAll = lists((left, right) => right.every((item) => left.includes(item)));
+const containsAll = lists((left, right) => {
+  const missing = right.filter((item) => !left.includes(item));
+  return missing.length === 0 ? { ok: true } : { ok: false, reason: `the set lacks ${quoteAll(missing)}` };
+});
+const containsAny = lists((left, right) => {
+  const ok = right.some((item) => left.includes(item));
+  return ok ? { ok } : { ok, reason: `the set has none of ${quoteAll(right)}` };
+});
 const meetsVersion = both((left, right) => testVersion(left, right, parseVersionConstraints, "version"));
 const meetsSemver = both((left, right) => testVersion(left, right, parseSemverConstraints, "semver"));
 
@@ -40,11 +52,10 @@ const OPERATORS: Readonly<Record<string, Operator>> = {
   is_not_set: (left) => ({ ok: left === undefined }),
   set_contains: containsAll,
   set_contains_all: containsAll,
-  set_contains_any: lists((left, right) => right.some((item) => left.includes(item))),
+  set_contains_any: containsAny,
   version: meetsVersion,
   semver: meetsSemver,
-  // JavaScript's expressions can take exponential time and are not Go's RE2.
-  regexp: () => ({ ok: false, note: "operator regexp is not supported yet" }),
+  regexp: both(matchesRegexp),
 };
 
 /**
@@ -65,8 +76,12 @@ function both(test: (left: string, right: string) => Answer): Operator {
 }
 
 /** A test of two comma lists. */
-function lists(test: (left: readonly string[], right: readonly string[]) => boolean): Operator {
-  return both((left, right) => ({ ok: test(splitList(left), splitList(right)) }));
+function lists(test: (left: readonly string[], right: readonly string[]) => Answer): Operator {
+  return both((left, right) => test(splitList(left), splitList(right)));
+}
+
+function quoteAll(items: readonly string[]): string {
+  return items.map((item) => JSON.stringify(item)).join(", ");
 }
 
 function splitList(text: string): string[] {
@@ -84,14 +99,47 @@ function testVersion(
   const check = parse(right);
   if (check === undefined)
     return { ok: false, note: `"${right}" is not a list of conditions for operator ${operator}` };
-  return { ok: check(version) };
+  return check(version) ? { ok: true } : { ok: false, reason: explainVersion(version, right, parse, operator) };
+}
+
+/** Which conditions of a list are not met, and the rule behind it that surprises. */
+function explainVersion(
+  version: Version,
+  right: string,
+  parse: typeof parseVersionConstraints,
+  operator: "version" | "semver",
+): string | undefined {
+  const items = right.split(",").map((item) => item.trim());
+  const unmet = items.filter((item) => !parse(item)?.(version));
+  const which =
+    items.length > 1 ? `it is not ${unmet.map((item) => JSON.stringify(item)).join(" and not ")}` : undefined;
+  const early =
+    operator === "version" &&
+    version.prerelease !== "" &&
+    unmet.every((item) => parseSemverConstraints(item)?.(version));
+  const rule = early
+    ? "operator version takes a prerelease only where the condition names one of the same release"
+    : undefined;
+  const parts = [which, rule].filter((part) => part !== undefined);
+  return parts.length === 0 ? undefined : parts.join("; ");
+}
+
+function matchesRegexp(left: string, right: string): Answer {
+  const compiled = compileRegexp(right);
+  if (!compiled.ok)
+    return { ok: false, note: `${JSON.stringify(right)} is not a regular expression: ${compiled.message}` };
+  const ok = compiled.regexp.test(left);
+  return ok === undefined ? { ok: false, note: "the expression and what was found are too long to compare" } : { ok };
 }
 
 function testOrder(left: Side, right: Side, holds: (order: number) => boolean, isVersion: boolean): Answer {
   if (left === undefined || right === undefined) return { ok: false };
   const nomad = compareAsNomad(left, right);
   const versions = isVersion ? compareAsVersions(left, right) : undefined;
-  if (versions === undefined) return { ok: holds(nomad.order) };
+  if (versions === undefined) {
+    const ok = holds(nomad.order);
+    return ok || nomad.as === "numbers" ? { ok } : { ok, reason: "compared as text, for they are not both numbers" };
+  }
   const ok = holds(versions);
   if (ok === holds(nomad.order)) return { ok };
   return { ok, note: `compared as versions; Nomad compares ${nomad.as} here and says ${ok ? "no" : "yes"}` };
@@ -119,33 +167,4 @@ function compareAsNomad(left: string, right: string): { readonly order: number; 
     return { order, as: "numbers" };
   }
   return { order: Buffer.compare(Buffer.from(left), Buffer.from(right)), as: "bytes" };
-}
-
-/** An integer of Go's `strconv.ParseInt(s, 10, 64)`. */
-function parseInteger(text: string): bigint | undefined {
-  // More digits than an int64 has, zeros in front aside, need not be read.
-  if (!/^[+-]?0*\d{1,19}$/.test(text)) return undefined;
-  const value = BigInt(text.replace(/^\+/, ""));
-  return value >= -(2n ** 63n) && value < 2n ** 63n ? value : undefined;
-}
-
-/** A number of Go's `strconv.ParseFloat(s, 64)`: decimal, hexadecimal with an exponent of two, infinity, NaN; undefined when out of range. */
-function parseFloatText(text: string): number | undefined {
-  const lower = text.toLowerCase();
-  if (/^[+-]?inf(inity)?$/.test(lower)) return lower.startsWith("-") ? -Infinity : Infinity;
-  if (lower === "nan") return Number.NaN;
-  const hex = /^([+-]?)0x([0-9a-f]*)\.?([0-9a-f]*)p([+-]?\d{1,5})$/.exec(lower);
-  const value = hex === null ? parseDecimal(lower) : parseHexadecimal(hex);
-  return value === undefined || !Number.isFinite(value) ? undefined : value;
-}
-
-function parseDecimal(text: string): number | undefined {
-  return /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/.test(text) ? Number(text) : undefined;
-}
-
-function parseHexadecimal([, sign = "", whole = "", part = "", exponent = ""]: RegExpExecArray): number | undefined {
-  const digits = whole + part;
-  if (digits === "") return undefined;
-  const value = Number(BigInt(`0x${digits}`)) * 2 ** (Number(exponent) - 4 * part.length);
-  return sign === "-" ? -value : value;
 }

@@ -40,17 +40,13 @@ function checkConstraint(constraint: Constraint, report: Reporter, level: "job" 
     report.error("operator", `${operator} belongs to a job or group, not to a task`);
   }
   if (attribute === "" && operator !== "distinct_hosts") report.must("attribute", `be set for operator ${operator}`);
-  if (WITH_VALUE.includes(operator) && value === "") report.must("value", `be set for operator ${operator}`);
-  if (WITHOUT_VALUE.includes(operator) && value !== "") report.must("value", `be empty for operator ${operator}`);
-  if (operator === "distinct_property" && value !== "" && !/^[1-9]\d*$/.test(value)) {
-    report.must("value", `be a number, 1 or more, found ${quoteFound(value)}`);
+  // An empty expression is found everywhere, and Nomad takes it.
+  if (WITH_VALUE.includes(operator) && operator !== "regexp" && value === "") {
+    report.must("value", `be set for operator ${operator}`);
   }
-  if (operator === "regexp") {
-    report.error(
-      "operator",
-      "operator regexp is not supported yet",
-      "list the values: operator set_contains_any, or =",
-    );
+  if (WITHOUT_VALUE.includes(operator) && value !== "") report.must("value", `be empty for operator ${operator}`);
+  if (operator === "distinct_property" && value !== "" && !/^0*[1-9]\d{0,18}$/.test(value)) {
+    report.must("value", `be a number, 1 or more, found ${quoteFound(value)}`);
   }
   checkTarget("attribute", attribute, report);
 }

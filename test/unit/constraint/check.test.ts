@@ -20,7 +20,7 @@ const node: Node = {
     "os.version": "22.04",
     "unique.hostname": "barn",
   },
-  meta: { rack: "r1", kernel: "linux", big: "1e3" },
+  meta: { rack: "r1", kernel: "linux", big: "1e3", pattern: "2$", wanted: "~> 7.1" },
   qemu: { healthy: true, description: "Healthy", emulators: [], kvm: { usable: false, reason: "no" } },
   capacity: capacity(),
 };
@@ -125,6 +125,14 @@ describe("operators", () => {
     ["${attr.driver.qemu.emulators}", "set_contains", "x86", false],
     ["${attr.absent}", "set_contains_any", "", false],
     ["${attr.absent}", "version", ">= 1", false],
+    [VERSION, "regexp", "^7\\.", true],
+    [VERSION, "regexp", "^8", false],
+    [VERSION, "regexp", "", true],
+    [VERSION, "regexp", "${meta.pattern}", true],
+    ["${attr.kernel.name}", "regexp", "(?i)INU", true],
+    ["${attr.absent}", "regexp", ".*", false],
+    [VERSION, "version", "${meta.wanted}", true],
+    [VERSION, "version", "${meta.absent}", false],
     ["${node.unique.id}", "=", node.id, true],
     ["${node.unique.name}", "=", "barn", true],
     ["${node.datacenter}", "=", "dc1", true],
@@ -135,8 +143,43 @@ describe("operators", () => {
   });
 
   test("an operator that is not there is never met and is named", () => {
-    expect(check(VERSION, "regexp", "^7").text).toContain("operator regexp is not supported yet");
     expect(check(VERSION, "constructor", "7").text).toContain('operator "constructor" is not known');
+  });
+});
+
+describe("why a constraint does not hold is told where what was found does not tell", () => {
+  test.each([
+    [VERSION, "=", "8", 'found "7.2.22"'],
+    [VERSION, "version", ">= 7, < 7.2, != 7.2.22", 'found "7.2.22"; it is not "< 7.2" and not "!= 7.2.22"'],
+    [
+      "${attr.driver.qemu.emulators}",
+      "set_contains",
+      "x86_64, arm,ppc",
+      'found "i386,x86_64"; the set lacks "arm", "ppc"',
+    ],
+    ["${attr.driver.qemu.emulators}", "set_contains_any", "arm", 'found "i386,x86_64"; the set has none of "arm"'],
+    ["${attr.kernel.name}", "<", "10", 'found "linux"; compared as text, for they are not both numbers'],
+    ["${attr.cpu.numcores}", ">", "10", 'found "2"'],
+    ["${attr.kernel.name}", "version", "> 1", 'found "linux"; what was found is not a version'],
+    [
+      VERSION,
+      "regexp",
+      "${meta.broken}",
+      'found "7.2.22"; ${meta.broken} is "("; "(" is not a regular expression: a ( has no )',
+    ],
+  ])("%s %s %s: %s", (attribute, operator, value, text) => {
+    const broken = { ...node, meta: { broken: "(" } };
+    expect(check(attribute, operator, value, broken).text).toBe(
+      `Constraint "${attribute} ${operator} ${value}": ${text}`,
+    );
+  });
+
+  test("a prerelease that operator version leaves out, although it is late enough", () => {
+    const early = { ...node, attributes: { "driver.qemu.version": "9.2.0-rc1" } };
+    const rule = "operator version takes a prerelease only where the condition names one of the same release";
+    expect(check(VERSION, "version", ">= 8", early).reason).toBe(rule);
+    expect(check(VERSION, "version", ">= 10", early).reason).toBeUndefined();
+    expect(check(VERSION, "semver", ">= 8", early).ok).toBe(true);
   });
 });
 
@@ -160,7 +203,8 @@ describe("order of an attribute that is a version", () => {
   });
 
   test("text that is no version is compared as Nomad does", () => {
-    expect(check(VERSION, "<", "x")).toMatchObject({ ok: true, note: undefined });
+    expect(check(VERSION, "<", "x").ok).toBe(true);
+    expect(check(VERSION, "<", "x").note).toBeUndefined();
   });
 
   test("two decimals that are versions are compared as such, and the note says what Nomad would say", () => {
@@ -248,6 +292,16 @@ describe("checkConstraints", () => {
     [[], false],
   ])("datacenters %p is %p on dc1", (datacenters, expected) => {
     expect(checkConstraints(job({ datacenters }), node)[0]?.ok).toBe(expected);
+  });
+
+  test("copies that must be apart may be together where distinct_hosts is switched off", () => {
+    const answer = (value: string) => {
+      const constraint = { attribute: "", operator: "distinct_hosts", value };
+      const verdicts = checkConstraints(job({ job: [constraint], count: 2 }), node);
+      return verdicts.find((one) => one.constraint === constraint)?.ok;
+    };
+    for (const value of ["false", "F", "0"]) expect(answer(value)).toBe(true);
+    for (const value of ["", "true", "no"]) expect(answer(value)).toBe(false);
   });
 
   test("copies that must be apart cannot all be on one node", () => {

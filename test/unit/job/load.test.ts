@@ -174,7 +174,6 @@ describe("what may be written in several ways", () => {
   });
 
   test.each([
-    ["distinct_hosts = false", "distinct_hosts is true or not written"],
     ['version = "1"\nregexp = "2"', "version and regexp are two conditions"],
     ['version = "1"\noperator = "="', "version is itself an operator"],
     ['version = "1"\nvalue = "2"', "version holds the value already"],

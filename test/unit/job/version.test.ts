@@ -5,7 +5,7 @@ import {
   parseVersion,
   parseVersionConstraints,
   type Version,
-} from "../../../src/constraint/version.ts";
+} from "../../../src/job/version.ts";
 
 function version(text: string): Version {
   const parsed = parseVersion(text);

@@ -64,22 +64,26 @@ function comparePrereleases(a: string, b: string): number {
   return 0;
 }
 
-/** Numbers are before text; nothing is before a number, but behind text, unlike SemVer. */
+/**
+ * Numbers are before text; nothing is before a number, but behind text, unlike SemVer. Of two spellings of one number neither is equal
+ * to the other: each is before it, as go-version has it.
+ */
 function comparePart(a: string | undefined, b: string | undefined): number {
   if (a === b) return 0;
-  const [left, right] = [toInteger(a), toInteger(b)];
-  if (a === undefined) return right === undefined ? 1 : -1;
-  if (b === undefined) return left === undefined ? -1 : 1;
-  if (left !== undefined && right !== undefined) return left === right ? 0 : left < right ? -1 : 1;
-  if (left !== undefined) return -1;
-  if (right !== undefined) return 1;
-  return a < b ? -1 : 1;
+  const [left, right] = [readInteger(a), readInteger(b)];
+  if (a === undefined) return right.isNumber ? -1 : 1;
+  if (b === undefined) return left.isNumber ? 1 : -1;
+  if (left.isNumber !== right.isNumber) return left.isNumber ? -1 : 1;
+  return (!left.isNumber && a > b) || left.value > right.value ? 1 : -1;
 }
 
-function toInteger(part: string | undefined): bigint | undefined {
-  if (part === undefined || !/^-?[0-9]+$/.test(part)) return undefined;
+/** As Go's `ParseInt`: digits that no int64 holds are no number, and yet leave the largest behind. */
+function readInteger(part = ""): { readonly isNumber: boolean; readonly value: bigint } {
+  if (!/^-?[0-9]+$/.test(part)) return { isNumber: false, value: 0n };
   const value = BigInt(part);
-  return value > INT64_MAX || value < -INT64_MAX - 1n ? undefined : value;
+  if (value > INT64_MAX) return { isNumber: false, value: INT64_MAX };
+  if (value < -INT64_MAX - 1n) return { isNumber: false, value: -INT64_MAX - 1n };
+  return { isNumber: true, value };
 }
 
 /** Says whether a version meets all conditions of a list. */
@@ -126,14 +130,23 @@ export function parseSemverConstraints(text: string): VersionCheck | undefined {
 function parseList(text: string, operators: Readonly<Record<string, Compare>>, grammar: RegExp) {
   const checks: VersionCheck[] = [];
   for (const item of text.split(",")) {
-    const trimmed = item.trim();
+    const trimmed = trimSpaces(item);
     const operator = /^[<>=!~]*/.exec(trimmed)?.[0] ?? "";
     const compare = Object.hasOwn(operators, operator) ? operators[operator] : undefined;
-    const wanted = toVersion(grammar.exec(trimmed.slice(operator.length).trimStart()));
+    const wanted = toVersion(grammar.exec(trimSpaces(trimmed.slice(operator.length))));
     if (compare === undefined || wanted === undefined) return undefined;
     checks.push((version) => compare(version, wanted));
   }
   return (version: Version) => checks.every((check) => check(version));
+}
+
+/** Without what RE2 takes for a space at both ends; JavaScript's own has some more, such as `\v`. */
+function trimSpaces(text: string): string {
+  const isSpace = (at: number): boolean => "\t\n\f\r ".includes(text.charAt(at));
+  let [start, end] = [0, text.length];
+  while (start < end && isSpace(start)) start++;
+  while (end > start && isSpace(end - 1)) end--;
+  return text.slice(start, end);
 }
 
 function mayOrder(version: Version, wanted: Version): boolean {

@@ -1,0 +1,34 @@
+import type { CharacterSet } from "./character-set.ts";
+
+/** What holds between two characters; words are of ASCII letters, digits and `_`, as RE2 has it. */
+export type Assertion = "text-begin" | "text-end" | "line-begin" | "line-end" | "word-boundary" | "no-word-boundary";
+
+/** An expression, parsed. What a test alone does not need is left out: names and numbers of groups, whether a repetition is greedy. */
+export type Syntax =
+  | { readonly kind: "empty" }
+  | { readonly kind: "set"; readonly set: CharacterSet }
+  | { readonly kind: "assertion"; readonly assertion: Assertion }
+  | { readonly kind: "group"; readonly item: Syntax }
+  | { readonly kind: "sequence"; readonly items: readonly Syntax[] }
+  | { readonly kind: "choice"; readonly items: readonly Syntax[] }
+  | Repetition;
+
+export interface Repetition {
+  readonly kind: "repetition";
+  readonly item: Syntax;
+  readonly min: number;
+  /** Infinity for no limit. */
+  readonly max: number;
+  /** Written as `{n,m}`: only those count for the limit of nested repetitions. */
+  readonly counted: boolean;
+}
+
+/** Says why a text is no expression; `compileRegexp` alone catches it. */
+export class SyntaxFailure extends Error {
+  readonly hint: string | undefined;
+
+  constructor(message: string, hint?: string) {
+    super(message);
+    this.hint = hint;
+  }
+}
