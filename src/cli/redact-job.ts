@@ -10,6 +10,10 @@ const OPEN_OPTIONS: ReadonlySet<string> = new Set(["archive", "filename", "depth
 /** What a name of a job file, or of Nomad's JSON, holds: all values secret, an address, an artifact's options. */
 const KINDS: Readonly<Record<string, "secrets" | "source" | "options">> = {
   env: "secrets",
+  // What a password is set by: nobody knows which of them is one.
+  default: "secrets",
+  variables: "secrets",
+  locals: "secrets",
   Env: "secrets",
   headers: "secrets",
   GetterHeaders: "secrets",

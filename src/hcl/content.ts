@@ -1,6 +1,7 @@
 import { escapeControls } from "../base/text.ts";
-import type { Body, Expression } from "./ast.ts";
+import type { Block, Body, Expression } from "./ast.ts";
 import type { AnyBlock } from "./describe.ts";
+import type { Scope } from "./evaluation/scope.ts";
 import type { JsonValue } from "./leaf.ts";
 import type { Span } from "./span.ts";
 import type { Value } from "./value.ts";
@@ -29,27 +30,62 @@ export interface Item {
   value(): Value | undefined;
 }
 
-/** A view of a body of HCL. Expressions are evaluated when they are asked for, so that nothing is told about what nobody reads. */
+/** What a view of a body asks for. */
+export interface BodyReader {
+  evaluate(expression: Expression, scope: Scope): Value | undefined;
+  /** The blocks that a `dynamic` block stands for; undefined where there are none and it is a name as others. */
+  expand: ((block: Block, scope: Scope) => readonly GeneratedBlock[]) | undefined;
+}
+
+/** A block that is not written as it is, with the names that its expressions know. */
+export interface GeneratedBlock {
+  readonly type: string;
+  readonly typeSpan: Span;
+  readonly labels: readonly Label[];
+  readonly body: Body;
+  readonly scope: Scope;
+}
+
+/**
+ * A view of a body of HCL. Expressions are evaluated and dynamic blocks are expanded when they are asked for, so that nothing is told
+ * about what nobody reads.
+ */
 export function contentOfBody(
   body: Body,
   span: Span,
   labels: readonly Label[],
-  evaluate: (expression: Expression) => Value | undefined,
+  scope: Scope,
+  reader: BodyReader,
 ): Content {
+  let items: readonly Item[] | undefined;
+  return {
+    span,
+    labels,
+    incomplete: body.incomplete ?? false,
+    get items() {
+      items ??= itemsOfBody(body, scope, reader);
+      return items;
+    },
+  };
+}
+
+function itemsOfBody(body: Body, scope: Scope, reader: BodyReader): Item[] {
   const attributes: Item[] = body.attributes.map(({ name, nameSpan, value }) => ({
     name,
     nameSpan,
     block: undefined,
-    value: () => evaluate(value),
+    value: () => reader.evaluate(value, scope),
   }));
-  const blocks: Item[] = body.blocks.map((inner) => ({
+  const blocks = body.blocks.flatMap((block): readonly GeneratedBlock[] =>
+    block.type === "dynamic" && reader.expand !== undefined ? reader.expand(block, scope) : [{ ...block, scope }],
+  );
+  const items: Item[] = blocks.map((inner) => ({
     name: inner.type,
     nameSpan: inner.typeSpan,
-    block: contentOfBody(inner.body, inner.typeSpan, inner.labels, evaluate),
+    block: contentOfBody(inner.body, inner.typeSpan, inner.labels, inner.scope, reader),
     value: () => undefined,
   }));
-  const items = [...attributes, ...blocks].sort((a, b) => a.nameSpan.start.offset - b.nameSpan.start.offset);
-  return { span, labels, items, incomplete: body.incomplete ?? false };
+  return [...attributes, ...items].sort((a, b) => a.nameSpan.start.offset - b.nameSpan.start.offset);
 }
 
 /** A block in which nothing stands. */
@@ -92,8 +128,9 @@ export function countOuterLabels(block: AnyBlock): number {
   return Object.values(block.fields).filter((field) => field.kind === "label" && field.json === undefined).length;
 }
 
-/** A found value for messages: itself when it is short and no secret, else its kind. */
-export function describeFound(value: Value, secret: boolean): string {
+/** A found value for messages: itself when it is short and no secret, else its kind. @param unseen true for a secret. */
+export function describeFound(value: Value, unseen: boolean): string {
+  const secret = unseen || value.hidden === true;
   switch (value.kind) {
     case "null":
       return "null";

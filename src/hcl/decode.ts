@@ -1,4 +1,4 @@
-import type { Body, Expression } from "./ast.ts";
+import type { Body, Expression, Block as WrittenBlock } from "./ast.ts";
 import { readAttribute } from "./attribute.ts";
 import {
   type Content,
@@ -8,6 +8,7 @@ import {
   countOuterLabels,
   describeFound,
   emptyContent,
+  type GeneratedBlock,
   type Item,
   isNeutral,
   type Label,
@@ -15,7 +16,10 @@ import {
 } from "./content.ts";
 import type { AnyBlock, Block, BlockField, BlocksField, KnownField, LabelField } from "./describe.ts";
 import type { Diagnostic } from "./diagnostic.ts";
-import { evaluate, type Scope } from "./evaluate.ts";
+import { expandDynamic } from "./dynamic.ts";
+import { compute, type Surroundings, withoutFunctions } from "./evaluation/evaluate.ts";
+import { placeDatum } from "./evaluation/place.ts";
+import { NOTHING_KNOWN, type Scope } from "./evaluation/scope.ts";
 import { findKey, isSecret, knownNames, nameIn, nearestKnown } from "./names.ts";
 import { Notes, orUndefined, type Site } from "./notes.ts";
 import { createReporter, joinPath, type Places } from "./places.ts";
@@ -28,14 +32,27 @@ export interface Decoded<T> {
   readonly places: Places;
 }
 
-/**
- * Reads a body of HCL as its description says.
- * @param scope what the first names of references stand for; without it all are left to the run time.
- */
-export function decodeBody<T>(block: Block<T>, body: Body, scope: Scope = () => undefined): Decoded<T> {
+/** What the expressions of a body may use; without it all references are left to the run time, and nothing can be called. */
+export interface Evaluating {
+  readonly scope: Scope;
+  readonly surroundings: Surroundings;
+  /** Another view of the body than the plain one. */
+  readonly reshape?: (content: Content) => Content;
+}
+
+/** Reads a body of HCL as its description says. */
+export function decodeBody<T>(block: Block<T>, body: Body, evaluating?: Evaluating): Decoded<T> {
+  const {
+    scope = NOTHING_KNOWN,
+    surroundings = withoutFunctions(),
+    reshape = (content: Content) => content,
+  } = evaluating ?? {};
   const decoder = new Decoder(new Notes("hcl"));
-  const content = contentOfBody(body, body.span, [], (expression) => decoder.evaluate(expression, scope));
-  return decoder.decode(block, content);
+  const content = contentOfBody(body, body.span, [], scope, {
+    evaluate: (expression, names) => decoder.evaluate(expression, names, surroundings),
+    expand: evaluating === undefined ? undefined : (dynamic, names) => decoder.expand(dynamic, names, surroundings),
+  });
+  return decoder.decode(block, reshape(content));
 }
 
 /** Reads an object of JSON as its description says. */
@@ -60,16 +77,28 @@ class Decoder {
   }
 
   /** Evaluates, and adds to what is told the place that an expression does not know. */
-  evaluate(expression: Expression, scope: Scope): Value | undefined {
-    const { value, diagnostics, failed } = evaluate(expression, scope);
+  evaluate(expression: Expression, scope: Scope, surroundings: Surroundings): Value | undefined {
+    const { value, diagnostics, outside } = compute(expression, scope, surroundings);
+    this.#tell(diagnostics);
+    return value === undefined ? undefined : placeDatum(value, expression, outside);
+  }
+
+  /** Expands a dynamic block. */
+  expand(block: WrittenBlock, scope: Scope, surroundings: Surroundings): readonly GeneratedBlock[] {
+    const { blocks, diagnostics } = expandDynamic(block, scope, surroundings);
+    this.#tell(diagnostics);
+    return blocks;
+  }
+
+  #tell(diagnostics: readonly Diagnostic[]): void {
     const { where, secret } = this.#reading;
     for (const diagnostic of diagnostics) {
       this.#notes.diagnostics.push({ ...diagnostic, where: orUndefined(where), ...(secret && { secret }) });
     }
-    return failed ? undefined : value;
   }
 
   #readBlock(block: AnyBlock, content: Content, site: Site): unknown {
+    this.#reading = { where: site.where, secret: false };
     const { items, meant } = this.#sortItems(block, content, site);
     const labels = this.#takeLabels(block, content, site);
     const raw: Record<string, unknown> = {};

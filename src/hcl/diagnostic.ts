@@ -1,3 +1,4 @@
+import { MAX_ERRORS } from "./limits.ts";
 import type { Span } from "./span.ts";
 
 /** One thing that is wrong or doubtful, as data; text for people is made by `src/hcl/render.ts` alone. */
@@ -20,4 +21,26 @@ export function sortDiagnostics<D extends Diagnostic>(diagnostics: readonly D[])
   const files = [...new Set(diagnostics.map(({ span }) => span?.file))];
   const rank = ({ span }: D) => (span === undefined ? files.length : files.indexOf(span.file));
   return diagnostics.toSorted((a, b) => rank(a) - rank(b) || (a.span?.start.offset ?? 0) - (b.span?.start.offset ?? 0));
+}
+
+/**
+ * Sorted ones without those that tell the same of the same place, as blocks that are made of one pattern do, and not more errors than
+ * anybody reads.
+ */
+export function settleDiagnostics(sorted: readonly Diagnostic[]): readonly Diagnostic[] {
+  const seen = new Set<string>();
+  const settled: Diagnostic[] = [];
+  let errors = 0;
+  for (const diagnostic of sorted) {
+    const { span, message } = diagnostic;
+    const key = span === undefined ? "" : `${span.file} ${span.start.offset} ${message}`;
+    if (key !== "" && seen.has(key)) continue;
+    seen.add(key);
+    if (diagnostic.severity === "error" && ++errors > MAX_ERRORS) {
+      settled.push({ severity: "error", span, message: `more than ${MAX_ERRORS} errors: the others are not told` });
+      break;
+    }
+    settled.push(diagnostic);
+  }
+  return settled;
 }

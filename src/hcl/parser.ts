@@ -1,12 +1,12 @@
 import type { Attribute, Block, Body, Expression } from "./ast.ts";
-import { Cursor, GiveUp, SyntaxStop } from "./cursor.ts";
 import { type Diagnostic, sortDiagnostics } from "./diagnostic.ts";
-import { parseExpression } from "./expression.ts";
-import type { Token } from "./lexer.ts";
 import { quoteName } from "./limits.ts";
 import { readSource, type Source } from "./source.ts";
 import type { Span } from "./span.ts";
-import { parseTemplate } from "./template.ts";
+import { Cursor, GiveUp, SyntaxStop } from "./syntax/cursor.ts";
+import { parseExpression } from "./syntax/expression.ts";
+import type { Token } from "./syntax/lexer.ts";
+import { parseTemplate } from "./syntax/template.ts";
 
 /** What `parseHcl` gives; `body` holds all that could be read, and `diagnostics` the rest, sorted by position. */
 export interface ParsedHcl {
@@ -190,8 +190,8 @@ function parseQuotedLabel(cursor: Cursor): Label {
 function plainLabel(cursor: Cursor, template: Expression): Label {
   const { span } = template;
   const parts = template.kind === "template" ? template.parts : [];
-  if (parts.some(({ kind }) => kind === "interpolation")) {
-    reportAt(cursor, span, 'a label is plain text and holds no "${…}"', 'for the text "${" write "$${"');
+  if (parts.some(({ kind }) => kind !== "text")) {
+    reportAt(cursor, span, 'a label is plain text and holds no "${…}" or "%{…}"', 'for the text "${" write "$${"');
   }
   return { text: parts.map((part) => (part.kind === "text" ? part.text : "")).join(""), span };
 }

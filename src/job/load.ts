@@ -1,9 +1,14 @@
-import type { Block, Body } from "../hcl/ast.ts";
+import { Budget } from "../hcl/budget.ts";
+import type { Content, Item } from "../hcl/content.ts";
 import { decodeBody } from "../hcl/decode.ts";
-import type { Diagnostic } from "../hcl/diagnostic.ts";
+import { type Diagnostic, settleDiagnostics } from "../hcl/diagnostic.ts";
 import { isJsonText } from "../hcl/format.ts";
+import type { FunctionTable } from "../hcl/functions/function.ts";
+import { FUNCTIONS } from "../hcl/functions/table.ts";
 import { parseHcl } from "../hcl/parser.ts";
 import type { Source } from "../hcl/source.ts";
+import type { VariableInputs } from "../hcl/variables/input.ts";
+import { resolveNames } from "../hcl/variables/resolve.ts";
 import { checkJob } from "./check.ts";
 import type { Job } from "./job.ts";
 import { fileBlock } from "./schema.ts";
@@ -15,30 +20,58 @@ export interface LoadedJob {
   readonly job: Job | undefined;
   /** Errors and warnings, sorted by position. */
   readonly diagnostics: readonly Diagnostic[];
-  /** The text, for `renderDiagnostics`. */
+  /** The texts, for `renderDiagnostics`. */
   readonly sources: ReadonlyMap<string, Source>;
   readonly format: "hcl2" | "json";
+}
+
+export interface LoadOptions {
+  /** Values for the variables of the file. */
+  readonly variables?: VariableInputs;
+  /** What can be called in it; the functions that look at no file unless told otherwise. */
+  readonly functions?: FunctionTable;
 }
 
 /**
  * Reads and checks a job file, HCL or Nomad's JSON (a text that begins with `{`). All mistakes are found at once. Never throws.
  * @param file the name that messages call the text by: a path, `<stdin>`.
  */
-export function loadJob(file: string, text: string | Uint8Array): LoadedJob {
+export function loadJob(file: string, text: string | Uint8Array, options: LoadOptions = {}): LoadedJob {
   if (isJsonText(text)) return { ...decodeJobJson(text, file), format: "json" };
   const parsed = parseHcl(file, text);
-  const decoded = decodeBody(fileBlock, { ...parsed.body, blocks: parsed.body.blocks.map(groupLooseTasks) });
-  const { job, diagnostics } = checkJob({ ...decoded, value: decoded.value.job }, "job", parsed.diagnostics);
-  return { job, diagnostics, sources: new Map([[file, parsed.source]]), format: "hcl2" };
+  const surroundings = { functions: options.functions ?? FUNCTIONS, budget: new Budget() };
+  const names = resolveNames(parsed.body, options.variables ?? {}, surroundings);
+  const reshape = groupLooseTasks;
+  const decoded = decodeBody(fileBlock, names.rest, { scope: names.scope, surroundings, reshape });
+  const told = [...parsed.diagnostics, ...names.diagnostics];
+  const { job, diagnostics } = checkJob({ ...decoded, value: decoded.value.job }, "job", told);
+  const sources = new Map([[file, parsed.source], ...names.sources]);
+  return { job, diagnostics: settleDiagnostics(diagnostics), sources, format: "hcl2" };
 }
 
 /** A `task` that stands in the job itself is a group of that name with that task, as in Nomad. */
-function groupLooseTasks(block: Block): Block {
-  if (block.type !== "job") return block;
-  const blocks = block.body.blocks.map((inner): Block => {
-    if (inner.type !== "task") return inner;
-    const body: Body = { attributes: [], blocks: [inner], span: inner.body.span };
-    return { ...inner, type: "group", body };
+function groupLooseTasks(file: Content): Content {
+  return withItems(file, (item) => {
+    const { block } = item;
+    return item.name === "job" && block !== undefined ? { ...item, block: withItems(block, groupLooseTask) } : item;
   });
-  return { ...block, body: { ...block.body, blocks } };
+}
+
+function groupLooseTask(item: Item): Item {
+  const { block } = item;
+  if (item.name !== "task" || block === undefined) return item;
+  const group: Content = { span: block.span, labels: block.labels, items: [item], incomplete: false };
+  return { ...item, name: "group", block: group };
+}
+
+/** Its items are made when they are asked for, as those of the content itself are. */
+function withItems(content: Content, change: (item: Item) => Item): Content {
+  return {
+    span: content.span,
+    labels: content.labels,
+    incomplete: content.incomplete,
+    get items() {
+      return content.items.map(change);
+    },
+  };
 }

@@ -134,12 +134,15 @@ const writtenBlock = block({
 /** A job as `Job` has it, from HCL and from Nomad's JSON, and to the latter. */
 export const jobBlock = converted(writtenBlock, { read: toJob, write: fromJob });
 
-/** A job file: one job. */
+/** What declares names: `src/hcl/variables` has read it before. */
+const declarationBlock = block({});
+
+/** A job file: one job, and what it declares. */
 export const fileBlock = block({
   job: required(jobBlock, { outermost: true }),
-  variable: refused(LATER, { hint: "write the value where it is used" }),
-  variables: refused(LATER, { hint: "write the values where they are used" }),
-  locals: refused(LATER, { hint: "write the values where they are used" }),
+  variable: blocks(declarationBlock),
+  variables: blocks(declarationBlock),
+  locals: blocks(declarationBlock),
 });
 
 type Written = Infer<typeof writtenBlock>;

@@ -139,7 +139,7 @@ describe("decoding HCL", () => {
   });
 
   test("what an expression tells carries the block it stands in", () => {
-    expect(told(car("doors = var.doors"))).toEqual(['car "beetle": variables are not supported yet: "var.doors"']);
+    expect(told(car("doors = var.doors"))).toEqual(['car "beetle": no variables are known here: "var.doors"']);
   });
 
   test("behind a syntax error nothing is said to be missing", () => {

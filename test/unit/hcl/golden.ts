@@ -1,11 +1,35 @@
-import type { Body } from "../../../src/hcl/ast.ts";
+import type { Body, Expression } from "../../../src/hcl/ast.ts";
+import { Budget } from "../../../src/hcl/budget.ts";
 import type { Diagnostic } from "../../../src/hcl/diagnostic.ts";
-import { evaluate, type Scope } from "../../../src/hcl/evaluate.ts";
+import { compute } from "../../../src/hcl/evaluation/evaluate.ts";
+import { placeDatum } from "../../../src/hcl/evaluation/place.ts";
+import { NOTHING_KNOWN, type Scope } from "../../../src/hcl/evaluation/scope.ts";
+import { FUNCTIONS } from "../../../src/hcl/functions/table.ts";
 import { parseHcl } from "../../../src/hcl/parser.ts";
 import { renderDiagnostics } from "../../../src/hcl/render.ts";
 import type { Value } from "../../../src/hcl/value.ts";
 
-const NOTHING_KNOWN: Scope = () => undefined;
+/** What a value is and what was told of it, in a file of its own. */
+export interface Evaluated {
+  readonly value: Value;
+  readonly diagnostics: readonly Diagnostic[];
+  readonly failed: boolean;
+}
+
+/** Evaluates an expression with all functions that look at no file; null stands for what has no value. */
+export function evaluate(
+  expression: Expression,
+  scope: Scope = NOTHING_KNOWN,
+  budget: Budget = new Budget(),
+): Evaluated {
+  const { value, diagnostics } = compute(expression, scope, { functions: FUNCTIONS, budget });
+  const failed = value === undefined;
+  return {
+    value: failed ? { kind: "null", span: expression.span } : placeDatum(value, expression),
+    diagnostics,
+    failed,
+  };
+}
 
 /** A value as plain JSON; a number that a double cannot hold comes out as its text. */
 export function toPlain(value: Value): unknown {
@@ -31,7 +55,7 @@ export function parsePlain(file: string, text: string): unknown {
 }
 
 function plainBody(body: Body): Record<string, unknown> {
-  const attributes = body.attributes.map(({ name, value }) => [name, toPlain(evaluate(value, NOTHING_KNOWN).value)]);
+  const attributes = body.attributes.map(({ name, value }) => [name, toPlain(evaluate(value).value)]);
   const blocks = body.blocks.map((block) => ({
     type: block.type,
     labels: block.labels.map(({ text }) => text),
@@ -50,6 +74,6 @@ export function renderErrors(file: string, text: string): string {
 }
 
 function evaluateBody(body: Body): Diagnostic[] {
-  const own = body.attributes.flatMap(({ value }) => evaluate(value, NOTHING_KNOWN).diagnostics);
+  const own = body.attributes.flatMap(({ value }) => evaluate(value).diagnostics);
   return [...own, ...body.blocks.flatMap((block) => evaluateBody(block.body))];
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Body } from "../../../src/hcl/ast.ts";
 import { MAX_DEPTH, MAX_ERRORS, MAX_SOURCE_BYTES, MAX_VALUES } from "../../../src/hcl/limits.ts";
@@ -9,6 +9,9 @@ import { parsePlain, renderErrors } from "./golden.ts";
 
 const GOLDEN = join(import.meta.dirname, "../../golden/hcl");
 const ERRORS = join(GOLDEN, "errors");
+
+/** Set: what is found is written into the golden files. */
+const UPDATE = process.env["UPDATE_GOLDEN"] === "1";
 
 function hclFiles(folder: string): string[] {
   return readdirSync(folder).filter((name) => name.endsWith(".hcl"));
@@ -30,17 +33,21 @@ function namesOf(body: Body): string[] {
 
 describe("golden files", () => {
   test.each(hclFiles(GOLDEN))("%s means what its JSON says", (name) => {
-    const expected: unknown = JSON.parse(readFileSync(join(GOLDEN, name.replace(".hcl", ".json")), "utf8"));
-    expect(parsePlain(name, readFileSync(join(GOLDEN, name), "utf8"))).toEqual(expected);
+    const path = join(GOLDEN, name.replace(".hcl", ".json"));
+    const found = parsePlain(name, readFileSync(join(GOLDEN, name), "utf8"));
+    if (UPDATE) writeFileSync(path, `${JSON.stringify(found, null, 2)}\n`);
+    expect(found).toEqual(JSON.parse(readFileSync(path, "utf8")));
   });
 
   test.each(hclFiles(ERRORS))("errors/%s is refused in the words of its text", (name) => {
-    const expected = readFileSync(join(ERRORS, name.replace(".hcl", ".txt")), "utf8");
-    expect(renderErrors(name, readFileSync(join(ERRORS, name), "utf8"))).toBe(expected);
+    const path = join(ERRORS, name.replace(".hcl", ".txt"));
+    const found = renderErrors(name, readFileSync(join(ERRORS, name), "utf8"));
+    if (UPDATE) writeFileSync(path, found);
+    expect(found).toBe(readFileSync(path, "utf8"));
   });
 
   test("line ends of Windows change nothing but the text of heredocs", () => {
-    for (const name of hclFiles(GOLDEN).filter((file) => file !== "heredocs.hcl")) {
+    for (const name of hclFiles(GOLDEN).filter((file) => !["heredocs.hcl", "templates.hcl"].includes(file))) {
       const text = readFileSync(join(GOLDEN, name), "utf8");
       expect(parsePlain(name, text.replaceAll("\n", "\r\n"))).toEqual(parsePlain(name, text));
     }
@@ -51,7 +58,7 @@ describe("golden files", () => {
 describe("what an error leaves", () => {
   test("an attribute that cannot be read is there, without a value, and its body says that it is incomplete", () => {
     const { body } = parseHcl("x.hcl", 'a = 1\nb {\n  c = ]\n  d = upper("x")\n  e = 2\n}\nf = 3\n');
-    expect(namesOf(body)).toEqual(["a", "f", "b", "b.c?", "b.d?", "b.e"]);
+    expect(namesOf(body)).toEqual(["a", "f", "b", "b.c?", "b.d", "b.e"]);
     expect([body.incomplete, body.blocks[0]?.body.incomplete]).toEqual([undefined, true]);
   });
 
@@ -92,20 +99,13 @@ describe("what an error leaves", () => {
     expect(tell(`a = ${deep}b = ${deep}c = upper(])\nd = lower("x")\n`)).toEqual([
       '1:155 expected a value, found ")"',
       '2:155 expected a value, found ")"',
-      '3:5 function calls are not supported yet: "upper"',
       '3:11 expected a value, found "]"',
-      '4:5 function calls are not supported yet: "lower"',
     ]);
   });
 
   test("of braces that are never closed one is told, the one that the indentation shows", () => {
     expect(tell("a {\n  b {\n    c = 1\n")).toEqual(['2:5 "{" is never closed']);
     expect(tell("a {\n  b = {\n    c = 1\n}\n")).toEqual(['2:7 "{" is never closed']);
-  });
-
-  test("what is refused has no value, whatever stands behind it", () => {
-    const text = 'a = x[*].y\nb = upper("x").y[0]\nc = x[upper("x")].y\nd = -x\ne = [1][0].y\n';
-    expect(namesOf(parseHcl("x.hcl", text).body)).toEqual(["a?", "b?", "c?", "d?", "e?"]);
   });
 });
 

@@ -1,11 +1,3 @@
-variable "size" {
-  default = 5
-}
-
-locals {
-  a = 1
-}
-
 job "later" {
   periodic {
     cron = "@daily"

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { Lexer } from "../../../src/hcl/lexer.ts";
+import { Lexer } from "../../../../src/hcl/syntax/lexer.ts";
 
 /** The tokens of a text as `kind` or `kind:text` where the text says more, and what was reported. */
 function lex(text: string): { tokens: string[]; reports: string[] } {

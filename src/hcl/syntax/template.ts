@@ -1,46 +1,44 @@
-import type { Expression, TemplatePart } from "./ast.ts";
+import type { Expression, TemplatePart } from "../ast.ts";
 import { type Cursor, SyntaxStop } from "./cursor.ts";
+import { type Directive, nestParts, parseDirective } from "./directive.ts";
 import type { Token } from "./lexer.ts";
-import { quoteName } from "./limits.ts";
+import type { ParseExpression } from "./postfix.ts";
 
 type Interpolation = Extract<TemplatePart, { kind: "interpolation" }>;
 
-/** A part while strip marks and indentation may still shorten its text. */
-type Part = { readonly kind: "text"; text: string } | Interpolation;
+/** A part while strip marks and indentation may still shorten its text, and directives stand among the others. */
+type Part = { readonly kind: "text"; text: string } | Interpolation | Directive;
 
 /** Between lines, each with its line end. */
 const LINES = /(?<=\n)/;
 
 /**
- * Reads a quoted string or heredoc, whose opening is the current token. Unknown escapes are reported and skipped. Directives (`%{if}`)
- * are refused and make the whole invalid. @throws SyntaxStop when it is never closed.
+ * Reads a quoted string or heredoc, whose opening is the current token. Unknown escapes are reported and skipped.
+ * @throws SyntaxStop when it is never closed.
  */
-export function parseTemplate(cursor: Cursor, parseExpression: (cursor: Cursor) => Expression): Expression {
+export function parseTemplate(cursor: Cursor, parseExpression: ParseExpression): Expression {
   const open = cursor.advance();
   const heredoc = open.kind === "openHeredoc";
   const parts: Part[] = [];
   let stripNext = false;
-  let refused = false;
   while (!cursor.is("closeQuote") && !cursor.is("closeHeredoc")) {
     if (cursor.is("text")) {
       const text = readText(cursor, heredoc);
       parts.push({ kind: "text", text: stripNext ? stripStart(text, heredoc) : text });
       stripNext = false;
-    } else if (cursor.is("interpolation")) {
+    } else if (cursor.is("interpolation") || cursor.is("directive")) {
+      cursor.count();
       if (hasStripMark(cursor, cursor.token)) stripEnd(parts.at(-1), heredoc);
-      const { part, close } = parseInterpolation(cursor, parseExpression);
+      const read = cursor.is("interpolation") ? parseInterpolation : parseDirective;
+      const { part, close } = read(cursor, parseExpression);
       parts.push(part);
       stripNext = hasStripMark(cursor, close);
-    } else if (cursor.is("directive")) {
-      if (refused) cursor.quietly(() => refuseDirective(cursor));
-      else refuseDirective(cursor);
-      refused = true;
     } else throw new SyntaxStop();
   }
   const span = cursor.span(open, cursor.advance());
-  if (refused) return { kind: "invalid", span };
   if (cursor.text(open).startsWith("<<-")) stripIndentation(parts);
-  return { kind: "template", parts, span };
+  const nested = nestParts(cursor, parts);
+  return nested === undefined ? { kind: "invalid", span } : { kind: "template", parts: nested, span };
 }
 
 function readText(cursor: Cursor, heredoc: boolean): string {
@@ -67,10 +65,7 @@ function stripEnd(part: Part | undefined, heredoc: boolean): void {
   part.text = lines.slice(0, -1).join("") + (lines.at(-1) ?? "").trimEnd();
 }
 
-function parseInterpolation(
-  cursor: Cursor,
-  parseExpression: (cursor: Cursor) => Expression,
-): { part: Interpolation; close: Token } {
+function parseInterpolation(cursor: Cursor, parseExpression: ParseExpression): { part: Interpolation; close: Token } {
   const open = cursor.token;
   const { value, close } = cursor.bracketed(false, () => {
     if (cursor.is("closeTemplate")) cursor.fail('nothing stands in "${}"', 'for the text "${" write "$${"');
@@ -84,26 +79,6 @@ function parseInterpolation(
   const stripped = hasStripMark(cursor, close) ? spelling.trimEnd() : spelling;
   const source = hasStripMark(cursor, open) ? spelling.trim() : stripped;
   return { part: { kind: "interpolation", expression: value, source, span: cursor.span(open, close) }, close };
-}
-
-/** `%{if …}` and the like: skipped up to its brace. */
-function refuseDirective(cursor: Cursor): void {
-  const depth = cursor.depth;
-  const { value: open, close } = cursor.bracketed(false, (opening) => {
-    const word = cursor.is("identifier") ? cursor.text(cursor.token) : "";
-    cursor.refuse(
-      opening.start,
-      cursor.token.end,
-      `template directives are not supported yet: ${quoteName(`%{${word}}`)}`,
-    );
-    while (cursor.depth >= depth) {
-      if (cursor.is("broken")) throw new SyntaxStop();
-      if (cursor.is("end") || cursor.atItemStart()) cursor.failInside(opening, '"}"');
-      cursor.advance();
-    }
-    return opening;
-  });
-  if (close.kind !== "closeTemplate") cursor.failInside(open, '"}"');
 }
 
 const ESCAPE = /\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([\s\S]))|([$%])\4\{/gu;

@@ -1,8 +1,8 @@
-import type { Diagnostic } from "./diagnostic.ts";
+import type { Diagnostic } from "../diagnostic.ts";
+import { MAX_DEPTH, MAX_ERRORS, MAX_VALUES, quoteName } from "../limits.ts";
+import type { Source } from "../source.ts";
+import type { Span } from "../span.ts";
 import { Lexer, type Token, type TokenKind } from "./lexer.ts";
-import { MAX_DEPTH, MAX_ERRORS, MAX_VALUES, quoteName } from "./limits.ts";
-import type { Source } from "./source.ts";
-import type { Span } from "./span.ts";
 
 /** Thrown to leave what cannot be read on; the diagnostic is reported already. */
 export class SyntaxStop extends Error {}
@@ -23,7 +23,6 @@ export class Cursor {
   #newlines = true;
   #nesting = 0;
   #values = 0;
-  #quiet = 0;
   /** The first opening brace whose closing brace stands further left than it should. */
   #suspect: Token | undefined;
   #endReported = false;
@@ -80,6 +79,16 @@ export class Cursor {
     return { value, open, close: this.advance() };
   }
 
+  /** Reads with line ends that count for nothing. */
+  ignoringNewlines<T>(read: () => T): T {
+    const before = this.#newlines;
+    this.#newlines = false;
+    if (this.is("newline")) this.advance();
+    const value = read();
+    this.#newlines = before;
+    return value;
+  }
+
   /** Reads a value or block, one level deeper. @throws GiveUp beyond `MAX_DEPTH` levels or `MAX_VALUES` of them. */
   nested<T>(read: () => T): T {
     if (this.#nesting === MAX_DEPTH) this.#giveUp(`nested more than ${MAX_DEPTH} deep`);
@@ -93,19 +102,6 @@ export class Cursor {
   /** Counts something that costs memory: a value, block, label or step. @throws GiveUp beyond `MAX_VALUES`. */
   count(): void {
     if (++this.#values > MAX_VALUES) this.#giveUp(`more than ${MAX_VALUES} values`);
-  }
-
-  /** Runs `read` without a word about what is not supported in it, because the whole is refused already. */
-  quietly<T>(read: () => T): T {
-    this.#quiet++;
-    const value = read();
-    this.#quiet--;
-    return value;
-  }
-
-  /** Says that a part of the language is not there yet, unless it stands in one of which that was said. */
-  refuse(start: number, end: number, message: string): void {
-    if (this.#quiet === 0) this.report(start, end, message);
   }
 
   /** @throws GiveUp instead of telling more than `MAX_ERRORS`. */
@@ -195,7 +191,6 @@ export class Cursor {
   recover(depth: number, nesting: number): void {
     this.#newlines = true;
     this.#nesting = nesting;
-    this.#quiet = 0;
     const lineEnd = this.source.text.indexOf("\n", this.token.start);
     this.#lexer.distrustQuotes(lineEnd === -1 ? this.source.text.length : lineEnd);
     this.#skipItem(depth);

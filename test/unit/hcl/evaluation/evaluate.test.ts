@@ -1,10 +1,11 @@
 import { describe, expect, test } from "bun:test";
-import type { Expression } from "../../../src/hcl/ast.ts";
-import { type Evaluated, evaluate, type Scope } from "../../../src/hcl/evaluate.ts";
-import { parseJson } from "../../../src/hcl/json.ts";
-import { parseHcl } from "../../../src/hcl/parser.ts";
-import type { Value } from "../../../src/hcl/value.ts";
-import { toPlain } from "./golden.ts";
+import type { Expression } from "../../../../src/hcl/ast.ts";
+import type { Datum } from "../../../../src/hcl/cty/datum.ts";
+import { datumOfJson } from "../../../../src/hcl/cty/json-datum.ts";
+import { NOTHING_KNOWN, type Scope } from "../../../../src/hcl/evaluation/scope.ts";
+import { parseJson } from "../../../../src/hcl/json.ts";
+import { parseHcl } from "../../../../src/hcl/parser.ts";
+import { type Evaluated, evaluate, toPlain } from "../golden.ts";
 
 function parseExpression(text: string): Expression {
   const value = parseHcl("x.hcl", `a = ${text}\n`).body.attributes[0]?.value;
@@ -12,18 +13,20 @@ function parseExpression(text: string): Expression {
   return value;
 }
 
-function jsonValue(json: string): Value {
+function jsonValue(json: string): Datum {
   const { value } = parseJson("scope.json", json);
   if (value === undefined) throw new Error(`no JSON: ${json}`);
-  return value;
+  return datumOfJson(value);
 }
 
-const SCOPE: Readonly<Record<string, Value>> = {
+const SCOPE: Readonly<Record<string, Datum>> = {
   image: jsonValue('{"path": "linux.img", "sizes": [10, 20.50], "empty": null, "a b": true}'),
   var: jsonValue('{"count": 3}'),
 };
-const scope: Scope = (root) => SCOPE[root];
-const NOTHING: Scope = () => undefined;
+const scope: Scope = (root) => {
+  const value = SCOPE[root];
+  return value === undefined ? undefined : { kind: "value", value };
+};
 
 function tell({ diagnostics }: Evaluated): string[] {
   return diagnostics.map(({ severity, span, message, hint }) =>
@@ -61,8 +64,11 @@ describe("references that the scope knows", () => {
     ["image.empty.more", 'error 5-21 "image.empty" is null and has no parts'],
     ["image.sizes[2]", 'error 5-19 "image.sizes" has 2 items and none at 2'],
     ["image.sizes[0.5]", 'error 5-21 "image.sizes" has 2 items and none at 0.5'],
-    ["image.sizes.first", 'error 5-22 "image.sizes" has 2 items and none at "first"'],
-    ["image[true]", "error 11-15 an index is a number or text, not a boolean"],
+    [
+      "image.sizes.first",
+      'error 5-22 "image.sizes" is a list and has no "first" — [0].first is that of the first item, [*].first that of each',
+    ],
+    ["image[true]", 'error 5-16 "image" has no "true"'],
     ["image.sizes[image.index]", 'error 17-28 "image" has no "index"'],
     ['"x${image.sizes}"', "error 7-21 a list cannot be put into text"],
     ['"x${image.empty}"', "error 7-21 null cannot be put into text"],
@@ -88,69 +94,72 @@ describe("references that it does not know", () => {
     ['"${"${ attr.x }"}"', "${ attr.x }"],
     ['"$${attr.x}"', "${attr.x}"],
   ])("%s stays as %p", (text, expected) => {
-    expect(evaluate(parseExpression(text), NOTHING)).toMatchObject({
+    expect(evaluate(parseExpression(text), NOTHING_KNOWN)).toMatchObject({
       value: { kind: "string", value: expected },
       failed: false,
     });
   });
 
   test.each<[string, string]>([
-    ["var.image", 'error 5-14 variables are not supported yet: "var.image"'],
-    ['"x ${local.image[0]}"', 'error 10-24 locals are not supported yet: "local.image[0]"'],
-    ["var", 'error 5-8 variables are not supported yet: "var"'],
+    ["var.image", 'error 5-14 no variables are known here: "var.image"'],
+    ['"x ${local.image[0]}"', 'error 10-24 no locals are known here: "local.image[0]"'],
+    ["var", 'error 5-8 no variables are known here: "var"'],
   ])("%s is refused", (text, message) => {
-    const result = evaluate(parseExpression(text), NOTHING);
+    const result = evaluate(parseExpression(text), NOTHING_KNOWN);
     expect(tell(result)).toEqual([message]);
     expect(result.failed).toBe(true);
   });
 });
 
 describe("values", () => {
-  test("numbers keep the text they were written with", () => {
-    expect(evaluate(parseExpression("-1.50e1"), NOTHING).value).toMatchObject({
+  test("numbers have all their digits as text", () => {
+    expect(evaluate(parseExpression("-1.50e1"), NOTHING_KNOWN).value).toMatchObject({
       kind: "number",
       value: -15,
-      text: "-1.50e1",
+      text: "-15",
     });
   });
 
   test("a template of one interpolation keeps the kind of its value, and the place of the template", () => {
-    const { value } = evaluate(parseExpression('"${22}"'), NOTHING);
+    const { value } = evaluate(parseExpression('"${22}"'), NOTHING_KNOWN);
     expect(value).toMatchObject({ kind: "number", value: 22, span: { start: { column: 5 }, end: { column: 12 } } });
   });
 
   test("strings are in normal form C", () => {
-    expect(evaluate(parseExpression('"e\u0301"'), NOTHING).value).toMatchObject({ value: "\u00e9" });
+    expect(evaluate(parseExpression('"e\u0301"'), NOTHING_KNOWN).value).toMatchObject({ value: "\u00e9" });
   });
 
   test("of a key that stands twice the last one counts, with a warning", () => {
-    const result = evaluate(parseExpression('{ a = 1, "a" = 2, ("a") = 3 }'), NOTHING);
+    const result = evaluate(parseExpression('{ a = 1, "a" = 2, ("a") = 3 }'), NOTHING_KNOWN);
     expect(toPlain(result.value)).toEqual({ a: 3 });
     expect(result.failed).toBe(false);
     const text = 'key "a" stands twice in this object and the last one counts; first on line 1, column';
-    expect(tell(result)).toEqual([`warning 14-17 ${text} 7`, `warning 24-27 ${text} 14`]);
+    expect(tell(result)).toEqual([`warning 14-17 ${text} 7`, `warning 24-27 ${text} 7`]);
   });
 
   test("a key is text, and numbers and booleans become text", () => {
-    expect(toPlain(evaluate(parseExpression("{ 1.0 = 1, true = 2 }"), NOTHING).value)).toEqual({ "1": 1, true: 2 });
-    const refused = evaluate(parseExpression("{ (null) = 1, ([]) = 2 }"), NOTHING);
+    expect(toPlain(evaluate(parseExpression("{ 1.0 = 1, true = 2 }"), NOTHING_KNOWN).value)).toEqual({
+      "1": 1,
+      true: 2,
+    });
+    const refused = evaluate(parseExpression("{ (null) = 1, ([]) = 2 }"), NOTHING_KNOWN);
     expect(refused.failed).toBe(true);
     expect(tell(refused)).toEqual(["error 8-12 a key is text, not null", "error 20-22 a key is text, not a list"]);
   });
 
   test("what the parser refused is failed without another word, and the rest is judged", () => {
-    const result = evaluate(parseExpression('[upper("x"), "a ${upper("x")}", var.a, "b ${[]}"]'), NOTHING);
+    const result = evaluate(parseExpression('[upper("x"), "a ${upper("x")}", var.a, "b ${[]}"]'), NOTHING_KNOWN);
     expect(result.failed).toBe(true);
     expect(tell(result)).toEqual([
-      'error 37-42 variables are not supported yet: "var.a"',
+      'error 37-42 no variables are known here: "var.a"',
       "error 47-52 a list cannot be put into text",
     ]);
   });
 
   test("null in text is told although something else failed before", () => {
-    const result = evaluate(parseExpression('[var.a, "b ${null}", { (null) = 1 }]'), NOTHING);
+    const result = evaluate(parseExpression('[var.a, "b ${null}", { (null) = 1 }]'), NOTHING_KNOWN);
     expect(tell(result)).toEqual([
-      'error 6-11 variables are not supported yet: "var.a"',
+      'error 6-11 no variables are known here: "var.a"',
       "error 16-23 null cannot be put into text",
       "error 29-33 a key is text, not null",
     ]);

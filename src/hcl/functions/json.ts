@@ -1,0 +1,54 @@
+import { type Datum, isMapping, isSequence, sortedEntries, text } from "../cty/datum.ts";
+import { datumOfJson } from "../cty/json-datum.ts";
+import { formatNumber } from "../cty/number.ts";
+import { parseJson } from "../json.ts";
+import { nullableParameter, textAt, textParameter } from "./arguments.ts";
+import { CallProblem, type FunctionSpec } from "./function.ts";
+
+/** Between JSON and values. */
+export const JSON_FUNCTIONS: Readonly<Record<string, FunctionSpec>> = {
+  jsondecode: { parameters: [textParameter("str")], run: (args) => decode(textAt(args, 0)) },
+  jsonencode: {
+    parameters: [nullableParameter("val")],
+    run: ([arg], { budget }) => {
+      const encoded = arg === undefined ? "null" : encodeJson(arg);
+      budget.text(encoded.length);
+      return text(encoded);
+    },
+  },
+};
+
+function decode(source: string): Datum {
+  const { value, diagnostics } = parseJson("json", source);
+  const [wrong] = diagnostics;
+  if (value !== undefined && wrong === undefined) return datumOfJson(value);
+  const { line, column } = wrong?.span?.start ?? { line: 1, column: 1 };
+  throw new CallProblem(`this is no JSON: line ${line}, column ${column}`, 0);
+}
+
+/** JSON as cty writes it: without spaces, keys in order, `<`, `>` and `&` escaped, numbers with all their digits. */
+export function encodeJson(datum: Datum): string {
+  if (isSequence(datum)) return `[${datum.items.map(encodeJson).join(",")}]`;
+  if (isMapping(datum)) {
+    return `{${sortedEntries(datum)
+      .map(([key, value]) => `${quoteJson(key)}:${encodeJson(value)}`)
+      .join(",")}}`;
+  }
+  switch (datum.kind) {
+    case "null":
+      return "null";
+    case "bool":
+      return String(datum.value);
+    case "number":
+      return formatNumber(datum.value);
+    case "string":
+      return quoteJson(datum.value);
+  }
+}
+
+/** Text in double quotes as Go's encoder writes it. */
+export function quoteJson(value: string): string {
+  return JSON.stringify(value).replace(/[<>&\u2028\u2029]/g, (char) => {
+    return `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  });
+}

@@ -1,0 +1,65 @@
+import { convert } from "../cty/convert.ts";
+import { unify } from "../cty/convertible.ts";
+import { type Datum, isSequence, list, tuple, typeOf } from "../cty/datum.ts";
+import { isEqual, makeSet } from "../cty/equality.ts";
+import { ANY, type Type } from "../cty/type.ts";
+import { anyParameter } from "./arguments.ts";
+import { CallProblem, type FunctionSpec, type Parameter, type Surroundings } from "./function.ts";
+
+const setParameter = (name: string): Parameter => ({ name, type: { kind: "set", element: ANY } });
+
+/** Functions of sets. */
+export const SET_FUNCTIONS: Readonly<Record<string, FunctionSpec>> = {
+  setintersection: {
+    parameters: [setParameter("first_set")],
+    rest: setParameter("other_sets"),
+    run: (args) => combine(args, intersect),
+  },
+  setunion: {
+    parameters: [setParameter("first_set")],
+    rest: setParameter("other_sets"),
+    run: (args) => combine(args, (a, b) => [...a, ...b]),
+  },
+  setproduct: { parameters: [], rest: anyParameter("sets"), run: multiply },
+};
+
+type Combine = (a: readonly Datum[], b: readonly Datum[]) => readonly Datum[];
+
+/** Sets of different types become sets of the type that they have in common. */
+function combine(args: readonly Datum[], how: Combine): Datum {
+  const sets = args.flatMap((arg) => (arg.kind === "set" ? [arg] : []));
+  const elements = sets.filter(({ element, items }) => element.kind !== "any" || items.length > 0);
+  const common = unify(
+    elements.map(({ element }) => element),
+    "any",
+  );
+  if (common === undefined && elements.length > 0) throw new CallProblem("the sets must be of one type");
+  const element: Type = common ?? ANY;
+  const converted = sets.map(({ items }) => items.map((item) => convert(item, element)));
+  const [first = [], ...rest] = converted;
+  return makeSet(element, rest.reduce<readonly Datum[]>(how, first));
+}
+
+function intersect(a: readonly Datum[], b: readonly Datum[]): readonly Datum[] {
+  return a.filter((item) => b.some((other) => isEqual(item, other)));
+}
+
+/** Each item of the first with each of the next, the last going through its items fastest. */
+function multiply(args: readonly Datum[], { budget }: Surroundings): Datum {
+  if (args.length < 2) throw new CallProblem("at least two arguments are needed");
+  const factors = args.map((arg, index) => {
+    if (!isSequence(arg)) throw new CallProblem("expected a list or a set", index);
+    const element = arg.kind === "tuple" ? unify(arg.items.map(typeOf), "any") : arg.element;
+    if (element === undefined && arg.items.length > 0) throw new CallProblem("its items must be of one type", index);
+    return { element: element ?? ANY, items: arg.items };
+  });
+  budget.values(factors.reduce((count, { items }) => count * items.length, args.length + 1));
+  let products: readonly (readonly Datum[])[] = [[]];
+  for (const { element, items } of factors) {
+    const converted = items.map((item) => convert(item, element));
+    products = products.flatMap((product) => converted.map((item) => [...product, item]));
+  }
+  const type: Type = { kind: "tuple", elements: factors.map(({ element }) => element) };
+  const tuples = products.map(tuple);
+  return args.some(({ kind }) => kind === "set") ? makeSet(type, tuples) : list(type, tuples);
+}

@@ -1,0 +1,18 @@
+chomp      = chomp("line\n\r\n")
+format     = format("%s has %d, %05.1f, %x, %q and %v", "it", 3, 2.25, 255, "a<b", [1, null])
+wide       = format("[%6s|%-6s|%06d|%+d]", "ä", "b", 42, 7)
+ordered    = format("%[2]s %[1]s%%", "a", "b")
+formatlist = formatlist("%s-%s", ["a", "b"], "x")
+indent     = indent(2, "a\nb")
+join       = join(", ", ["a", "b"], ["c"])
+lower      = lower("ÄB")
+replace    = replace("a-b-c", "-", "+")
+# Both turn text around.
+reverse    = [reverse("abc"), strrev("äbc")]
+split      = split(",", "a,b,")
+# Characters are counted as people see them.
+strlen     = strlen("é🤦🏽‍♂️")
+substr     = [substr("hello", 1, 3), substr("hello", -3, 2), substr("hello", 1, -1)]
+title      = title("hello wörld")
+trim       = [trim("xxaxx", "x"), trimprefix("foobar", "foo"), trimsuffix("foobar", "bar"), trimspace(" a ")]
+upper      = upper("straße")
