@@ -34,12 +34,16 @@ export function examineSentJob(body: ParsedJson): {
   return { job, errors, warnings: warningLines(told) };
 }
 
+/** What messages call the field of a request that sets variables. */
+const VARIABLES = "<variables>";
+
 /**
- * A job from the text of a job file.
- * @throws AppError `invalid` that lists all that is wrong with it by line and column.
+ * A job from the text of a job file. Its functions look at no files: those are the agent's and not the sender's.
+ * @param variables a text as in a file of variables; "" for none. @throws AppError `invalid` that lists all that is wrong with it by line and column.
  */
-export function readJobFile(text: string): SentJob {
-  const { job, diagnostics } = loadJob(REQUEST, text);
+export function readJobFile(text: string, variables = ""): SentJob {
+  const files = variables === "" ? [] : [{ name: VARIABLES, text: variables }];
+  const { job, diagnostics } = loadJob(REQUEST, text, { variables: { files } });
   if (job === undefined) throw refusal(diagnostics);
   return { job, warnings: warningLines(diagnostics) };
 }

@@ -119,12 +119,7 @@ async function deregisterJob(c: Context, { agent }: ApiContext): Promise<Respons
 async function parseJob(c: Context): Promise<Response> {
   const { body } = await readBody(c, ParseRequestSchema);
   if (body.HCLv1) throw new AppError("unsupported", "HCLv1 is not supported", { hint: "job files are HCL2" });
-  if (body.Variables) {
-    throw new AppError("unsupported", "Variables are not supported yet", {
-      hint: "write the values where they are used",
-    });
-  }
-  return c.json(encodeJob(readJobFile(body.JobHCL).job));
+  return c.json(encodeJob(readJobFile(body.JobHCL, body.Variables ?? "").job));
 }
 
 async function validateJob(c: Context, { agent }: ApiContext): Promise<Response> {

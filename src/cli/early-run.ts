@@ -42,12 +42,12 @@ interface Surroundings {
 
 /** Sends the job file that a command line names. @returns null where that is left to the command itself. */
 export function sendEarly(args: readonly string[], { env, uid, clock }: Surroundings): EarlyRun | null {
-  const path = fileOf(args);
+  const path = hasVariables(env) ? null : fileOf(args);
   const socket = path === null ? null : socketOf(env, uid);
   if (path === null || socket === null) return null;
   const bytes = readWhole(path);
   const text = bytes === null ? null : decode(bytes);
-  if (bytes === null || text === null) return null;
+  if (bytes === null || text === null || LOOKS_AT_FILES.test(text)) return null;
   const body = JSON.stringify({
     Submission: { Source: text, Format: isJsonText(text) ? "json" : "hcl2" },
     EnforceIndex: true,
@@ -55,6 +55,14 @@ export function sendEarly(args: readonly string[], { env, uid, clock }: Surround
   });
   return { path, bytes, socket, interrupt: holdSignals(), reply: send(socket, body, clock) };
 }
+
+/** Values for the variables of job files, which the agent does not know. */
+function hasVariables(env: Surroundings["env"]): boolean {
+  return Object.keys(env).some((name) => name.startsWith("NOMAD_VAR_") || name.startsWith("PADDOCK_VAR_"));
+}
+
+/** A call of a function that looks at this user's files. The agent refuses them, but for `try` that is a failure like any other. */
+const LOOKS_AT_FILES = /\b(?:abspath|basename|dirname|file|filebase64|fileexists|fileset|pathexpand)\s*\(/;
 
 /** `run FILE` and `job run FILE`, alone or with `-detach`: whoever says more wants something else than the plain way. */
 function fileOf(args: readonly string[]): string | null {

@@ -46,7 +46,7 @@ export async function makeBundle({ context, flags, operands }: Invocation): Prom
   const since = flags.text("since");
   const base = since === undefined ? null : await readBase(since);
   const binaries = flags.list("binary").map((file) => nameBinary(file, context.self[0]));
-  const jobs = await readJobs(operands, terminal);
+  const jobs = await readJobs(operands, { context, flags });
   const rules = userRules(env, flags.text("ca-file"));
   refuseTwice([...jobs, ...binaries]);
   warnOfImages(jobs, terminal);
@@ -131,11 +131,14 @@ function tell(
 
 const count = (number: number, one: string, many = `${one}s`): string => `${number} ${number === 1 ? one : many}`;
 
-async function readJobs(paths: readonly string[], terminal: Terminal): Promise<ReadJob[]> {
+async function readJobs(
+  paths: readonly string[],
+  invocation: Pick<Invocation, "context" | "flags">,
+): Promise<ReadJob[]> {
   const jobs: ReadJob[] = [];
   for (const path of paths) {
     if (path === "-") throw new AppError("invalid", "expected the name of a job file, found -");
-    const file = await readJobFile(path, terminal);
+    const file = await readJobFile(path, invocation);
     if (file.job === undefined) throw new AppError("invalid", `${file.name} is not a valid job: ${countErrors(file)}`);
     const text = Buffer.from(file.text);
     jobs.push({ file: checkName(basename(path)), id: file.job.id, text, name: path, job: file.job });

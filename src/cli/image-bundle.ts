@@ -1,5 +1,6 @@
 import type { Command } from "./command.ts";
 import { EXIT } from "./exit.ts";
+import { VARIABLE_FLAGS } from "./variables.ts";
 
 export const IMAGE_BUNDLE: Command = {
   names: ["image bundle"],
@@ -36,6 +37,7 @@ export const IMAGE_BUNDLE: Command = {
       value: "FILE",
       help: "Certificates (PEM) of authorities that servers may have besides the known ones.",
     },
+    ...VARIABLE_FLAGS,
     { name: "force", help: "Write over a bundle that is there." },
   ],
   details:

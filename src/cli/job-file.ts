@@ -1,11 +1,14 @@
 import { createReadStream, statSync } from "node:fs";
+import { dirname } from "node:path";
 import { AppError, errnoOf, errorText } from "../base/errors.ts";
 import { readBeginning } from "../base/files.ts";
 import { formatBytes } from "../base/units.ts";
+import { functionsWithFiles } from "../hcl/functions/files.ts";
 import { MAX_SOURCE_BYTES } from "../hcl/limits.ts";
 import { renderDiagnostics } from "../hcl/render.ts";
 import { type LoadedJob, loadJob } from "../job/load.ts";
-import type { Terminal } from "./terminal.ts";
+import type { Invocation } from "./command.ts";
+import { readVariables } from "./variables.ts";
 
 /** A job file, read and examined. */
 export interface JobFile extends LoadedJob {
@@ -15,19 +18,29 @@ export interface JobFile extends LoadedJob {
 }
 
 /**
- * Reads a job file, `-` for standard input, and prints everything that is wrong or doubtful about it.
+ * Reads a job file, `-` for standard input, with its variables, and prints everything that is wrong or doubtful about it.
  * @throws AppError `not_found` or `invalid` for what cannot be read as a file.
  */
-export async function readJobFile(path: string, terminal: Terminal): Promise<JobFile> {
+export async function readJobFile(
+  path: string,
+  { context, flags }: Pick<Invocation, "context" | "flags">,
+): Promise<JobFile> {
   const name = path === "-" ? "<stdin>" : path;
-  const bytes = path === "-" ? await terminal.readInput(MAX_SOURCE_BYTES) : await readFileBounded(path);
+  const bytes = path === "-" ? await context.terminal.readInput(MAX_SOURCE_BYTES) : await readFileBounded(path);
   if (bytes.length > MAX_SOURCE_BYTES) throw tooLong(name);
-  return examineJobFile(name, bytes, terminal);
+  return examineJobFile(path, bytes, { context, flags });
 }
 
-/** Prints everything that is wrong or doubtful about the bytes of a job file. */
-export function examineJobFile(name: string, bytes: Buffer, terminal: Terminal): JobFile {
-  const loaded = loadJob(name, bytes);
+/** Prints everything that is wrong or doubtful about the bytes of a job file. @param path `-` for standard input. */
+export function examineJobFile(
+  path: string,
+  bytes: Buffer,
+  { context: { terminal, env }, flags }: Pick<Invocation, "context" | "flags">,
+): JobFile {
+  const name = path === "-" ? "<stdin>" : path;
+  const variables = readVariables(flags, env);
+  const base = path === "-" ? "." : dirname(path);
+  const loaded = loadJob(name, bytes, { variables, functions: functionsWithFiles({ base, home: env["HOME"] }) });
   terminal.err.text(renderDiagnostics(loaded.diagnostics, loaded.sources));
   return { ...loaded, name, text: bytes.toString("utf8") };
 }

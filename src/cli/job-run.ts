@@ -18,6 +18,7 @@ import { describeFailures } from "./placement-text.ts";
 import { describeForwards } from "./ports.ts";
 import { isOver } from "./ps.ts";
 import type { Terminal } from "./terminal.ts";
+import { VARIABLE_FLAGS } from "./variables.ts";
 
 export const JOB_RUN: Command = {
   names: ["job run", "run"],
@@ -28,12 +29,13 @@ export const JOB_RUN: Command = {
     ADDRESS_FLAG,
     { name: "detach", help: "Return as soon as the job is registered." },
     { name: "json", help: "The file holds a job in Nomad's JSON." },
+    ...VARIABLE_FLAGS,
     DISCARD_FLAG,
     { name: "output", help: "Print the job as JSON instead of running it; needs no agent." },
   ],
   details:
     "Checks the job file, registers the job and shows what happens until its machines run, with the ports that are forwarded, or have failed. FILE is HCL or Nomad's JSON; - is standard input. Ctrl-C ends the watching, not the job. When the job takes the place of its former version and a disk cannot move along, it asks first; where there is no terminal it refuses, unless -discard is given.",
-  examples: ["paddock job run web.hcl", "paddock run -detach web.hcl", "paddock job run -output web.hcl"],
+  examples: ["paddock job run web.hcl", "paddock run -detach -var size=2 web.hcl", "paddock job run -output web.hcl"],
   exits: [
     [EXIT.ok, "the machines run, or the job was registered with -detach"],
     [EXIT.failed, "the file is not valid, the job was refused, a disk was not to be left behind, or a machine failed"],
@@ -93,7 +95,7 @@ interface Registration {
 }
 
 /** What came of a job that was sent before this command was loaded; null where nothing did, and it is this command's turn. */
-async function takeEarly({ context, operands }: Invocation): Promise<Registration | null> {
+async function takeEarly({ context, flags, operands }: Invocation): Promise<Registration | null> {
   const { early, terminal } = context;
   if (early === null || early.path !== operands[0]) return null;
   const reply = await early.reply;
@@ -101,7 +103,7 @@ async function takeEarly({ context, operands }: Invocation): Promise<Registratio
   const { success, output: registered } = v.safeParse(RegisteredSchema, reply);
   const id = success ? registered.Paddock?.JobID : undefined;
   if (!success || !id) return null;
-  const examined = registered.Warnings === "" ? [] : examineJobFile(early.path, early.bytes, terminal).diagnostics;
+  const examined = registered.Warnings === "" ? [] : examineJobFile(early.path, early.bytes, { context, flags }).diagnostics;
   printWarnings(registered, examined, terminal, []);
   return { id, client: createClient({ kind: "unix", path: early.socket }), registered, before: [], terminal };
 }
@@ -109,7 +111,7 @@ async function takeEarly({ context, operands }: Invocation): Promise<Registratio
 /** Reads the job file and registers the job. @returns null when it was only to be printed. */
 async function register({ context, flags, operands }: Invocation, signal: AbortSignal): Promise<Registration | null> {
   const { terminal } = context;
-  const file = await readJobFile(operands[0] ?? "", terminal);
+  const file = await readJobFile(operands[0] ?? "", { context, flags });
   if (flags.has("json")) assertJson(file);
   const { job, name, text, format } = file;
   if (job === undefined) throw new AppError("invalid", `${name} is not a valid job: ${countErrors(file)}`);

@@ -162,13 +162,18 @@ class Declaration {
   #readDefault(attribute: Attribute | undefined, type: Type | undefined): Assignment | undefined {
     if (attribute === undefined) return undefined;
     const { span } = attribute.value;
-    const value = this.#compute(attribute.value);
+    const { value, diagnostics } = computeWrittenOut(attribute.value);
+    this.#diagnostics.push(...diagnostics.map((diagnostic) => ({ ...diagnostic, secret: true })));
+    this.#broken ||= value === undefined;
     if (value === undefined) return undefined;
     try {
       return { value: type === undefined ? value : convert(value, type), outside: false, span };
     } catch (error) {
       if (!(error instanceof Mismatch)) throw error;
-      return this.#tell(span, `the default is not of the variable's type: ${error.message}`);
+      const message = `the default is not of the variable's type: ${error.message}`;
+      this.#broken = true;
+      this.#diagnostics.push({ severity: "error", span, message, secret: true });
+      return undefined;
     }
   }
 

@@ -194,17 +194,37 @@ test("a job file that has mistakes is refused with line and column, and without 
   expect(lines.join("\n")).not.toContain("s3cr3t");
 });
 
-for (const [field, value] of [
-  ["HCLv1", true],
-  ["Variables", "a = 1"],
-] as const) {
-  test(`parsing with ${field} is refused by name`, async () => {
-    const reply = await testApi().send("POST", "/v1/jobs/parse", { JobHCL: jobText(), [field]: value });
-    const { status, lines } = await refusalOf(reply);
-    expect(status).toBe(400);
-    expect(lines[0]).toContain(field);
-  });
-}
+test("parsing with HCLv1 is refused by name", async () => {
+  const reply = await testApi().send("POST", "/v1/jobs/parse", { JobHCL: jobText(), HCLv1: true });
+  const { status, lines } = await refusalOf(reply);
+  expect(status).toBe(400);
+  expect(lines[0]).toContain("HCLv1");
+});
+
+test("a job file is parsed with the variables that are sent, and without the agent's files and environment", async () => {
+  const { send } = testApi();
+  const declared = `variable "dc" {\n  type = string\n}\n${jobText().replace('" {', '" {\n  datacenters = [var.dc]')}`;
+  const reply = await send("POST", "/v1/jobs/parse", { JobHCL: declared, Variables: 'dc = "eu"' });
+  expect(decodeJobJson(await reply.text()).job?.datacenters).toEqual(["eu"]);
+  process.env["NOMAD_VAR_dc"] = "of the agent";
+  try {
+    const { status, lines } = await refusalOf(await send("POST", "/v1/jobs/parse", { JobHCL: declared }));
+    expect({ status, first: lines[0] }).toEqual({ status: 400, first: '<request>:1:10: variable "dc" has no value' });
+  } finally {
+    delete process.env["NOMAD_VAR_dc"];
+  }
+  const files = declared.replace("var.dc", 'file("/etc/hostname")');
+  const refused = await refusalOf(await send("POST", "/v1/jobs/parse", { JobHCL: files, Variables: 'dc = "eu"' }));
+  expect(refused.lines[0]).toContain('function "file" looks at files, which only the command line does');
+});
+
+test("what is wrong with the variables that are sent is told without their values", async () => {
+  const body = { JobHCL: `variable "a" {\n  type = number\n}\n${jobText()}`, Variables: 'a = "s3cr3t"' };
+  const { status, lines } = await refusalOf(await testApi().send("POST", "/v1/jobs/parse", body));
+  expect(status).toBe(400);
+  expect(lines[0]).toBe('<variables>:1:5: variable "a": expected a number, found text that is none');
+  expect(lines.join("\n")).not.toContain("s3cr3t");
+});
 
 test("a valid job is validated, with what is doubtful and what does not fit the node as warnings", async () => {
   const { agent, write } = testApi();

@@ -1,0 +1,61 @@
+import { statSync } from "node:fs";
+import { AppError, errnoOf, errorText } from "../base/errors.ts";
+import { readBeginning } from "../base/files.ts";
+import { MAX_SOURCE_BYTES } from "../hcl/limits.ts";
+import type { GivenFile, GivenValue, VariableInputs } from "../hcl/variables/input.ts";
+import type { Flag, Flags } from "./flags.ts";
+
+/** The flags of every command that reads a job file. */
+export const VARIABLE_FLAGS: readonly Flag[] = [
+  {
+    name: "var",
+    value: "NAME=VALUE",
+    repeats: true,
+    help: "The value of a variable of the job file; it wins over files and the environment (PADDOCK_VAR_NAME, NOMAD_VAR_NAME).",
+  },
+  {
+    name: "var-file",
+    value: "FILE",
+    repeats: true,
+    help: "A file with values of variables, HCL or JSON; of several the last wins.",
+  },
+];
+
+/**
+ * What the command line and the environment give for the variables of a job file.
+ * @throws AppError `invalid` or `not_found` for what cannot be read.
+ */
+export function readVariables(flags: Flags, env: Readonly<Record<string, string | undefined>>): VariableInputs {
+  return {
+    environment: [...fromEnvironment(env, "NOMAD_VAR_"), ...fromEnvironment(env, "PADDOCK_VAR_")],
+    files: flags.list("var-file").map(readVariableFile),
+    flags: flags.list("var").map(readAssignment),
+  };
+}
+
+function fromEnvironment(env: Readonly<Record<string, string | undefined>>, prefix: string): GivenValue[] {
+  return Object.entries(env).flatMap(([key, text]) =>
+    key.startsWith(prefix) && text !== undefined ? [{ name: key.slice(prefix.length), text, by: key }] : [],
+  );
+}
+
+/** The value is not shown: it may be a secret. */
+function readAssignment(given: string): GivenValue {
+  const sign = given.indexOf("=");
+  if (sign < 1) throw new AppError("invalid", "flag -var: expected NAME=VALUE behind it");
+  return { name: given.slice(0, sign), text: given.slice(sign + 1), by: "-var" };
+}
+
+function readVariableFile(path: string): GivenFile {
+  try {
+    if (statSync(path).size > MAX_SOURCE_BYTES) throw new AppError("invalid", `${path} is too long`);
+    const text = readBeginning(path, MAX_SOURCE_BYTES);
+    return { name: path, text };
+  } catch (error) {
+    if (error instanceof AppError) throw error;
+    const code = errnoOf(error);
+    const why =
+      code === "ENOENT" ? "no such file" : code === "EISDIR" ? "it is a directory" : (code ?? errorText(error));
+    throw new AppError(code === "ENOENT" ? "not_found" : "invalid", `cannot read ${path}: ${why}`, { cause: error });
+  }
+}
