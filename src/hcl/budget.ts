@@ -1,5 +1,5 @@
 import { type Datum, isMapping, isSequence } from "./cty/datum.ts";
-import { MAX_MADE_TEXT, MAX_MADE_VALUES, MAX_VALUE_DEPTH, MAX_WORK } from "./limits.ts";
+import { MAX_MADE_BLOCKS, MAX_MADE_TEXT, MAX_MADE_VALUES, MAX_VALUE_DEPTH, MAX_WORK } from "./limits.ts";
 
 /** Thrown when the expressions of a file compute more than they may; the message says more of what. */
 export class Exhausted extends Error {}
@@ -18,6 +18,8 @@ export class Budget {
   #work = MAX_WORK;
   #values = MAX_MADE_VALUES;
   #text = MAX_MADE_TEXT;
+  #blocks = MAX_MADE_BLOCKS;
+  #told = false;
   readonly #measures = new WeakMap<Datum, Measure>();
 
   /** @throws Exhausted. */
@@ -31,6 +33,24 @@ export class Budget {
     this.#values -= count;
     if (this.#values < 0) throw new Exhausted(`more than ${MAX_MADE_VALUES} computed values`);
     this.work(count);
+  }
+
+  /** Asks for a block before it is made. @throws Exhausted. */
+  block(): void {
+    this.#blocks -= 1;
+    if (this.#blocks < 0) throw new Exhausted(`more than ${MAX_MADE_BLOCKS} blocks of dynamic ones`);
+  }
+
+  /** Whether nothing more is computed, because it was told that there was too much of it. */
+  get spent(): boolean {
+    return this.#told;
+  }
+
+  /** What is to be told of the excess, once; undefined when it was. */
+  explain({ message }: Exhausted): string | undefined {
+    if (this.#told) return undefined;
+    this.#told = true;
+    return `this takes ${message}, which is more than a job file may; no more of it is computed`;
   }
 
   /** Asks for text before it is made. @param length in UTF-16 code units. @throws Exhausted. */

@@ -17,8 +17,7 @@ import {
 import type { AnyBlock, Block, BlockField, BlocksField, KnownField, LabelField } from "./describe.ts";
 import type { Diagnostic } from "./diagnostic.ts";
 import { expandDynamic } from "./dynamic.ts";
-import { compute, type Surroundings, withoutFunctions } from "./evaluation/evaluate.ts";
-import { placeDatum } from "./evaluation/place.ts";
+import { evaluate, type Surroundings, withoutFunctions } from "./evaluation/evaluate.ts";
 import { NOTHING_KNOWN, type Scope } from "./evaluation/scope.ts";
 import { findKey, isSecret, knownNames, nameIn, nearestKnown } from "./names.ts";
 import { Notes, orUndefined, type Site } from "./notes.ts";
@@ -78,9 +77,9 @@ class Decoder {
 
   /** Evaluates, and adds to what is told the place that an expression does not know. */
   evaluate(expression: Expression, scope: Scope, surroundings: Surroundings): Value | undefined {
-    const { value, diagnostics, outside } = compute(expression, scope, surroundings);
+    const { value, diagnostics } = evaluate(expression, scope, surroundings);
     this.#tell(diagnostics);
-    return value === undefined ? undefined : placeDatum(value, expression, outside);
+    return value;
   }
 
   /** Expands a dynamic block. */

@@ -37,7 +37,8 @@ export function expandDynamic(
     if (pattern !== undefined) blocks = expansion.expand(pattern);
   } catch (error) {
     if (!(error instanceof Exhausted)) throw error;
-    expansion.fail(block.typeSpan, `this needs ${error.message}, which is more than a job file may take`);
+    const message = surroundings.budget.explain(error);
+    if (message !== undefined) expansion.fail(block.typeSpan, message);
   }
   return { blocks, diagnostics: expansion.diagnostics };
 }
@@ -105,7 +106,7 @@ class Expansion {
     }
     const blocks: GeneratedBlock[] = [];
     for (const [key, value] of iterate(found)) {
-      this.#surroundings.budget.values(1 + content.attributes.length + content.blocks.length);
+      this.#surroundings.budget.block();
       const item = object(new Map([["key", key] as const, ["value", value] as const]));
       const scope = withNames(this.#scope, new Map([[iterator, item]]));
       const own = labels === undefined ? [] : this.#labelsOf(labels, scope);

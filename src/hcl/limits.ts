@@ -25,6 +25,9 @@ export const MAX_MADE_VALUES = 500_000;
 /** How much text the expressions of one file may make, in UTF-16 code units: several times what a file itself may hold. */
 export const MAX_MADE_TEXT = 32 * 1024 * 1024;
 
+/** How many blocks `dynamic` may make: each is decoded and checked like a written one, which takes most of a millisecond. */
+export const MAX_MADE_BLOCKS = 5_000;
+
 /** How deep computed values may be nested: deeper ones than a file can write come only from values made of values. */
 export const MAX_VALUE_DEPTH = 300;
 

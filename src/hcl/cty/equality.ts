@@ -1,6 +1,5 @@
 import { compareText, type Datum, sortedEntries, typeOf } from "./datum.ts";
 import { compare, formatNumber, isSameNumber } from "./number.ts";
-import { quoteGo } from "./quote.ts";
 import { isSameType, type Type } from "./type.ts";
 
 /** `==` of HCL: values of different types are never equal, a null is equal to a null. */
@@ -46,6 +45,12 @@ export function distinctItems(items: readonly Datum[]): Datum[] {
   return [...found.values()];
 }
 
+/** Those of `a` to which one of `b` is equal; all are of one type. */
+export function commonItems(a: readonly Datum[], b: readonly Datum[]): Datum[] {
+  const keys = new Set(b.map(keyOf));
+  return a.filter((item) => keys.has(keyOf(item)));
+}
+
 function compareItems(a: Datum, aKey: string, b: Datum, bKey: string): number {
   if (a.kind === "null" || b.kind === "null") return Number(a.kind === "null") - Number(b.kind === "null");
   if (a.kind === "string" && b.kind === "string") return compareText(a.value, b.value);
@@ -64,10 +69,10 @@ function keyOf(item: Datum): string {
     case "number":
       return formatNumber(item.value);
     case "string":
-      return quoteGo(item.value);
+      return JSON.stringify(item.value);
     case "map":
       return `{${sortedEntries(item)
-        .map(([key, part]) => `${quoteGo(key)}:${keyOf(part)};`)
+        .map(([key, part]) => `${JSON.stringify(key)}:${keyOf(part)};`)
         .join("")}}`;
     case "object":
       return `<${sortedEntries(item)

@@ -16,8 +16,11 @@ const COUNTED_BITS = 64;
 /** Bits of a double. */
 const DOUBLE_BITS = 53;
 
-/** Beyond 2^±20,000 (some 6,000 digits) no number is kept: its text alone would cost more than all else in a job file. */
-const MAX_MAGNITUDE = 20_000;
+/** Beyond 2^±4096 (some 1,230 digits) no number is kept: doubles end at 2^1024, and larger ones would make each sum slow. */
+const MAX_MAGNITUDE = 4096;
+
+/** Decimal digits and exponents beyond what such numbers have. */
+const MAX_DIGITS = 1300;
 
 /** Thrown for a result that is too large or too small to be kept. */
 export class NumberRange extends Error {}
@@ -35,7 +38,7 @@ export function parseNumber(text: string): BigFloat | undefined {
   const digits = BigInt(whole + fraction);
   const exponent = Number(power) - fraction.length;
   if (digits === 0n) return { mantissa: 0n, exponent: 0, precision: WRITTEN_BITS };
-  if (Math.abs(exponent) > MAX_MAGNITUDE || whole.length + fraction.length > MAX_MAGNITUDE) throw new NumberRange();
+  if (Math.abs(exponent) > MAX_DIGITS || whole.length + fraction.length > MAX_DIGITS) throw new NumberRange();
   const mantissa = sign === "-" ? -digits : digits;
   return exponent >= 0
     ? round(mantissa * 10n ** BigInt(exponent), 0, WRITTEN_BITS)
@@ -168,11 +171,11 @@ function isUpperHalf(text: string, at: number): boolean {
 }
 
 function cut({ text, point }: Digits, length: number): Digits {
-  return { text: text.slice(0, length).replace(/0+$/, ""), point };
+  return { text: withoutLast(text.slice(0, length), "0"), point };
 }
 
 function roundUp({ text, point }: Digits, length: number): Digits {
-  const kept = text.slice(0, length).replace(/9+$/, "");
+  const kept = withoutLast(text.slice(0, length), "9");
   if (kept === "") return { text: "1", point: point + 1 };
   return { text: kept.slice(0, -1) + String(Number(kept.at(-1)) + 1), point };
 }
@@ -181,10 +184,17 @@ function roundUp({ text, point }: Digits, length: number): Digits {
 function expand(mantissa: bigint, exponent: number): Digits {
   if (exponent >= 0) {
     const text = String(mantissa << BigInt(exponent));
-    return { text: text.replace(/0+$/, ""), point: text.length };
+    return { text: withoutLast(text, "0"), point: text.length };
   }
   const text = String(mantissa * 5n ** BigInt(-exponent));
-  return { text: text.replace(/0+$/, ""), point: text.length + exponent };
+  return { text: withoutLast(text, "0"), point: text.length + exponent };
+}
+
+/** Without the same digit at the end, in linear time. */
+function withoutLast(text: string, digit: string): string {
+  let end = text.length;
+  while (end > 0 && text[end - 1] === digit) end--;
+  return text.slice(0, end);
 }
 
 function placePoint({ text, point }: Digits): string {

@@ -22,6 +22,9 @@ export function computeConditional(evaluation: Evaluation, expression: Condition
   const { value: foil } = evaluation.attempt(other, scope);
   if (value === undefined || foil === undefined || isBareNull(foil)) return value;
   if (isBareNull(value)) return { kind: "null", type: typeOf(foil) };
+  // The types of both are as large as the values.
+  evaluation.budget.look(value);
+  evaluation.budget.look(foil);
   const types = chosenYes ? [typeOf(value), typeOf(foil)] : [typeOf(foil), typeOf(value)];
   const common = unify(types, "any");
   if (common === undefined) {

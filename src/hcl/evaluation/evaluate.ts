@@ -9,12 +9,14 @@ import type { FunctionTable } from "../functions/function.ts";
 import { quoteName } from "../limits.ts";
 import type { Span } from "../span.ts";
 import { memberOf } from "../syntax/references.ts";
+import type { Value } from "../value.ts";
 import { NoPart } from "./access.ts";
 import { CallFailure, call, findFunction } from "./call.ts";
 import { computeConditional } from "./choice.ts";
 import type { Attempt, Evaluation } from "./evaluation.ts";
 import { asKey, computeFor } from "./loop.ts";
 import { applyBinary, applyUnary, inRange, operandType, toOperand } from "./operators.ts";
+import { placeDatum } from "./place.ts";
 import type { Scope } from "./scope.ts";
 import { callSpecial, isSpecial } from "./special.ts";
 import { takeSteps } from "./steps.ts";
@@ -46,15 +48,40 @@ export interface Computed {
  * spelled as it was, for interpolation at run time. Never throws; all that is wrong in different parts is told at once.
  */
 export function compute(expression: Expression, scope: Scope, surroundings: Surroundings): Computed {
+  const { budget } = surroundings;
+  if (budget.spent) return { value: undefined, diagnostics: [], outside: false };
   const evaluator = new Evaluator(surroundings);
-  let value: Datum | undefined;
   try {
-    value = evaluator.compute(expression, scope);
+    const value = evaluator.compute(expression, scope);
+    return { value, diagnostics: evaluator.diagnostics, outside: evaluator.outside };
   } catch (error) {
     if (!(error instanceof Exhausted)) throw error;
-    evaluator.fail(expression.span, `this needs ${error.message}, which is more than a job file may take`);
+    const message = budget.explain(error);
+    if (message !== undefined) evaluator.fail(expression.span, message);
+    return { value: undefined, diagnostics: evaluator.diagnostics, outside: evaluator.outside };
   }
-  return { value, diagnostics: evaluator.diagnostics, outside: evaluator.outside };
+}
+
+export interface Evaluated {
+  /** As `Computed` has it, with its places in the text. */
+  readonly value: Value | undefined;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** As `compute`, for a value that somebody reads: it has its places in the text, and is not too large to be written out. */
+export function evaluate(expression: Expression, scope: Scope, surroundings: Surroundings): Evaluated {
+  const { value, diagnostics, outside } = compute(expression, scope, surroundings);
+  if (value === undefined) return { value, diagnostics };
+  try {
+    // Its parts may be one and the same value many times over: written out they are not.
+    surroundings.budget.look(value);
+  } catch (error) {
+    if (!(error instanceof Exhausted)) throw error;
+    const message = surroundings.budget.explain(error);
+    const { span } = expression;
+    return { value: undefined, diagnostics: message === undefined ? [] : [{ severity: "error", span, message }] };
+  }
+  return { value: placeDatum(value, expression, outside), diagnostics };
 }
 
 class Evaluator implements Evaluation {

@@ -14,8 +14,8 @@ function roundTo({ text, point }: Digits, count: number): Digits {
   const middle = next === "5" && count + 1 === text.length;
   const up = middle ? Number(text[count - 1] ?? "0") % 2 === 1 : next >= "5";
   const kept = text.slice(0, count);
-  if (!up) return { text: kept.replace(/0+$/, ""), point };
-  const carried = kept.replace(/9+$/, "");
+  if (!up) return { text: trimDigit(kept, "0"), point };
+  const carried = trimDigit(kept, "9");
   if (carried === "") return { text: "1", point: point + 1 };
   return { text: carried.slice(0, -1) + String(Number(carried.at(-1)) + 1), point };
 }
@@ -55,4 +55,10 @@ export function formatGeneral(value: BigFloat, count: number | undefined): strin
   const exponent = point - 1;
   if (text !== "" && (exponent < -4 || exponent >= limit)) return placeScientific(digits, text.length - 1);
   return placeFixed(digits, Math.max(text.length - point, 0));
+}
+
+function trimDigit(text: string, digit: string): string {
+  let end = text.length;
+  while (end > 0 && text[end - 1] === digit) end--;
+  return text.slice(0, end);
 }

@@ -36,6 +36,7 @@ function encodeQuery(value: string): string {
 
 /** The first line has the names of the columns; each further one is an object. */
 function decodeCsv(args: readonly Datum[], { budget }: Surroundings): Datum {
+  budget.work(textAt(args, 0).length);
   const [header, ...rows] = readCsv(textAt(args, 0));
   if (header === undefined) throw new CallProblem("the line with the names of the columns is missing", 0);
   if (new Set(header.fields).size < header.fields.length) throw new CallProblem("two columns have one name", 0);

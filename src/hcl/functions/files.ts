@@ -53,8 +53,8 @@ function fileFunctions(places: FilePlaces): Readonly<Record<string, FunctionSpec
 /** As Go's `filepath.Base`: slashes at the end do not count. */
 function baseName(path: string): string {
   if (path === "") return ".";
-  const name = path.replace(/\/+$/, "");
-  return name === "" ? "/" : name.slice(name.lastIndexOf("/") + 1);
+  const parts = path.split("/").filter((part) => part !== "");
+  return parts.at(-1) ?? "/";
 }
 
 /** As Go's `filepath.Dir`: all up to the last slash. */

@@ -14,11 +14,15 @@ export function matchesPattern(path: string, pattern: string): boolean {
   );
 }
 
+/** Longer patterns are no patterns. */
+const MAX_PATTERN = 4096;
+
 /** How many patterns `{a,b}` may stand for. */
 const MAX_ALTERNATIVES = 200;
 
 /** The patterns that one with `{a,b}` stands for. */
 function spread(pattern: string): string[] {
+  if (pattern.length > MAX_PATTERN) throw new CallProblem(`the pattern has more than ${MAX_PATTERN} characters`, 1);
   const open: string[] = [pattern];
   const plain: string[] = [];
   for (let next = open.pop(); next !== undefined; next = open.pop()) {

@@ -1,3 +1,4 @@
+import type { Budget } from "../budget.ts";
 import { type Datum, isMapping, isSequence, sortedEntries, text } from "../cty/datum.ts";
 import { datumOfJson } from "../cty/json-datum.ts";
 import { formatNumber } from "../cty/number.ts";
@@ -7,7 +8,7 @@ import { CallProblem, type FunctionSpec } from "./function.ts";
 
 /** Between JSON and values. */
 export const JSON_FUNCTIONS: Readonly<Record<string, FunctionSpec>> = {
-  jsondecode: { parameters: [textParameter("str")], run: (args) => decode(textAt(args, 0)) },
+  jsondecode: { parameters: [textParameter("str")], run: (args, { budget }) => decode(textAt(args, 0), budget) },
   jsonencode: {
     parameters: [nullableParameter("val")],
     run: ([arg], { budget }) => {
@@ -18,7 +19,9 @@ export const JSON_FUNCTIONS: Readonly<Record<string, FunctionSpec>> = {
   },
 };
 
-function decode(source: string): Datum {
+function decode(source: string, budget: Budget): Datum {
+  // Reading takes much longer than looking.
+  budget.work(source.length);
   const { value, diagnostics } = parseJson("json", source);
   const [wrong] = diagnostics;
   if (value !== undefined && wrong === undefined) return datumOfJson(value);

@@ -1,7 +1,7 @@
 import { convert } from "../cty/convert.ts";
 import { unify } from "../cty/convertible.ts";
 import { type Datum, isSequence, list, tuple, typeOf } from "../cty/datum.ts";
-import { isEqual, makeSet } from "../cty/equality.ts";
+import { commonItems, makeSet } from "../cty/equality.ts";
 import { ANY, type Type } from "../cty/type.ts";
 import { anyParameter } from "./arguments.ts";
 import { CallProblem, type FunctionSpec, type Parameter, type Surroundings } from "./function.ts";
@@ -13,7 +13,7 @@ export const SET_FUNCTIONS: Readonly<Record<string, FunctionSpec>> = {
   setintersection: {
     parameters: [setParameter("first_set")],
     rest: setParameter("other_sets"),
-    run: (args) => combine(args, intersect),
+    run: (args) => combine(args, commonItems),
   },
   setunion: {
     parameters: [setParameter("first_set")],
@@ -38,10 +38,6 @@ function combine(args: readonly Datum[], how: Combine): Datum {
   const converted = sets.map(({ items }) => items.map((item) => convert(item, element)));
   const [first = [], ...rest] = converted;
   return makeSet(element, rest.reduce<readonly Datum[]>(how, first));
-}
-
-function intersect(a: readonly Datum[], b: readonly Datum[]): readonly Datum[] {
-  return a.filter((item) => b.some((other) => isEqual(item, other)));
 }
 
 /** Each item of the first with each of the next, the last going through its items fastest. */

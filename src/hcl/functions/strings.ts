@@ -4,9 +4,10 @@ import { integerAt, numberParameter, textAt, textParameter, textsAt, textsParame
 import { capitalize, lower, splitClusters, upper } from "./characters.ts";
 import { CallProblem, type FunctionSpec, type Surroundings } from "./function.ts";
 
-/** White space as Go's `unicode.IsSpace` has it, at both ends. */
-const SPACE = "[\\t\\n\\v\\f\\r \\u0085\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]+";
-const SPACES = new RegExp(`^${SPACE}|${SPACE}$`, "g");
+/** White space as Go's `unicode.IsSpace` has it. */
+const SPACES = new Set(
+  "\t\n\v\f\r \u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000",
+);
 
 /** Functions of text. */
 export const STRING_FUNCTIONS: Readonly<Record<string, FunctionSpec>> = {
@@ -49,7 +50,7 @@ export const STRING_FUNCTIONS: Readonly<Record<string, FunctionSpec>> = {
         textAt(args, 0).startsWith(textAt(args, 1)) ? textAt(args, 0).slice(textAt(args, 1).length) : textAt(args, 0),
       ),
   },
-  trimspace: onText((value) => value.replace(SPACES, "")),
+  trimspace: onText((value) => trimAll(value, SPACES)),
   trimsuffix: {
     parameters: [textParameter("str"), textParameter("suffix")],
     run(args) {

@@ -82,18 +82,18 @@ describe("functions that look at files", () => {
       });
       return { value: stdout === "" ? undefined : JSON.parse(stdout).Job.Datacenters[0], stderr };
     };
-    const valueOf = async (expression: string) => (await outputOf(expression)).value;
-    expect(await valueOf('file("conf/a.txt")')).toBe("content of a");
-    expect(await valueOf('file("~/key")')).toBe("of home");
-    expect(await valueOf('filebase64("conf/raw")')).toBe("/wA=");
-    expect(await valueOf('jsonencode([fileexists("conf/a.txt"), fileexists("conf/z.txt")])')).toBe("[true,false]");
-    expect(await valueOf('join(",", fileset("conf", "**/*.txt"))')).toBe("a.txt,deep/b.txt");
-    expect(await valueOf('join(",", fileset("conf", "deep/{b,c}.*"))')).toBe("deep/b.txt,deep/c.json");
-    expect(await valueOf('join(",", fileset("conf", "[a-b].tx?"))')).toBe("a.txt");
+    const found = async (expression: string) => (await outputOf(expression)).value;
+    expect(await found('file("conf/a.txt")')).toBe("content of a");
+    expect(await found('file("~/key")')).toBe("of home");
+    expect(await found('filebase64("conf/raw")')).toBe("/wA=");
+    expect(await found('jsonencode([fileexists("conf/a.txt"), fileexists("conf/z.txt")])')).toBe("[true,false]");
+    expect(await found('join(",", fileset("conf", "**/*.txt"))')).toBe("a.txt,deep/b.txt");
+    expect(await found('join(",", fileset("conf", "deep/{b,c}.*"))')).toBe("deep/b.txt,deep/c.json");
+    expect(await found('join(",", fileset("conf", "[a-b].tx?"))')).toBe("a.txt");
     expect(
-      await valueOf('jsonencode([basename("/a/b.c"), basename(""), basename("/a/"), dirname("/a/b"), dirname("a")])'),
+      await found('jsonencode([basename("/a/b.c"), basename(""), basename("/a/"), dirname("/a/b"), dirname("a")])'),
     ).toBe('["b.c",".","a","/a","."]');
-    expect(await valueOf('pathexpand("~/x")')).toBe(dir.file("home/x"));
+    expect(await found('pathexpand("~/x")')).toBe(dir.file("home/x"));
     expect((await outputOf('file("conf/raw")')).stderr).toContain("the file is no UTF-8 text");
     expect((await outputOf('file("conf/z.txt")')).stderr).toContain(`there is no file ${dir.file("conf/z.txt")}`);
     expect((await outputOf('file("conf")')).stderr).toContain("not a regular file");
