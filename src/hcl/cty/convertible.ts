@@ -40,16 +40,19 @@ function isConvertibleToItems(from: Type, to: Extract<Type, { kind: "list" | "se
     if (to.kind === "set" && from.kind === "list" && means === "safe") return false;
     return isConvertible(from.element, to.element, means);
   }
-  return from.kind === "tuple" && areConvertibleParts(from.elements, to.element, means);
+  return from.kind === "tuple" && areConvertibleItems(from.elements, to.element, means);
 }
 
 function isConvertibleToMap(from: Type, element: Type, means: Means): boolean {
   if (from.kind === "map") return isConvertible(from.element, element, means);
-  return from.kind === "object" && areConvertibleParts([...from.attributes.values()], element, means);
+  if (from.kind !== "object") return false;
+  const parts = [...from.attributes.values()];
+  const common = commonElement(parts, element, means);
+  return common !== undefined && parts.every((part) => isConvertible(part, common, means));
 }
 
-/** Whether parts of different types can become those of one collection. */
-function areConvertibleParts(parts: readonly Type[], element: Type, means: Means): boolean {
+/** Whether items of different types can become those of one list; what has nothing in common but a null makes none. */
+function areConvertibleItems(parts: readonly Type[], element: Type, means: Means): boolean {
   const common = commonElement(parts, element, means);
   if (common === undefined) return false;
   if (element.kind === "any" && common.kind === "any") return parts.every(({ kind }) => kind === "any");

@@ -1,6 +1,6 @@
 import type { Expression } from "../ast.ts";
 import { convert, Mismatch } from "../cty/convert.ts";
-import { boolean, type Datum } from "../cty/datum.ts";
+import { boolean, type Datum, isSequence } from "../cty/datum.ts";
 import { SPECIAL_NAMES } from "../functions/special-names.ts";
 import { CallFailure } from "./call.ts";
 import type { Evaluation } from "./evaluation.ts";
@@ -24,8 +24,31 @@ export function isSpecial(name: string): name is (typeof SPECIAL_NAMES)[number] 
 export function callSpecial(evaluation: Evaluation, expression: Call, scope: Scope): Datum | undefined {
   const { name } = expression;
   if (!isSpecial(name)) return undefined;
-  if (expression.expand) throw new CallFailure(`"${name}" takes no "..."`);
+  if (expression.expand) return callExpanded(evaluation, expression, scope);
   return SPECIAL[name](evaluation, expression, scope);
+}
+
+/** With the items of a list as its last arguments: these are values, and have nothing left to fail. */
+function callExpanded(evaluation: Evaluation, expression: Call, scope: Scope): Datum | undefined {
+  const { name, args } = expression;
+  const before = args.slice(0, -1);
+  const last = args.at(-1);
+  const found = last === undefined ? undefined : evaluation.compute(last, scope);
+  if (found === undefined) return undefined;
+  if (!isSequence(found)) {
+    throw new CallFailure('what stands before "..." must be a list or a set', { argument: args.length - 1 });
+  }
+  if (name === "can" && before.length + found.items.length === 1) {
+    return before.length === 1 ? callCan(evaluation, { ...expression, args: before }, scope) : boolean(true);
+  }
+  if (name !== "try") throw new CallFailure(`"${name}" takes no "..." here`);
+  for (const arg of before) {
+    const { value } = evaluation.attempt(arg, scope);
+    if (value !== undefined) return value;
+  }
+  const [first] = found.items;
+  if (first === undefined) return callTry(evaluation, { ...expression, args: before }, scope);
+  return first;
 }
 
 /** How many failed attempts of `try` are told. */

@@ -115,7 +115,9 @@ function formatDecimal({ mode, flags, width = 0, precision }: Verb, value: BigFl
         ? formatScientific(magnitude, precision ?? 6)
         : formatGeneral(magnitude, precision);
   const cased = mode === lower ? digits : digits.toUpperCase();
-  return align(signOf(negative, flags), cased, flags, width, true);
+  // Go's floating-point numbers are filled up with zeros even where they stand to the left; its whole numbers are not.
+  const zeros = flags.has("0") ? new Set([...flags].filter((flag) => flag !== "-")) : flags;
+  return align(signOf(negative, flags), cased, zeros, width, true);
 }
 
 function signOf(negative: boolean, flags: ReadonlySet<string>): string {

@@ -2,7 +2,7 @@ import { convert } from "../cty/convert.ts";
 import { unify } from "../cty/convertible.ts";
 import { boolean, compareText, type Datum, isSequence, list, number, text, tuple, typeOf } from "../cty/datum.ts";
 import { distinctItems, isEqual } from "../cty/equality.ts";
-import { add, type BigFloat, compare, fromInteger, ZERO } from "../cty/number.ts";
+import { add, type BigFloat, compare, fromInteger, truncate, ZERO } from "../cty/number.ts";
 import { describeType, NUMBER, STRING } from "../cty/type.ts";
 import {
   anyParameter,
@@ -112,11 +112,12 @@ function itemsOf(datum: Datum): readonly Datum[] {
 function element(args: readonly Datum[]): Datum {
   const [arg] = args;
   if (arg?.kind !== "list" && arg?.kind !== "tuple") throw new CallProblem("expected a list", 0);
-  const index = integerAt(args, 1);
-  const { length } = arg.items;
-  const found = arg.items[((index % length) + length) % length];
-  if (found === undefined) throw new CallProblem("the list is empty", 0);
-  return found;
+  integerAt(args, 1);
+  if (arg.items.length === 0) throw new CallProblem("the list is empty", 0);
+  const length = BigInt(arg.items.length);
+  // An index may be larger than a double keeps exactly.
+  const index = ((truncate(numberAt(args, 1)) % length) + length) % length;
+  return arg.items[Number(index)] ?? arg;
 }
 
 function flatten(datum: Datum): readonly Datum[] {

@@ -79,9 +79,12 @@ function trimAll(value: string, cut: ReadonlySet<string>): string {
   return chars.slice(start, chars.findLastIndex((char) => !cut.has(char)) + 1).join("");
 }
 
+/** Deeper than any text that somebody reads. */
+const MOST_SPACES = 4096;
+
 function indent(args: readonly Datum[], { budget }: Surroundings): Datum {
   const spaces = integerAt(args, 0);
-  if (spaces < 0) throw new CallProblem("expected 0 or more", 0);
+  if (spaces < 0 || spaces > MOST_SPACES) throw new CallProblem(`expected a number from 0 to ${MOST_SPACES}`, 0);
   const lines = textAt(args, 1).split("\n");
   budget.text(spaces * (lines.length - 1));
   return text(lines.join(`\n${" ".repeat(lines.length > 1 ? spaces : 0)}`));

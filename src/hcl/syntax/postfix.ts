@@ -37,6 +37,15 @@ export function parsePostfix(
     cursor.report(start.start, end, `more than ${MAX_SPLATS} splats in one expression`);
     return { kind: "invalid", span: cursor.source.span(start.start, end) };
   }
+  if (hasNestedSplat(steps)) {
+    cursor.report(
+      start.start,
+      end,
+      'a ".*" stands within another one',
+      'write "[*]", which goes through lists in lists',
+    );
+    return { kind: "invalid", span: cursor.source.span(start.start, end) };
+  }
   const plain = base.kind === "traversal" && !grouped ? known : 0;
   const root: Expression =
     base.kind === "traversal" && plain > 0
@@ -50,6 +59,17 @@ export function parsePostfix(
   if (plain === steps.length) return root;
   const span = cursor.source.span(start.start, end);
   return { kind: "access", base: root, steps: gatherSplats(steps.slice(plain)), span };
+}
+
+/** Whether behind a `.*` and nothing but names another one stands. */
+function hasNestedSplat(steps: readonly Step[]): boolean {
+  let within = false;
+  for (const step of steps) {
+    const star = step.kind === "star" && !step.full;
+    if (star && within) return true;
+    within = star || (within && step.kind === "attribute");
+  }
+  return false;
 }
 
 /** Gives each splat the steps that it takes of each item. */
@@ -94,12 +114,16 @@ function parseDotStep(cursor: Cursor): ReadStep {
   }
   if (!cursor.is("number")) cursor.failExpecting('a name after "."');
   const number = cursor.advance();
-  // `a.0.1` is read as `a`, `.`, `0.1` by any lexer of numbers.
-  const steps = cursor
-    .text(number)
-    .split(".")
-    .map((text): Step => ({ kind: "index", key: { kind: "number", text, span: cursor.span(number, number) } }));
-  return { steps, end: number.end };
+  const text = cursor.text(number);
+  if (!/^\d+$/.test(text)) {
+    const hint = `write ${text
+      .split(".")
+      .map((part) => `[${part}]`)
+      .join("")}`;
+    cursor.report(number.start, number.end, "one number behind a dot is an index, several are none", hint);
+  }
+  const key: Expression = { kind: "number", text, span: cursor.span(number, number) };
+  return { steps: [{ kind: "index", key }], end: number.end };
 }
 
 function parseIndexStep(cursor: Cursor, parseExpression: ParseExpression): ReadStep {

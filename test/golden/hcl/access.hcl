@@ -4,7 +4,7 @@ computed    = ["a", "b", "c"][1 + 1]
 attribute   = { a = { b = 2 } }.a.b
 quoted      = { "a b" = 1 }["a b"]
 of_call     = split(",", "x,y")[0]
-legacy      = [["a"], ["b"]].1.0
+legacy      = [["a"], ["b"]].1[0]
 # A splat takes what stands behind it of each item; one of what is no list is that of a list of one.
 splat       = [{ id = 1 }, { id = 2 }][*].id
 legacy_all  = [{ id = 1 }, { id = 2 }].*.id

@@ -157,7 +157,7 @@ job "every" {
           checksum = "sha256:${meta.digest}"
         }
 
-        headers = {
+        headers {
           X-Token = "${env["TOKEN"]}"
         }
       }

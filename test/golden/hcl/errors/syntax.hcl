@@ -12,4 +12,6 @@ two_else    = "%{if true}a%{else}b%{else}c%{endif}"
 call_comma  = max(1 2)
 call_end    = max([1]..., 2)
 dots        = a...b
+legacy      = a.0.1
+nested      = a.*.b.*.c
 fine        = 1

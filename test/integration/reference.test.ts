@@ -1,0 +1,188 @@
+import { describe, expect, test } from "bun:test";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Budget } from "../../src/hcl/budget.ts";
+import { compute } from "../../src/hcl/evaluation/evaluate.ts";
+import { NOTHING_KNOWN } from "../../src/hcl/evaluation/scope.ts";
+import { encodeJson } from "../../src/hcl/functions/json.ts";
+import { FUNCTIONS } from "../../src/hcl/functions/table.ts";
+import { parseHcl } from "../../src/hcl/parser.ts";
+import type { VariableInputs } from "../../src/hcl/variables/input.ts";
+import { resolveNames } from "../../src/hcl/variables/resolve.ts";
+import { loadJob } from "../../src/job/load.ts";
+import { encodeJob } from "../../src/job/wire.ts";
+import { ExpressionMaker } from "../helpers/expressions.ts";
+import { buildReference, type Reference } from "../helpers/reference.ts";
+import { tempDir } from "../helpers/temp.ts";
+import { DIFFERENCES, JOBS_THAT_DIFFER, type Outcome } from "../reference/differences.ts";
+
+/*
+ * Whether job files mean the same here and in Nomad, whose own parser answers. Where it cannot be built these tests are skipped.
+ * REFERENCE_SEED=n makes other expressions than the usual ones.
+ */
+const built = buildReference();
+if (typeof built === "string") console.log(`the comparison with Nomad's parser is skipped: ${built}`);
+const reference: Reference = typeof built === "string" ? () => [] : built;
+const compared = test.skipIf(typeof built === "string");
+
+const SEED = Number(process.env["REFERENCE_SEED"] ?? 1);
+const EXPRESSIONS = 6000;
+const HEREDOCS = 1500;
+const GOLDEN = join(import.meta.dirname, "../golden");
+
+function jobWith(expression: string): string {
+  return `job "x" {\n  meta = {\n    v = jsonencode(${expression})\n  }\n}\n`;
+}
+
+function computeOurs(expression: string): string | undefined {
+  const { body, diagnostics } = parseHcl("x.hcl", `v = ${expression}\n`);
+  const value = body.attributes[0]?.value;
+  if (value === undefined || diagnostics.length > 0) return undefined;
+  const computed = compute(value, NOTHING_KNOWN, { functions: FUNCTIONS, budget: new Budget() });
+  return computed.value === undefined ? undefined : encodeJson(computed.value);
+}
+
+/** Those that come to something else than in Nomad without a reason, shortest first. */
+function findDifferences(expressions: readonly string[]): Outcome[] {
+  const answers = reference(expressions.map((expression) => ({ Text: jobWith(expression) })));
+  expect(answers).toHaveLength(expressions.length);
+  const outcomes = expressions.map((expression, at): Outcome => {
+    const answer = answers[at];
+    const meta = answer?.job?.["Meta"] as Readonly<Record<string, string>> | undefined;
+    return { expression, theirs: meta?.["v"], error: answer?.error ?? "", ours: computeOurs(expression) };
+  });
+  // As many have a value as not: a comparison of errors alone would prove little.
+  expect(outcomes.filter(({ theirs }) => theirs !== undefined).length).toBeGreaterThan(expressions.length / 4);
+  return outcomes
+    .filter(({ theirs, ours }) => theirs !== ours)
+    .filter((outcome) => !DIFFERENCES.some(({ applies }) => applies(outcome)))
+    .toSorted((a, b) => a.expression.length - b.expression.length);
+}
+
+/** All expressions that stand behind a name in the files of a folder, as they are spelled. */
+function expressionsIn(folder: string): string[] {
+  const files = readdirSync(folder).filter((name) => name.endsWith(".hcl"));
+  return files.flatMap((name) => {
+    const { body, source } = parseHcl(name, readFileSync(join(folder, name)));
+    return body.attributes
+      .filter(({ value }) => value.kind !== "invalid")
+      .map(({ value: { span } }) => source.text.slice(span.start.offset, span.end.offset))
+      .map((text) => (text.startsWith("<<") ? `${text}\n` : text));
+  });
+}
+
+describe("expressions mean what they mean in Nomad", () => {
+  compared("those of the golden files", () => {
+    const expressions = expressionsIn(join(GOLDEN, "hcl"));
+    expect(expressions.length).toBeGreaterThan(150);
+    expect(findDifferences(expressions)).toEqual([]);
+  });
+
+  compared(`${EXPRESSIONS} generated ones`, () => {
+    const maker = new ExpressionMaker(SEED);
+    expect(findDifferences(Array.from({ length: EXPRESSIONS }, () => maker.make(3)))).toEqual([]);
+  });
+
+  compared(`${HEREDOCS} generated heredocs`, () => {
+    const maker = new ExpressionMaker(SEED);
+    expect(findDifferences(Array.from({ length: HEREDOCS }, () => maker.makeHeredoc()))).toEqual([]);
+  });
+});
+
+const TYPES = [
+  ...["string", "number", "bool", "list(string)", "set(number)", "map(string)", "tuple([string, bool])"],
+  ...["object({ a = number })", "list(object({ a = string }))", "map(list(number))", undefined],
+];
+const VALUES = [
+  ...["x", "5", "true", "1e3", "", " 7", '"5"', "null", "[1, 2]", '["a", 1, true]', '["b", "a", "b"]', "{ a = 1 }"],
+  ...[
+    '{ a = "1", b = 2 }',
+    '[{ a = 1 }, { a = "x", b = 1 }]',
+    "{ a = [1, 2], b = [] }",
+    "var.b",
+    'upper("a")',
+    "[1",
+    "1 + 1",
+  ],
+];
+
+/** The variable of a file as JSON; undefined when anything is wrong with it. */
+function computeVariable(text: string, inputs: VariableInputs): string | undefined {
+  const surroundings = { functions: FUNCTIONS, budget: new Budget() };
+  const { scope, diagnostics } = resolveNames(parseHcl("job.hcl", text).body, inputs, surroundings);
+  const found = scope("var", "a");
+  return diagnostics.length === 0 && found?.kind === "member" ? encodeJson(found.value) : undefined;
+}
+
+describe("variables are what they are in Nomad", () => {
+  compared("for every type, value and way of giving it", async () => {
+    await using dir = tempDir();
+    const cases = TYPES.flatMap((type) =>
+      VALUES.flatMap((value, at) =>
+        (["flag", "environment", "file", "default"] as const).map((way) => ({
+          type,
+          value,
+          way,
+          file: dir.file(`${at}.hcl`),
+        })),
+      ),
+    );
+    for (const { value, file } of cases) writeFileSync(file, `a = ${value}\n`);
+    const declare = ({ type, value, way }: (typeof cases)[number]) => {
+      const lines = [type === undefined ? "" : `  type = ${type}\n`, way === "default" ? `  default = ${value}\n` : ""];
+      return `variable "a" {\n${lines.join("")}}\n${jobWith("var.a")}`;
+    };
+    const answers = reference(
+      cases.map((own) => ({
+        Text: declare(own),
+        Vars: own.way === "flag" ? [`a=${own.value}`] : [],
+        Env: own.way === "environment" ? [`NOMAD_VAR_a=${own.value}`] : [],
+        Files: own.way === "file" ? [own.file] : [],
+      })),
+    );
+    const different = cases.flatMap((own, at) => {
+      const given = [{ name: "a", text: own.value, by: "test" }];
+      const variables = {
+        flags: own.way === "flag" ? given : [],
+        environment: own.way === "environment" ? given : [],
+        files: own.way === "file" ? [{ name: own.file, text: readFileSync(own.file) }] : [],
+      };
+      const meta = answers[at]?.job?.["Meta"] as Readonly<Record<string, string>> | undefined;
+      const ours = computeVariable(declare(own), variables);
+      return ours === meta?.["v"] ? [] : [{ ...own, ours, theirs: meta?.["v"], error: answers[at]?.error }];
+    });
+    expect(different).toEqual([]);
+  });
+});
+
+describe("whole job files", () => {
+  const files = readdirSync(join(GOLDEN, "job")).filter((name) => name.endsWith(".hcl") && !(name in JOBS_THAT_DIFFER));
+  const texts = files.map((name) => readFileSync(join(GOLDEN, "job", name), "utf8"));
+
+  compared("that are read here are read by Nomad, and all that it finds in them is in our JSON", () => {
+    const answers = reference(texts.map((Text) => ({ Text })));
+    for (const [at, name] of files.entries()) {
+      const { job } = loadJob(name, texts[at] ?? "");
+      const ours = job === undefined ? undefined : encodeJob(job);
+      expect({ name, error: answers[at]?.error, missing: missingIn(answers[at]?.job, ours, "") }).toEqual({
+        name,
+        error: undefined,
+        missing: [],
+      });
+    }
+  });
+});
+
+/** The paths of what stands in one value of JSON and not, or otherwise, in another; null, "" and false say nothing. */
+function missingIn(theirs: unknown, ours: unknown, path: string): string[] {
+  if (theirs === null || theirs === undefined || theirs === "" || theirs === false) return [];
+  if (Array.isArray(theirs)) {
+    if (!Array.isArray(ours) || ours.length !== theirs.length) return [path];
+    return theirs.flatMap((item, at) => missingIn(item, ours[at], `${path}[${at}]`));
+  }
+  if (typeof theirs === "object") {
+    const entries = typeof ours === "object" && ours !== null ? (ours as Record<string, unknown>) : {};
+    return Object.entries(theirs).flatMap(([key, value]) => missingIn(value, entries[key], `${path}.${key}`));
+  }
+  return theirs === ours ? [] : [`${path}: ${JSON.stringify(theirs)}, here ${JSON.stringify(ours)}`];
+}

@@ -1,0 +1,70 @@
+// Command reference answers what Nomad's own parser makes of job files, so that ours can be compared with it.
+// It reads one JSON object for each job file and writes one line of JSON for each: the job, or the error.
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/hashicorp/nomad/jobspec2"
+)
+
+// request is a job file with what is given for its variables.
+type request struct {
+	Text string
+	// Vars are NAME=VALUE, as behind -var.
+	Vars []string
+	// Env are NOMAD_VAR_NAME=VALUE.
+	Env []string
+	// Files are the paths of files of variables.
+	Files []string
+}
+
+type answer struct {
+	Job   any    `json:",omitempty"`
+	Error string `json:",omitempty"`
+}
+
+func main() {
+	out := bufio.NewWriter(os.Stdout)
+	defer out.Flush()
+	requests := json.NewDecoder(bufio.NewReader(os.Stdin))
+	answers := json.NewEncoder(out)
+	for {
+		var r request
+		if err := requests.Decode(&r); err == io.EOF {
+			return
+		} else if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		if err := answers.Encode(parse(r)); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	}
+}
+
+// parse takes a panic of the parser for an error: it ends Nomad's command as well.
+func parse(r request) (found answer) {
+	defer func() {
+		if panicked := recover(); panicked != nil {
+			found = answer{Error: fmt.Sprint("panic: ", panicked)}
+		}
+	}()
+	job, err := jobspec2.ParseWithConfig(&jobspec2.ParseConfig{
+		Path:     "/nonexistent/job.hcl",
+		Body:     []byte(r.Text),
+		Strict:   true,
+		ArgVars:  r.Vars,
+		Envs:     r.Env,
+		VarFiles: r.Files,
+	})
+	if err != nil {
+		return answer{Error: err.Error()}
+	}
+	return answer{Job: job}
+}
