@@ -60,6 +60,17 @@ test("a job file is sent to nobody in a directory where anybody may answer", () 
   expect(seen).toEqual([]);
 });
 
+test("a job file that takes values of this user's environment, or looks at this user's files, is left to the command itself", () => {
+  serve(() => Response.json({ EvalID: "e" }));
+  for (const name of ["NOMAD_VAR_size", "PADDOCK_VAR_size"]) {
+    const env = { XDG_RUNTIME_DIR: dir.path, [name]: "1" };
+    expect(sendEarly(["run", dir.file("web.hcl")], { env, uid: process.getuid?.() || 1000, clock })).toBeNull();
+  }
+  writeFileSync(dir.file("web.hcl"), 'locals {\n  key = try(file ("key"), "none")\n}\njob "web" {}');
+  expect(send()).toBeNull();
+  expect(seen).toEqual([]);
+});
+
 test("a place that cannot be looked at is left to the command itself", () => {
   symlinkSync("api.sock", dir.file("paddock", "api.sock"));
   expect(send()).toBeNull();
