@@ -2,6 +2,7 @@ import {
   closeSync,
   constants,
   fchmodSync,
+  fdatasync,
   fstatSync,
   fsync,
   ftruncateSync,
@@ -173,6 +174,7 @@ function usePartFile(folder: Folder, fileName: string, fd: number, start: number
 }
 
 const fsyncAsync = promisify(fsync);
+const fdatasyncAsync = promisify(fdatasync);
 
 /** Syncs in the background, one at a time. The kernel tells an error of writing back once, so it is kept for `settle`. */
 function createWriteback(fd: number, checkpoint: Checkpoint = () => () => undefined) {
@@ -188,7 +190,7 @@ function createWriteback(fd: number, checkpoint: Checkpoint = () => () => undefi
       startedAt = monotonicMillis();
       running = true;
       const onDisk = checkpoint();
-      last = last.then(() => fsyncAsync(fd)).then(onDisk);
+      last = last.then(() => fdatasyncAsync(fd)).then(onDisk);
       last.then(
         () => {
           running = false;

@@ -2,6 +2,7 @@ import { systemClock } from "../base/clock.ts";
 import { AppError, errorText } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { formatBytes } from "../base/units.ts";
+import { collectGarbageSoon } from "../runtime/memory.ts";
 import { listenTo, startWorker } from "../runtime/worker.ts";
 import { artifactError } from "./failure.ts";
 import { type FromWorker, type Outcome, type Task, type ToWorker, unpackError } from "./messages.ts";
@@ -81,6 +82,8 @@ export async function runWorker(
   try {
     const { stallMillis, retry } = options;
     post({ kind: "start", task, stallMillis: stallMillis ?? STALL_MILLIS, retry: retry ?? DEFAULT_RETRY });
+    // The agent's own heap is at its smallest while a Worker beside it has one, too.
+    collectGarbageSoon();
     return await promise;
   } finally {
     settled = true;

@@ -1,12 +1,9 @@
-import { collectGarbage } from "../runtime/memory.ts";
+import { collectGarbage, releaseBytes } from "../runtime/memory.ts";
 import type { Sink } from "./sink.ts";
 import type { Source } from "./source/http.ts";
 import type { Watchdog } from "./watchdog.ts";
 
-/**
- * After so many bytes the collector is called: it does not see what chunks hold outside of its heap and lets them pile up. Measured
- * over a GiB: 3 MB less at the most, for 1.2 ms a call.
- */
+/** After so many bytes of chunks that could not be given back at once the collector is called. */
 const COLLECT_BYTES = 16 << 20;
 
 /**
@@ -31,9 +28,11 @@ export async function transfer(
       watchdog.disarm();
       if (done) return bytes;
       for (const sink of sinks) sink.write(value);
-      bytes += value.length;
-      onBytes(value.length);
-      uncollected += value.length;
+      const { length } = value;
+      bytes += length;
+      onBytes(length);
+      if (releaseBytes(value)) continue;
+      uncollected += length;
       if (uncollected < COLLECT_BYTES) continue;
       uncollected = 0;
       collectGarbage();

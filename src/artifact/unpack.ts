@@ -3,7 +3,7 @@ import { open } from "node:fs/promises";
 import { setImmediate } from "node:timers/promises";
 import type { ArchiveFormat } from "../archive/formats.ts";
 import type { Limits } from "../archive/limits.ts";
-import { type Unpacked, unpack } from "../archive/unpack.ts";
+import type { Unpacked } from "../archive/unpack.ts";
 import { monotonicMillis } from "../base/clock.ts";
 import { AppError, errnoOf } from "../base/errors.ts";
 import { MAKE_ROOM } from "../base/room.ts";
@@ -31,6 +31,8 @@ interface UnpackFile {
 
 /** Unpacks a file of the cache. @throws as `unpack` does. */
 export async function unpackFile(archive: string, { signal, ...rest }: UnpackFile): Promise<Unpacked> {
+  // What only fetches has no use for the decompressors.
+  const { unpack } = await import("../archive/unpack.ts");
   const handle = await open(archive, constants.O_RDONLY | constants.O_NOFOLLOW);
   try {
     return await unpack({

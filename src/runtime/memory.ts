@@ -4,3 +4,21 @@ import { runtimeKind } from "./kind.ts";
 export function collectGarbage(): void {
   if (runtimeKind === "bun") Bun.gc(true);
 }
+
+/** The same without waiting for it: most of the work is done beside this thread. */
+export function collectGarbageSoon(): void {
+  if (runtimeKind === "bun") Bun.gc(false);
+}
+
+/**
+ * Gives back at once the memory of bytes that nobody looks at any more, where they are all that their buffer holds; they are gone then.
+ * The collector does not see what buffers hold outside of its heap, and lets them pile up.
+ * @returns whether it did.
+ */
+export function releaseBytes(bytes: Uint8Array): boolean {
+  const { buffer } = bytes;
+  // A runtime's stream may cut its pieces from one buffer.
+  if (runtimeKind !== "bun" || bytes.byteLength !== buffer.byteLength || !(buffer instanceof ArrayBuffer)) return false;
+  buffer.transfer(0);
+  return true;
+}
