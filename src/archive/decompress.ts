@@ -1,7 +1,7 @@
-import { Readable } from "node:stream";
 import { createGunzip, createInflateRaw, createZstdDecompress } from "node:zlib";
 import * as xz from "xz-decompress";
 import { AppError, errnoOf } from "../base/errors.ts";
+import { releaseBytes } from "../runtime/memory.ts";
 import { type ArchiveFile, readRange } from "./archive-file.ts";
 import { unpackBzip2 } from "./bzip2.ts";
 import { archiveError, truncated, WRONG_NAME } from "./failure.ts";
@@ -16,7 +16,8 @@ const XzReadableStream = xzModule.XzReadableStream ?? xzModule.default?.XzReadab
 const CHUNK = 256 << 10;
 
 /**
- * What a compressed file holds, chunk by chunk, all its members one after the other; nothing is read far ahead of what was taken.
+ * What a compressed file holds, chunk by chunk, all its members one after the other; nothing is read far ahead of what was taken, and
+ * a chunk is there only until the next one is asked for.
  * @throws AppError for a file that ends early, is damaged by its own checksums, is empty, or has other bytes behind its end; aborts of
  * the file's signal.
  */
@@ -43,7 +44,7 @@ export async function* decompress(file: ArchiveFile, compression: Compression): 
 }
 
 /**
- * The deflated bytes from `start` to before `end`.
+ * The deflated bytes from `start` to before `end`; a chunk is there only until the next one is asked for.
  * @throws AppError when they are damaged, or when the stream ends before or behind `end`.
  */
 export async function* inflateRange(file: ArchiveFile, start: number, end: number): AsyncGenerator<Uint8Array> {
@@ -59,16 +60,41 @@ export async function* inflateRange(file: ArchiveFile, start: number, end: numbe
 type Engine = ReturnType<typeof createGunzip | typeof createInflateRaw | typeof createZstdDecompress>;
 
 async function* throughZlib(packed: AsyncGenerator<Uint8Array>, engine: Engine): AsyncGenerator<Uint8Array> {
-  const source = Readable.from(packed, { objectMode: false, highWaterMark: 1 });
-  // pipe() does not carry errors over, so an aborted read would be waited for without end.
-  source.on("error", (error) => engine.destroy(error));
-  source.pipe(engine);
+  const fed = feed(packed, engine);
   try {
-    for await (const chunk of engine as AsyncIterable<Uint8Array>) yield chunk;
+    for await (const chunk of engine as AsyncIterable<Uint8Array>) {
+      yield chunk;
+      // Whoever asks for the next one has done with this one.
+      releaseBytes(chunk);
+    }
+    await fed;
   } finally {
-    source.destroy();
     engine.destroy();
   }
+}
+
+/** Gives an engine what it is to unpack, one chunk at a time; what goes wrong is told by the engine, to whoever reads from it. */
+async function feed(packed: AsyncGenerator<Uint8Array>, engine: Engine): Promise<void> {
+  try {
+    for await (const bytes of packed) {
+      if (!(await isTaken(engine, bytes))) return;
+      releaseBytes(bytes);
+    }
+    engine.end();
+  } catch (error) {
+    engine.destroy(error instanceof Error ? error : new Error(String(error)));
+  }
+}
+
+/** @returns whether the engine has done with the bytes; false once it was closed. */
+async function isTaken(engine: Engine, bytes: Uint8Array): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const onClose = (): void => resolve(false);
+  engine.once("close", onClose);
+  engine.write(bytes, (error) => resolve(error === null || error === undefined));
+  const taken = await promise;
+  engine.off("close", onClose);
+  return taken;
 }
 
 async function* throughXz(packed: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
@@ -94,6 +120,7 @@ async function* throughXz(packed: AsyncGenerator<Uint8Array>): AsyncGenerator<Ui
       const { done, value } = await reader.read();
       if (done) return;
       if (value.length > 0) yield value;
+      releaseBytes(value);
     }
   } catch (error) {
     // The decoder says the same of a stream that goes on after its last byte and of one that is damaged.

@@ -88,7 +88,8 @@ async function* readContent(file: ArchiveFile, record: ZipRecord, start: number)
 async function readTarget(record: ZipRecord, content: AsyncIterable<Uint8Array>): Promise<string> {
   if (record.size > MAX_LINK) throw entryError(record.name, `a symbolic link to a name of ${record.size} bytes`);
   const chunks: Uint8Array[] = [];
-  for await (const chunk of content) chunks.push(chunk);
+  // A chunk is there only until the next one is asked for.
+  for await (const chunk of content) chunks.push(Buffer.from(chunk));
   return decodeName(Buffer.concat(chunks));
 }
 

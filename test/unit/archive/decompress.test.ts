@@ -1,6 +1,8 @@
 import { expect, test } from "bun:test";
-import { existsSync, readFileSync } from "node:fs";
-import { gzipSync } from "node:zlib";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { open } from "node:fs/promises";
+import { gzipSync, zstdCompressSync } from "node:zlib";
+import { decompress } from "../../../src/archive/decompress.ts";
 import { zipOf } from "../../helpers/archives.ts";
 import { PACKED, PLAIN, XZ_SHA256 } from "../../helpers/packed.ts";
 import { refusal } from "../../helpers/refusal.ts";
@@ -108,4 +110,23 @@ test("a hundred thousand empty streams of bz2 are one empty file, for the price 
   const empty = Buffer.from("425a683917724538509000000000", "hex");
   const streams = Buffer.alloc(100_000 * empty.length, empty);
   expect(await unpackBytes(dir, streams, "bz2")).toMatchObject({ files: 1, bytes: 0 });
+});
+
+test.each(["gz", "zst"] as const)("of %s one chunk at a time is in memory", async (word) => {
+  await using dir = tempDir();
+  const plain = Buffer.alloc(4 << 20, "the same again");
+  const packed = word === "gz" ? gzipSync(plain) : zstdCompressSync(plain);
+  writeFileSync(dir.file("packed"), packed);
+  await using handle = await open(dir.file("packed"));
+  const seen: Uint8Array[] = [];
+  let bytes = 0;
+  const file = { handle, size: packed.length, signal: new AbortController().signal };
+  for await (const chunk of decompress(file, word)) {
+    // Smaller than its buffer is only the last one.
+    expect(seen.map(({ length }) => length)).toEqual(seen.map(() => 0));
+    bytes += chunk.length;
+    if (chunk.byteLength === chunk.buffer.byteLength) seen.push(chunk);
+  }
+  expect(seen.length).toBeGreaterThan(4);
+  expect(bytes).toBe(plain.length);
 });
