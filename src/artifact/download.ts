@@ -5,18 +5,15 @@ import { formatChecksum } from "../cache/checksum.ts";
 import type { Validator } from "../cache/source.ts";
 import { findProved, openTargetFolder, type ProvedFile, refuseOddDestination } from "./destination.ts";
 import { type Draft, openDraft } from "./draft.ts";
-import { artifactError, diskError, networkError, onDisk, PassingTrouble } from "./failure.ts";
+import { artifactError, diskError, onDisk, PassingTrouble } from "./failure.ts";
 import type { Folder } from "./folder.ts";
 import { removeJournal } from "./journal.ts";
-import { removePart, WRITEBACK_BYTES } from "./part.ts";
+import { createChances, type MoveJob, type MoveOptions, moveBytes, settleRoom } from "./move.ts";
+import { removePart } from "./part.ts";
 import type { ArtifactPlan } from "./plan.ts";
-import { createMeter, type Progress } from "./progress.ts";
 import { PROGRESS_BYTES, pause, pauseMillis, type Retry, type RetryRule } from "./retry.ts";
-import type { Sink } from "./sink.ts";
 import { type Beginning, openHttpSource, type Source } from "./source/http.ts";
-import { assertRoom, missingRoom } from "./space.ts";
-import { transfer } from "./transfer.ts";
-import { createWatchdog, type Watchdog } from "./watchdog.ts";
+import { createWatchdog } from "./watchdog.ts";
 
 /** A file that is there, whole and proved. */
 export interface Acquired {
@@ -38,15 +35,10 @@ export interface Downloaded extends Acquired {
   readonly validator: Validator | null;
 }
 
-export interface DownloadOptions {
+export interface DownloadOptions extends MoveOptions {
   readonly signal: AbortSignal;
-  readonly onProgress: (progress: Progress) => void;
   readonly onRetry: (retry: Retry) => void;
   readonly retry: RetryRule;
-  /** Longest silence of the server; there is no limit on the whole. */
-  readonly stallMillis: number;
-  /** Called when so many bytes of the disk are missing, before the download fails of it. */
-  readonly makeRoom?: (missing: number) => void;
 }
 
 /** The reason of a signal that cancels, and leaves what is there for a later try. */
@@ -72,7 +64,7 @@ export async function download(
   options.signal.addEventListener("abort", cancel, { once: true });
   const folder = openTargetFolder(plan);
   try {
-    const job = { plan, folder, options, known, cancelled: cancelled.signal };
+    const job = { plan, folder, options, known, cancelled: cancelled.signal, chances: createChances() };
     const kept = await findProved(plan, folder, cancelled.signal);
     const file = kept ?? (await fetchInto(job));
     if (file === null) return null;
@@ -91,9 +83,7 @@ export async function download(
 }
 
 /** One download, with all that its steps need. */
-interface Fetch {
-  readonly plan: ArtifactPlan;
-  readonly folder: Folder;
+interface Fetch extends MoveJob {
   readonly options: DownloadOptions;
   readonly known: Validator | null;
   /** Aborts with what is thrown then. */
@@ -145,7 +135,10 @@ async function fetchPatiently(job: Fetch, draft: Draft): Promise<Reply | null> {
   const { options, cancelled } = job;
   for (let failures = 1, best = draft.bytes; ; failures++) {
     try {
-      return await fetchOnce(job, draft);
+      const reply = await fetchOnce(job, draft);
+      if (reply !== undefined) return reply;
+      // It brought the file on, and that it goes on is no failure.
+      failures--;
     } catch (error) {
       if (cancelled.aborted) throw cancelled.reason;
       if (!(error instanceof PassingTrouble)) throw error;
@@ -162,8 +155,8 @@ async function fetchPatiently(job: Fetch, draft: Draft): Promise<Reply | null> {
   }
 }
 
-/** One request and its reply. */
-async function fetchOnce(job: Fetch, draft: Draft): Promise<Reply | null> {
+/** One request and its reply. @returns undefined when several connections were tried and one has to go on. */
+async function fetchOnce(job: Fetch, draft: Draft): Promise<Reply | null | undefined> {
   const { plan, folder, options, known } = job;
   const ended = new AbortController();
   const signal = AbortSignal.any([job.cancelled, ended.signal]);
@@ -178,8 +171,8 @@ async function fetchOnce(job: Fetch, draft: Draft): Promise<Reply | null> {
     const anew = source.offset === 0 && draft.bytes > 0;
     await settleDraft(plan, draft, source);
     settleRoom(plan, folder, options, [draft.bytes, source.total]);
-    await moveBytes(job, draft, source, watchdog, signal);
-    return { anew, validator: source.validator };
+    const isWhole = await moveBytes(job, { draft, source, watchdog, signal, abort: (error) => ended.abort(error) });
+    return isWhole ? { anew, validator: source.validator } : undefined;
   } finally {
     watchdog.disarm();
     // Lets go of the connection when it was the disk that failed.
@@ -199,57 +192,6 @@ async function settleDraft(plan: ArtifactPlan, draft: Draft, source: Source): Pr
   await draft.startOver(source.version).catch((error: unknown) => {
     throw error instanceof AppError ? error : diskError(plan.source, `${plan.target.path}.part`, "write", error);
   });
-}
-
-async function moveBytes(
-  { plan, folder, options }: Fetch,
-  draft: Draft,
-  source: Source,
-  watchdog: Watchdog,
-  signal: AbortSignal,
-): Promise<void> {
-  const { total } = source;
-  const meter = createMeter(total, options.onProgress, draft.bytes);
-  let unlooked = 0;
-  const look = (count: number): void => {
-    meter.add(count);
-    unlooked += count;
-    if (unlooked < WRITEBACK_BYTES) return;
-    unlooked = 0;
-    settleRoom(plan, folder, options, [draft.bytes, total]);
-  };
-  try {
-    await transfer(source, [limitTo(plan, draft, total), draft], watchdog, look);
-    meter.finish();
-  } catch (error) {
-    if (signal.aborted) throw signal.reason;
-    throw error instanceof AppError ? error : networkError(plan.source, error);
-  }
-  if (total === null || draft.bytes === total) return;
-  const found = `the connection broke before the end of the reply: expected ${total} bytes, got ${draft.bytes}`;
-  throw new PassingTrouble(plan.source, found, "try again; look at the server's log when it stays");
-}
-
-/** @param amounts of bytes as for `assertRoom`, which is asked at the end. */
-function settleRoom(
-  plan: ArtifactPlan,
-  folder: Folder,
-  { makeRoom }: DownloadOptions,
-  amounts: readonly [there: number, total: number | null],
-): void {
-  const missing = missingRoom(folder, ...amounts);
-  if (missing > 0) makeRoom?.(missing);
-  assertRoom(plan, folder, ...amounts);
-}
-
-/** Ends a reply that is longer than the file. */
-function limitTo(plan: ArtifactPlan, draft: Draft, total: number | null): Sink {
-  return {
-    write(chunk) {
-      if (total === null || draft.bytes + chunk.length <= total) return;
-      throw artifactError(plan.source, `expected ${total} bytes, got more`, "the server lies about the length");
-    },
-  };
 }
 
 /** @returns the checksum. @throws AppError when the bytes are not those that were asked for. */

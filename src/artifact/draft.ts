@@ -3,7 +3,7 @@ import { setImmediate } from "node:timers/promises";
 import { monotonicMillis } from "../base/clock.ts";
 import { formatBytes } from "../base/units.ts";
 import { type Checksum, DEFAULT_TYPE } from "../cache/checksum.ts";
-import { onDisk } from "./failure.ts";
+import { artifactError, onDisk } from "./failure.ts";
 import type { Folder } from "./folder.ts";
 import { readJournal, removeJournal, writeJournal } from "./journal.ts";
 import { type Checkpoint, createPartFile, type PartFile, reopenPartFile } from "./part.ts";
@@ -16,6 +16,12 @@ export interface Draft extends Sink {
   readonly bytes: number;
   /** What the bytes are a beginning of; null when the rest of it cannot be asked for. */
   readonly version: FileVersion | null;
+  /** Writes bytes that come before those in front of them. They count once `absorb` has hashed them, in the file's order. */
+  ahead(chunk: Uint8Array, position: number): void;
+  /** Takes in what was written ahead, from `bytes` up to `end`. */
+  absorb(end: number): void;
+  /** Drops what was written ahead and not taken in. */
+  trim(): void;
   /** Drops what is there: other bytes come. */
   startOver(version: FileVersion | null): Promise<void>;
   /** To be asked once, at the end. */
@@ -75,13 +81,17 @@ export async function openDraft(plan: ArtifactPlan, folder: Folder, signal: Abor
     write(chunk) {
       // The hash first: a checkpoint that the write begins speaks of both.
       hash.write(chunk);
-      onDisk(
-        plan.source,
-        path,
-        "write",
-        () => part.write(chunk),
-        () => `after ${formatBytes(part.bytes)}`,
-      );
+      const howFar = (): string => `after ${formatBytes(part.bytes)}`;
+      onDisk(plan.source, path, "write", () => part.write(chunk), howFar);
+    },
+    ahead(chunk, position) {
+      onDisk(plan.source, path, "write", () => part.ahead(chunk, position));
+    },
+    absorb(end) {
+      onDisk(plan.source, path, "read", () => absorb(plan, part, hash, end));
+    },
+    trim() {
+      onDisk(plan.source, path, "write", () => part.trim());
     },
     async startOver(next) {
       version = null;
@@ -144,7 +154,7 @@ async function takeUp(
 
 /** @returns false when the file became shorter meanwhile. @throws system errors, the signal's reason. */
 async function rehash(part: PartFile, hash: HashSink, signal: AbortSignal): Promise<boolean> {
-  const buffer = Buffer.alloc(1 << 20);
+  const buffer = Buffer.alloc(READ_BYTES);
   for (let position = 0; position < part.bytes; ) {
     // Lets a cancellation in between.
     await setImmediate();
@@ -155,6 +165,19 @@ async function rehash(part: PartFile, hash: HashSink, signal: AbortSignal): Prom
     position += count;
   }
   return true;
+}
+
+/** Reads at a time. */
+const READ_BYTES = 1 << 20;
+
+function absorb({ source }: ArtifactPlan, part: PartFile, hash: HashSink, end: number): void {
+  const buffer = Buffer.allocUnsafe(Math.min(READ_BYTES, end - part.bytes));
+  while (part.bytes < end) {
+    const count = Math.min(part.read(buffer, part.bytes), end - part.bytes);
+    if (count === 0) throw artifactError(source, "the part file was cut while it was written");
+    hash.write(buffer.subarray(0, count));
+    part.advance(count);
+  }
 }
 
 /** @returns whether bytes and journal are on the disk. */

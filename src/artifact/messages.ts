@@ -4,6 +4,7 @@ import type { ProvedFile } from "./destination.ts";
 import type { Brought, UnpackedNow } from "./fetched.ts";
 import type { ArtifactPlan } from "./plan.ts";
 import type { Progress } from "./progress.ts";
+import type { RangeRule } from "./range-trial.ts";
 import type { Retry, RetryRule } from "./retry.ts";
 
 /** What a Worker does of an artifact. @property offline nothing goes from the cache to make room: nobody could fetch it again. */
@@ -34,6 +35,7 @@ export type ToWorker =
       readonly task: Task;
       readonly stallMillis: number;
       readonly retry: RetryRule;
+      readonly ranges: RangeRule;
     }
   /** `keep` leaves what is there for a later try. */
   | { readonly kind: "cancel"; readonly keep: boolean };

@@ -23,6 +23,12 @@ export interface PartFile extends Sink {
   readonly bytes: number;
   /** Reads from the beginning; for a file that was taken up again. @returns bytes read, 0 at the end. */
   read(buffer: Uint8Array, position: number): number;
+  /** Writes bytes further on, behind a gap; they count once `advance` says so. */
+  ahead(chunk: Uint8Array, position: number): void;
+  /** Says that the next `count` bytes are there. */
+  advance(count: number): void;
+  /** Drops what was written ahead and does not count. */
+  trim(): void;
   /** Drops all bytes. */
   clear(): Promise<void>;
   /** Brings what was written to the disk. @throws system errors, also those of writing back earlier chunks. */
@@ -138,18 +144,29 @@ function usePartFile(folder: Folder, fileName: string, fd: number, start: number
     await writeback.settle().catch(() => undefined);
     closeSync(fd);
   };
+  const writeAt = (chunk: Uint8Array, position: number): void => {
+    for (let written = 0; written < chunk.length; ) {
+      written += writeSync(fd, chunk, written, chunk.length - written, position + written);
+    }
+  };
   return {
     get bytes() {
       return bytes;
     },
     read: (buffer, position) => readSync(fd, buffer, 0, buffer.length, position),
     write(chunk) {
-      for (let written = 0; written < chunk.length; ) {
-        written += writeSync(fd, chunk, written, chunk.length - written, bytes + written);
-      }
+      writeAt(chunk, bytes);
       bytes += chunk.length;
       writeback.add(chunk.length);
     },
+    ahead(chunk, position) {
+      writeAt(chunk, position);
+      writeback.add(chunk.length);
+    },
+    advance(count) {
+      bytes += count;
+    },
+    trim: () => ftruncateSync(fd, bytes),
     async clear() {
       await writeback.settle();
       ftruncateSync(fd, 0);

@@ -16,6 +16,7 @@ const REPORT_MILLIS = 250;
 const NEWEST = 0.3;
 
 export interface ProgressMeter {
+  /** @param bytes that came; fewer than none when some that had come were dropped. */
   add(bytes: number): void;
   /** Reports where it stands, whenever the last report was. */
   finish(): void;
@@ -40,7 +41,7 @@ export function createMeter(
     const at = now();
     const seconds = (at - reportedAt) / 1000;
     if (seconds > 0) {
-      const latest = (bytes - reportedBytes) / seconds;
+      const latest = Math.max(0, bytes - reportedBytes) / seconds;
       rate = rate === 0 ? latest : rate * (1 - NEWEST) + latest * NEWEST;
     }
     reportedBytes = bytes;

@@ -7,6 +7,7 @@ import { listenTo, startWorker } from "../runtime/worker.ts";
 import { artifactError } from "./failure.ts";
 import { type FromWorker, type Outcome, type Task, type ToWorker, unpackError } from "./messages.ts";
 import type { Progress } from "./progress.ts";
+import { DEFAULT_RANGES, type RangeRule } from "./range-trial.ts";
 import { DEFAULT_RETRY, type Retry, type RetryRule } from "./retry.ts";
 
 export interface WorkOptions {
@@ -21,6 +22,8 @@ export interface WorkOptions {
   readonly log: Log;
   /** How often and when a source that failed is asked again; `DEFAULT_RETRY` unless set. */
   readonly retry?: RetryRule;
+  /** When a file is fetched over several connections; `DEFAULT_RANGES` unless set. */
+  readonly ranges?: RangeRule;
   /** Longest silence of the server in milliseconds, 60 s unless set. */
   readonly stallMillis?: number;
   /** How long the Worker may take to tidy up after a cancellation before it is cut off, in milliseconds; 5 s unless set. */
@@ -80,8 +83,8 @@ export async function runWorker(
     },
   );
   try {
-    const { stallMillis, retry } = options;
-    post({ kind: "start", task, stallMillis: stallMillis ?? STALL_MILLIS, retry: retry ?? DEFAULT_RETRY });
+    const { stallMillis = STALL_MILLIS, retry = DEFAULT_RETRY, ranges = DEFAULT_RANGES } = options;
+    post({ kind: "start", task, stallMillis, retry, ranges });
     // The agent's own heap is at its smallest while a Worker beside it has one, too.
     collectGarbageSoon();
     return await promise;

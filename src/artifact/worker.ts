@@ -11,7 +11,7 @@ self.addEventListener("message", (event: MessageEvent<ToWorker>) => {
     cancelled.abort(event.data.keep ? LEAVE : undefined);
     return;
   }
-  const { task, stallMillis, retry } = event.data;
+  const { task, stallMillis, retry, ranges } = event.data;
   perform(task, {
     signal: cancelled.signal,
     onProgress: (progress) => post({ kind: "progress", progress }),
@@ -19,6 +19,7 @@ self.addEventListener("message", (event: MessageEvent<ToWorker>) => {
     onDamaged: (message) => post({ kind: "damaged", message }),
     stallMillis,
     retry,
+    ranges,
   }).then(
     (outcome) => post({ kind: "done", outcome }),
     (error: unknown) => post({ kind: "failed", error: packError(error) }),

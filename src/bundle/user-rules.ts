@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { readRules, type SourceRules, settleSources } from "../artifact/source/rules.ts";
+import { DEFAULT_CONNECTIONS, readRules, type SourceRules, settleSources } from "../artifact/source/rules.ts";
 
 /** Variables that a user's own programs for S3 take, too. */
 const VARIABLES = [
@@ -23,6 +23,7 @@ export function userRules(env: Readonly<Record<string, string | undefined>>, caF
     netrcFile: netrc === undefined ? null : resolve(netrc),
     caFile: caFile === undefined ? null : resolve(caFile),
   };
-  const config = { ...files, certFile: null, keyFile: null, filePaths: [], environment: VARIABLES };
+  const nothing = { certFile: null, keyFile: null, filePaths: [], connections: DEFAULT_CONNECTIONS };
+  const config = { ...files, ...nothing, environment: VARIABLES };
   return { ...readRules(settleSources(config, env, { dataDir: "/nowhere", runDir: "/nowhere" })), ownGit: true };
 }

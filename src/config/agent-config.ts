@@ -41,6 +41,8 @@ export interface AgentConfig {
     readonly keyFile: string | null;
     /** Names of variables. */
     readonly environment: readonly string[];
+    /** Most that one file may come over at the same time. */
+    readonly connections: number;
   };
   /** Whether there is a network, and whose bundles are loaded. */
   readonly site: {
@@ -132,6 +134,7 @@ function completeArtifact(artifact: ConfigFile["client"]["artifact"]): AgentConf
     certFile: artifact.cert_file ?? null,
     keyFile: artifact.key_file ?? null,
     environment: artifact.set_environment_variables.split(/[\s,]+/).filter((name) => name !== ""),
+    connections: artifact.connections,
   };
 }
 

@@ -51,6 +51,7 @@ const artifactBlock = block(
     cert_file: attribute(absolutePath),
     key_file: attribute(absolutePath),
     set_environment_variables: attribute(variables, { default: "" }),
+    connections: attribute(integer({ min: 1, max: 16 }), { default: 4 }),
   }),
 );
 

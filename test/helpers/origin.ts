@@ -143,15 +143,15 @@ export function rangeReply(
 ): PlainReply {
   const { body, etag } = file;
   const headers = { ...(etag === undefined ? {} : { etag }), "accept-ranges": "bytes", ...file.headers };
-  const from = /^bytes=(\d+)-$/.exec(request.headers["range"] ?? "")?.[1];
+  const [, from, last] = /^bytes=(\d+)-(\d*)$/.exec(request.headers["range"] ?? "") ?? [];
   const condition = request.headers["if-range"];
   const same = condition === undefined || condition === etag || condition === file.headers?.["last-modified"];
   if (from === undefined || !same)
     return { kind: "raw", status: 200, body, ...more, headers: { ...headers, ...more.headers } };
   const start = Number(from);
-  const range = start < body.length ? `bytes ${start}-${body.length - 1}/${body.length}` : `bytes */${body.length}`;
-  const rest =
-    start < body.length ? { status: 206, body: body.subarray(start) } : { status: 416, body: Buffer.alloc(0) };
+  const end = last ? Math.min(Number(last) + 1, body.length) : body.length;
+  const range = start < end ? `bytes ${start}-${end - 1}/${body.length}` : `bytes */${body.length}`;
+  const rest = start < end ? { status: 206, body: body.subarray(start, end) } : { status: 416, body: Buffer.alloc(0) };
   return { kind: "raw", ...rest, ...more, headers: { ...headers, "content-range": range, ...more.headers } };
 }
 

@@ -9,6 +9,7 @@ export const NO_SOURCES: SourceConfig = {
   certFile: null,
   keyFile: null,
   environment: [],
+  connections: 4,
 };
 
 /** What an agent of a test lets sources have: nothing of the host, unless told. */

@@ -2,7 +2,7 @@ import { artifactError, PassingTrouble } from "../failure.ts";
 import { createWatchdog } from "../watchdog.ts";
 import type { GitPlan } from "./git-plan.ts";
 import { basicAuthorization, ownUserAgent } from "./headers.ts";
-import { followRedirects } from "./http.ts";
+import { followRedirects } from "./hops.ts";
 import type { SourcePlan } from "./plan.ts";
 
 /** Where a repository is, and who asks for it there. */

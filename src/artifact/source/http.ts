@@ -2,17 +2,12 @@ import { STATUS_CODES } from "node:http";
 import { quoteName } from "../../archive/failure.ts";
 import { archiveSuffix } from "../../archive/formats.ts";
 import type { AppError } from "../../base/errors.ts";
-import { shorten } from "../../base/text.ts";
 import type { Validator } from "../../cache/source.ts";
-import { fetchStream } from "../../runtime/fetch.ts";
-import { artifactError, networkError, PassingTrouble } from "../failure.ts";
-import { redactSource } from "../redact.ts";
+import { artifactError, PassingTrouble } from "../failure.ts";
 import { readRetryAfter } from "../retry.ts";
-import { headersAfterRedirect } from "./headers.ts";
-import { isMetadataAddress } from "./metadata-address.ts";
+import { ask, describeHop, discardBody, type Hop } from "./hops.ts";
 import type { SourcePlan } from "./plan.ts";
-import { describeProxy, proxyFor } from "./proxy.ts";
-import { conditionForS3, isS3Refusal, refuseS3Reply, signatureOf } from "./s3-request.ts";
+import { conditionForS3 } from "./s3-request.ts";
 import {
   conditionHeaders,
   type FileVersion,
@@ -34,6 +29,16 @@ export interface Source {
   readonly version: FileVersion | null;
   /** What to ask later with whether this is still the file; null when the source cannot tell. */
   readonly validator: Validator | null;
+  /** Whether the source has said that it gives parts of the file, too. */
+  readonly ranges: boolean;
+}
+
+/** A part of a file of which some came. */
+export interface Range {
+  readonly offset: number;
+  /** The first byte behind it. */
+  readonly end: number;
+  readonly version: FileVersion;
 }
 
 /** The beginning of a file that is there already. */
@@ -48,19 +53,8 @@ export interface Asked {
   readonly known: Validator | null;
 }
 
-/** As many as Go's client follows. */
-const MAX_REDIRECTS = 10;
-
-const REDIRECTS = [301, 302, 303, 307, 308];
-
-/** One request on the way that redirects lead. */
-export interface Hop {
-  readonly url: URL;
-  readonly headers: Readonly<Record<string, string>>;
-}
-
 /**
- * Asks for an artifact over HTTP, following redirects by hand, each checked before it is followed.
+ * Asks for an artifact over HTTP.
  * @param asked `beginning` asks for the rest of it; a source that has another file by now gives all of that one. `known` asks for
  * a file only if it is another one.
  * @param signal its reason is thrown when it aborts.
@@ -68,42 +62,30 @@ export interface Hop {
  * @throws AppError `fetch` for everything but a plain 200, or a 206 that is the rest; `PassingTrouble` where asking again may help.
  */
 export async function openHttpSource(plan: SourcePlan, asked: Asked, signal: AbortSignal): Promise<Source | null> {
-  let hop: Hop = { url: new URL(plan.url), headers: plan.headers };
-  for (let redirects = 0; ; redirects++) {
-    const response = await request(plan, hop, askedHeaders(plan, asked), signal);
-    if (isS3Refusal(plan, response)) throw await refuseS3Reply(plan, response);
-    if (!REDIRECTS.includes(response.status)) {
-      const source = await acceptReply(plan, hop, response, asked);
-      return source === undefined ? await openHttpSource(plan, { beginning: null, known: null }, signal) : source;
-    }
-    hop = await nextHop(plan, hop, response, redirects);
-  }
+  const { hop, response } = await ask(plan, askedHeaders(plan, asked), signal);
+  const source = await acceptReply(plan, hop, response, asked);
+  return source === undefined ? await openHttpSource(plan, { beginning: null, known: null }, signal) : source;
 }
 
 /**
- * Where a request leads to, for a program that asks there by itself: each redirect is checked as a download's is.
- * @returns the last hop, whatever its server answered, with the headers that are left for it.
- * @throws AppError `fetch`; the signal's reason.
+ * Asks for a part of an artifact, and takes nothing else.
+ * @returns null when the source gives something else: all of it, another part, or a part of another file.
+ * @throws as `openHttpSource` does.
  */
-export async function followRedirects(plan: SourcePlan, start: Hop, signal: AbortSignal): Promise<Hop> {
-  const from = { ...plan, url: start.url.href };
-  let hop = start;
-  for (let redirects = 0; ; redirects++) {
-    const response = await request(from, hop, {}, signal);
-    if (!REDIRECTS.includes(response.status)) {
-      await discardBody(response);
-      return hop;
-    }
-    hop = await nextHop(from, hop, response, redirects);
+export async function openHttpRange(
+  plan: SourcePlan,
+  { offset, end, version }: Range,
+  signal: AbortSignal,
+): Promise<ReadableStream<Uint8Array> | null> {
+  const { hop, response } = await ask(plan, rangeHeaders(plan, restHeaders(version, offset, end)), signal);
+  const { status, headers } = response;
+  if (![200, 206, 412, 416].includes(status)) throw await refuseStatus(plan, hop, response);
+  if (status !== 206 || totalOfRest(headers, version, offset, end) === undefined) {
+    await discardBody(response);
+    return null;
   }
-}
-
-async function nextHop(plan: SourcePlan, hop: Hop, response: Response, redirects: number): Promise<Hop> {
-  await discardBody(response);
-  if (redirects === MAX_REDIRECTS) {
-    throw artifactError(plan.source, `more than ${MAX_REDIRECTS} redirects, the last to ${describeUrl(hop.url)}`);
-  }
-  return await followRedirect(plan, hop, response);
+  await refuseEncoding(plan, hop, response);
+  return streamOf(response);
 }
 
 /** @returns null for the file that is known; undefined for a reply to something else than what was asked. */
@@ -120,56 +102,13 @@ async function acceptReply(
   return fits(response.headers, known) ? null : undefined;
 }
 
-function askedHeaders({ via }: SourcePlan, { beginning, known }: Asked): Readonly<Record<string, string>> {
-  if (beginning !== null) {
-    const rest = restHeaders(beginning.version, beginning.bytes);
-    return via.kind === "s3" ? conditionForS3(rest) : rest;
-  }
+function askedHeaders(plan: SourcePlan, { beginning, known }: Asked): Readonly<Record<string, string>> {
+  if (beginning !== null) return rangeHeaders(plan, restHeaders(beginning.version, beginning.bytes));
   return known === null ? {} : conditionHeaders(known);
 }
 
-async function request(
-  plan: SourcePlan,
-  hop: Hop,
-  asked: Readonly<Record<string, string>>,
-  signal: AbortSignal,
-): Promise<Response> {
-  const proxy = proxyFor(hop.url, plan.transport.proxies);
-  try {
-    const headers = { ...hop.headers, ...asked, ...signatureOf(plan, hop.url) };
-    return await fetchStream(hop.url.href, {
-      headers,
-      signal,
-      insecure: plan.insecure,
-      proxy,
-      tls: plan.transport.tls,
-    });
-  } catch (error) {
-    if (signal.aborted) throw signal.reason;
-    const by = proxy === null ? "" : ` (by the proxy ${describeProxy(proxy)})`;
-    throw networkError(describeHop(plan, hop) + by, error);
-  }
-}
-
-async function followRedirect(plan: SourcePlan, hop: Hop, response: Response): Promise<Hop> {
-  const status = `${response.status} ${STATUS_CODES[response.status] ?? ""}`.trim();
-  const location = response.headers.get("location");
-  const url = location === null ? null : URL.parse(location, hop.url);
-  if (location === null) throw artifactError(describeHop(plan, hop), `${status} without a location`);
-  if (url === null) throw artifactError(describeHop(plan, hop), `${status} to something that is no URL`);
-  if (url.protocol !== "http:" && url.protocol !== "https:") {
-    const found = `redirect to ${describeUrl(url)}`;
-    throw artifactError(describeHop(plan, hop), `expected a redirect to http or https, found a ${found}`);
-  }
-  if (url.hostname !== hop.url.hostname && (await isMetadataAddress(url.hostname))) {
-    const hint = "clouds keep credentials of their machines there; name the source itself if it is meant";
-    throw artifactError(describeHop(plan, hop), `redirect to a metadata address, ${describeUrl(url)}, refused`, hint);
-  }
-  // User info in a location is the server's invention, not the job's.
-  url.username = "";
-  url.password = "";
-  url.hash = "";
-  return { url, headers: headersAfterRedirect(hop.headers, hop.url, url) };
+function rangeHeaders({ via }: SourcePlan, rest: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  return via.kind === "s3" ? conditionForS3(rest) : rest;
 }
 
 async function acceptWhole(plan: SourcePlan, hop: Hop, response: Response): Promise<Source> {
@@ -183,6 +122,7 @@ async function acceptWhole(plan: SourcePlan, hop: Hop, response: Response): Prom
     total,
     version: versionOf(response.headers, total),
     validator: validatorOf(response.headers),
+    ranges: response.headers.get("accept-ranges")?.trim().toLowerCase() === "bytes",
   };
 }
 
@@ -198,7 +138,8 @@ async function acceptRest(
   if (status === 416 && bytes === version.total && headers.get("content-range")?.trim() === `bytes */${bytes}`) {
     // It compared the validator first, or it would have sent all of it: nothing is missing.
     await discardBody(response);
-    return { stream: streamOf(new Response("")), offset: bytes, total: bytes, version, validator: version.validator };
+    const nothing = { stream: streamOf(new Response("")), offset: bytes, total: bytes, ranges: false };
+    return { ...nothing, version, validator: version.validator };
   }
   const total = status === 206 ? totalOfRest(headers, version, bytes) : undefined;
   if (total === undefined) {
@@ -212,6 +153,7 @@ async function acceptRest(
     total,
     version: { ...version, total },
     validator: version.validator,
+    ranges: true,
   };
 }
 
@@ -250,18 +192,4 @@ function statusHint(status: number): string | undefined {
   if (status === 404 || status === 410) return "check the path of the source";
   if (status >= 500) return "try again later, or look at the server's log";
   return undefined;
-}
-
-/** The source for a message, with the place that redirects led to. */
-function describeHop(plan: SourcePlan, hop: Hop): string {
-  return hop.url.href === plan.url ? plan.source : `${plan.source} (redirected to ${describeUrl(hop.url)})`;
-}
-
-/** A server's redirect may be as long as it likes, and what is told of it goes into events. */
-function describeUrl(url: URL): string {
-  return shorten(redactSource(url), 500);
-}
-
-async function discardBody(response: Response): Promise<void> {
-  await response.body?.cancel();
 }

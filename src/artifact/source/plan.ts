@@ -38,6 +38,8 @@ export type Via =
 export interface Transport {
   readonly tls: TlsIdentity;
   readonly proxies: Proxies;
+  /** Most of them at the same time for one file, from 1. */
+  readonly connections: number;
 }
 
 /** What of an artifact belongs to how it is asked for. */
@@ -91,8 +93,8 @@ function refuseHeaders(kind: string, headers: Asking["headers"]): void {
   throw new AppError("invalid", `headers mean nothing to a source of ${kind}::`, { hint: "leave them out" });
 }
 
-function transportOf({ tls, proxies }: SourceRules): Transport {
-  return { tls, proxies };
+function transportOf({ tls, proxies, connections }: SourceRules): Transport {
+  return { tls, proxies, connections };
 }
 
 /**

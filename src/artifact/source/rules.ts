@@ -18,16 +18,22 @@ export interface SourceSettings {
   /** Variables that are for sources; may hold credentials. */
   readonly environment: Readonly<Record<string, string>>;
   readonly proxies: Proxies;
+  /** Most connections that one file may come over at the same time, from 1. */
+  readonly connections: number;
 }
 
 /** The same with what the files hold, for a download. Plain data: it travels to a Worker. */
-export interface SourceRules extends Pick<SourceSettings, "filePaths" | "agentDirs" | "environment" | "proxies"> {
+export interface SourceRules
+  extends Pick<SourceSettings, "filePaths" | "agentDirs" | "environment" | "proxies" | "connections"> {
   /** Text of a netrc file. */
   readonly netrc: string;
   readonly tls: TlsIdentity;
   /** Git of root runs as root: a person asks for a bundle as for a clone, and nobody else gets into that person's directories. */
   readonly ownGit: boolean;
 }
+
+/** Most servers bear so many of one client; some answer 429 or 503 to more. */
+export const DEFAULT_CONNECTIONS = 4;
 
 const NO_TLS: TlsIdentity = { ca: null, cert: null, key: null };
 
@@ -40,6 +46,7 @@ export const PLAIN_RULES: SourceRules = {
   ownGit: false,
   environment: {},
   proxies: NO_PROXIES,
+  connections: DEFAULT_CONNECTIONS,
 };
 
 /** `client { artifact { … } }` as the configuration has it; `environment` names variables. */
@@ -66,14 +73,14 @@ const LONGEST = 1 << 20;
 
 /** Reads what the configuration names, anew for each download: such files change. @throws AppError `invalid`. */
 export function readRules(settings: SourceSettings): SourceRules {
-  const { filePaths, agentDirs, environment, proxies } = settings;
+  const { filePaths, agentDirs, environment, proxies, connections } = settings;
   const tls = {
     ca: readSetting("ca_file", settings.caFile),
     cert: readSetting("cert_file", settings.certFile),
     key: readSetting("key_file", settings.keyFile),
   };
   const netrc = readSetting("netrc_file", settings.netrcFile) ?? "";
-  return { filePaths, agentDirs, environment, proxies, netrc, tls, ownGit: false };
+  return { filePaths, agentDirs, environment, proxies, connections, netrc, tls, ownGit: false };
 }
 
 function readSetting(key: string, path: string | null): string | null {

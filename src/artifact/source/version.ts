@@ -47,21 +47,26 @@ export function fits(headers: Headers, { kind, value }: Validator): boolean {
   return found === undefined || found === value;
 }
 
-/** What asks for the bytes from `offset` on, if the file is still the one that some came of; else for all of it. */
-export function restHeaders(version: FileVersion, offset: number): Readonly<Record<string, string>> {
-  return { range: `bytes=${offset}-`, "if-range": version.validator.value };
+/**
+ * What asks for the bytes from `offset` on, if the file is still the one that some came of; else for all of it.
+ * @param end the first byte that is not asked for; the end of the file unless given.
+ */
+export function restHeaders(version: FileVersion, offset: number, end?: number): Readonly<Record<string, string>> {
+  const last = end === undefined ? "" : end - 1;
+  return { range: `bytes=${offset}-${last}`, "if-range": version.validator.value };
 }
 
 /**
  * Reads a reply 206 to `restHeaders`.
  * @returns the size of the whole file, or undefined when the reply is about another range or another file.
  */
-export function totalOfRest(headers: Headers, version: FileVersion, offset: number): number | undefined {
+export function totalOfRest(headers: Headers, version: FileVersion, offset: number, end?: number): number | undefined {
   const match = /^bytes (\d{1,15})-(\d{1,15})\/(\d{1,15}|\*)$/i.exec(headers.get("content-range")?.trim() ?? "");
   if (match === null || Number(match[1]) !== offset) return undefined;
   const total = match[3] === "*" ? version.total : Number(match[3]);
   const last = Number(match[2]);
   if (total === null || last < offset || last >= total) return undefined;
+  if (end !== undefined && last !== end - 1) return undefined;
   if (version.total !== null && version.total !== total) return undefined;
   return fits(headers, version.validator) ? total : undefined;
 }

@@ -43,3 +43,19 @@ test("finishing at once divides by no time", () => {
   ).finish();
   expect(seen).toEqual([{ bytes: 0, total: 0, rate: 0 }]);
 });
+
+test("bytes that were dropped are taken back, and no rate is below zero", () => {
+  let now = 0;
+  const seen: Progress[] = [];
+  const meter = createMeter(
+    5000,
+    (progress) => seen.push(progress),
+    0,
+    () => now,
+  );
+  now = 1000;
+  meter.add(1000);
+  now = 2000;
+  meter.add(-600);
+  expect(seen.at(-1)).toEqual({ bytes: 400, total: 5000, rate: 700 });
+});

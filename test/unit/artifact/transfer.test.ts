@@ -24,12 +24,7 @@ test("a chunk's memory is given back before the next one is asked for", async ()
       text += Buffer.from(chunk).toString();
     },
   };
-  const bytes = await transfer(
-    { stream, offset: 0, total: null, version: null, validator: null },
-    [sink],
-    NO_WATCHDOG,
-    (count) => counts.push(count),
-  );
+  const bytes = await transfer({ stream }, [sink], NO_WATCHDOG, (count) => counts.push(count));
   expect(text).toBe("onetwothree");
   expect(counts).toEqual([3, 3, 5]);
   expect(bytes).toBe(11);

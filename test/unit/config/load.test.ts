@@ -88,6 +88,7 @@ describe("the agent's configuration", () => {
         cert_file  = "/etc/paddock/cert.pem"
         key_file   = "/etc/paddock/key.pem"
 
+        connections               = 2
         set_environment_variables = "AWS_REGION, AWS_ACCESS_KEY_ID"
       }
     }`;
@@ -98,11 +99,13 @@ describe("the agent's configuration", () => {
       certFile: "/etc/paddock/cert.pem",
       keyFile: "/etc/paddock/key.pem",
       environment: ["AWS_REGION", "AWS_ACCESS_KEY_ID"],
+      connections: 2,
     });
     expect(messagesOf('client {\nartifact {\ncert_file = "/c"\n}\n}').join()).toContain(
       "key_file must be set where cert_file is",
     );
     expect(messagesOf('client {\nartifact {\nset_environment_variables = "A=B"\n}\n}').join()).toContain("with commas");
+    expect(messagesOf("client {\nartifact {\nconnections = 0\n}\n}").join()).toContain("from 1 to 16");
     expect(messagesOf('client {\nartifact {\nnetrc_file = ".netrc"\n}\n}').join()).toContain("an absolute path");
   });
 

@@ -1,0 +1,196 @@
+import { describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { LEAVE } from "../../src/artifact/download.ts";
+import type { Progress } from "../../src/artifact/progress.ts";
+import { AppError } from "../../src/base/errors.ts";
+import { sum } from "../helpers/artifact.ts";
+import { brokenDownloads, ETAG, IMAGE, OFTEN, OTHER } from "../helpers/broken-download.ts";
+import { rangeReply } from "../helpers/origin.ts";
+import { isPart, ODD_REPLIES, SOON, slowly } from "../helpers/ranged-download.ts";
+import { refusal } from "../helpers/refusal.ts";
+
+const { each, expectNothingElse, get, journals, left, partPath, result, here } = brokenDownloads();
+
+const parts = () => here.origin.requests.filter(isPart);
+
+const expectImage = (): void => {
+  expect(result().equals(IMAGE)).toBe(true);
+  expectNothingElse();
+};
+
+describe("several connections at once", () => {
+  test("bring a file from a server that limits each of them", async () => {
+    each((request) => slowly(request, { pace: { chunk: 16 << 10, every: 5 } }));
+    const seen: Progress[] = [];
+    const onProgress = (progress: Progress): void => void seen.push(progress);
+    const ranges = { ...SOON, warmMillis: 50, measureMillis: 150, gain: 1.1 };
+    const acquired = await get({}, { ranges, onProgress });
+    expect(acquired).toMatchObject({ bytes: IMAGE.length, checksum: sum("sha256", IMAGE), resumed: 0 });
+    expectImage();
+    expect(parts().length).toBeGreaterThan(5);
+    expect(parts().every(({ headers }) => headers["if-range"] === ETAG)).toBe(true);
+    expect(seen.map(({ bytes }) => bytes)).toEqual(seen.map(({ bytes }) => bytes).sort((a, b) => a - b));
+    expect(seen.at(-1)).toMatchObject({ bytes: IMAGE.length, total: IMAGE.length });
+  });
+
+  test("ask for each byte once", async () => {
+    each((request) => slowly(request));
+    await get({}, { ranges: SOON });
+    const asked = parts().map(({ headers }) => headers["range"]?.match(/\d+/g)?.map(Number) ?? []);
+    const inOrder = asked.toSorted(([a = 0], [b = 0]) => a - b);
+    for (const [at, [first]] of inOrder.entries()) {
+      if (at > 0) expect(first).toBe((inOrder[at - 1]?.[1] ?? 0) + 1);
+    }
+    expect(inOrder.at(-1)?.[1]).toBe(IMAGE.length - 1);
+    expectImage();
+  });
+
+  test("are no more than the configuration allows", async () => {
+    each((request) => slowly(request));
+    await get({ rules: { connections: 1 } }, { ranges: SOON });
+    expect(here.origin.requests).toHaveLength(1);
+    expectImage();
+  });
+
+  test.each([
+    ["does not say that it gives parts", { headers: { "accept-ranges": null } }],
+    ["says that it gives none", { headers: { "accept-ranges": "none" } }],
+    ["has only a weak ETag", { headers: { etag: 'W/"one"' } }],
+    ["has no ETag", { headers: { etag: null } }],
+  ])("are not asked of a server that %s", async (_, more) => {
+    each((request) => slowly(request, more));
+    await get({}, { ranges: SOON });
+    expect(here.origin.requests).toHaveLength(1);
+    expectImage();
+  });
+
+  test("are given up when they bring nothing, and the first one goes on as if nothing had been", async () => {
+    each((request) => slowly(request));
+    await get({}, { ranges: { ...SOON, gain: 1000 } });
+    expect(here.origin.requests.filter((request) => !isPart(request))).toHaveLength(1);
+    expect(parts()).not.toHaveLength(0);
+    expectImage();
+  });
+
+  test("go on where a broken download stands", async () => {
+    each((request) => slowly(request, { send: 1 << 20 }));
+    await refusal(get({}, { ranges: { ...SOON, leastBytes: 1 << 30 } }));
+    each((request) => slowly(request));
+    expect((await get({}, { ranges: SOON })).resumed).toBeWithin(1, (1 << 20) + 1);
+    expect(parts().length).toBeGreaterThan(2);
+    expectImage();
+  });
+});
+
+describe("a source that answers a request for a part with", () => {
+  test.each(Object.keys(ODD_REPLIES))("%s does no harm to the file", async (name) => {
+    each((request) => (isPart(request) ? (ODD_REPLIES[name]?.(request) ?? { kind: "hang-up" }) : slowly(request)));
+    await get({}, { ranges: SOON, stallMillis: 200, retry: OFTEN });
+    expectImage();
+    expect(parts()).not.toHaveLength(0);
+  });
+
+  test.each([
+    "all of the file",
+    "all of another file",
+    "429",
+    "a part of another file",
+    "the part before it, which overlaps",
+    "a longer part",
+    "a part that breaks off",
+    "a part that stalls",
+  ])("%s, once it relies on parts, does none either", async (name) => {
+    each((request) => {
+      const isOdd = isPart(request) && parts().length > 8;
+      return isOdd ? (ODD_REPLIES[name]?.(request) ?? { kind: "hang-up" }) : slowly(request);
+    });
+    await get({}, { ranges: SOON, stallMillis: 200, retry: OFTEN });
+    expectImage();
+    expect(parts().length).toBeGreaterThan(8);
+  });
+
+  test("429 is asked by the one connection that it allows, which was not disturbed", async () => {
+    each((request) => (isPart(request) ? { kind: "status", status: 429 } : slowly(request)));
+    await get({}, { ranges: { ...SOON, gain: 1.1 } });
+    expectImage();
+    expect(here.origin.requests.filter((request) => !isPart(request))).toHaveLength(1);
+    expect(parts()).toHaveLength(3);
+  });
+});
+
+test("one part that stalls or breaks in the middle is brought by another connection", async () => {
+  each((request) =>
+    slowly(request, isPart(request) && parts().length % 6 === 2 ? { send: 40_000, end: "silence" } : {}),
+  );
+  await get({}, { ranges: SOON, stallMillis: 200, retry: OFTEN });
+  expectImage();
+  expect(here.origin.served()).toBeLessThan(IMAGE.length * 1.5);
+});
+
+test("connections that break at any place lose nothing", async () => {
+  each((request, number) => slowly(request, { send: 30_000 + ((number * 7919 * 4099) % 500_000), end: "reset" }));
+  await get({ checksum: sum("sha256", IMAGE) }, { ranges: SOON, retry: { ...OFTEN, tries: 30 } });
+  expectImage();
+});
+
+test("a file that changes while its parts are fetched is fetched anew", async () => {
+  let isOther = false;
+  each((request) => {
+    // By then the first connection has brought its part.
+    isOther ||= isPart(request) && Number(/\d+/.exec(request.headers["range"] ?? "")?.[0]) > 2 * (1 << 20);
+    const pace = { chunk: 16 << 10, every: 5 };
+    return slowly(request, { pace }, isOther ? { body: OTHER, etag: '"two"' } : undefined);
+  });
+  await get({}, { ranges: SOON, retry: OFTEN });
+  expect(result().equals(OTHER)).toBe(true);
+  expectNothingElse();
+});
+
+test("parts of another file under the same ETag do not pass for the file", async () => {
+  const answer = (mixed: boolean) =>
+    each((request) => slowly(request, {}, isPart(request) && mixed ? { body: OTHER, etag: ETAG } : undefined));
+  answer(true);
+  const error = await refusal(get({ checksum: sum("sha256", IMAGE) }, { ranges: SOON }));
+  expect(error.message).toContain("checksum");
+  expect(left()).toEqual([]);
+  // Nobody can tell without a checksum; what is told is the checksum of what is there.
+  const { checksum } = await get({}, { ranges: SOON });
+  expect(checksum).toBe(sum("sha256", result()));
+});
+
+test("a disk that fails under a part ends the whole download, with what the disk said", async () => {
+  each((request) => slowly(request));
+  const onProgress = ({ bytes }: Progress): void => {
+    if (bytes > 1 << 20) throw new AppError("fetch", "the disk is full");
+  };
+  const error = await refusal(get({}, { ranges: SOON, retry: OFTEN, onProgress }));
+  expect(error.message).toBe("the disk is full");
+  expect(left()).toEqual([]);
+  expect(here.origin.requests.filter((request) => !isPart(request))).toHaveLength(1);
+});
+
+test("a download that is left for later leaves what it has without a gap, and the next one goes on from there", async () => {
+  const cancel = new AbortController();
+  each((request) => {
+    if (parts().length > 8) cancel.abort(LEAVE);
+    return slowly(request);
+  });
+  await refusal(get({}, { ranges: SOON, signal: cancel.signal }));
+  expect(left()).toEqual(["a.img.part"]);
+  const there = readFileSync(partPath());
+  expect(there.equals(IMAGE.subarray(0, there.length))).toBe(true);
+  each((request) => rangeReply(request, { body: IMAGE, etag: ETAG }));
+  expect((await get()).resumed).toBe(there.length);
+  expectImage();
+});
+
+test("a download that is cancelled while parts come leaves nothing", async () => {
+  const cancel = new AbortController();
+  each((request) => {
+    if (parts().length > 8) cancel.abort();
+    return slowly(request);
+  });
+  expect((await refusal(get({}, { ranges: SOON, signal: cancel.signal }))).message).toContain("cancelled");
+  expect(left()).toEqual([]);
+  expect(journals()).toEqual([]);
+});
