@@ -32,9 +32,9 @@ export async function releaseCodePages(): Promise<void> {
  */
 export function findCode(smaps: string, path: string): Region[] {
   return smaps.split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m).flatMap((text) => {
-    const [, from, to, access, file] = /^([0-9a-f]+)-([0-9a-f]+) (\S+) \S+ \S+ \S+ +(.*)$/m.exec(text) ?? [];
+    const [, first, end, access, file] = /^([0-9a-f]+)-([0-9a-f]+) (\S+) \S+ \S+ \S+ +(.*)$/m.exec(text) ?? [];
     const isAsInFile = /^Anonymous: +0 kB$/m.test(text);
     if (access !== "r-xp" || file !== path || !isAsInFile) return [];
-    return [{ from: BigInt(`0x${from}`), to: BigInt(`0x${to}`) }];
+    return [{ from: BigInt(`0x${first}`), to: BigInt(`0x${end}`) }];
   });
 }
