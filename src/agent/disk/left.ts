@@ -1,4 +1,4 @@
-import { closeSync, constants, existsSync, fstatSync, lstatSync, openSync, realpathSync } from "node:fs";
+import { closeSync, constants, existsSync, fstatSync, lstatSync, openSync, realpathSync, type Stats } from "node:fs";
 import { resolve } from "node:path";
 import type { Allocation } from "../../allocation/allocation.ts";
 import { AppError, errnoOf } from "../../base/errors.ts";
@@ -113,8 +113,20 @@ function namedDisks({ store }: Context, allocation: Allocation, task: string, di
   });
 }
 
-const wasWritten = (path: string, since: number): boolean =>
-  (lstatSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0) > since;
+function wasWritten(path: string, since: number): boolean {
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  return stats !== undefined && isWrittenSince(stats, since);
+}
+
+/**
+ * Whether a file that the agent put there was written to. One that was changed before it was made tells of a clock that was set back, and
+ * after that its times say nothing.
+ * @param since milliseconds since 1970, when all that the agent put there was there.
+ */
+export const isWrittenSince = (
+  { mtimeMs, ctimeMs, birthtimeMs }: Pick<Stats, "mtimeMs" | "ctimeMs" | "birthtimeMs">,
+  since: number,
+): boolean => mtimeMs > since || ctimeMs < birthtimeMs;
 
 /** Whether a path lies in a directory of the agent's, which may have been named by way of a link; images are recorded by their real paths. */
 export const isBelow = (dir: string, path: string): boolean =>
