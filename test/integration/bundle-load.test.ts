@@ -229,6 +229,8 @@ describe("a load", () => {
     const clock = manualClock();
     const silent = bundlesOf(dir.file("data"), keys, clock);
     const bytes = await made({ artifacts: [{ body: FIRST }] });
+    silent.open(NOBODY);
+    clock.advance(60_000);
     const id = silent.open(NOBODY);
     await silent.feed(id, 0, bytes.subarray(0, 2 << 20));
     expect(inCache()).toHaveLength(1);

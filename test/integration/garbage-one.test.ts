@@ -4,6 +4,7 @@ import { allocsDir } from "../../src/paths.ts";
 import { agentPerTest } from "../helpers/agent-per-test.ts";
 import { endedId, putEnded } from "../helpers/ended.ts";
 import { machineOf } from "../helpers/in-process-agent.ts";
+import { until } from "../helpers/until.ts";
 
 setDefaultTimeout(60_000);
 
@@ -53,4 +54,14 @@ test("an allocation that has not ended stays", async () => {
   await machineOf(bed.agent, "running");
   const [running] = bed.agent.allocations({});
   await expect(bed.agent.garbage.collectOne(running?.id ?? "", { discard: true })).rejects.toThrow("has not ended");
+});
+
+test("a job that has ended already and is purged with its disks is gone at once, not at the next look", async () => {
+  putEnded(bed.dirs, { count: 2, disks: true });
+  await bed.start({ garbage: { intervalMillis: 3_600_000 } });
+  // The first look of an agent comes by itself, and is over by then.
+  await bed.agent.garbage.collect({ discard: false });
+  expect(left()).toHaveLength(2);
+  await bed.agent.deregisterJob("web", { purge: true, discard: true });
+  await until("its allocations to be gone", () => left().length === 0);
 });

@@ -102,6 +102,10 @@ describe("ended allocations", () => {
       );
     }
     expect(() => bed.agent.allocation("ffffffff")).toThrow(expect.objectContaining({ hint: undefined }));
+    // Of two that begin so nobody knows which is meant.
+    await bed.agent.deregisterJob("web", { purge: true });
+    await bed.agent.garbage.collect(asked);
+    expect(() => bed.agent.allocation("0000")).toThrow(expect.objectContaining({ hint: undefined }));
   });
 });
 

@@ -92,6 +92,8 @@ describe("ended allocations", () => {
     decide.run("e2", JSON.stringify(evaluation("e2", 5, { status: "blocked" })));
     decide.run(`eval-${A}`, JSON.stringify(evaluation(`eval-${A}`, 5)));
     old.close();
+    // As doctor does before the new version has been started.
+    expect(lookIntoStore(dir.file("old.db"))).toMatchObject({ version: 2, removing: [], allocations: { length: 3 } });
     store = openStore(dir.file("old.db"));
     expect(store.endedAllocations(undefined, 10)).toMatchObject([
       { id: id("cccccccc"), endedAt: 9 },
@@ -118,6 +120,20 @@ describe("an allocation that is removed", () => {
     expect(lookIntoStore(file())?.removing).toEqual([]);
     for (const begun of [A, "aaaaaaaa", "a"]) expect(store.collections(begun)).toEqual([collection(A, 9)]);
     expect(store.collections("b")).toEqual([]);
+  });
+
+  test("is forgotten when ten thousand others were removed after it", () => {
+    store.finishCollection(collection(A, 1));
+    store.finishCollection(collection(B, 2));
+    store.close();
+    const database = new DatabaseSync(file());
+    database.exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9998)
+      INSERT INTO collections SELECT 'c' || i, 'web', 2 + i, '{}' FROM n`);
+    database.close();
+    store = openStore(file());
+    store.finishCollection(collection(id("dddddddd"), 20_000));
+    expect(store.collections(A)).toEqual([]);
+    expect(store.collections(B)).toHaveLength(1);
   });
 
   test("takes its history along, turn by turn, and nobody else's", () => {
