@@ -139,7 +139,6 @@ class Sweeper {
     const around = { bootId: this.#bootId, commandLines: await readCommandLinesInTurns(), discard };
     const candidate: Candidate = { asked: true, reason: "asked", around, found };
     const { id, jobId } = allocation;
-    this.#later.delete(id);
     try {
       const ended = { id, jobId, endedAt: endedAt(allocation) ?? 0 };
       const begun = await this.#oneByOne(() => this.#begin(ended, candidate));
@@ -201,6 +200,8 @@ class Sweeper {
     if (examined.kind === "goes") {
       const collection = { allocationId, jobId, reason, endedAt, begunAt: clock.now(), doneAt: null, bytes: 0 };
       recorder.record(() => store.beginCollection(collection));
+      // It had to stay when it was looked at before; nothing was tried yet.
+      this.#later.delete(allocationId);
       return { kind: "goes", collection };
     }
     if (examined.kind === "stays" && examined.stay.because === "newest") return examined;
