@@ -10,6 +10,9 @@ export const FUZZ_SEED = process.env["PADDOCK_FUZZ_SEED"] ?? "paddock";
 /** How often a fuzz test runs: `PADDOCK_FUZZ_RUNS`, or what it says itself. */
 export const fuzzRuns = (usual: number): number => Number(process.env["PADDOCK_FUZZ_RUNS"] ?? usual);
 
+/** Whether only one run is played again, by its number in `PADDOCK_FUZZ_ONLY`: how often things happen says nothing then. */
+export const isOneRun = process.env["PADDOCK_FUZZ_ONLY"] !== undefined;
+
 /** One of them. */
 export function pick<T>(random: Random, values: readonly T[]): T {
   const value = values[random(values.length)];

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { strangeTar, strangeZip } from "../helpers/archive-mutations.ts";
-import { FUZZ_SEED, fuzz, fuzzRuns, type Random } from "../helpers/fuzz.ts";
+import { FUZZ_SEED, fuzz, fuzzRuns, isOneRun, type Random } from "../helpers/fuzz.ts";
 import { peakGrowth } from "../helpers/memory.ts";
 import { refusal } from "../helpers/refusal.ts";
 import { runProgram } from "../helpers/run.ts";
@@ -79,6 +79,7 @@ test.each(REAL)(
       }),
     );
     expect(existsSync("/x")).toBe(false);
+    if (isOneRun) return;
     // Neither side of it may be empty, or nothing was compared.
     expect(count.same).toBeGreaterThan(RUNS / 5);
     expect(count.refused).toBeGreaterThan(RUNS / 5);

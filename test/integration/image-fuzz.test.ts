@@ -5,7 +5,7 @@ import { inspectHeader } from "../../src/image/header.ts";
 import type { Inspection } from "../../src/image/inspection.ts";
 import { growOverlay, inspectOverlay, overlayBytes } from "../../src/image/overlay.ts";
 import { type BlockLayer, startBlockLayer } from "../helpers/block-layer.ts";
-import { FUZZ_SEED, fuzz, fuzzRuns, pick, type Random } from "../helpers/fuzz.ts";
+import { FUZZ_SEED, fuzz, fuzzRuns, isOneRun, pick, type Random } from "../helpers/fuzz.ts";
 import { peakGrowth } from "../helpers/memory.ts";
 import { mutateQcow2 } from "../helpers/qcow2-mutations.ts";
 import { runProgram } from "../helpers/run.ts";
@@ -103,6 +103,7 @@ test(`${RUNS.qcow2} qcow2 images with changed headers and tables are the same di
     }),
   );
   expect(readFileSync(dir.file("canary"), "utf8")).toBe("canary");
+  if (isOneRun) return;
   // Neither side of it may be empty, or nothing was compared.
   expect(count.same).toBeGreaterThan(RUNS.qcow2 / 6);
   expect(count.refused).toBeGreaterThan(RUNS.qcow2 / 3);
@@ -154,6 +155,7 @@ test(`of ${RUNS.probe} files none is raw to us that qemu-img takes for something
     const { stdout, stderr } = await runProgram(["qemu-img", "info", "--output=json", dir.file("strange")]);
     expect(stdout === "" ? stderr : (JSON.parse(stdout) as { format: string }).format).toBe("raw");
   });
+  if (isOneRun) return;
   expect(raw).toBeGreaterThan(RUNS.probe / 10);
   expect(raw).toBeLessThan(RUNS.probe);
 }, 120_000);

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { GNU_MAGIC, octal, pax, tarOf, zipOf } from "../../helpers/archives.ts";
-import { FUZZ_SEED, fuzz, fuzzRuns, type Random } from "../../helpers/fuzz.ts";
+import { FUZZ_SEED, fuzz, fuzzRuns, isOneRun, type Random } from "../../helpers/fuzz.ts";
 import { peakGrowth } from "../../helpers/memory.ts";
 import { PACKED, PLAIN } from "../../helpers/packed.ts";
 import { refusal } from "../../helpers/refusal.ts";
@@ -80,10 +80,11 @@ test.each([
     );
     expect(grown).toBeLessThan(128 << 20);
     expect(existsSync("/x")).toBe(false);
+    if (isOneRun) return;
     expect(refusals).toBeGreaterThan(RUNS / 3);
     expect(refusals).toBeLessThan(RUNS);
   },
-  60_000,
+  120_000,
 );
 
 const STREAM_RUNS = fuzzRuns(100);
@@ -102,5 +103,5 @@ test.each(["gz", "zst", "xz", "bz2"] as const)(
       expect(readFileSync(dir.file("out", "content")).equals(PLAIN)).toBe(true);
     });
   },
-  60_000,
+  120_000,
 );
