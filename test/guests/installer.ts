@@ -10,7 +10,7 @@ export interface Installer {
   readonly root: string;
   /** Debian's own list, as `md5sum` writes it. */
   readonly checksums: string;
-  /** A directory for `PATH`, with `qemu-system-arm`. */
+  /** A directory with `qemu-system-arm`. */
   readonly programs: string;
 }
 

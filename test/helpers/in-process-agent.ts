@@ -22,7 +22,7 @@ import { renderDiagnostics } from "../../src/hcl/render.ts";
 import type { Job } from "../../src/job/job.ts";
 import { loadJob } from "../../src/job/load.ts";
 import { fingerprintNode } from "../../src/node/fingerprint.ts";
-import type { Capacity, Node } from "../../src/node/node.ts";
+import type { Capacity, Emulator, Node } from "../../src/node/node.ts";
 import { cacheDir, databaseFile } from "../../src/paths.ts";
 import { createRecorder } from "../../src/state/recorder.ts";
 import { openStore } from "../../src/state/store.ts";
@@ -92,6 +92,8 @@ export interface InProcessOptions {
   readonly garbage?: Partial<GarbageLimits>;
   readonly cgroups?: Cgroups | null;
   readonly clock?: Clock;
+  /** Besides those of the host. */
+  readonly emulators?: readonly Emulator[];
   /** What sources may have of the host; nothing unless told. */
   readonly sources?: Partial<SourceConfig>;
 }
@@ -109,6 +111,7 @@ export async function startInProcess(
     cacheLimits = { maxBytes: 0, maxAgeMillis: 0 },
     site = { offline: false, trustedKeys: null },
     clock = systemClock,
+    emulators = [],
     sources,
   }: InProcessOptions = {},
 ): Promise<InProcessAgent> {
@@ -116,7 +119,11 @@ export async function startInProcess(
   makePlace(dirs);
   mkdirSync(imagesDir(root), { recursive: true });
   const found = await findNode(dirs.dataDir);
-  const known = { ...found, capacity: { ...found.capacity, ...capacity } };
+  const known = {
+    ...found,
+    capacity: { ...found.capacity, ...capacity },
+    qemu: { ...found.qemu, emulators: [...found.qemu.emulators, ...emulators] },
+  };
   const store = openStore(databaseFile(dirs));
   const logLines: string[] = [];
   const log = createLog("debug", (line) => logLines.push(line));

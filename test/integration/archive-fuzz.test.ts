@@ -39,7 +39,7 @@ const REAL: readonly Real[] = [
   {
     word: "tar",
     make: strangeTar,
-    argv: (archive, into) => ["tar", "--no-same-owner", "-xf", archive, "-C", into],
+    argv: (archive, into) => ["tar", "--no-same-owner", "--delay-directory-restore", "-xf", archive, "-C", into],
     partial: [],
   },
   {
@@ -73,6 +73,8 @@ test.each(REAL)(
         count.same++;
         mkdirSync(dir.file("real"));
         const { code } = await runProgram(argv(dir.file("archive"), dir.file("real")));
+        // What an archive lets nobody read is still compared; root needs no leave.
+        if (process.getuid?.() !== 0) await runProgram(["chmod", "-R", "u+rwX", dir.file("real")]);
         const [ours, theirs] = [treeOf(dir.file("out")), treeOf(dir.file("real"))];
         if (code !== null && partial.includes(code)) expect(theirs.filter((line) => !ours.includes(line))).toEqual([]);
         else expect(ours).toEqual(theirs);
