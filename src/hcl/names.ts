@@ -22,7 +22,7 @@ function namesIn(field: AnyField, key: string, format: Format): readonly string[
 }
 
 interface NameTable {
-  /** The key of the field by its name, as it is spelt and as it is looked up: as it is in HCL, in small letters in JSON. */
+  /** The key of the field by its name as it is looked up: as it is in HCL, in small letters in JSON. */
   readonly keys: ReadonlyMap<string, string>;
   /** As they are spelt, without those that are refused or have no effect. */
   readonly open: readonly string[];
@@ -47,10 +47,7 @@ function makeTable(block: AnyBlock, format: Format): NameTable {
     .flatMap(([key, field]) => namesIn(field, key, format).map((name) => ({ key, name, kind: field.kind })));
   const open = named.filter(({ kind }) => kind !== "ignored" && kind !== "refused" && kind !== "passed");
   return {
-    keys: new Map([
-      ...named.map(({ key, name }) => [name, key] as const),
-      ...named.map(({ key, name }) => [fold(name, format), key] as const),
-    ]),
+    keys: new Map(named.map(({ key, name }) => [fold(name, format), key])),
     open: open.map(({ name }) => name),
     all: named.map(({ name }) => name),
   };
@@ -58,9 +55,7 @@ function makeTable(block: AnyBlock, format: Format): NameTable {
 
 /** The key of the field that a text calls `name`. JSON names are compared without regard to case, as Go's decoder does. */
 export function findKey(block: AnyBlock, name: string, format: Format): string | undefined {
-  const { keys } = tableOf(block, format);
-  // A job that a program wrote has some hundred names, nearly all as they are spelt here.
-  return keys.get(name) ?? keys.get(fold(name, format));
+  return tableOf(block, format).keys.get(fold(name, format));
 }
 
 function fold(name: string, format: Format): string {
