@@ -13,7 +13,7 @@ import { assertRoom, missingRoom } from "./space.ts";
 import { transfer } from "./transfer.ts";
 import type { Watchdog } from "./watchdog.ts";
 
-/** How often a download may still go over to several connections: a source that fails in it each time is left in peace. */
+/** How often a download may still go over to several connections in vain: a source that fails in it each time is left in peace. */
 export interface Chances {
   left: number;
 }
@@ -58,16 +58,18 @@ export interface Move {
  */
 export async function moveBytes(job: MoveJob, move: Move): Promise<boolean> {
   const { plan, options, chances } = job;
+  const { ranges: rule = DEFAULT_RANGES } = options;
   const { draft, source, watchdog, signal } = move;
   const { total } = source;
-  const meter = createMeter(total, options.onProgress, draft.bytes);
-  const watch = watchRoom(job, draft.bytes, total);
+  const before = draft.bytes;
+  const meter = createMeter(total, options.onProgress, before);
+  const watch = watchRoom(job, before, total);
   const count = (bytes: number): void => {
     meter.add(bytes);
     watch(bytes);
     trial?.count(bytes);
   };
-  const trial = chances.left > 0 ? tryRanges(job, move, count) : null;
+  const trial = chances.left > 0 ? tryRanges(job, move, rule, count) : null;
   let isWhole = true;
   try {
     const sinks = [limitTo(plan, draft, total), counted(draft, trial?.first ?? draft, count)];
@@ -82,7 +84,7 @@ export async function moveBytes(job: MoveJob, move: Move): Promise<boolean> {
     if (trial?.isLost || trial?.ranges?.refused) chances.left = 0;
   }
   if (!isWhole) {
-    chances.left--;
+    if (draft.bytes - before < rule.leastBytes) chances.left--;
     return false;
   }
   if (total === null || draft.bytes === total) return true;
@@ -105,12 +107,12 @@ async function letGo(ranges: Ranges | null): Promise<void> {
 function tryRanges(
   { plan, options }: MoveJob,
   { draft, source, signal, abort }: Move,
+  rule: RangeRule,
   onBytes: (count: number) => void,
 ): Trial | null {
   const { version, total } = source;
   const connections = plan.transport.connections - 1;
   if (version === null || total === null || !source.ranges || connections < 1) return null;
-  const rule = options.ranges ?? DEFAULT_RANGES;
   const open = (start: number, ahead: number): Ranges => {
     const { pieceBytes } = rule;
     // As far as they come until it is known what they bring, and enough that a slow one does not hold up the others.
