@@ -5,7 +5,7 @@ import type { Progress } from "../../src/artifact/progress.ts";
 import { AppError } from "../../src/base/errors.ts";
 import { sum } from "../helpers/artifact.ts";
 import { brokenDownloads, ETAG, IMAGE, OFTEN, OTHER } from "../helpers/broken-download.ts";
-import { rangeReply } from "../helpers/origin.ts";
+import { rangeReply, startOrigin } from "../helpers/origin.ts";
 import { isPart, ODD_REPLIES, SOON, slowly } from "../helpers/ranged-download.ts";
 import { refusal } from "../helpers/refusal.ts";
 
@@ -206,4 +206,27 @@ test("a download that is cancelled while parts come leaves nothing", async () =>
   expect((await refusal(get({}, { ranges: SOON, signal: cancel.signal }))).message).toContain("cancelled");
   expect(left()).toEqual([]);
   expect(journals()).toEqual([]);
+});
+
+test("each part is asked for by the rules of a download: redirects checked, credentials only for their own host", async () => {
+  await using other = await startOrigin({});
+  other.set("/b", { kind: "each", answer: (request) => slowly(request) });
+  here.origin.set("/a.img", { kind: "redirect", to: other.url("/b") });
+  await get({ headers: { authorization: "Bearer s3cret" } }, { ranges: SOON });
+  expectImage();
+  expect(here.origin.requests).toHaveLength(other.requests.length);
+  expect(here.origin.requests.every(({ headers }) => headers["authorization"] === "Bearer s3cret")).toBe(true);
+  expect(other.requests.filter(isPart).length).toBeGreaterThan(5);
+  expect(other.requests.some(({ headers }) => "authorization" in headers)).toBe(false);
+  expect(other.requests.every(({ headers }) => headers["accept-encoding"] === "identity")).toBe(true);
+});
+
+test("each part of an S3 object is signed, and asked for by If-Match", async () => {
+  here.origin.set("/bucket/a.img", { kind: "each", answer: (request) => slowly(request) });
+  const keys = { aws_access_key_id: "id", aws_access_key_secret: "s3cret", region: "r" };
+  await here.get(`s3::${here.origin.url("/bucket/a.img")}`, { options: keys }, { ranges: SOON });
+  expectImage();
+  expect(parts().length).toBeGreaterThan(5);
+  expect(parts().every(({ headers }) => headers["if-match"] === ETAG && headers["if-range"] === undefined)).toBe(true);
+  expect(parts().every(({ headers }) => headers["authorization"]?.startsWith("AWS4-HMAC-SHA256"))).toBe(true);
 });
