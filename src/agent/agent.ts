@@ -19,6 +19,7 @@ import type { ConsoleRequest } from "./consoles.ts";
 import type { DiskFate } from "./disk/discard.ts";
 import type { GarbageOutcome } from "./garbage/outcome.ts";
 import type { Images } from "./images.ts";
+import type { JobPlan } from "./plan/plan-job.ts";
 import type { PlacedService } from "./services.ts";
 import type { StopOptions } from "./stop.ts";
 import type { Why } from "./why.ts";
@@ -72,6 +73,8 @@ export interface Agent {
     readonly verdicts: readonly Verdict[];
     readonly uncached: readonly string[];
   };
+  /** What `registerJob` would do with a job now, and what the job would meet; nothing is changed. */
+  planJob(job: Job): Promise<JobPlan>;
   /** What becomes of the disks of allocations whose place a job takes, if it is registered now. */
   disksAtStake(job: Job): Promise<readonly DiskFate[]>;
   /** Stops a job; its record stays unless `purge`. A stop that is under way is made harder by `force`. */

@@ -16,6 +16,7 @@ import { findUncached } from "./offline.ts";
 import { requireTask, restartTasks, signalTasks } from "./operate.ts";
 import { outputOf } from "./output.ts";
 import { warningsOf } from "./placement.ts";
+import { planJob } from "./plan/plan-job.ts";
 import { lookUp, readRecords } from "./read.ts";
 import { settleStops } from "./settle.ts";
 import { findRefusedSources } from "./sources.ts";
@@ -65,6 +66,7 @@ export function createAgent(context: AgentContext): RunningAgent {
       // What nothing can be made of is in no cache either.
       return { warnings, verdicts, uncached: refused.length > 0 ? [] : findUncached(context, candidate) };
     },
+    planJob: (candidate) => planJob(context, candidate),
     disksAtStake: (candidate) => disksAtStake(context, candidate),
     deregisterJob: (id, options) =>
       oneByOne(async () => {

@@ -29,8 +29,8 @@ type DecideContext = Pick<AgentContext, "store" | "node" | "users">;
  */
 export async function decidePlacement(context: DecideContext, job: Job): Promise<Decision> {
   const { capacity } = context.node();
-  const others = context.store.liveAllocations().filter(({ jobId }) => jobId !== job.id);
-  const claims: Claim[] = others.map((one) => ({ jobId: one.jobId, amounts: resourcesOf(context, one) }));
+  const others = otherAllocations(context, job);
+  const claims = [...claimsOf(context, others)];
   const held = others.flatMap(heldPorts);
   const groups: PlacedGroup[] = [];
   const failures: PlacementFailure[] = [];
@@ -48,6 +48,16 @@ export async function decidePlacement(context: DecideContext, job: Job): Promise
     }
   }
   return failures.length > 0 ? { kind: "waits", failures } : { kind: "placed", groups };
+}
+
+/** Those that go on beside a job. */
+export function otherAllocations({ store }: Pick<AgentContext, "store">, job: Job): Allocation[] {
+  return store.liveAllocations().filter(({ jobId }) => jobId !== job.id);
+}
+
+/** What allocations have of the host. */
+export function claimsOf(context: Pick<AgentContext, "store" | "node">, allocations: readonly Allocation[]): Claim[] {
+  return allocations.map((one) => ({ jobId: one.jobId, amounts: resourcesOf(context, one) }));
 }
 
 /** What is wrong with a job's size that time does not mend, for whoever only checks it. */

@@ -1,8 +1,9 @@
-import { buildTaskEnvironment } from "../job/environment.ts";
+import type { AssignedPort } from "../allocation/allocation.ts";
 import type { Artifact, Group, Job, Task } from "../job/job.ts";
 import { type TaskDirs, taskDirs } from "../paths.ts";
 import type { AgentContext } from "./context.ts";
 import { interpolateArtifact } from "./fetch-artifacts.ts";
+import { environmentOf, type Subject } from "./subject.ts";
 
 /** An artifact of a job that has no allocation yet. */
 export interface ForeseenArtifact {
@@ -27,10 +28,18 @@ function foreseeTask(
   group: Group,
   task: Task,
 ): ForeseenArtifact[] {
-  const dirs = taskDirs(context.dirs, "foreseen", task.name);
-  const allocId = "00000000-0000-0000-0000-000000000000";
-  const place = { allocId, allocName: `${job.id}.${group.name}[0]`, allocIndex: 0, dirs, ports: [], cores: [] };
-  const env = buildTaskEnvironment({ job, group, task, node: context.node(), ...place });
+  const { dirs, env } = foreseenEnvironment(context, { job, group, task });
   const where = `group "${group.name}", task "${task.name}"`;
   return task.artifacts.map((artifact) => ({ artifact: interpolateArtifact(artifact, env, context), dirs, where }));
+}
+
+/** The words of a task's environment before it is placed. @param ports as its allocation would have them. */
+export function foreseenEnvironment(
+  context: Pick<AgentContext, "dirs" | "node">,
+  { job, group, task }: Pick<Subject, "job" | "group" | "task">,
+  ports: readonly AssignedPort[] = [],
+): { readonly dirs: TaskDirs; readonly env: Subject["env"] } {
+  const dirs = taskDirs(context.dirs, "foreseen", task.name);
+  const place = { id: "00000000-0000-0000-0000-000000000000", name: `${job.id}.${group.name}[0]`, index: 0, ports };
+  return { dirs, env: environmentOf(context, { job, group, task, cores: [] }, place, dirs) };
 }

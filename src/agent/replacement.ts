@@ -7,6 +7,14 @@ import type { AgentContext } from "./context.ts";
 import { interpolateArtifact } from "./fetch-artifacts.ts";
 import { environmentOf } from "./subject.ts";
 
+/** What makes a new machine necessary. */
+export interface Reason {
+  /** The task that it is about; null for its group. */
+  readonly task: string | null;
+  /** A place of the job file below it, such as `config.args`; "" for all of it. */
+  readonly path: string;
+}
+
 export type ReplacementContext = Pick<AgentContext, "store" | "node" | "dirs">;
 
 /**
@@ -14,26 +22,31 @@ export type ReplacementContext = Pick<AgentContext, "store" | "node" | "dirs">;
  * fetched for it, and that the allocation was placed by. Everything else (restart policy, times, services and their checks, meta, env,
  * constraints, the bounds of logs) is looked up when it is needed, so that it changes in place. `${…}` counts by its value: meta that
  * stands in `args` is a part of them.
- * @returns places of the job file; empty when the allocation can be updated in place.
+ * @returns empty when the allocation can be updated in place.
  */
 export function reasonsToReplace(
   context: ReplacementContext,
   allocation: Allocation,
   before: Job,
   next: Job,
-): readonly string[] {
+): readonly Reason[] {
   const [old, now] = [before, next].map(({ groups }) => groups.find(({ name }) => name === allocation.group));
-  const where = `group "${allocation.group}"`;
-  if (old === undefined || now === undefined) return [`${where} is not the same`];
+  if (old === undefined || now === undefined) return [{ task: null, path: "" }];
   const names = [...new Set([...old.tasks, ...now.tasks].map(({ name }) => name))];
   const tasks = names.flatMap((name) => {
-    const given = [
+    const [given, wanted] = [
       { job: before, group: old },
       { job: next, group: now },
     ].map((version) => givenTo(context, allocation, version, name));
-    return differences(given[0], given[1]).map((path) => `${where}, task "${name}"${path === "" ? "" : `: ${path}`}`);
+    return differences(given, wanted).map((path) => ({ task: name, path }));
   });
-  return [...differences(givenToGroup(old), givenToGroup(now)).map((path) => `${where}: ${path}`), ...tasks];
+  return [...differences(givenToGroup(old), givenToGroup(now)).map((path) => ({ task: null, path })), ...tasks];
+}
+
+/** For people. */
+export function reasonText({ task, path }: Reason): string {
+  if (task === null) return path === "" ? "the group" : path;
+  return path === "" ? `task "${task}"` : `task "${task}": ${path}`;
 }
 
 type Given = Readonly<Record<string, unknown>>;

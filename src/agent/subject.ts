@@ -53,7 +53,7 @@ export function readSubject(
 export function environmentOf(
   { node }: Pick<AgentContext, "node">,
   { job, group, task, cores }: Omit<Subject, "env">,
-  allocation: Allocation,
+  allocation: Pick<Allocation, "id" | "name" | "index" | "ports">,
   dirs: TaskDirs,
 ): Subject["env"] {
   const { id: allocId, name: allocName, index: allocIndex } = allocation;
@@ -62,7 +62,7 @@ export function environmentOf(
 }
 
 /** What `NOMAD_PORT_…` tells: the guest's port where one is mapped, else the host's. */
-function environmentPorts(allocation: Allocation, task: Task) {
+function environmentPorts(allocation: Pick<Allocation, "ports">, task: Task) {
   return allocation.ports.map(({ label, hostPort, hostAddress, to }) => {
     const mapped = readPortMapping(task.config.port_map[label] ?? "")?.guestPort;
     return { label, hostPort, hostAddress, guestPort: mapped ?? (to > 0 ? to : hostPort) };

@@ -13,6 +13,7 @@ import type { ApiContext } from "./context.ts";
 import { answerError, errorReply } from "./errors.ts";
 import { addEvaluationRoutes } from "./evaluations.ts";
 import { addImageRoutes } from "./images.ts";
+import { addJobPlanRoute } from "./job-plan.ts";
 import { addJobRoutes } from "./jobs.ts";
 import { addLogRoutes } from "./logs.ts";
 import { addMachineRoutes } from "./machines.ts";
@@ -62,6 +63,7 @@ export function createApi(agent: Agent, options: ApiOptions): Api {
   addGuards(app, log);
   const guards = app.routes.length;
   addJobRoutes(app, context);
+  addJobPlanRoute(app, context);
   addAllocationRoutes(app, context);
   addEvaluationRoutes(app, context);
   addNodeRoutes(app, context);

@@ -14,6 +14,7 @@ import { encodeJob } from "../job/wire.ts";
 import { writeStubs } from "./allocations.ts";
 import { replyRead } from "./blocking.ts";
 import type { ApiContext } from "./context.ts";
+import { assertSameId, diffRecords } from "./job-plan.ts";
 import { examineSentJob, readJobFile, readSentJob } from "./job-text.ts";
 import { countParam, flagParam, pathParam } from "./query.ts";
 import { stopOptions } from "./stop-options.ts";
@@ -66,12 +67,13 @@ function listJobEvaluations(c: Context, { agent }: ApiContext) {
 }
 
 function listVersions(c: Context, { agent }: ApiContext) {
-  if (flagParam(c, "diffs")) {
-    throw new AppError("unsupported", "what changed between versions is not told yet", { hint: "leave diffs out" });
-  }
   const id = pathParam(c, "id");
-  const versions = agent.jobVersions(id).map((record) => ({ record, encoded: encodeJob(record.job) }));
-  return writeJobVersions(versions, agent.allocations({ jobId: id }), agent.changes.index);
+  const records = agent.jobVersions(id);
+  const versions = records.map((record) => ({ record, encoded: encodeJob(record.job) }));
+  // Each against the one before it: the oldest has none.
+  const pairs = records.slice(0, -1).map((record, at) => diffRecords(id, records[at + 1], record));
+  const diffs = flagParam(c, "diffs") ? pairs : null;
+  return writeJobVersions(versions, { allocations: agent.allocations({ jobId: id }), diffs }, agent.changes.index);
 }
 
 function showSubmission(c: Context, { agent }: ApiContext) {
@@ -90,10 +92,7 @@ async function registerJob(c: Context, { agent }: ApiContext): Promise<Response>
   if (body.Job === undefined && !body.Submission) throw new AppError("invalid", `${REQUEST}: Job is missing`);
   const { job, warnings } =
     body.Job === undefined && body.Submission ? readJobFile(body.Submission.Source) : readSentJob(parsed);
-  const id = c.req.param("id");
-  if (id !== undefined && id !== job.id) {
-    throw new AppError("invalid", "the job's ID is not the one in the path of the request");
-  }
+  if (c.req.param("id") !== undefined) assertSameId(c, job.id);
   const enforceIndex = body.EnforceIndex ? (body.JobModifyIndex ?? 0) : undefined;
   const sent = body.Submission && { source: body.Submission.Source, format: body.Submission.Format };
   const registered = await agent.registerJob(job, sent, { enforceIndex });

@@ -2,6 +2,11 @@ import { escapeControls } from "../base/text.ts";
 
 const BLANK = "***";
 
+/** Parameters of an artifact's getter that are no credentials (go-getter's names); any other may be a key or a token. */
+const OPEN_OPTIONS: ReadonlySet<string> = new Set(["archive", "filename", "depth", "ref", "region", "version"]);
+
+export const isOpenOption = (name: string): boolean => OPEN_OPTIONS.has(name);
+
 /**
  * A source for messages and logs: user info and the values of query parameters blanked (tokens and signatures travel there),
  * the fragment dropped, control characters made visible. Takes what is no valid URL too.

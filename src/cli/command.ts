@@ -45,6 +45,8 @@ export interface Command {
   readonly examples: readonly string[];
   /** What its exit codes mean, when there is more to say than 0 and 1. */
   readonly exits?: readonly (readonly [code: number, meaning: string])[];
+  /** The exit code when it fails, where Nomad's is not 1. */
+  readonly failure?: number;
   /** @returns the exit code. @throws AppError, Interrupted. */
   readonly run: (invocation: Invocation) => Promise<number>;
 }

@@ -17,6 +17,7 @@ import { IMAGE_PRUNE } from "./image-prune.ts";
 import { IMAGE_PULL } from "./image-pull.ts";
 import { IMAGE_RM } from "./image-rm.ts";
 import { IMAGE_VERIFY } from "./image-verify.ts";
+import { JOB_PLAN } from "./job-plan.ts";
 import { JOB_RUN } from "./job-run.ts";
 import { JOB_STOP } from "./job-stop.ts";
 import { JOB_VALIDATE } from "./job-validate.ts";
@@ -35,6 +36,7 @@ export const COMMANDS: readonly Command[] = [
   DEMO,
   AGENT,
   JOB_RUN,
+  JOB_PLAN,
   JOB_STATUS,
   JOB_STOP,
   JOB_VALIDATE,

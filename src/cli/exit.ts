@@ -5,6 +5,10 @@ export const EXIT = {
   failed: 1,
   /** The job is registered and waits for room, as in Nomad. */
   unplaced: 2,
+  /** Of a plan: allocations would be created or destroyed, as in Nomad. */
+  changes: 1,
+  /** Of a plan: there is none, as in Nomad. */
+  noPlan: 255,
   /** Ctrl-C, SIGTERM and a closed terminal, as a shell counts signals. */
   SIGHUP: 129,
   SIGINT: 130,

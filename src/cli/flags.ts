@@ -11,6 +11,8 @@ export interface Flag {
   readonly count?: boolean;
   /** True for a value that may be given several times; `list` has all of them. */
   readonly repeats?: boolean;
+  /** True for a flag without a value that counts as given unless it is said to be false: `-diff=false`. */
+  readonly on?: boolean;
   readonly help: string;
 }
 
@@ -38,7 +40,7 @@ export interface ParsedArguments {
  * @throws AppError `invalid` for an unknown flag, with the nearest known one, a value that is missing, or one that does not fit.
  */
 export function parseArguments(args: readonly string[], known: readonly Flag[]): ParsedArguments {
-  const values = new Map<string, string>();
+  const values = new Map(known.filter(({ on }) => on === true).map(({ name }) => [name, ""]));
   const lists = new Map<string, string[]>();
   const operands: string[] = [];
   let help = false;

@@ -58,7 +58,8 @@ function usageTail({ flags, operands }: Command): string {
   return `${flags.length === 0 ? "" : " [options]"}${operands === "" ? "" : ` ${operands}`}`;
 }
 
-function flagRow({ name, value, help }: Flag): string[] {
+function flagRow({ name, value, on, help }: Flag): string[] {
+  if (on === true) return [`-${name}=false`, help];
   return [value === undefined ? `-${name}` : `-${name} ${value}`, help];
 }
 

@@ -4,7 +4,6 @@ import { shortId } from "../base/ids.ts";
 import { shellOperand } from "../base/text.ts";
 import { ask, type Client, createClient } from "../client/client.ts";
 import { type Allocation, type Evaluation, type Registered, RegisteredSchema } from "../client/replies.ts";
-import type { Diagnostic } from "../hcl/diagnostic.ts";
 import { encodeJob } from "../job/wire.ts";
 import { readForwards } from "./allocation-text.ts";
 import { ADDRESS_FLAG, type Command, connectAgent, type Invocation } from "./command.ts";
@@ -12,8 +11,8 @@ import { confirmDiscards, DISCARD_FLAG } from "./discard.ts";
 import { EXIT, Interrupted } from "./exit.ts";
 import { createFollower, isSettled } from "./follow.ts";
 import { assertJson, countErrors, examineJobFile, readJobFile } from "./job-file.ts";
+import { printWarnings } from "./job-warnings.ts";
 import { printJson } from "./json.ts";
-import { printLabelled } from "./labelled.ts";
 import { describeFailures } from "./placement-text.ts";
 import { describeForwards } from "./ports.ts";
 import { isOver } from "./ps.ts";
@@ -31,6 +30,12 @@ export const JOB_RUN: Command = {
     { name: "json", help: "The file holds a job in Nomad's JSON." },
     ...VARIABLE_FLAGS,
     DISCARD_FLAG,
+    {
+      name: "check-index",
+      value: "INDEX",
+      count: true,
+      help: "Run it only if the job's last change is this one, as paddock job plan told it; 0 for a job that is not there yet.",
+    },
     { name: "output", help: "Print the job as JSON instead of running it; needs no agent." },
   ],
   details:
@@ -126,24 +131,9 @@ async function register({ context, flags, operands }: Invocation, signal: AbortS
   const asked =
     before.length === 0 ? [] : await confirmDiscards(client, { id: job.id, job: encoded, flags, terminal }, signal);
   // Not to be interrupted: nobody would know whether the job was registered.
-  const registered = await client.registerJob(encoded, { Source: text, Format: format });
+  const registered = await client.registerJob(encoded, { Source: text, Format: format }, flags.count("check-index"));
   printWarnings(registered, file.diagnostics, terminal, asked);
   return { id: job.id, client, registered, before, terminal };
-}
-
-/** What the agent warns of, but for what was asked and what the file's own warnings have said with their line. */
-function printWarnings(
-  { Warnings }: Registered,
-  diagnostics: readonly Diagnostic[],
-  terminal: Terminal,
-  asked: readonly string[],
-): void {
-  const told = [...asked, ...diagnostics.map(({ message }) => message)];
-  for (const warning of Warnings.split(/^\* /m)) {
-    const text = warning.trim().replace(/^warning: /, "");
-    if (text === "" || told.some((message) => text.includes(message))) continue;
-    printLabelled(terminal.err, "warning", text);
-  }
 }
 
 async function watchStart(client: Client, registration: Registration, signal: AbortSignal): Promise<number> {

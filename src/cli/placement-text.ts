@@ -4,7 +4,7 @@ import type { Piece } from "./style.ts";
 import { breakText } from "./table.ts";
 
 /** What an evaluation could not place and why, as Nomad's CLI tells it, with the amounts where the agent tells them. */
-export function describeFailures({ FailedTGAllocs }: Evaluation, columns: number): Piece[][] {
+export function describeFailures({ FailedTGAllocs }: Pick<Evaluation, "FailedTGAllocs">, columns: number): Piece[][] {
   return Object.entries(FailedTGAllocs).flatMap(([group, metric]) => {
     const count = metric.CoalescedFailures + 1;
     const title = `Task Group "${group}" (failed to place ${count} allocation${count === 1 ? "" : "s"}):`;

@@ -1,11 +1,8 @@
-import { redactChecksum, redactSource } from "../artifact/redact.ts";
+import { isOpenOption, redactChecksum, redactSource } from "../artifact/redact.ts";
 import type { Body, Expression } from "../hcl/ast.ts";
 import { parseHcl } from "../hcl/parser.ts";
 
 const BLANK = "***";
-
-/** Parameters of an artifact's getter that are no credentials (go-getter's names); any other may be a key or a token. */
-const OPEN_OPTIONS: ReadonlySet<string> = new Set(["archive", "filename", "depth", "ref", "region", "version"]);
 
 /** What a name of a job file, or of Nomad's JSON, holds: all values secret, an address, an artifact's options. */
 const KINDS: Readonly<Record<string, "secrets" | "source" | "options">> = {
@@ -34,7 +31,7 @@ export function redactJobJson(value: unknown, found: Set<string>, name = ""): un
   if (typeof value === "object") {
     const entries = Object.entries(value).map(([key, item]) => {
       if (kind === "options" && key === "checksum" && typeof item === "string") return [key, redactSum(item, found)];
-      const blank = kind === "secrets" || (kind === "options" && !OPEN_OPTIONS.has(key));
+      const blank = kind === "secrets" || (kind === "options" && !isOpenOption(key));
       return [key, blank ? blankAll(item, found) : redactJobJson(item, found, key)];
     });
     return Object.fromEntries(entries);
@@ -107,7 +104,7 @@ function cutsOf(body: Body, name: string): Cut[] {
 function cutsOfValue(name: string, key: string, value: Expression): Cut[] {
   const kind = KINDS[name];
   if (kind === "options" && key === "checksum") return [{ value, kind: "checksum" }];
-  if (kind === undefined || (kind === "options" && OPEN_OPTIONS.has(key))) return [];
+  if (kind === undefined || (kind === "options" && isOpenOption(key))) return [];
   if (value.kind === "object") {
     return value.entries.flatMap((entry) => cutsOfValue(name, keyOf(entry.key), entry.value));
   }

@@ -18,7 +18,7 @@ export async function runCli(args: readonly string[], context: CliContext): Prom
   try {
     code = await runCommand(args, context);
   } catch (error) {
-    code = reportFailure(error, terminal);
+    code = reportFailure(error, terminal, findCommand(args)?.command.failure ?? EXIT.failed);
   }
   await terminal.drain();
   const failure = terminal.writeFailure();
@@ -133,7 +133,7 @@ function assertOperands({ names: [name], operands, takes: [least, most] }: Comma
   );
 }
 
-function reportFailure(error: unknown, { err }: Terminal): number {
+function reportFailure(error: unknown, { err }: Terminal, code: number): number {
   if (error instanceof Interrupted) return error.exitCode;
   const message = error instanceof AppError ? error.message : `internal error: ${errorText(error)}`;
   const [first = "", ...rest] = message.split("\n");
@@ -142,5 +142,5 @@ function reportFailure(error: unknown, { err }: Terminal): number {
   const hint = error instanceof AppError ? error.hint : "this is a mistake of paddock's own; please report it";
   for (const line of hint?.split("\n") ?? []) err.line({ text: `hint: ${line}`, style: "cyan" });
   if (!(error instanceof AppError) && error instanceof Error && error.stack !== undefined) err.text(`${error.stack}\n`);
-  return EXIT.failed;
+  return code;
 }

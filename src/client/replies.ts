@@ -41,7 +41,7 @@ export type JobInfo = v.InferOutput<typeof JobInfoSchema>;
 
 const countMap = map(count);
 
-const PlacementMetricSchema = v.object({
+export const PlacementMetricSchema = v.object({
   ConstraintFiltered: countMap,
   NodesExhausted: count,
   DimensionExhausted: countMap,

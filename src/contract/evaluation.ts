@@ -84,13 +84,18 @@ export function writeEvaluation(evaluation: RecordedEvaluation, namespace: strin
     NextEval: "",
     PreviousEval: evaluation.previousEval ?? "",
     BlockedEval: evaluation.blockedEval ?? "",
-    FailedTGAllocs: failures.length === 0 ? null : byGroup(failures, writeFailure),
+    FailedTGAllocs: writeFailures(failures),
     QueuedAllocations: byGroup(failures, () => 1),
     CreateIndex: evaluation.createIndex,
     ModifyIndex: evaluation.modifyIndex,
     CreateTime: writeTime(evaluation.createTime),
     ModifyTime: writeTime(evaluation.modifyTime ?? evaluation.createTime),
   };
+}
+
+/** Nomad's `FailedTGAllocs`: null when nothing is left over. */
+export function writeFailures(failures: readonly PlacementFailure[]): Record<string, WirePlacementMetric> | null {
+  return failures.length === 0 ? null : byGroup(failures, writeFailure);
 }
 
 function byGroup<T>(failures: readonly PlacementFailure[], write: (failure: PlacementFailure) => T): Record<string, T> {

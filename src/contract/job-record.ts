@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { type Allocation, clientStatus, isTerminal } from "../allocation/allocation.ts";
 import type { Job } from "../job/job.ts";
+import { type JobDiff, JobDiffSchema } from "./job-diff.ts";
 import { CountSchema, NanosSchema, TextMapSchema, writeTime } from "./scalars.ts";
 
 export const JOB_STATUSES = ["pending", "running", "dead"] as const;
@@ -68,10 +69,10 @@ export const JobSchema = v.looseObject({
 });
 export type WireJob = v.InferOutput<typeof JobSchema>;
 
-/** Nomad's `JobVersionsResponse`, newest first. What changed from one to the next is not told. */
+/** Nomad's `JobVersionsResponse`, newest first. `Diffs` has one entry less, and is null when it was not asked for. */
 export const JobVersionsSchema = v.object({
   Versions: v.array(JobSchema),
-  Diffs: v.null(),
+  Diffs: v.nullable(v.array(JobDiffSchema)),
   Index: CountSchema,
   KnownLeader: v.boolean(),
   LastContact: CountSchema,
@@ -162,11 +163,12 @@ export function writeJob(record: RegisteredJob, allocations: readonly Allocation
 
 /**
  * The versions of a job.
- * @param versions newest first. @param allocations those of the job, of all its versions. @param index of the newest change of anything.
+ * @param versions newest first. @param allocations those of the job, of all its versions. @param diffs what changed with each version
+ * but the oldest; null when that was not asked for. @param index of the newest change of anything.
  */
 export function writeJobVersions(
   versions: readonly { readonly record: RegisteredJob; readonly encoded: EncodedJob }[],
-  allocations: readonly Allocation[],
+  { allocations, diffs }: { readonly allocations: readonly Allocation[]; readonly diffs: JobDiff[] | null },
   index: number,
 ): v.InferOutput<typeof JobVersionsSchema> {
   const written = versions.map(({ record, encoded }, at) => {
@@ -176,7 +178,7 @@ export function writeJobVersions(
       ? writeJob(record, allocations, encoded)
       : writeJob({ ...record, waiting: undefined }, own, encoded);
   });
-  return { Versions: written, Diffs: null, Index: index, KnownLeader: true, LastContact: 0 };
+  return { Versions: written, Diffs: diffs, Index: index, KnownLeader: true, LastContact: 0 };
 }
 
 /** @param meta adds the job's `meta`. */

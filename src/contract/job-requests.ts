@@ -5,7 +5,8 @@ import { CountSchema, IdSchema, SentFlagSchema, SentTextSchema } from "./scalars
 // Requests are read with `v.object`, which passes over what it does not know: Nomad's clients send more than has a meaning on one
 // host (region, tokens, policies), and newer ones will send more still.
 
-const JobFieldSchema = v.record(v.string(), v.unknown());
+/** A job in a request, which the description of the job file reads. */
+export const JobFieldSchema = v.record(v.string(), v.unknown());
 
 /**
  * Body of `PUT /v1/jobs`; `Job` is read by the description of the job file. Ours: without it the job is what the text of `Submission`
@@ -92,7 +93,7 @@ export function writeRegisterReply(registered: {
     EvalID: evaluation.id,
     EvalCreateIndex: evaluation.createIndex,
     JobModifyIndex: job.jobModifyIndex,
-    Warnings: writeWarnings(warnings),
+    Warnings: joinWarnings(warnings),
     ...writeQueryMeta(evaluation.modifyIndex),
     Paddock: { JobID: job.job.id },
   };
@@ -104,7 +105,7 @@ export function writeDeregisterReply(evaluation: RecordedEvaluation, warnings: r
     EvalID: evaluation.id,
     EvalCreateIndex: evaluation.createIndex,
     JobModifyIndex: evaluation.modifyIndex,
-    Warnings: writeWarnings(warnings),
+    Warnings: joinWarnings(warnings),
     ...writeQueryMeta(evaluation.modifyIndex),
   };
 }
@@ -127,7 +128,7 @@ export function writeValidateReply(result: {
     DriverConfigValidated: true,
     ValidationErrors: [...result.errors],
     Error: result.errors.join("\n"),
-    Warnings: writeWarnings(result.warnings),
+    Warnings: joinWarnings(result.warnings),
     Paddock: { Discards: (result.disks ?? []).flatMap(writeDiscard) },
   };
 }
@@ -138,7 +139,8 @@ function writeDiscard({ allocationId, task, message, discarded }: ToldFate) {
   return [{ AllocID: allocationId, Task: task, Path: path, Bytes: bytes, Message: message }];
 }
 
-function writeWarnings(warnings: readonly string[]): string {
+/** Nomad's `Warnings`: one line each, "" for none. */
+export function joinWarnings(warnings: readonly string[]): string {
   return warnings.map((warning) => `* ${warning}`).join("\n");
 }
 

@@ -110,7 +110,17 @@ function resolveAllowed({ allocDir, imagePaths }: ImageRequest): Allowed {
       if (errnoOf(error) !== "ENOENT") throw error;
     }
   }
-  return { alloc: realpathSync(allocDir), imagePaths: real };
+  return { alloc: realPathOr(allocDir), imagePaths: real };
+}
+
+/** Of an allocation that is only foreseen there is nothing yet. */
+function realPathOr(dir: string): string {
+  try {
+    return realpathSync(dir);
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return dir;
+    throw error;
+  }
 }
 
 function openHandle(request: ImageRequest, path: string, allowed: Allowed): number {

@@ -6,6 +6,9 @@ const NAMES = ["cpu", "cores", "memory", "disk"] as const satisfies readonly (ke
 
 const UNITS: Readonly<Record<keyof Amounts, string>> = { cpu: " MHz", cores: "", memory: " MiB", disk: " MiB" };
 
+/** An amount for people: `512 MiB`. */
+export const amountText = (name: keyof Amounts, amount: number): string => `${amount}${UNITS[name]}`;
+
 const NOTHING: Amounts = { cpu: 0, cores: 0, memory: 0, disk: 0 };
 
 /** What one copy of a group takes; a task that asks for `cores` takes their share of the compute along, as in Nomad. */

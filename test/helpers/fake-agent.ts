@@ -4,6 +4,7 @@ import type { ConsoleRequest } from "../../src/agent/consoles.ts";
 import type { DiskFate } from "../../src/agent/disk/discard.ts";
 import type { GarbageOutcome } from "../../src/agent/garbage/outcome.ts";
 import type { Images } from "../../src/agent/images.ts";
+import type { JobPlan } from "../../src/agent/plan/plan-job.ts";
 import type { StopOptions } from "../../src/agent/stop.ts";
 import { AppError } from "../../src/base/errors.ts";
 import { newId } from "../../src/base/ids.ts";
@@ -35,6 +36,8 @@ export interface FakeAgent extends Agent {
   forget(jobId: string): void;
   /** What `validateJob` gives and `registerJob` warns of. */
   looked: Looked;
+  /** What `planJob` gives. */
+  planned: JobPlan;
   /** What `disksAtStake` gives. */
   fates: readonly DiskFate[];
   /** What machines and host take. */
@@ -91,6 +94,7 @@ export function createFakeAgent(): FakeAgent {
     told: [],
     looked: { warnings: [], verdicts: [], uncached: [] },
     fates: [],
+    planned: { previous: undefined, groups: [], refused: [], failures: [], findings: [], warnings: [] },
     failure: undefined,
     measured: {
       machines: [],
@@ -117,6 +121,7 @@ export function createFakeAgent(): FakeAgent {
     forget: (jobId) => forgetJob(shelf, jobId),
     validateJob: () => agent.looked,
     disksAtStake: async () => agent.fates,
+    planJob: async () => agent.planned,
     registerJob: async (job, submission, { enforceIndex }) => {
       if (agent.failure) throw agent.failure;
       if (enforceIndex === 0 && shelf.jobs.has(job.id)) throw new AppError("conflict", "job exists");

@@ -3,7 +3,7 @@ import type { Job } from "../../job/job.ts";
 import type { JobRecord } from "../../state/records.ts";
 import type { AgentContext } from "../context.ts";
 import { liveAllocations } from "../new-allocation.ts";
-import { type ReplacementContext, reasonsToReplace } from "../replacement.ts";
+import { type Reason, type ReplacementContext, reasonsToReplace } from "../replacement.ts";
 import { isSameJob } from "../same-job.ts";
 import { type DiskFate, fatesOfDisks } from "./discard.ts";
 import { predecessorOf } from "./predecessor.ts";
@@ -17,13 +17,13 @@ export type Change =
   /**
    * @property running those whose place it takes when it is placed.
    * @property before these, and of groups without one the last that was: whoever runs a job again goes on with its disk.
-   * @property why places of the job file that force it, by allocation.
+   * @property why what of the job file forces it, by allocation.
    */
   | {
       readonly kind: "replaces";
       readonly running: readonly Allocation[];
       readonly before: readonly Allocation[];
-      readonly why: ReadonlyMap<string, readonly string[]>;
+      readonly why: ReadonlyMap<string, readonly Reason[]>;
     };
 
 /** Finds out what a job would change. */
@@ -33,17 +33,12 @@ export function changeOf(context: ReplacementContext, job: Job): Change {
   const live = liveAllocations(context, job.id);
   const running = live.filter((allocation) => allocation.desired === "run");
   const isSame = previous !== undefined && isUnchanged(previous, job) && previous.waiting === undefined;
-  const versionOf = ({ jobId, jobVersion }: Allocation): Job | undefined => store.jobVersion(jobId, jobVersion)?.job;
   if (isSame && live.length > 0) return { kind: "none", previous, running: live };
-  const why = new Map(
-    running.map((one) => {
-      const before = versionOf(one);
-      return [
-        one.id,
-        before === undefined ? ["nothing is known of its job"] : reasonsToReplace(context, one, before, job),
-      ];
-    }),
-  );
+  const reasonsOf = (one: Allocation): readonly Reason[] => {
+    const before = store.jobVersion(one.jobId, one.jobVersion)?.job;
+    return before === undefined ? [{ task: null, path: "" }] : reasonsToReplace(context, one, before, job);
+  };
+  const why = new Map(running.map((one) => [one.id, reasonsOf(one)]));
   const wanted = job.groups.filter(({ count }) => count > 0).map(({ name }) => name);
   const isThere =
     running.length > 0 &&

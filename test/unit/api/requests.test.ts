@@ -134,7 +134,7 @@ for (const [method, path, allow] of [
 for (const [method, path, name] of [
   ["GET", "/v1/acl/tokens", "access control lists"],
   ["GET", "/v1/var/a/b", "variables"],
-  ["PUT", "/v1/job/web/plan", "planning a job"],
+  ["PUT", "/v1/job/web/dispatch", "parameterized jobs"],
   ["POST", "/v1/job/web/periodic/force", "periodic jobs"],
   ["PUT", "/v1/system/reconcile/summaries", "system commands other than gc"],
   ["GET", "/v1/event/stream", "the event stream"],

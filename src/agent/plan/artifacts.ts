@@ -1,0 +1,63 @@
+import { findCached, isLocal, planOffline, rulesFor } from "../../artifact/offline.ts";
+import { type ArtifactPlan, planArtifact } from "../../artifact/plan.ts";
+import { redactSource } from "../../artifact/redact.ts";
+import { PLAIN_RULES, type SourceRules } from "../../artifact/source/rules.ts";
+import { AppError } from "../../base/errors.ts";
+import { formatBytes } from "../../base/units.ts";
+import type { Entry } from "../../cache/entry.ts";
+import type { Job } from "../../job/job.ts";
+import { cacheDir } from "../../paths.ts";
+import { type ForeseenArtifact, foreseeArtifacts } from "../foreseen-artifacts.ts";
+import type { Finding, PlanContext } from "./finding.ts";
+
+/** What a new allocation would fetch, and what of it is in the cache already. Asks nobody. */
+export function findArtifacts(context: PlanContext, job: Job): Finding[] {
+  return foreseeArtifacts(context, job).map((foreseen) => {
+    const found = lookAt(context, foreseen);
+    const text = `${redactSource(foreseen.artifact.source)}: ${found.text}`;
+    return { topic: "artifact", where: foreseen.where, ok: found.ok, text };
+  });
+}
+
+type Found = Pick<Finding, "ok" | "text">;
+
+function lookAt(context: PlanContext, { artifact, dirs }: ForeseenArtifact): Found {
+  const { source, destination, options, headers } = artifact;
+  const texts = [source, destination, ...Object.values(options), ...Object.values(headers)];
+  if (texts.some((text) => text.includes("${"))) {
+    return { ok: true, text: "what is fetched is known once there is an allocation" };
+  }
+  try {
+    return describe(context, planArtifact(artifact, dirs, rulesOf(context)));
+  } catch (error) {
+    if (error instanceof AppError) return { ok: false, text: error.message };
+    throw error;
+  }
+}
+
+/** Files with credentials may be gone just now, which keeps nobody from planning. */
+function rulesOf({ sources, site }: PlanContext): SourceRules {
+  try {
+    return rulesFor(sources, site.offline);
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    const { filePaths, agentDirs, environment } = sources;
+    return { ...PLAIN_RULES, filePaths, agentDirs, environment };
+  }
+}
+
+function describe({ dirs, site: { offline } }: PlanContext, planned: ArtifactPlan): Found {
+  if (isLocal(planned)) return { ok: true, text: "of this host itself, nothing is fetched" };
+  const plan = offline ? planOffline(planned) : planned;
+  const entry = plan.checksumFile === null ? findCached(plan, cacheDir(dirs)) : undefined;
+  if (entry !== undefined) return { ok: true, text: `in the cache, ${sizeOf(entry)}: ${askingText(plan, offline)}` };
+  if (offline) return { ok: false, text: "not in the cache, and this agent is told to be offline" };
+  if (plan.checksumFile === null) return { ok: true, text: "not in the cache, it is fetched" };
+  return { ok: true, text: "its checksum is read from its list, then it is fetched unless it is in the cache" };
+}
+
+const sizeOf = ({ record }: Entry): string => formatBytes(record.bytes);
+
+function askingText({ checksum }: ArtifactPlan, offline: boolean): string {
+  return checksum !== null || offline ? "nothing is fetched" : "its server is asked whether it has another one by now";
+}

@@ -1,0 +1,21 @@
+import type { Diagnostic } from "../hcl/diagnostic.ts";
+import { printLabelled } from "./labelled.ts";
+import type { Terminal } from "./terminal.ts";
+
+/**
+ * What the agent warns of, but for what was asked and what the file's own warnings have said with their line.
+ * @param asked texts that were told already.
+ */
+export function printWarnings(
+  { Warnings }: { readonly Warnings: string },
+  diagnostics: readonly Diagnostic[],
+  terminal: Terminal,
+  asked: readonly string[],
+): void {
+  const told = [...asked, ...diagnostics.map(({ message }) => message)];
+  for (const warning of Warnings.split(/^\* /m)) {
+    const text = warning.trim().replace(/^warning: /, "");
+    if (text === "" || told.some((message) => text.includes(message))) continue;
+    printLabelled(terminal.err, "warning", text);
+  }
+}
