@@ -41,10 +41,12 @@ export interface AgentContext {
   /** Null where machines run as the agent's own user. */
   readonly users: MachineUsers | null;
   readonly supervisor: Supervisor;
-  /** The node as it is known now; facts that take long to find are added later. */
+  /** The node as it is known now; facts that take long to find are added later, and a host may change. */
   readonly node: () => Node;
   /** Resolves once every fact of the node is known. */
   readonly nodeComplete: Promise<void>;
+  /** Looks now whether this host has changed, which is otherwise done from time to time. */
+  readonly lookAtNode: () => Promise<void>;
   /** What was fetched, for all jobs. */
   readonly cacheKeeper: Pick<CacheKeeper, "grown" | "maxBytes">;
   /** When what has ended is removed. */

@@ -27,6 +27,8 @@ import { createWaitingRoom } from "./waiting.ts";
 
 /** The use cases, and what the agent does by itself. */
 export interface RunningAgent extends Agent {
+  /** To be called when the node has become another one: what waits may fit now. */
+  nodeChanged(): void;
   /** Places nothing any more. */
   close(): void;
 }
@@ -100,6 +102,7 @@ export function createAgent(context: AgentContext): RunningAgent {
       collectOne: async (id, { discard }) => await collector.collectOne(allocation(id), discard),
       tellDisks: (jobId, options) => tellKeptDisks(context, jobId, options),
     },
+    nodeChanged: room.look,
     close: () => {
       room.close();
       collector.close();

@@ -43,9 +43,9 @@ function notesOf(verdicts: readonly Verdict[]): string[] {
   return verdicts.flatMap(({ ok, note, where }) => (ok && note !== undefined ? [`${where}: ${note}`] : []));
 }
 
-/** Only what a job says of KVM hangs on the one fact that takes long to find. */
+/** Only what a job says of KVM, and of what an emulator was built with, hangs on facts that take long to find. */
 export async function knowWhatMatters(context: Pick<AgentContext, "nodeComplete">, job: Job): Promise<void> {
-  if (JSON.stringify(job).includes("kvm")) await context.nodeComplete;
+  if (/kvm|driver\.qemu\.emulator\./.test(JSON.stringify(job))) await context.nodeComplete;
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { Allocation } from "../allocation/allocation.ts";
 import { AppError } from "../base/errors.ts";
+import type { Verdict } from "../constraint/check.ts";
 import type { Job } from "../job/job.ts";
 import { reasonsOf } from "../placement/failure.ts";
 import type { Evaluation, JobRecord } from "../state/records.ts";
@@ -30,7 +31,7 @@ export async function submitJob(
   const previous = context.store.job(job.id);
   checkEnforcedIndex(job.id, previous, enforceIndex);
   await knowWhatMatters(context, job);
-  const verdicts = checkPlacement(context, job);
+  const verdicts = await checkOnNode(context, job);
   const change = changeOf(context, job);
   if (change.kind === "none") {
     return {
@@ -59,6 +60,17 @@ export async function submitJob(
   replaceAllocations(context, recorded.record, replaced, recorded.allocations);
   const warnings = [...warningsOf(context, job, verdicts), ...told];
   return { evaluation: recorded.evaluation, job: recorded.record, warnings, verdicts };
+}
+
+/** QEMU may just have been installed: a job is refused only by what the node is now. */
+async function checkOnNode(context: AgentContext, job: Job): Promise<readonly Verdict[]> {
+  try {
+    return checkPlacement(context, job);
+  } catch (error) {
+    if (!(error instanceof AppError) || error.code !== "unplaceable") throw error;
+    await context.lookAtNode();
+    return checkPlacement(context, job);
+  }
 }
 
 /** Of a job that waits for room, what it is going to cost. */

@@ -64,6 +64,14 @@ export function cgroupVersion(mountinfo: string): "1" | "2" | undefined {
   return types.has("cgroup2") ? "2" : undefined;
 }
 
+/** Where control groups are mounted, as Nomad's `unique.cgroup.mountpoint` has it. */
+export function cgroupMountPoint(mountinfo: string): string | undefined {
+  const mounts = parseMounts(mountinfo).filter(({ type }) => type === "cgroup2" || type === "cgroup");
+  // Those of cgroup v1 lie side by side in one directory, beside v2 where there is both.
+  const v1 = mounts.find(({ type }) => type === "cgroup");
+  return v1 === undefined ? mounts[0]?.point : dirname(v1.point);
+}
+
 /** The first mount of cgroup v2; beside cgroup v1 it often lies at `/sys/fs/cgroup/unified`. */
 function findMount(mountinfo: string): Mount | undefined {
   return parseMounts(mountinfo).find(({ type }) => type === "cgroup2");

@@ -77,7 +77,7 @@ async function printNode(client: Client, node: NodeInfo, out: Output): Promise<v
   const live = (await client.read(ask.allocations())).filter((allocation) => !isOver(allocation));
   for (const line of describeUse(node, live, out.columns)) out.line(...line);
   printMap("Host networks", addressesOf(node), out);
-  printMap("Attributes", node.Attributes, out);
+  printMap("Attributes", shortenLists(node.Attributes), out);
   printMap("Meta", node.Meta, out);
 }
 
@@ -87,6 +87,21 @@ function addressesOf({ NodeResources }: NodeInfo): Record<string, string> {
   const isDefault = ({ Alias, Address }: (typeof all)[number]): boolean =>
     Alias === "default" && Address === EVERY_ADDRESS;
   return all.every(isDefault) ? {} : Object.fromEntries(all.map(({ Alias, Address }) => [Alias, Address]));
+}
+
+/** A QEMU has sixty machine types; the longest list that is printed whole has so many characters. */
+const LONGEST_LIST = 200;
+const SHOWN = 60;
+
+/** Long comma lists with their beginning and their length. */
+function shortenLists(values: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(values).map(([name, value]) => {
+      if (value.length <= LONGEST_LIST || !value.includes(",")) return [name, value];
+      const end = value.lastIndexOf(",", SHOWN);
+      return [name, `${value.slice(0, end + 1)}… (${value.split(",").length} in all: -json shows them)`];
+    }),
+  );
 }
 
 function printMap(title: string, values: Readonly<Record<string, string>>, out: Output): void {

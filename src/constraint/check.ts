@@ -1,3 +1,4 @@
+import { parseGoBool } from "../base/text.ts";
 import type { Constraint, Group, Job } from "../job/job.ts";
 import type { Node } from "../node/node.ts";
 import { applyOperator } from "./operators.ts";
@@ -69,9 +70,6 @@ function noteOnRight({ name, value }: Target): string | undefined {
   return value === undefined ? `\${${name}} is not set on this node` : `\${${name}} is ${JSON.stringify(value)}`;
 }
 
-/** What Go's `ParseBool` takes for false; Nomad holds to `distinct_hosts` with anything else. */
-const SWITCHED_OFF = /^(?:0|f|F|false|False|FALSE)$/;
-
 function checkDistinct(
   constraint: Constraint,
   where: string,
@@ -80,7 +78,9 @@ function checkDistinct(
   copies: number,
   found?: string,
 ): Verdict {
-  const ok = copies <= limit || (constraint.operator === "distinct_hosts" && SWITCHED_OFF.test(constraint.value));
+  // Nomad holds to distinct_hosts with any value that is not plainly false.
+  const isOff = constraint.operator === "distinct_hosts" && parseGoBool(constraint.value) === false;
+  const ok = isOff || copies <= limit;
   const note = ok ? undefined : `there is only this node, ${what} on it, and count asks for ${copies}`;
   return finish({ constraint, where, ok, found, note });
 }

@@ -1,6 +1,6 @@
 import type { Log } from "../base/log.ts";
 import { type Cgroups, openCgroups, readHierarchySource } from "../cgroup/groups.ts";
-import { cgroupVersion } from "../cgroup/hierarchy.ts";
+import { cgroupMountPoint, cgroupVersion } from "../cgroup/hierarchy.ts";
 import { type AgentDirs, agentCgroup } from "../paths.ts";
 
 /** What the agent can hold its machines by. */
@@ -15,7 +15,11 @@ export function findControlGroups(dirs: AgentDirs, log: Log): ControlGroups {
   const source = readHierarchySource();
   const opened = openCgroups(source, agentCgroup(dirs));
   const version = cgroupVersion(source.mountinfo);
-  const host: Record<string, string> = version === undefined ? {} : { "os.cgroups.version": version };
+  const point = cgroupMountPoint(source.mountinfo);
+  const host: Record<string, string> = {
+    ...(version === undefined ? {} : { "os.cgroups.version": version }),
+    ...(point === undefined ? {} : { "unique.cgroup.mountpoint": point }),
+  };
   if (opened.cgroups === null) {
     log.warn("machines run without limits of memory and processors", { reason: opened.reason });
     return { cgroups: null, attributes: host };

@@ -73,7 +73,8 @@ async function serve(config: AgentConfig, { log, manager, stopAsked }: Surroundi
     const bootId = readBootId();
     const users = await findMachineUsers(config, { store, log });
     const { cgroups, attributes } = findControlGroups(config.dirs, log);
-    const facts = await findNodeFacts(config, { store, recorder, log, bootId, pool: users?.pool ?? null, attributes });
+    const told = { store, recorder, log, clock: systemClock, bootId, attributes };
+    const facts = await findNodeFacts(config, { ...told, pool: users?.pool ?? null });
     const cacheKeeper = keepCache(config, log);
     const base = {
       ...{ dirs: config.dirs, policy: config.policy, site: config.site },
@@ -81,8 +82,9 @@ async function serve(config: AgentConfig, { log, manager, stopAsked }: Surroundi
       store,
       recorder,
       users,
-      node: facts.current,
+      node: () => facts.current(),
       nodeComplete: facts.complete,
+      lookAtNode: () => facts.look(),
       cacheKeeper,
       garbage: config.garbage,
       clock: systemClock,
@@ -107,6 +109,7 @@ async function serve(config: AgentConfig, { log, manager, stopAsked }: Surroundi
     const socket = apiSocket(config.dirs);
     const stopping = new AbortController();
     const agent = createAgent(context);
+    facts.whenChanged(agent.nodeChanged);
     const api = createApi(agent, {
       log: log.named("api"),
       version: build.version,

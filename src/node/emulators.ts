@@ -10,10 +10,7 @@ const PREFIX = "qemu-system-";
 /** The emulator of a task that names none. */
 export const DEFAULT_EMULATOR = "x86_64";
 
-/**
- * How long `--version` may take: QEMU needs 0.05 s, and some seconds while a host boots or is overloaded. One that is left out for
- * its slowness is missing until the agent starts again.
- */
+/** How long `--version` may take: QEMU needs 0.05 s, and some seconds while a host boots or is overloaded. */
 const VERSION_MILLIS = 20_000;
 
 /** How many are asked at once; a distribution ships about thirty. */
@@ -67,6 +64,19 @@ export async function findEmulators(
   await Promise.all(Array.from({ length: AT_ONCE }, work));
   const byName = (a: { name: string }, b: { name: string }): number => (a.name < b.name ? -1 : 1);
   return { emulators: emulators.toSorted(byName), leftOut: leftOut.toSorted(byName) };
+}
+
+/**
+ * What tells whether `findEmulators` would find others now than before: the files and what a package that replaces them changes. Starts
+ * no program; costs a millisecond or two.
+ */
+export function traceEmulators(path: string): string {
+  return JSON.stringify(
+    [...listCandidates(path)].toSorted().map(([name, file]) => {
+      const found = statSync(file, { throwIfNoEntry: false });
+      return [name, file, found?.ino, found?.size, found?.mtimeMs, found?.ctimeMs];
+    }),
+  );
 }
 
 /** `qemu-system-x86_64` and `x86_64` name the same emulator. */

@@ -1,11 +1,15 @@
 import { type Log, silentLog } from "../base/log.ts";
 import type { ResourceConfig } from "../config/resources.ts";
 import { build } from "../runtime/build.ts";
+import { type Capabilities, describeEmulators } from "./capabilities.ts";
 import { describeCapacity, listAddresses, overrideAttributes } from "./capacity.ts";
 import { DEFAULT_EMULATOR, type FoundEmulators, findEmulators, type LeftOut, stripPrefix } from "./emulators.ts";
-import { describeHost } from "./host.ts";
+import { describeChangingHost, describeLastingHost } from "./host.ts";
 import { KVM_PENDING } from "./kvm.ts";
 import type { Capacity, Emulator, KvmFacts, Node, QemuFacts } from "./node.ts";
+
+/** The Nomad whose job files and rules these are, for constraints that ask for one. */
+const NOMAD_VERSION = "2.0.5";
 
 /** What the agent's configuration says of this host. */
 export interface NodeConfig {
@@ -26,40 +30,67 @@ export interface FingerprintOptions {
   /** Where emulators are looked for, colon separated; the agent's own `PATH` by default. */
   readonly path?: string;
   readonly log?: Log;
-  /** What is known of KVM; `withKvm` adds it later. */
-  readonly kvm?: KvmFacts;
   /** For each emulator's `--version`; 20 s by default. */
   readonly deadlineMillis?: number;
 }
 
+/** What was found out of a host, in parts that are looked at again at different times. */
+export interface FoundHost {
+  readonly lasting: Readonly<Record<string, string>>;
+  /** Of the agent's start: what capacity is counted by, whatever machines take of it later. */
+  readonly atStart: Readonly<Record<string, string>>;
+  /** What may have changed since. */
+  readonly changing: Readonly<Record<string, string>>;
+  readonly emulators: FoundEmulators;
+  /** By the emulator's name; those that were not asked yet are not in it. */
+  readonly capabilities: ReadonlyMap<string, Capabilities>;
+  readonly kvm: KvmFacts;
+}
+
+/** Finds out what this host is and its QEMU. Never fails for a program that misbehaves. */
+export async function findHost(config: NodeConfig, options: FingerprintOptions = {}): Promise<FoundHost> {
+  const emulators = await findEmulators(options.path ?? agentPath(), config.emulatorsAllowlist, options.deadlineMillis);
+  const log = options.log ?? silentLog;
+  for (const { path: file, reason } of emulators.leftOut) log.warn("emulator left out", { path: file, reason });
+  const changing = describeChangingHost(config.dataDir);
+  const lasting = describeLastingHost();
+  const atStart = { ...lasting, ...changing };
+  warnOfCapacity(capacityOf(config, atStart), log);
+  return { lasting, atStart, changing, emulators, capabilities: new Map(), kvm: KVM_PENDING };
+}
+
+/** Where the agent looks for emulators unless told, colon separated. */
+export const agentPath = (): string => process.env["PATH"] ?? "/usr/local/bin:/usr/bin:/bin";
+
 /**
- * Finds this host's attributes by Nomad's names, and its QEMU. Never fails for a program that misbehaves.
+ * The node of what was found, with its attributes by Nomad's names.
  * @param nodeId a UUID that stays over restarts of the agent.
  */
-export async function fingerprintNode(
-  config: NodeConfig,
-  nodeId: string,
-  options: FingerprintOptions = {},
-): Promise<Node> {
-  const path = options.path ?? process.env["PATH"] ?? "/usr/local/bin:/usr/bin:/bin";
-  const found = await findEmulators(path, config.emulatorsAllowlist, options.deadlineMillis);
-  const log = options.log ?? silentLog;
-  for (const { path: file, reason } of found.leftOut) log.warn("emulator left out", { path: file, reason });
-  const host = overrideAttributes(describeHost(config.dataDir), config.resources);
-  const capacity = describeCapacity(host, config.resources, listAddresses());
-  warnOfCapacity(capacity, log);
+export function composeNode(config: NodeConfig, nodeId: string, found: FoundHost): Node {
+  const host = overrideAttributes({ ...found.lasting, ...found.changing }, config.resources);
+  const { emulators } = found.emulators;
   const node: Node = {
     id: nodeId,
     name: config.name || (host["unique.hostname"] ?? ""),
     datacenter: config.datacenter,
     nodeClass: config.nodeClass,
     nodePool: "default",
-    attributes: { ...host, ...describeDriver(found.emulators, config), "paddock.version": build.version },
+    attributes: {
+      ...host,
+      ...describeDriver(emulators, config),
+      ...describeEmulators(emulators, found.capabilities),
+      "nomad.version": NOMAD_VERSION,
+      "paddock.version": build.version,
+    },
     meta: config.meta,
-    qemu: describeQemu(found, config.emulatorsAllowlist),
-    capacity,
+    qemu: describeQemu(found.emulators, config.emulatorsAllowlist),
+    capacity: capacityOf(config, found.atStart),
   };
-  return withKvm(node, options.kvm ?? KVM_PENDING);
+  return withKvm(node, found.kvm);
+}
+
+function capacityOf(config: NodeConfig, atStart: Readonly<Record<string, string>>): Capacity {
+  return describeCapacity(overrideAttributes(atStart, config.resources), config.resources, listAddresses());
 }
 
 /** What an operator should know before a job tells them. */

@@ -1,28 +1,59 @@
-import { existsSync, readFileSync, realpathSync, statfsSync } from "node:fs";
-import { arch, cpus, hostname, networkInterfaces, platform, release, totalmem } from "node:os";
+import { existsSync, readdirSync, readFileSync, realpathSync, statfsSync } from "node:fs";
+import { arch, constants, cpus, hostname, networkInterfaces, platform, release, totalmem } from "node:os";
 import { dirname } from "node:path";
 import { errnoOf } from "../base/errors.ts";
 import { unescapeMount } from "../base/text.ts";
+import { KVM_DEVICE } from "./kvm.ts";
 
 /** Go's names of processors, which Nomad's `cpu.arch` has. */
 const GO_ARCH: Readonly<Record<string, string>> = { x64: "amd64", ia32: "386", arm64: "arm64", arm: "arm" };
 
+/** Where the kernel keeps huge pages, one directory for each size. */
+const HUGE_PAGES = "/sys/kernel/mm/hugepages";
+
 /**
- * What the host says of itself, by Nomad's attribute names; what cannot be found out is absent. Sizes are bytes, `cpu.frequency` and
- * `cpu.totalcompute` MHz.
- * @param dataDir the storage attributes are about the file system that holds it; it need not exist yet.
+ * What the host says of itself, by Nomad's attribute names, and what stays as long as the agent runs: what a machine was given must not be
+ * counted by another measure later. What cannot be found out is absent. Sizes are bytes, `cpu.frequency` and `cpu.totalcompute` MHz.
  */
-export function describeHost(dataDir: string): Record<string, string> {
+export function describeLastingHost(): Record<string, string> {
   return {
     ...describeProcessors(),
     "memory.totalbytes": String(totalmem()),
     "kernel.name": platform(),
     "kernel.version": release(),
-    ...describeSystem(readText("/etc/os-release"), readText("/etc/debian_version")),
+    "os.signals": Object.keys(constants.signals).toSorted().join(","),
     "unique.hostname": hostname(),
+  };
+}
+
+/**
+ * What may change while the agent runs. A look at all of it takes a millisecond.
+ * @param dataDir the storage attributes are about the file system that holds it; it need not exist yet.
+ */
+export function describeChangingHost(dataDir: string): Record<string, string> {
+  return {
+    ...describeSystem(readText("/etc/os-release"), readText("/etc/debian_version")),
     ...describeAddress(),
     ...describeStorage(dataDir),
+    ...describeHugePages(HUGE_PAGES),
+    ...(existsSync(KVM_DEVICE) ? { "kernel.kvm_device": KVM_DEVICE } : {}),
   };
+}
+
+/**
+ * How many huge pages there are of each size, and how many are free, from a directory as `/sys/kernel/mm/hugepages`; sizes of which
+ * there are none are left out.
+ */
+export function describeHugePages(directory: string): Record<string, string> {
+  const found: [string, string][] = [];
+  for (const name of listNames(directory)) {
+    const size = /^hugepages-(\d+)kB$/.exec(name)?.[1];
+    const count = (file: string): string => /^\d+/.exec(readText(`${directory}/${name}/${file}`))?.[0] ?? "0";
+    if (size === undefined || count("nr_hugepages") === "0") continue;
+    found.push([`memory.hugepages_${size}kb.total`, count("nr_hugepages")]);
+    found.push([`memory.hugepages_${size}kb.free`, count("free_hugepages")]);
+  }
+  return Object.fromEntries(found);
 }
 
 function describeProcessors(): Record<string, string> {
@@ -94,6 +125,15 @@ export function findVolume(mounts: string, directory: string): string | undefine
     longest = point.length;
   }
   return volume;
+}
+
+function listNames(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error;
+    return [];
+  }
 }
 
 /** The text of a system file, "" where there is none. */

@@ -1,4 +1,4 @@
-import { closeSync, openSync } from "node:fs";
+import { closeSync, openSync, statSync } from "node:fs";
 import { errnoOf, errorText } from "../base/errors.ts";
 import { type ExecResult, execUntil } from "../base/exec.ts";
 import { DEMO_BANNER, DEMO_DISK_BYTES, demoImage } from "../guest/demo-image.ts";
@@ -86,6 +86,16 @@ export function decodeKvmResult(text: string | undefined, subject: KvmSubject): 
   if ((["bootId", "path", "version"] as const).some((key) => fields.get(key) !== subject[key])) return undefined;
   const [usable, reason] = [fields.get("usable"), fields.get("reason")];
   return typeof usable === "boolean" && typeof reason === "string" ? { usable, reason } : undefined;
+}
+
+/** What tells whether a device is another one than before, or open to others: a module that is loaded makes it anew. */
+export function traceDevice(device: string): string {
+  try {
+    const { ino, rdev, mode, uid, gid } = statSync(device);
+    return JSON.stringify([ino, rdev, mode, uid, gid]);
+  } catch (error) {
+    return errnoOf(error) ?? errorText(error);
+  }
 }
 
 function findDeviceProblem(device: string): string | undefined {

@@ -21,7 +21,7 @@ import { DEMO_DISK_BYTES, demoImage } from "../../src/guest/demo-image.ts";
 import { renderDiagnostics } from "../../src/hcl/render.ts";
 import type { Job } from "../../src/job/job.ts";
 import { loadJob } from "../../src/job/load.ts";
-import { fingerprintNode } from "../../src/node/fingerprint.ts";
+import { composeNode, findHost } from "../../src/node/fingerprint.ts";
 import type { Capacity, Emulator, Node } from "../../src/node/node.ts";
 import { cacheDir, databaseFile } from "../../src/paths.ts";
 import { createRecorder } from "../../src/state/recorder.ts";
@@ -36,6 +36,8 @@ import { until } from "./until.ts";
 export interface InProcessAgent {
   readonly agent: Agent;
   readonly logLines: readonly string[];
+  /** Makes another node of the agent's, as a look at the host may that is taken from time to time. */
+  changeNode(change: (node: Node) => Node): void;
   /** Rotates what is too long, as the agent does every few seconds. */
   lookAtLogs(): Promise<void>;
   /** Lets guests go on for which there is room again, as the agent does every few seconds. */
@@ -58,7 +60,7 @@ function findNode(dataDir: string): Promise<Node> {
     dynamicUsers: false,
     resources: NO_RESOURCES,
   };
-  node ??= fingerprintNode(config, "6d1a2b3c-0000-4000-8000-000000000000");
+  node ??= findHost(config).then((found) => composeNode(config, "6d1a2b3c-0000-4000-8000-000000000000", found));
   return node;
 }
 
@@ -94,6 +96,8 @@ export interface InProcessOptions {
   readonly clock?: Clock;
   /** Besides those of the host. */
   readonly emulators?: readonly Emulator[];
+  /** What the agent finds when it looks again before it refuses a job. */
+  readonly lookAgain?: (node: Node) => Node;
   /** What sources may have of the host; nothing unless told. */
   readonly sources?: Partial<SourceConfig>;
 }
@@ -112,6 +116,7 @@ export async function startInProcess(
     site = { offline: false, trustedKeys: null },
     clock = systemClock,
     emulators = [],
+    lookAgain = (node) => node,
     sources,
   }: InProcessOptions = {},
 ): Promise<InProcessAgent> {
@@ -119,7 +124,7 @@ export async function startInProcess(
   makePlace(dirs);
   mkdirSync(imagesDir(root), { recursive: true });
   const found = await findNode(dirs.dataDir);
-  const known = {
+  let known: Node = {
     ...found,
     capacity: { ...found.capacity, ...capacity },
     qemu: { ...found.qemu, emulators: [...found.qemu.emulators, ...emulators] },
@@ -137,6 +142,9 @@ export async function startInProcess(
     users: await findMachineUsers({ dirs, users }, { store, log }),
     node: () => known,
     nodeComplete: Promise.resolve(),
+    lookAtNode: async () => {
+      known = lookAgain(known);
+    },
     cacheKeeper: startCacheKeeper({ cache: cacheDir(dirs), limits: cacheLimits, clock, log }),
     garbage: { ...NO_GARBAGE, ...garbage },
     clock,
@@ -163,6 +171,10 @@ export async function startInProcess(
     lookAtLogs: () => supervisor.lookAtLogs(),
     lookForRoom: () => supervisor.lookForRoom(),
     logLines,
+    changeNode: (change) => {
+      known = change(known);
+      agent.nodeChanged();
+    },
     close: () => {
       if (!open) return;
       open = false;

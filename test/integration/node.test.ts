@@ -4,8 +4,15 @@ import { delimiter, join, relative } from "node:path";
 import { execUntil } from "../../src/base/exec.ts";
 import { createLog } from "../../src/base/log.ts";
 import { findEmulators } from "../../src/node/emulators.ts";
-import { fingerprintNode, type NodeConfig, withKvm } from "../../src/node/fingerprint.ts";
+import {
+  composeNode,
+  type FingerprintOptions,
+  findHost,
+  type NodeConfig,
+  withKvm,
+} from "../../src/node/fingerprint.ts";
 import { probeKvm } from "../../src/node/kvm.ts";
+import type { Node } from "../../src/node/node.ts";
 import { NO_RESOURCES } from "../helpers/capacity.ts";
 import { tempPerTest } from "../helpers/temp-per-test.ts";
 import { until } from "../helpers/until.ts";
@@ -29,6 +36,10 @@ const printVersion = (version: string): string => `echo "QEMU emulator version $
 function config(change: Partial<NodeConfig> = {}): NodeConfig {
   const plain = { name: "barn", datacenter: "dc1", nodeClass: "c", meta: { rack: "r1" }, emulatorsAllowlist: [] };
   return { ...plain, dataDir: dir.path, dynamicUsers: false, resources: NO_RESOURCES, ...change };
+}
+
+async function fingerprintNode(config: NodeConfig, id: string, options?: FingerprintOptions): Promise<Node> {
+  return composeNode(config, id, await findHost(config, options));
 }
 
 async function waitUntilGone(pid: number): Promise<void> {

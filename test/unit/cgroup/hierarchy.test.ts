@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { cgroupVersion, findHierarchy, groupOf } from "../../../src/cgroup/hierarchy.ts";
+import { cgroupMountPoint, cgroupVersion, findHierarchy, groupOf } from "../../../src/cgroup/hierarchy.ts";
 import { groupTree } from "../../helpers/cgroup-tree.ts";
 import { tempDir } from "../../helpers/temp.ts";
 
@@ -70,4 +70,6 @@ test("the version is the one that the host's controllers are with", () => {
   const v1 = "31 30 0:27 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n";
   const v2 = "32 30 0:28 / /sys/fs/cgroup/unified rw shared:9 - cgroup2 cgroup2 rw\n";
   expect([cgroupVersion(v1 + v2), cgroupVersion(v2), cgroupVersion("")]).toEqual(["1", "2", undefined]);
+  const points = [v1 + v2, v2, ""].map(cgroupMountPoint);
+  expect(points).toEqual(["/sys/fs/cgroup", "/sys/fs/cgroup/unified", undefined]);
 });

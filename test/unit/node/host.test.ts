@@ -1,6 +1,19 @@
 import { expect, test } from "bun:test";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
-import { describeHost, describeSystem, findVolume } from "../../../src/node/host.ts";
+import {
+  describeChangingHost,
+  describeHugePages,
+  describeLastingHost,
+  describeSystem,
+  findVolume,
+} from "../../../src/node/host.ts";
+import { tempDir } from "../../helpers/temp.ts";
+
+const describeHost = (dataDir: string): Record<string, string> => ({
+  ...describeLastingHost(),
+  ...describeChangingHost(dataDir),
+});
 
 test("the host is described by Nomad's names, with numbers where they are numbers", () => {
   const host = describeHost("/nonexistent/paddock/data");
@@ -44,4 +57,21 @@ test("the volume is the device of the mount that the directory lies in", () => {
   expect(findVolume(mounts, "/variable")).toBe("/dev/vda");
   expect(findVolume(mounts, "/")).toBe("/dev/vda");
   expect(findVolume("", "/")).toBeUndefined();
+});
+
+test("huge pages are counted by their size, where there are any", async () => {
+  await using dir = tempDir();
+  const size = (name: string, total: string, free: string): void => {
+    mkdirSync(dir.file(name));
+    writeFileSync(dir.file(name, "nr_hugepages"), total);
+    writeFileSync(dir.file(name, "free_hugepages"), free);
+  };
+  size("hugepages-2048kB", "512\n", "500\n");
+  size("hugepages-1048576kB", "0\n", "0\n");
+  size("something-else", "7\n", "7\n");
+  expect(describeHugePages(dir.path)).toEqual({
+    "memory.hugepages_2048kb.total": "512",
+    "memory.hugepages_2048kb.free": "500",
+  });
+  expect(describeHugePages(dir.file("nowhere"))).toEqual({});
 });
