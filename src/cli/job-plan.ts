@@ -11,6 +11,7 @@ import { describeFailures } from "./placement-text.ts";
 import type { Piece } from "./style.ts";
 import { alignRows } from "./table.ts";
 import type { Output } from "./terminal.ts";
+import { VARIABLE_FLAGS } from "./variables.ts";
 
 export const JOB_PLAN: Command = {
   names: ["job plan", "plan"],
@@ -22,10 +23,15 @@ export const JOB_PLAN: Command = {
     { name: "json", help: "The file holds a job in Nomad's JSON." },
     { name: "diff", on: true, help: "Leave out what differs from the job as it is registered." },
     { name: "verbose", help: "Show all of what is added or deleted." },
+    ...VARIABLE_FLAGS,
   ],
   details:
     "Shows how the job differs from the one that is registered, whether its machine would go on, be updated in place or be replaced and why, which constraints hold and what was found for them, and what it would meet: resources, ports, images, what is fetched and what is in the cache already, and what becomes of disks. FILE is HCL or Nomad's JSON; - is standard input.",
-  examples: ["paddock job plan web.hcl", "paddock plan -diff=false web.hcl && echo nothing to do"],
+  examples: [
+    "paddock job plan web.hcl",
+    "paddock plan -diff=false web.hcl && echo nothing to do",
+    "paddock plan -var size=2 web.hcl",
+  ],
   exits: [
     [EXIT.ok, "no machine would be started or stopped"],
     [EXIT.changes, "machines would be started or stopped, or the job be refused"],
@@ -39,7 +45,7 @@ async function runPlan(invocation: Invocation): Promise<number> {
   const { context, flags, operands } = invocation;
   const { terminal } = context;
   const [path = ""] = operands;
-  const file = await readJobFile(path, terminal);
+  const file = await readJobFile(path, invocation);
   if (flags.has("json")) assertJson(file);
   if (file.job === undefined) throw new AppError("invalid", `${file.name} is not a valid job: ${countErrors(file)}`);
   const client = await connectAgent(invocation);
