@@ -1,4 +1,5 @@
 import type { SourceSettings } from "../artifact/source/rules.ts";
+import type { Turns } from "../artifact/turns.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { Duration } from "../base/units.ts";
@@ -49,6 +50,8 @@ export interface AgentContext {
   readonly lookAtNode: () => Promise<void>;
   /** What was fetched, for all jobs. */
   readonly cacheKeeper: Pick<CacheKeeper, "grown" | "maxBytes">;
+  /** Lets so many artifacts at a time be fetched, unpacked or proved, of all jobs. */
+  readonly artifactTurns: Turns;
   /** When what has ended is removed. */
   readonly garbage: GarbageLimits;
   readonly clock: Clock;

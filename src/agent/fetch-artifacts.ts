@@ -23,7 +23,7 @@ const PARALLEL_ARTIFACTS = 3;
  * @throws AppError of the first artifact that failed; the others are given up then.
  */
 export async function fetchArtifacts(
-  context: Pick<AgentContext, "dirs" | "site" | "sources" | "node" | "cacheKeeper" | "log">,
+  context: Pick<AgentContext, "dirs" | "site" | "sources" | "node" | "cacheKeeper" | "artifactTurns" | "log">,
   request: PrepareRequest,
   { task, env }: Pick<Subject, "task" | "env">,
   placing: (path: string) => Placing,
@@ -56,6 +56,8 @@ export async function fetchArtifacts(
         onProgress: (progress) => request.onProgress({ source, ...progress }),
         onRetry,
         onDamaged: (message) => tell(`${message}; ${source} is fetched again`),
+        turns: context.artifactTurns,
+        onWait: (before) => tell(describeWait(source, before)),
       });
       fetched.push(got);
       if (!got.cached && !got.skipped) context.cacheKeeper.grown();
@@ -78,6 +80,12 @@ export async function fetchArtifacts(
 /** That nobody proves who the server is. */
 export function describeInsecure(source: string): string {
   return `${source} is fetched without a look at its server's certificate (insecure = true)`;
+}
+
+/** That it is not yet a source's turn. @param before how many others are under way or wait longer. */
+export function describeWait(source: string, before: number): string {
+  const others = before === 1 ? "1 other artifact" : `${before} other artifacts`;
+  return `${source} waits for ${others}; so many at a time as client.artifact.parallel says`;
 }
 
 /** That a source failed and is asked again. @param retries how often that happened. */

@@ -65,7 +65,10 @@ export interface Images {
   verify(key: string, options: WatchOptions): Promise<Exclude<Verdict, { readonly kind: "absent" }>>;
 }
 
-type ImageContext = Pick<AgentContext, "dirs" | "site" | "sources" | "cacheKeeper" | "clock" | "log"> & {
+type ImageContext = Pick<
+  AgentContext,
+  "dirs" | "site" | "sources" | "cacheKeeper" | "artifactTurns" | "clock" | "log"
+> & {
   readonly store: Pick<AgentContext["store"], "allocation">;
 };
 

@@ -29,7 +29,18 @@ import { makeTaskDirectories } from "./task-directory.ts";
 
 type PrepareContext = Pick<
   AgentContext,
-  "dirs" | "policy" | "site" | "sources" | "store" | "users" | "node" | "nodeComplete" | "cacheKeeper" | "clock" | "log"
+  | "dirs"
+  | "policy"
+  | "site"
+  | "sources"
+  | "store"
+  | "users"
+  | "node"
+  | "nodeComplete"
+  | "cacheKeeper"
+  | "artifactTurns"
+  | "clock"
+  | "log"
 > & { readonly cores: CoreBook; readonly images: ImageBook };
 
 /** The way of a placed task to a command line: directories, artifacts, image, ports, argv. Nothing runs yet. */

@@ -9,7 +9,7 @@ import { AppError } from "../base/errors.ts";
 import type { Artifact } from "../job/job.ts";
 import { cacheDir, taskDirs } from "../paths.ts";
 import type { AgentContext } from "./context.ts";
-import { describeFetched, describeInsecure, describeRetry, describeUnpacked } from "./fetch-artifacts.ts";
+import { describeFetched, describeInsecure, describeRetry, describeUnpacked, describeWait } from "./fetch-artifacts.ts";
 
 /** What is to be fetched, as a job says it. */
 export type PulledArtifact = Pick<Artifact, "source" | "options" | "headers" | "insecure">;
@@ -35,7 +35,14 @@ export interface Pull {
  * @throws AppError `invalid`, `unsupported` as for a job's artifact.
  */
 export function planPull(
-  { dirs, site, sources, cacheKeeper, log }: Pick<AgentContext, "dirs" | "site" | "sources" | "cacheKeeper" | "log">,
+  {
+    dirs,
+    site,
+    sources,
+    cacheKeeper,
+    artifactTurns,
+    log,
+  }: Pick<AgentContext, "dirs" | "site" | "sources" | "cacheKeeper" | "artifactTurns" | "log">,
   artifact: PulledArtifact,
 ): Pull {
   // No allocation is called so, and nothing is put below it: what is fetched stays in the cache.
@@ -70,6 +77,8 @@ export function planPull(
         onProgress,
         onRetry,
         onDamaged: (message) => onMessage(`${message}; ${source} is fetched again`),
+        turns: artifactTurns,
+        onWait: (before) => onMessage(describeWait(source, before)),
       });
       if (!brought.cached) cacheKeeper.grown();
       onMessage(describeFetched(source, { ...brought, skipped: false }) + describeUnpacked(brought));

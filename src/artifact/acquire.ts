@@ -152,14 +152,14 @@ function bringBy({
 ) => Promise<Brought> {
   return async (options) => {
     const task: Task = { kind: "bring", plan, cache, offline };
-    const outcome = await runWorker(task, options, async () => discardBrought(plan, cache), start());
+    const outcome = await runWorker(task, options, async () => discardBrought(plan, cache), start);
     if (outcome.kind !== "brought") throw strange(outcome);
     return outcome.brought;
   };
 }
 
 async function prove({ plan, options, start }: Job): Promise<ProvedFile | null> {
-  const outcome = await runWorker({ kind: "prove", plan }, options, async () => undefined, start());
+  const outcome = await runWorker({ kind: "prove", plan }, options, async () => undefined, start);
   if (outcome.kind !== "proved") throw strange(outcome);
   return outcome.proved;
 }
@@ -181,7 +181,7 @@ async function place(
   };
   const discard = (): Promise<void> => inFolder(plan, (folder) => discardFormer(plan, folder));
   const task: Task = { kind: "place", plan, cache, key, cached, offline };
-  const outcome = await runWorker(task, { ...options, onDamaged: tell }, discard, start());
+  const outcome = await runWorker(task, { ...options, onDamaged: tell }, discard, start);
   if (outcome.kind !== "placed") throw strange(outcome);
   // Where the cache's file cannot have another name a copy of it stands for it, which is the agent's, too.
   const copy = placing === "link" && path !== undefined ? { path: planForFile(plan).target.path, checksum } : null;

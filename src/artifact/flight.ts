@@ -18,7 +18,7 @@ export interface Hold {
 export type Bring = (options: WorkOptions) => Promise<Brought>;
 
 /** What a request waits for with whom. */
-type Waiter = Pick<WorkOptions, "onProgress" | "onRetry" | "onDamaged">;
+type Waiter = Pick<WorkOptions, "onProgress" | "onRetry" | "onDamaged" | "onWait">;
 
 /** One download, and all that wait for it. */
 interface Flight {
@@ -29,6 +29,8 @@ interface Flight {
   readonly waiters: Set<Waiter>;
   readonly result: Promise<Brought>;
   latest: Progress | undefined;
+  /** How many others it had to wait for when it began. */
+  before: number | undefined;
   /** One of those who left wants to go on with it later. */
   keep: boolean;
   ended: Brought | undefined;
@@ -59,7 +61,16 @@ function startFlight(place: string, subject: string, options: WorkOptions, bring
   const cancel = new AbortController();
   const waiters = new Set<Waiter>();
   const { promise: result, resolve, reject } = Promise.withResolvers<Brought>();
-  const flight: Flight = { subject, cancel, waiters, result, latest: undefined, keep: false, ended: undefined };
+  const flight: Flight = {
+    subject,
+    cancel,
+    waiters,
+    result,
+    latest: undefined,
+    before: undefined,
+    keep: false,
+    ended: undefined,
+  };
   flights.set(place, flight);
   bring({
     ...options,
@@ -73,6 +84,10 @@ function startFlight(place: string, subject: string, options: WorkOptions, bring
     },
     onDamaged: (message) => {
       for (const waiter of [...waiters]) waiter.onDamaged?.(message);
+    },
+    onWait: (before) => {
+      flight.before = before;
+      for (const waiter of [...waiters]) waiter.onWait?.(before);
     },
   }).then(
     (brought) => {
@@ -92,10 +107,16 @@ function startFlight(place: string, subject: string, options: WorkOptions, bring
 }
 
 async function join(flight: Flight, plan: ArtifactPlan, options: WorkOptions): Promise<Hold> {
-  const { signal, onProgress, onRetry, onDamaged } = options;
-  const waiter: Waiter = { onProgress, ...(onRetry && { onRetry }), ...(onDamaged && { onDamaged }) };
+  const { signal, onProgress, onRetry, onDamaged, onWait } = options;
+  const waiter: Waiter = {
+    onProgress,
+    ...(onRetry && { onRetry }),
+    ...(onDamaged && { onDamaged }),
+    ...(onWait && { onWait }),
+  };
   flight.waiters.add(waiter);
   if (flight.latest !== undefined) onProgress(flight.latest);
+  else if (flight.before !== undefined) onWait?.(flight.before);
   const gaveUp = Promise.withResolvers<void>();
   const leave = (): void => {
     flight.keep ||= signal.reason instanceof AppError;

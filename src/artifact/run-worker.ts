@@ -9,6 +9,7 @@ import { type FromWorker, type Outcome, type Task, type ToWorker, unpackError } 
 import type { Progress } from "./progress.ts";
 import { DEFAULT_RANGES, type RangeRule } from "./range-trial.ts";
 import { DEFAULT_RETRY, type Retry, type RetryRule } from "./retry.ts";
+import type { Turns } from "./turns.ts";
 
 export interface WorkOptions {
   /** Cancels the work; nothing of it stays, unless its reason is an AppError: then a later try may go on where it stood. */
@@ -20,6 +21,10 @@ export interface WorkOptions {
   /** Called when the cache had a file that is not what it should be, and which is fetched again. */
   readonly onDamaged?: (message: string) => void;
   readonly log: Log;
+  /** Lets only so many Workers run at the same time; without it there is no limit. */
+  readonly turns?: Turns;
+  /** Called when so many others are before this one. */
+  readonly onWait?: (before: number) => void;
   /** How often and when a source that failed is asked again; `DEFAULT_RETRY` unless set. */
   readonly retry?: RetryRule;
   /** When a file is fetched over several connections; `DEFAULT_RANGES` unless set. */
@@ -40,11 +45,28 @@ export type StartWorker = () => Worker;
 export const startArtifactWorker: StartWorker = () => startWorker("artifact/worker.ts");
 
 /**
- * Has one task done by a Worker of its own.
+ * Has one task done by a Worker of its own, when it is its turn.
  * @param discard removes what the Worker leaves when it dies.
  * @throws AppError `fetch` when it fails or is cancelled.
  */
 export async function runWorker(
+  task: Task,
+  options: WorkOptions,
+  discard: () => Promise<void>,
+  start: StartWorker,
+): Promise<Outcome> {
+  const { turns, signal, onWait } = options;
+  const leave = await turns?.take(signal, onWait).catch(() => {
+    throw artifactError(task.plan.source, "cancelled");
+  });
+  try {
+    return await useWorker(task, options, discard, start());
+  } finally {
+    leave?.();
+  }
+}
+
+async function useWorker(
   task: Task,
   options: WorkOptions,
   discard: () => Promise<void>,

@@ -43,6 +43,8 @@ export interface AgentConfig {
     readonly environment: readonly string[];
     /** Most that one file may come over at the same time. */
     readonly connections: number;
+    /** Most artifacts that are fetched, unpacked or proved at the same time. */
+    readonly parallel: number;
   };
   /** Whether there is a network, and whose bundles are loaded. */
   readonly site: {
@@ -135,6 +137,7 @@ function completeArtifact(artifact: ConfigFile["client"]["artifact"]): AgentConf
     keyFile: artifact.key_file ?? null,
     environment: artifact.set_environment_variables.split(/[\s,]+/).filter((name) => name !== ""),
     connections: artifact.connections,
+    parallel: artifact.parallel,
   };
 }
 

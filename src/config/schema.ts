@@ -52,6 +52,7 @@ const artifactBlock = block(
     key_file: attribute(absolutePath),
     set_environment_variables: attribute(variables, { default: "" }),
     connections: attribute(integer({ min: 1, max: 16 }), { default: 4 }),
+    parallel: attribute(integer({ min: 1, max: 256 }), { default: 16 }),
   }),
 );
 

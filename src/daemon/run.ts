@@ -6,6 +6,7 @@ import { jobRules } from "../agent/job-rules.ts";
 import { createPrepare } from "../agent/prepare.ts";
 import { createApi } from "../api/app.ts";
 import { settleSources } from "../artifact/source/rules.ts";
+import { createTurns } from "../artifact/turns.ts";
 import { systemClock } from "../base/clock.ts";
 import { errorText } from "../base/errors.ts";
 import { createLog, type Log } from "../base/log.ts";
@@ -77,8 +78,7 @@ async function serve(config: AgentConfig, { log, manager, stopAsked }: Surroundi
     const facts = await findNodeFacts(config, { ...told, pool: users?.pool ?? null });
     const cacheKeeper = keepCache(config, log);
     const base = {
-      ...{ dirs: config.dirs, policy: config.policy, site: config.site },
-      sources: settleSources(config.artifact, process.env, config.dirs),
+      ...settle(config),
       store,
       recorder,
       users,
@@ -86,7 +86,6 @@ async function serve(config: AgentConfig, { log, manager, stopAsked }: Surroundi
       nodeComplete: facts.complete,
       lookAtNode: () => facts.look(),
       cacheKeeper,
-      garbage: config.garbage,
       clock: systemClock,
     };
     const supervisor = createSupervisor({
@@ -134,6 +133,15 @@ async function serve(config: AgentConfig, { log, manager, stopAsked }: Surroundi
   } finally {
     store.close();
   }
+}
+
+/** What the configuration says, as the use cases want it. */
+function settle(
+  config: AgentConfig,
+): Pick<AgentContext, "dirs" | "policy" | "site" | "sources" | "artifactTurns" | "garbage"> {
+  const { dirs, policy, site, artifact, garbage } = config;
+  const sources = settleSources(artifact, process.env, dirs);
+  return { dirs, policy, site, garbage, sources, artifactTurns: createTurns(artifact.parallel) };
 }
 
 /** A host that hides a process from itself costs the agent some memory and no more. */

@@ -2,6 +2,7 @@ import type { Agent } from "../../src/agent/agent.ts";
 import { type BundleLoads, bundleLoads } from "../../src/agent/bundles.ts";
 import { type Images, imageUseCases } from "../../src/agent/images.ts";
 import type { Allocation } from "../../src/allocation/allocation.ts";
+import { createTurns, type Turns } from "../../src/artifact/turns.ts";
 import { type Clock, systemClock } from "../../src/base/clock.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { testSources } from "./sources.ts";
@@ -18,7 +19,11 @@ export function bundlesOf(dataDir: string, trustedKeys: string | null, clock: Cl
 }
 
 /** The real use cases over the cache below a directory. @param agent knows the allocations that use it. */
-export function imagesOf(dataDir: string, agent: () => Pick<Agent, "allocations">): Images {
+export function imagesOf(
+  dataDir: string,
+  agent: () => Pick<Agent, "allocations">,
+  artifactTurns: Turns = createTurns(16),
+): Images {
   const allocation = (id: string): Allocation | undefined => agent().allocations({ prefix: id })[0];
   const dirs = { dataDir, runDir: dataDir };
   return imageUseCases({
@@ -27,6 +32,7 @@ export function imagesOf(dataDir: string, agent: () => Pick<Agent, "allocations"
     sources: testSources(dirs),
     site: { offline: false, trustedKeys: null },
     cacheKeeper: { maxBytes: 0, grown: () => undefined },
+    artifactTurns,
     clock: systemClock,
     log: silentLog,
   });

@@ -9,6 +9,7 @@ import { jobRules } from "../../src/agent/job-rules.ts";
 import { createPrepare } from "../../src/agent/prepare.ts";
 import type { Allocation } from "../../src/allocation/allocation.ts";
 import type { SourceConfig } from "../../src/artifact/source/rules.ts";
+import { createTurns } from "../../src/artifact/turns.ts";
 import { type Clock, systemClock } from "../../src/base/clock.ts";
 import { createLog } from "../../src/base/log.ts";
 import { SECOND } from "../../src/base/units.ts";
@@ -98,6 +99,8 @@ export interface InProcessOptions {
   readonly emulators?: readonly Emulator[];
   /** What the agent finds when it looks again before it refuses a job. */
   readonly lookAgain?: (node: Node) => Node;
+  /** Artifacts at the same time. */
+  readonly parallel?: number;
   /** What sources may have of the host; nothing unless told. */
   readonly sources?: Partial<SourceConfig>;
 }
@@ -115,6 +118,7 @@ export async function startInProcess(
     cacheLimits = { maxBytes: 0, maxAgeMillis: 0 },
     site = { offline: false, trustedKeys: null },
     clock = systemClock,
+    parallel = 16,
     emulators = [],
     lookAgain = (node) => node,
     sources,
@@ -146,6 +150,7 @@ export async function startInProcess(
       known = lookAgain(known);
     },
     cacheKeeper: startCacheKeeper({ cache: cacheDir(dirs), limits: cacheLimits, clock, log }),
+    artifactTurns: createTurns(parallel),
     garbage: { ...NO_GARBAGE, ...garbage },
     clock,
     log,

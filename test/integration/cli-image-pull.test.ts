@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
+import { createTurns, type Turns } from "../../src/artifact/turns.ts";
 import { listEntries } from "../../src/cache/entry.ts";
 import { filesOf, parseKey } from "../../src/cache/key.ts";
 import { imagesOf } from "../helpers/cache-uses.ts";
@@ -23,6 +24,27 @@ afterEach(async () => {
   await origin[Symbol.asyncDispose]();
   await api[Symbol.asyncDispose]();
 });
+
+/** Answers when it is let. */
+function holdingOrigin(goOn: Promise<void>) {
+  let requests = 0;
+  const server = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    fetch: async () => {
+      requests++;
+      await goOn;
+      return new Response("held");
+    },
+  });
+  return {
+    url: `http://127.0.0.1:${server.port}/held.img`,
+    get requests() {
+      return requests;
+    },
+    [Symbol.asyncDispose]: async () => await server.stop(true),
+  };
+}
 
 const pull = (...args: string[]) => api.run(["image", "pull", ...args]);
 
@@ -54,6 +76,31 @@ describe("image pull", () => {
     } finally {
       await plain[Symbol.asyncDispose]();
     }
+  });
+
+  test("waits while as many are fetched as may be at a time, and says so", async () => {
+    const turns = createTurns(1);
+    const waits: number[] = [];
+    const counted: Turns = {
+      take: (signal, onWait) =>
+        turns.take(signal, (before) => {
+          waits.push(before);
+          onWait?.(before);
+        }),
+    };
+    api.agent.images = imagesOf(api.dir, () => api.agent, counted);
+    const goOn = Promise.withResolvers<void>();
+    await using held = holdingOrigin(goOn.promise);
+    const first = pull(held.url);
+    await until("the first to be fetched", () => held.requests > 0);
+    const second = pull(origin.url("/a.img"));
+    await until("the second to wait", () => waits.length > 0);
+    expect(origin.count("/a.img")).toBe(0);
+    goOn.resolve();
+    expect((await first).code).toBe(0);
+    const { code, stdout, stderr } = await second;
+    expect([code, stdout]).toEqual([0, `${checksumOf(BODY)}\n`]);
+    expect(stderr).toContain(`${origin.url("/a.img")} waits for 1 other artifact; so many at a time as `);
   });
 
   test("takes the checksum from a list, and says what that says", async () => {

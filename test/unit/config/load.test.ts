@@ -34,7 +34,7 @@ const WHOLE: AgentConfig = {
     maxKillTimeout: 300 * SECOND,
   },
   cache: { maxBytes: 2 ** 31, maxAgeMillis: 24 * 3_600_000 },
-  artifact: NO_SOURCES,
+  artifact: { ...NO_SOURCES, parallel: 16 },
   site: { offline: true, trustedKeys: "/etc/paddock/keys.pem" },
   garbage: {
     intervalMillis: 300_000,
@@ -60,7 +60,7 @@ describe("the agent's configuration", () => {
       meta: {},
       policy: { imagePaths: [], argsAllowlist: [], emulatorsAllowlist: [], maxKillTimeout: 30 * SECOND },
       cache: { maxBytes: 0, maxAgeMillis: 720 * 3_600_000 },
-      artifact: NO_SOURCES,
+      artifact: { ...NO_SOURCES, parallel: 16 },
       site: { offline: false, trustedKeys: null },
       garbage: {
         intervalMillis: 60_000,
@@ -89,6 +89,7 @@ describe("the agent's configuration", () => {
         key_file   = "/etc/paddock/key.pem"
 
         connections               = 2
+        parallel                  = 3
         set_environment_variables = "AWS_REGION, AWS_ACCESS_KEY_ID"
       }
     }`;
@@ -100,6 +101,7 @@ describe("the agent's configuration", () => {
       keyFile: "/etc/paddock/key.pem",
       environment: ["AWS_REGION", "AWS_ACCESS_KEY_ID"],
       connections: 2,
+      parallel: 3,
     });
     expect(messagesOf('client {\nartifact {\ncert_file = "/c"\n}\n}').join()).toContain(
       "key_file must be set where cert_file is",
