@@ -248,7 +248,12 @@ describe("a load", () => {
     expect((await refusal(loads.feed(id, 999, bytes.subarray(999)))).message).toContain(
       "from 1000 on, found those from 999 on",
     );
-    await loads.feed(id, 1000, bytes.subarray(1000, 2000));
+    const taken = loads.feed(id, 1000, bytes.subarray(1000, 2000));
+    expect(await refusal(loads.feed(id, 1000, bytes.subarray(1000, 2000)))).toMatchObject({
+      code: "conflict",
+      message: "the load takes one piece at a time",
+    });
+    await taken;
     expect((await refusal(loads.feed(id, 2000, Buffer.alloc(1 << 20)))).code).toBe("invalid");
     expect(await refusal(loads.finish(id))).toBeInstanceOf(AppError);
     await loadBytes(bytes);

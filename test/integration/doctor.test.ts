@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { chmodSync, mkdirSync, renameSync, rmSync, symlinkSync } from "node:fs";
+import { chmodSync, linkSync, mkdirSync, renameSync, rmSync, symlinkSync } from "node:fs";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import type { Finding } from "../../src/cli/finding.ts";
@@ -9,7 +10,7 @@ import { examineRecords } from "../../src/doctor/records.ts";
 import { examineStrangers, findNamers } from "../../src/doctor/strangers.ts";
 import { examineUsers } from "../../src/doctor/users.ts";
 import { processUids } from "../../src/node/users.ts";
-import { type AgentDirs, allocDir, allocsDir, cacheDir, databaseFile } from "../../src/paths.ts";
+import { type AgentDirs, allocDir, allocsDir, apiSocket, cacheDir, databaseFile } from "../../src/paths.ts";
 import { openStore } from "../../src/state/store.ts";
 import { readStat } from "../../src/supervisor/identity.ts";
 import { agentPerTest } from "../helpers/agent-per-test.ts";
@@ -182,6 +183,22 @@ describe("the store", () => {
   test("is read while an agent has it open", async () => {
     await startMachine();
     expect(await storeFinding()).toMatchObject({ level: "ok", message: expect.stringContaining("has 1 allocation") });
+  });
+});
+
+test("the socket that a dead agent left is no agent that does not answer", async () => {
+  mkdirSync(dirs.runDir, { recursive: true });
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(`${dirs.runDir}/first.sock`, resolve));
+  // Who closes a socket takes its name away, and leaves this one.
+  linkSync(`${dirs.runDir}/first.sock`, apiSocket(dirs));
+  await new Promise((resolve) => server.close(resolve));
+  const { findings } = await examineRecords(dirs);
+  expect(findings[0]).toEqual({
+    check: "agent",
+    level: "ok",
+    message: `no agent runs with ${apiSocket(dirs)}`,
+    remedy: null,
   });
 });
 
