@@ -14,7 +14,7 @@ export class StubTexts {
   readonly #clock: Clock;
   readonly #texts = new Map<string, string>();
   #length = 0;
-  #node: Node | null = null;
+  #name: string | null = null;
   #used = false;
   #resting = false;
 
@@ -22,10 +22,10 @@ export class StubTexts {
     this.#clock = clock;
   }
 
-  /** @param node the texts name it: those of another one are not given. */
-  get(id: string, node: Node): string | undefined {
-    if (node !== this.#node) this.#clear();
-    this.#node = node;
+  /** @param node the texts have its name: with another one they are not given. What else is found out of it changes all the time. */
+  get(id: string, { name }: Pick<Node, "name">): string | undefined {
+    if (name !== this.#name) this.#clear();
+    this.#name = name;
     this.#used = true;
     return this.#texts.get(id);
   }

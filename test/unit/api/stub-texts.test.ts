@@ -30,10 +30,12 @@ test("texts that nobody asks for are forgotten, and no timer stays behind", () =
   expect(texts.get("a", NODE)).toBeUndefined();
 });
 
-test("texts of a node that has changed are forgotten", () => {
+test("texts of a node with another name are forgotten, and not of one whose free disk is another by now", () => {
   const texts = new StubTexts(manualClock());
   texts.get("a", NODE);
   texts.keep("a", "1");
+  const later = { ...NODE, attributes: {} };
+  expect(texts.get("a", later)).toBe("1");
   const other = { ...NODE, name: "other" };
   expect(texts.get("a", other)).toBeUndefined();
   expect(texts.get("a", NODE)).toBeUndefined();
