@@ -178,7 +178,7 @@ function reportUnplaced(evaluation: Evaluation, id: string, { out, err }: Termin
   const failures = Object.values(evaluation.FailedTGAllocs);
   const never = failures.some(({ Paddock }) => Paddock?.Never);
   const room = failures.some(({ DimensionExhausted }) => "disk" in DimensionExhausted)
-    ? "; after making room on the disk start the agent anew"
+    ? "; it starts once there is room on the disk"
     : "";
   const hint = never
     ? `ask for less, or give the agent a larger share of this host (client in its configuration)${room}`

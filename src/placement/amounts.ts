@@ -63,8 +63,8 @@ function describe(name: keyof Amounts, need: number, free: number, capacity: Cap
   const wants = `${name}: ${need}${unit} needed`;
   if (need <= usable) return `${wants}, ${free} of ${usable}${unit} free`;
   const kept = reserved > 0 ? ` (${reserved} of ${capacity.total[name]} are reserved)` : "";
-  // The one amount that changes while an agent runs, and that it does not look at again.
-  const end = name === "disk" ? ", which was free when the agent started" : ": it can never fit here";
+  // The one amount that somebody makes larger by removing something; the agent looks at it again and again.
+  const end = name === "disk" ? ", which is what is free now" : ": it can never fit here";
   return `${wants}, this host has ${usable}${unit} for machines${kept}${end}`;
 }
 

@@ -50,9 +50,7 @@ test("job run of a job that will never fit says what to do instead of waiting", 
   expect(code).toBe(2);
   const disk = [{ group: "vms", shortages: [{ ...SHORTAGE, dimension: "disk", never: true }], filtered: [] }];
   api.agent.put({ evaluation: evaluation({ failures: disk }) });
-  expect((await api.run(["run", writeJob(api)])).stderr).toEndWith(
-    "; after making room on the disk start the agent anew\n",
-  );
+  expect((await api.run(["run", writeJob(api)])).stderr).toEndWith("; it starts once there is room on the disk\n");
 });
 
 test("ps and status show a job that waits as pending, with the reasons", async () => {

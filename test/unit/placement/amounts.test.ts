@@ -116,11 +116,11 @@ describe("beside what is used,", () => {
     );
   });
 
-  test("of the disk it is said that what was free when the agent started counts, for more may be free by now", () => {
+  test("of the disk it is said that what is free now counts, for there may be more later", () => {
     expect(findShortages(HOST, amounts(), amounts({ disk: 1_000_000 }))[0]).toEqual({
       dimension: "disk",
       never: true,
-      text: `disk: 1000000 MiB needed, this host has ${HOST.total.disk} MiB for machines, which was free when the agent started`,
+      text: `disk: 1000000 MiB needed, this host has ${HOST.total.disk} MiB for machines, which is what is free now`,
     });
   });
 
