@@ -23,7 +23,7 @@ export function assertOwnDisks(args: readonly string[], { alloc, task }: Pick<Ta
     throw new AppError(
       "image",
       `config.args[${index}]: ${JSON.stringify(path)}: expected a disk that names no other file, found ${image.refused?.found}`,
-      { hint: `${image.refused?.hint}; or have it taken as it is by format=raw` },
+      { hint: `${image.refused?.hint}; or have it taken as it is: -drive file=…,format=raw` },
     );
   }
 }
