@@ -8,6 +8,7 @@ import { FUZZ_SEED, fuzz, fuzzRuns, isOneRun, pick, type Random } from "../helpe
 import { checksumOf, hexOf } from "../helpers/hash.ts";
 import { killSometime } from "../helpers/kill-sometime.ts";
 import { type PlainReply, rangeReply, type SeenRequest } from "../helpers/origin.ts";
+import { isPart } from "../helpers/ranged-download.ts";
 
 const here = artifactBench();
 const ROUNDS = fuzzRuns(30);
@@ -59,6 +60,9 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   "416": () => ({ kind: "status", status: 416 }),
 };
 
+/** Has a download ask for parts over several connections, each of which may meet a fault. */
+const LIMITED: Fault = (request) => rangeReply(request, NEW, { pace: { chunk: 48 << 10, every: 4 } });
+
 /** Those behind which a download goes on where it broke. */
 const BREAKING = ["stalls in the body", "slow but alive", "short", "reset", "chunks that break off"];
 
@@ -97,6 +101,7 @@ function answerBadly(random: Random): readonly string[] {
   here.origin.set("/d.img", {
     kind: "each",
     answer: (request) => {
+      if (random(3) === 0) return LIMITED(request, random);
       const name = pick(random, random(2) === 0 ? BREAKING : Object.keys(FAULTS));
       told.push(name);
       return FAULTS[name]?.(request, random) ?? { kind: "hang-up" };
@@ -144,5 +149,6 @@ test(`${ROUNDS} downloads from a faulty origin, most of them killed in the middl
   expect(namesIn(join(here.cache, "parts"))).toEqual([]);
   if (isOneRun) return;
   expect(here.origin.requests.filter(({ headers }) => headers["range"] !== undefined).length).toBeGreaterThan(5);
+  expect(here.origin.requests.filter(isPart).length).toBeGreaterThan(20);
   for (const count of Object.values(ends)) expect(count).toBeGreaterThan(0);
 }, 180_000);

@@ -5,6 +5,7 @@ import { AppError } from "../../../src/base/errors.ts";
 import { silentLog } from "../../../src/base/log.ts";
 import { sweepCache } from "../../../src/cache/collect.ts";
 import { cacheDir, taskDirs } from "../../../src/paths.ts";
+import { SOON } from "../../helpers/ranged-download.ts";
 
 /**
  * Fetches `argv[2]` below `argv[3]` as an agent does that was just started, with the checksum `argv[4]` unless it is "". Says so when it
@@ -21,7 +22,7 @@ const plan = planArtifact(artifact, dirs);
 console.log("begun");
 try {
   const retry = { tries: 4, firstMillis: 1, longestMillis: 20 };
-  const work = { onProgress: () => undefined, log: silentLog, stallMillis: 150, retry };
+  const work = { onProgress: () => undefined, log: silentLog, stallMillis: 150, retry, ranges: SOON };
   await acquire(plan, { ...work, signal: new AbortController().signal, cache, placing: "own" });
 } catch (error) {
   if (!(error instanceof AppError)) throw error;
