@@ -7,6 +7,7 @@ import { HOME } from "../helpers/steps.ts";
 import { adopt } from "./adopt.ts";
 import { artifact } from "./artifact.ts";
 import type { Bench, Figure } from "./bench.ts";
+import { connections } from "./connections.ts";
 import { idle } from "./idle.ts";
 import { libvirt } from "./libvirt.ts";
 import { list } from "./list.ts";
@@ -28,7 +29,19 @@ import { version } from "./version.ts";
  * past every one (`recently_deleted` in fs/ext4/ialloc.c). After many files were removed a start, which makes 18, takes 9 ms longer.
  */
 
-const BENCHES: readonly Bench[] = [version, start, stop, libvirt, list, adopt, memory, idle, artifact, unpack];
+const BENCHES: readonly Bench[] = [
+  version,
+  start,
+  stop,
+  libvirt,
+  list,
+  adopt,
+  memory,
+  idle,
+  artifact,
+  connections,
+  unpack,
+];
 
 async function main(wanted: readonly string[]): Promise<number> {
   const unknown = wanted.filter((name) => !BENCHES.some((bench) => bench.name === name));

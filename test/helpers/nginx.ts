@@ -13,13 +13,16 @@ export interface Nginx extends AsyncDisposable {
   accessLog(): string[];
 }
 
-/** Starts a real nginx on a free port of the loopback address, as root or as an ordinary user, serving an empty directory of its own. */
-export async function startNginx(): Promise<Nginx> {
+/**
+ * Starts a real nginx on a free port of the loopback address, as root or as an ordinary user, serving an empty directory of its own.
+ * @param rate most bytes a second of one connection, as nginx writes it; no limit unless given.
+ */
+export async function startNginx(rate = "0"): Promise<Nginx> {
   const dir = tempDir();
   const root = dir.file("www");
   mkdirSync(root);
   const port = await freePort();
-  writeFileSync(dir.file("nginx.conf"), configuration(dir.path, port));
+  writeFileSync(dir.file("nginx.conf"), configuration(dir.path, port, rate));
   const path = `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin`;
   const argv = ["nginx", "-p", dir.path, "-e", dir.file("error.log"), "-c", dir.file("nginx.conf")] as const;
   const { pid, stop } = await spawnServer(argv, { dir, port, env: { PATH: path } });
@@ -33,7 +36,7 @@ export async function startNginx(): Promise<Nginx> {
   };
 }
 
-function configuration(dir: string, port: number): string {
+function configuration(dir: string, port: number, rate: string): string {
   const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(
     (name) => `${name}_temp_path ${dir}/${name};`,
   );
@@ -52,6 +55,7 @@ http {
   server {
     listen 127.0.0.1:${port};
     root ${dir}/www;
+    limit_rate ${rate};
   }
 }
 `;
