@@ -1,10 +1,11 @@
 import { AppError } from "../base/errors.ts";
-import { shellOperand } from "../base/text.ts";
+import { shellOperand, shellWord } from "../base/text.ts";
 import { askPlan, type Plan } from "../client/plan.ts";
 import { encodeJob } from "../job/wire.ts";
 import { ADDRESS_FLAG, type Command, connectAgent, type Invocation } from "./command.ts";
 import { describeDiff } from "./diff-text.ts";
 import { EXIT } from "./exit.ts";
+import type { Flags } from "./flags.ts";
 import { assertJson, countErrors, readJobFile } from "./job-file.ts";
 import { printWarnings } from "./job-warnings.ts";
 import { describeFailures } from "./placement-text.ts";
@@ -21,16 +22,16 @@ export const JOB_PLAN: Command = {
   flags: [
     ADDRESS_FLAG,
     { name: "json", help: "The file holds a job in Nomad's JSON." },
+    ...VARIABLE_FLAGS,
     { name: "diff", on: true, help: "Leave out what differs from the job as it is registered." },
     { name: "verbose", help: "Show all of what is added or deleted." },
-    ...VARIABLE_FLAGS,
   ],
   details:
     "Shows how the job differs from the one that is registered, whether its machine would go on, be updated in place or be replaced and why, which constraints hold and what was found for them, and what it would meet: resources, ports, images, what is fetched and what is in the cache already, and what becomes of disks. FILE is HCL or Nomad's JSON; - is standard input.",
   examples: [
     "paddock job plan web.hcl",
-    "paddock plan -diff=false web.hcl && echo nothing to do",
     "paddock plan -var size=2 web.hcl",
+    "paddock plan -diff=false web.hcl && echo nothing to do",
   ],
   exits: [
     [EXIT.ok, "no machine would be started or stopped"],
@@ -53,7 +54,7 @@ async function runPlan(invocation: Invocation): Promise<number> {
   const plan = await client.change("PUT", askPlan.plan(file.job.id), body);
   printWarnings(plan, file.diagnostics, terminal, []);
   printPlan(plan, terminal.out, flags.has("verbose"));
-  printIndex(plan, path, terminal.out);
+  printIndex(plan, invocation);
   return changesAnything(plan) ? EXIT.changes : EXIT.ok;
 }
 
@@ -117,11 +118,18 @@ function describeFindings(findings: NonNullable<Plan["Paddock"]>["Findings"], co
   });
 }
 
-function printIndex({ JobModifyIndex }: Plan, path: string, out: Output): void {
+function printIndex({ JobModifyIndex }: Plan, { context, flags, operands: [path = ""] }: Invocation): void {
+  const { out } = context.terminal;
   out.line({ text: `Job Modify Index: ${JobModifyIndex}`, style: "bold" });
   out.line("To submit the job with version verification run:");
   out.line();
-  out.line(`paddock job run -check-index ${JobModifyIndex} ${shellOperand(path)}`);
+  out.line(`paddock job run -check-index ${JobModifyIndex} ${[...variableWords(flags), shellOperand(path)].join(" ")}`);
   out.line();
   out.line("It is run only if nobody has changed the job since then, so that it is this plan that is carried out.");
+}
+
+/** The flags of the file's variables. A value may be a secret, and what a plan prints is kept by many. */
+function variableWords(flags: Flags): string[] {
+  const values = flags.list("var").map((text) => `-var ${shellWord(`${text.split("=", 1)[0] ?? ""}=...`)}`);
+  return [...flags.list("var-file").map((path) => `-var-file ${shellWord(path)}`), ...values];
 }

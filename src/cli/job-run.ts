@@ -3,12 +3,19 @@ import { AppError } from "../base/errors.ts";
 import { shortId } from "../base/ids.ts";
 import { shellOperand } from "../base/text.ts";
 import { ask, type Client, createClient } from "../client/client.ts";
-import { type Allocation, type Evaluation, type Registered, RegisteredSchema } from "../client/replies.ts";
+import {
+  type Allocation,
+  type Evaluation,
+  type OnlyAtIndex,
+  type Registered,
+  RegisteredSchema,
+} from "../client/replies.ts";
 import { encodeJob } from "../job/wire.ts";
 import { readForwards } from "./allocation-text.ts";
 import { ADDRESS_FLAG, type Command, connectAgent, type Invocation } from "./command.ts";
 import { confirmDiscards, DISCARD_FLAG } from "./discard.ts";
 import { EXIT, Interrupted } from "./exit.ts";
+import type { Flags } from "./flags.ts";
 import { createFollower, isSettled } from "./follow.ts";
 import { assertJson, countErrors, examineJobFile, readJobFile } from "./job-file.ts";
 import { printWarnings } from "./job-warnings.ts";
@@ -131,9 +138,14 @@ async function register({ context, flags, operands }: Invocation, signal: AbortS
   const asked =
     before.length === 0 ? [] : await confirmDiscards(client, { id: job.id, job: encoded, flags, terminal }, signal);
   // Not to be interrupted: nobody would know whether the job was registered.
-  const registered = await client.registerJob(encoded, { Source: text, Format: format }, flags.count("check-index"));
+  const registered = await client.registerJob(encoded, { Source: text, Format: format }, onlyAt(flags));
   printWarnings(registered, file.diagnostics, terminal, asked);
   return { id: job.id, client, registered, before, terminal };
+}
+
+function onlyAt(flags: Flags): OnlyAtIndex | undefined {
+  const index = flags.count("check-index");
+  return index === undefined ? undefined : { EnforceIndex: true, JobModifyIndex: index };
 }
 
 async function watchStart(client: Client, registration: Registration, signal: AbortSignal): Promise<number> {

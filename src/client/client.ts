@@ -70,7 +70,7 @@ export interface Client {
   readBytes(target: string, signal?: AbortSignal): Promise<Uint8Array>;
   /** The reply now and after every change of anything, by blocking queries; ends when `signal` aborts, with its reason. */
   watch<T>(question: Question<T>, signal?: AbortSignal): AsyncGenerator<T>;
-  registerJob(job: JsonObject, submission: Submission, onlyAtIndex?: number): Promise<replies.Registered>;
+  registerJob(job: JsonObject, submission: Submission, only?: replies.OnlyAtIndex): Promise<replies.Registered>;
   deregisterJob(
     id: string,
     options: StopOptions & { readonly purge: boolean; readonly discard?: boolean },
@@ -163,8 +163,8 @@ export function createClient(address: Address, clock?: Clock): Client {
         index = reply.index < index ? 0 : reply.index;
       }
     },
-    registerJob: async (job, submission, index) => {
-      const body = { Job: job, Submission: submission, EnforceIndex: index !== undefined, JobModifyIndex: index };
+    registerJob: async (job, submission, only) => {
+      const body = { Job: job, Submission: submission, ...only };
       return (await exchange({ method: "PUT", target: "/v1/jobs", body }, replies.RegisteredSchema)).value;
     },
     deregisterJob: async (id, { purge, discard, ...options }, signal) => {

@@ -12,6 +12,12 @@ export const RegisteredSchema = v.object({
 });
 export type Registered = v.InferOutput<typeof RegisteredSchema>;
 
+/** A change that is made only if the job's last one is this; 0 for a job that is not there yet. */
+export interface OnlyAtIndex {
+  readonly EnforceIndex: true;
+  readonly JobModifyIndex: number;
+}
+
 /** Of `PUT /v1/validate/job`; a real Nomad, and a former version, say nothing of disks. */
 export const ValidatedSchema = v.object({
   Paddock: v.nullish(v.object({ Discards: list(v.object({ AllocID: text, Message: text })) }), { Discards: [] }),

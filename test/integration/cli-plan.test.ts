@@ -86,3 +86,14 @@ test("job run -check-index hands the index on, and the agent's refusal is the co
   const { code, stderr } = await api.run(["run", "-check-index", "17", writeJob(api)]);
   expect([code, stderr]).toEqual([1, "Error: it has index 18\n"]);
 });
+
+test("job plan takes values of variables as job run does, and repeats none of them", async () => {
+  await using api = withRunningJob();
+  api.agent.planned = planned("ignore");
+  const text = jobText().replace("s3cr3t-env", "${var.token}");
+  const file = writeJob(api, `variable "token" {\n  type = string\n}\n${text}`);
+  const { code, stdout } = await api.run(["plan", "-var", "token=s3cr3t-value", file]);
+  expect(code).toBe(0);
+  expect(stdout).toContain(`-check-index 17 -var token=... ${file}\n`);
+  expect(stdout).not.toContain("s3cr3t-value");
+});
