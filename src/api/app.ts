@@ -13,6 +13,7 @@ import type { ApiContext } from "./context.ts";
 import { answerError, errorReply } from "./errors.ts";
 import { addEvaluationRoutes } from "./evaluations.ts";
 import { addImageRoutes } from "./images.ts";
+import { addJobChangeRoutes } from "./job-change.ts";
 import { addJobPlanRoute } from "./job-plan.ts";
 import { addJobRoutes } from "./jobs.ts";
 import { addLogRoutes } from "./logs.ts";
@@ -64,6 +65,7 @@ export function createApi(agent: Agent, options: ApiOptions): Api {
   const guards = app.routes.length;
   addJobRoutes(app, context);
   addJobPlanRoute(app, context);
+  addJobChangeRoutes(app, context);
   addAllocationRoutes(app, context);
   addEvaluationRoutes(app, context);
   addNodeRoutes(app, context);

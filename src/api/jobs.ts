@@ -14,6 +14,7 @@ import { encodeJob } from "../job/wire.ts";
 import { writeStubs } from "./allocations.ts";
 import { replyRead } from "./blocking.ts";
 import type { ApiContext } from "./context.ts";
+import { findVersion } from "./job-change.ts";
 import { assertSameId, diffRecords } from "./job-plan.ts";
 import { examineSentJob, readJobFile, readSentJob } from "./job-text.ts";
 import { countParam, flagParam, pathParam } from "./query.ts";
@@ -77,14 +78,15 @@ function listVersions(c: Context, { agent }: ApiContext) {
 }
 
 function showSubmission(c: Context, { agent }: ApiContext) {
-  const record = agent.job(pathParam(c, "id"));
-  const version = countParam(c, "version", record.version);
-  if (record.submission === null || version !== record.version) {
+  const id = pathParam(c, "id");
+  const version = countParam(c, "version", agent.job(id).version);
+  const { submission } = findVersion(agent.jobVersions(id), version);
+  if (submission === null) {
     throw new AppError("not_found", `the job file of version ${version} was not kept`, {
-      hint: "only that of the newest version is, if it was sent along",
+      hint: "only those that were sent along are",
     });
   }
-  return writeSubmission(record.submission);
+  return writeSubmission(submission);
 }
 
 async function registerJob(c: Context, { agent }: ApiContext): Promise<Response> {

@@ -49,8 +49,6 @@ const ROUTES: readonly (readonly [path: string, name: string, why: string])[] = 
   ["/v1/job/:id/dispatch", "parameterized jobs", LATER],
   ["/v1/job/:id/evaluate", "evaluating a job again", LATER],
   ["/v1/job/:id/periodic/force", "periodic jobs", LATER],
-  ["/v1/job/:id/revert", "going back to an earlier version", LATER],
-  ["/v1/job/:id/scale", "scaling", LATER],
   ["/v1/job/:id/stable", "stable versions", LATER],
   ["/v1/job/:id/versions/*", "names for versions of a job", LATER],
   ["/v1/node/:id/drain", "draining", LATER],

@@ -17,7 +17,9 @@ import { IMAGE_PRUNE } from "./image-prune.ts";
 import { IMAGE_PULL } from "./image-pull.ts";
 import { IMAGE_RM } from "./image-rm.ts";
 import { IMAGE_VERIFY } from "./image-verify.ts";
+import { JOB_HISTORY } from "./job-history.ts";
 import { JOB_PLAN } from "./job-plan.ts";
+import { JOB_REVERT, JOB_SCALE } from "./job-revert.ts";
 import { JOB_RUN } from "./job-run.ts";
 import { JOB_STOP } from "./job-stop.ts";
 import { JOB_VALIDATE } from "./job-validate.ts";
@@ -41,6 +43,9 @@ export const COMMANDS: readonly Command[] = [
   JOB_STOP,
   JOB_VALIDATE,
   JOB_INSPECT,
+  JOB_HISTORY,
+  JOB_REVERT,
+  JOB_SCALE,
   PS,
   LOGS,
   CONSOLE,

@@ -1,6 +1,5 @@
 import { AppError } from "../base/errors.ts";
 import { ask, type Client } from "../client/client.ts";
-import type { JsonObject } from "../hcl/encode.ts";
 import type { Flag, Flags } from "./flags.ts";
 import { printLabelled } from "./labelled.ts";
 import { askYesNo, canAsk } from "./prompt.ts";
@@ -18,7 +17,7 @@ export const DISCARD_FLAG: Flag = {
  */
 export async function confirmDiscards(
   client: Client,
-  { id, job, flags, terminal }: { id: string; job: JsonObject; flags: Flags; terminal: Terminal },
+  { id, job, flags, terminal }: { id: string; job: object; flags: Flags; terminal: Terminal },
   signal: AbortSignal,
 ): Promise<readonly string[]> {
   if (flags.has(DISCARD_FLAG.name)) return [];

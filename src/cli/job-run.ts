@@ -58,11 +58,18 @@ export const JOB_RUN: Command = {
 };
 
 async function runJobRun(invocation: Invocation): Promise<number> {
-  const { terminal, early } = invocation.context;
+  return await runInterruptible(invocation, (signal, onLeave) => runJob(invocation, signal, onLeave));
+}
+
+/** Runs a command that changes a job and watches it, so that Ctrl-C ends the watching alone. */
+export async function runInterruptible(
+  { context: { terminal, early } }: Invocation,
+  work: (signal: AbortSignal, onLeave: (id: string) => void) => Promise<number>,
+): Promise<number> {
   const interrupt = terminal.listenForInterrupt();
   const signal = early === null ? interrupt.signal : AbortSignal.any([interrupt.signal, early.interrupt]);
   try {
-    return await runJob(invocation, signal, (id) => {
+    return await work(signal, (id) => {
       terminal.err.line(`job "${id}" goes on; stop it with: paddock stop ${shellOperand(id)}`);
     });
   } finally {
@@ -80,9 +87,18 @@ export async function runJob(
   signal: AbortSignal,
   onLeave: (id: string) => void,
 ): Promise<number> {
-  const { context, flags } = invocation;
   const registration = (await takeEarly(invocation)) ?? (await register(invocation, signal));
   if (registration === null) return EXIT.ok;
+  return await followRegistration(registration, invocation, signal, onLeave);
+}
+
+/** Shows what becomes of a job that was registered, until its machines run. @throws AppError when they do not; the signal's reason. */
+export async function followRegistration(
+  registration: Registration,
+  { context, flags }: Invocation,
+  signal: AbortSignal,
+  onLeave: (id: string) => void,
+): Promise<number> {
   const { id, client, registered } = registration;
   if (flags.has("detach")) {
     context.terminal.out.line("Job registration successful");
@@ -97,7 +113,7 @@ export async function runJob(
   }
 }
 
-interface Registration {
+export interface Registration {
   readonly id: string;
   readonly client: Client;
   readonly registered: Registered;

@@ -1,10 +1,12 @@
 import { ask, type Client } from "../client/client.ts";
+import { askPlan } from "../client/plan.ts";
 import type { Allocation, JobEntry, JobInfo } from "../client/replies.ts";
 import { printChecks } from "./alloc-checks.ts";
 import { printAllocation } from "./allocation-text.ts";
 import { ADDRESS_FLAG, type Command, connectAgent, type Invocation, idText, VERBOSE_FLAG } from "./command.ts";
 import { EXIT } from "./exit.ts";
 import type { Flag } from "./flags.ts";
+import { findVersion, VERSION_FLAG } from "./job-history.ts";
 import { printJson } from "./json.ts";
 import { requireAllocation, requireJob, resolveName } from "./names.ts";
 import { describeFailures, findBlocked } from "./placement-text.ts";
@@ -46,9 +48,9 @@ export const JOB_INSPECT: Command = {
   summary: "Print a job as JSON, with every default filled in",
   operands: "JOB",
   takes: [1, 1],
-  flags: [ADDRESS_FLAG],
-  details: "JOB is the id of a job.",
-  examples: ["paddock job inspect web"],
+  flags: [ADDRESS_FLAG, VERSION_FLAG],
+  details: "JOB is the id of a job; N is a number of paddock job history.",
+  examples: ["paddock job inspect web", "paddock job inspect -version 3 web"],
   run: runInspect,
 };
 
@@ -179,6 +181,11 @@ async function showAllocation(client: Client, found: Allocation, { context, flag
 async function runInspect(invocation: Invocation): Promise<number> {
   const client = await connectAgent(invocation);
   const { ID } = await requireJob(client, invocation.operands[0] ?? "");
-  printJson(invocation.context.terminal.out, { Job: await client.readJson(ask.job(ID).target) });
+  const version = invocation.flags.count(VERSION_FLAG.name);
+  const Job =
+    version === undefined
+      ? await client.readJson(ask.job(ID).target)
+      : findVersion(await client.read(askPlan.versions(ID, false)), version);
+  printJson(invocation.context.terminal.out, { Job });
   return EXIT.ok;
 }

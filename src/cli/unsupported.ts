@@ -6,9 +6,6 @@ const STORAGE = "machines use the images of their task directory";
 
 /** Commands of Nomad's, or of our own design, that are not there, with the reason; a group's name stands for all of it. */
 export const UNSUPPORTED: Readonly<Record<string, string | null>> = {
-  "job history": LATER,
-  "job revert": LATER,
-  "job scale": LATER,
   "job init": LATER,
   "job allocs": "paddock status JOB shows them",
   "job eval": LATER,

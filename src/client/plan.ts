@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import type { Question } from "./client.ts";
 import { count, flag, list, map, text } from "./lenient.ts";
-import { PlacementMetricSchema } from "./replies.ts";
+import { PlacementMetricSchema, RegisteredSchema } from "./replies.ts";
 
 const annotations = list(v.string());
 const FieldSchema = v.object({ Type: text, Name: text, Old: text, New: text, Annotations: annotations });
@@ -56,7 +56,9 @@ export type Plan = v.InferOutput<typeof PlanSchema>;
 
 /** Of `GET /v1/job/:id/versions`. */
 const VersionsSchema = v.object({
-  Versions: list(v.looseObject({ ID: text, Version: count, Stable: flag, SubmitTime: count, Stop: flag })),
+  Versions: list(
+    v.looseObject({ ID: text, Version: count, Stable: flag, SubmitTime: count, Stop: flag, JobModifyIndex: count }),
+  ),
   Diffs: list(DiffSchema),
 });
 export type Versions = v.InferOutput<typeof VersionsSchema>;
@@ -68,4 +70,6 @@ export const askPlan = {
     target: `/v1/job/${encodeURIComponent(id)}/versions?diffs=${diffs}`,
     schema: VersionsSchema,
   }),
+  revert: (id: string) => ({ target: `/v1/job/${encodeURIComponent(id)}/revert`, schema: RegisteredSchema }),
+  scale: (id: string) => ({ target: `/v1/job/${encodeURIComponent(id)}/scale`, schema: RegisteredSchema }),
 } satisfies Record<string, (...args: never[]) => Question<unknown>>;

@@ -31,6 +31,14 @@ export const ParseRequestSchema = v.object({
   Variables: SentTextSchema,
 });
 
+/** Body of `PUT /v1/job/:id/revert`. */
+export const RevertRequestSchema = v.object({
+  JobID: SentTextSchema,
+  JobVersion: CountSchema,
+  /** Only if the job is at this version now; null whatever it is. */
+  EnforcePriorVersion: v.optional(v.nullable(CountSchema), null),
+});
+
 const queryMeta = { Index: CountSchema, KnownLeader: v.boolean(), LastContact: CountSchema };
 
 /** Reply of `PUT /v1/jobs`: Nomad's `JobRegisterResponse`. */

@@ -50,7 +50,9 @@ export async function fatesOfDisks(
 
 async function fateOf(context: FateContext, allocation: Allocation, task: string, next: Job): Promise<DiskFate> {
   const { id } = allocation;
-  const place = `allocation ${shortId(id)} ${isTerminal(allocation) ? "has ended and is replaced" : "is stopped and replaced"}`;
+  const goesOn = next.groups.some(({ name, count }) => name === allocation.group && count > 0);
+  const [ended, also] = isTerminal(allocation) ? ["has ended", " and is replaced"] : ["is stopped", " and replaced"];
+  const place = `allocation ${shortId(id)} ${ended}${goesOn ? also : ""}`;
   const fate = (text: string, discarded: DiskFate["discarded"] = null): DiskFate => ({
     allocationId: id,
     task,
@@ -70,7 +72,7 @@ async function fateOf(context: FateContext, allocation: Allocation, task: string
   const { jobId, jobVersion } = former.allocation;
   const before = context.store.jobVersion(jobId, jobVersion)?.job;
   const why = discards(former, before, next, task) ?? imageChanged(former, next, context.dirs);
-  if (why === undefined) return fate("; its disk moves along");
+  if (why === undefined) return fate(goesOn ? "; its disk moves along" : "; its disk waits for the next one");
   const { path, bytes, record } = former;
   if (!former.written) return fate("; nothing was written to its disk");
   const written =
