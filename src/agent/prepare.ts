@@ -1,15 +1,16 @@
 import type { TaskEventType } from "../allocation/task-event.ts";
 import { AppError, errorText } from "../base/errors.ts";
 import { closeImage } from "../image/open.ts";
-import { interpolateConfig } from "../job/interpolate.ts";
+import { interpolateConfig, interpolateText } from "../job/interpolate.ts";
 import type { QemuConfig } from "../job/job.ts";
+import type { Node } from "../node/node.ts";
 import { findPortHolder } from "../node/port-holder.ts";
 import type { MachineUser } from "../node/users.ts";
 import { chooseEmulator } from "../qemu/emulator.ts";
 import { forwardsOf } from "../qemu/forward.ts";
 import type { Forward, LaunchPlan } from "../qemu/launch.ts";
 import { hostOf, limitsOf, unlimitedBecause } from "../qemu/limits.ts";
-import { dnsOf } from "../qemu/network.ts";
+import { type Dns, dnsOf } from "../qemu/network.ts";
 import { planLaunch } from "../qemu/plan.ts";
 import type { Prepare, PrepareRequest } from "../supervisor/hands.ts";
 import type { AgentContext } from "./context.ts";
@@ -148,6 +149,12 @@ function interpolateTaskConfig(context: PrepareContext, { task, env }: Subject):
   });
 }
 
+/** As Nomad does with a `network`; what comes of it is looked at when it is put into the command line. */
+function interpolateDns({ servers, searches }: Dns, env: Subject["env"], node: Node): Dns {
+  const text = (value: string): string => interpolateText(value, env, node);
+  return { servers: servers.map(text), searches: searches.map(text) };
+}
+
 /** What is certain before the command line is made. */
 interface Settled {
   readonly config: QemuConfig;
@@ -158,7 +165,7 @@ interface Settled {
 async function planMachine(
   context: PrepareContext,
   request: PrepareRequest,
-  { group, task, cores }: Subject,
+  { group, task, cores, env }: Subject,
   { config, image, user }: Settled,
 ): Promise<LaunchPlan> {
   const { qemu } = context.node();
@@ -174,7 +181,7 @@ async function planMachine(
     emulator: chooseEmulator(config.emulator, qemu, context.policy.emulatorsAllowlist),
     kvm: qemu.kvm,
     forwards,
-    dns: dnsOf(task.resources.networks, group.networks),
+    dns: interpolateDns(dnsOf(task.resources.networks, group.networks), env, context.node()),
     sockets: place.sockets,
     journalPrefix: place.files.journalPrefix,
     serialLog: task.logs.disabled ? null : place.stdout,

@@ -1,3 +1,4 @@
+import { relative } from "node:path";
 import type { Log } from "../base/log.ts";
 import { type Cgroups, openCgroups, readHierarchySource } from "../cgroup/groups.ts";
 import { cgroupMountPoint, cgroupVersion } from "../cgroup/hierarchy.ts";
@@ -31,5 +32,9 @@ export function findControlGroups(dirs: AgentDirs, log: Log): ControlGroups {
     controllers,
     missing: missing.join(",") || undefined,
   });
-  return { cgroups, attributes: { ...host, "paddock.cgroup.controllers": controllers } };
+  const own = {
+    "paddock.cgroup.controllers": controllers,
+    "paddock.cgroup.parent": relative(point ?? "/", cgroups.home),
+  };
+  return { cgroups, attributes: { ...host, ...own } };
 }

@@ -26,6 +26,7 @@ import { assertNobodyAnswers, listen } from "./listen.ts";
 import { countMachines, tellCounts } from "./machine-count.ts";
 import { findMachineUsers } from "./machine-users.ts";
 import { findNodeFacts } from "./node-facts.ts";
+import type { NodeFacts } from "./node-watch.ts";
 import { findServiceManager, type ServiceManager } from "./notify.ts";
 import { lockPlace, makePlace } from "./place.ts";
 
@@ -82,9 +83,7 @@ async function serve(config: AgentConfig, { log, manager, stopAsked }: Surroundi
       store,
       recorder,
       users,
-      node: () => facts.current(),
-      nodeComplete: facts.complete,
-      lookAtNode: () => facts.look(),
+      ...nodeBy(facts),
       cacheKeeper,
       clock: systemClock,
     };
@@ -152,6 +151,12 @@ async function giveBackCode(log: Log): Promise<void> {
     log.debug("the pages of the start stay mapped", { error: errorText(error) });
   }
 }
+
+const nodeBy = (facts: NodeFacts): Pick<AgentContext, "node" | "nodeComplete" | "lookAtNode"> => ({
+  node: () => facts.current(),
+  nodeComplete: facts.complete,
+  lookAtNode: () => facts.look(),
+});
 
 const keepCache = ({ dirs, cache }: AgentConfig, log: Log): CacheKeeper =>
   startCacheKeeper({ cache: cacheDir(dirs), limits: cache, clock: systemClock, log: log.named("cache") });

@@ -74,6 +74,7 @@ function describeResources({ cpu, memory, memory_max }: Resources): Record<strin
 }
 
 function describeAllocation({ job, group, task, node, ...allocation }: TaskSubject): Record<string, string> {
+  const parentGroup = node.attributes["paddock.cgroup.parent"];
   return {
     NOMAD_ALLOC_ID: allocation.allocId,
     NOMAD_SHORT_ALLOC_ID: shortId(allocation.allocId),
@@ -86,6 +87,7 @@ function describeAllocation({ job, group, task, node, ...allocation }: TaskSubje
     NOMAD_DC: node.datacenter,
     NOMAD_REGION: job.region,
     NOMAD_NAMESPACE: job.namespace,
+    ...(parentGroup === undefined ? {} : { NOMAD_PARENT_CGROUP: parentGroup }),
   };
 }
 
@@ -96,6 +98,7 @@ function describePort(port: TaskPort, node: NodeNames): [string, string][] {
   const pair = `${isIPv6(address) ? `[${address}]` : address}:${port.hostPort}`;
   return [
     [`NOMAD_IP_${label}`, address],
+    [`NOMAD_IPv${isIPv6(address) ? 6 : 4}_${label}`, address],
     [`NOMAD_PORT_${label}`, String(port.guestPort)],
     [`NOMAD_ADDR_${label}`, pair],
     [`NOMAD_HOST_IP_${label}`, address],

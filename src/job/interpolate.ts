@@ -36,6 +36,7 @@ function describeNode(node: NodeNames): Record<string, string> {
     "node.unique.id": node.id,
     "node.unique.name": node.name,
     "node.datacenter": node.datacenter,
+    "node.region": "global",
     "node.class": node.nodeClass,
     "node.pool": node.nodePool,
   };

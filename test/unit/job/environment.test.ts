@@ -11,6 +11,7 @@ function build(parts: {
   ports?: TaskPort[];
   memoryMax?: number;
   address?: string;
+  attributes?: Record<string, string>;
   cores?: number[];
 }): Record<string, string> {
   const task = {
@@ -40,7 +41,10 @@ function build(parts: {
       datacenter: "dc7",
       nodeClass: "",
       nodePool: "default",
-      attributes: parts.address === undefined ? {} : { "unique.network.ip-address": parts.address },
+      attributes: {
+        ...parts.attributes,
+        ...(parts.address === undefined ? {} : { "unique.network.ip-address": parts.address }),
+      },
       meta: { rack: "r1" },
     },
     dirs: taskDirs({ dataDir: "/data", runDir: "/run" }, ALLOC, "vm"),
@@ -72,6 +76,18 @@ test("a task has Nomad's variables", () => {
   expect(build({ memoryMax: 1024 })["NOMAD_MEMORY_MAX_LIMIT"]).toBe("1024");
 });
 
+test("the group of the agent's machines is told where there are control groups", () => {
+  expect(build({ attributes: { "paddock.cgroup.parent": "paddock-0a1b2c3d" } })["NOMAD_PARENT_CGROUP"]).toBe(
+    "paddock-0a1b2c3d",
+  );
+});
+
+test("an address of IPv6 is told as one", () => {
+  const ports = [{ label: "p", hostPort: 5000, hostAddress: "2001:db8::1", guestPort: 80 }];
+  expect(build({ ports })).toMatchObject({ NOMAD_IP_p: "2001:db8::1", NOMAD_IPv6_p: "2001:db8::1" });
+  expect(build({ ports })).not.toHaveProperty("NOMAD_IPv4_p");
+});
+
 test("cores of its own are told in Linux's form, and only when there are some", () => {
   expect(build({ cores: [0, 5, 6, 7] })["NOMAD_CPU_CORES"]).toBe("0,5-7");
   expect(build({})).not.toHaveProperty("NOMAD_CPU_CORES");
@@ -81,6 +97,7 @@ test("a port has its address, both its numbers, and a label that fits a variable
   const ports = [{ label: "my-http", hostPort: 22080, hostAddress: "192.0.2.7", guestPort: 80 }];
   expect(build({ ports })).toMatchObject({
     NOMAD_IP_my_http: "192.0.2.7",
+    NOMAD_IPv4_my_http: "192.0.2.7",
     NOMAD_PORT_my_http: "80",
     NOMAD_HOST_PORT_my_http: "22080",
     NOMAD_ADDR_my_http: "192.0.2.7:22080",

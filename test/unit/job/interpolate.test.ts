@@ -37,6 +37,7 @@ describe("interpolateText", () => {
     ["plain", "plain"],
     ["${NOMAD_TASK_DIR}/${IMAGE}", "/data/vm/local/disk.img"],
     ["${attr.kernel.name}-${node.unique.name}-${meta.rack}", "linux-barn-r1"],
+    ["${node.region}", "global"],
     ["${node.class}/${node.datacenter}/${node.pool}/${node.unique.id}", `big/dc1/default/${node.id}`],
     ["${attr.driver.qemu}", "1"],
     ["${UNKNOWN} ${attr.unknown}", "${UNKNOWN} ${attr.unknown}"],
