@@ -181,9 +181,20 @@ async function watchStart(client: Client, registration: Registration, signal: Ab
     announced = true;
     // What was there before ends under the same eyes.
     follow(all.filter(({ ID }) => mine.some((entry) => entry.ID === ID) || before.some((entry) => entry.ID === ID)));
+    if (mine.length === 0 && (await wantsNone(client, id, signal))) {
+      if (!all.every(isOver)) continue;
+      terminal.out.line(`job "${id}" has no machine, as it is to have (count = 0)`);
+      return EXIT.ok;
+    }
     if (isSettled(mine)) return await concludeStart(client, mine, registration);
   }
   return EXIT.failed;
+}
+
+/** Whether a job is there and asks for no machine; one that somebody stopped asks for some. */
+async function wantsNone(client: Client, id: string, signal: AbortSignal): Promise<boolean> {
+  const { Stop, TaskGroups } = await client.read(ask.job(id), signal);
+  return !Stop && TaskGroups.every(({ Count }) => Count === 0);
 }
 
 /** What was decided about a change; a real Nomad takes a moment for it. */

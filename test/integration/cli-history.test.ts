@@ -1,7 +1,9 @@
 import { expect, test } from "bun:test";
+import { newId } from "../../src/base/ids.ts";
+import type { Job } from "../../src/job/job.ts";
 import type { CliApi } from "../helpers/cli-api.ts";
-import { withRunningJob } from "../helpers/cli-job.ts";
-import { jobOf, jobRecord, jobText } from "../helpers/records.ts";
+import { event, inState, putInTurn, withRunningJob } from "../helpers/cli-job.ts";
+import { ended, evaluation, GRACEFUL, jobOf, jobRecord, jobText, RUNNING } from "../helpers/records.ts";
 
 /** A job that runs in its second version. */
 function withHistory(): CliApi {
@@ -69,4 +71,21 @@ test("job revert and job scale say what is wrong with their words", async () => 
     expect([code, stderr]).toEqual([1, expect.stringMatching(/^Error: /)]);
   }
   expect(api.agent.registered).toEqual([]);
+});
+
+test("job scale to none ends well once the last machine has ended", async () => {
+  await using api = withHistory();
+  Object.assign(api.agent, {
+    registerJob: async (job: Job) => {
+      const made = evaluation({ id: newId() });
+      const record = jobRecord({ job, version: 2 });
+      api.agent.put({ job: record, evaluation: made });
+      const leaves = { desired: "stop" } as const;
+      putInTurn(api, inState(RUNNING, [], leaves), inState(ended(GRACEFUL), [event("Killed", "it is gone")], leaves));
+      return { evaluation: made, job: record, warnings: [], verdicts: [] };
+    },
+  });
+  const { code, stdout, stderr } = await api.run(["job", "scale", "web", "0"]);
+  expect({ code, stdout }).toEqual({ code: 0, stdout: 'job "web" has no machine, as it is to have (count = 0)\n' });
+  expect(stderr).toContain("it is gone");
 });
