@@ -1,12 +1,11 @@
 import type { Context, Hono } from "hono";
-import type { Registered } from "../agent/agent.ts";
+import type { Agent, Registered } from "../agent/agent.ts";
 import { AppError } from "../base/errors.ts";
 import { RevertRequestSchema, writeRegisterReply } from "../contract/job-requests.ts";
 import { ScaleRequestSchema, writeScaleStatus } from "../contract/job-scale.ts";
 import { parseJson } from "../hcl/json.ts";
 import type { Job } from "../job/job.ts";
 import { encodeJob } from "../job/wire.ts";
-import type { JobRecord } from "../state/records.ts";
 import { replyRead } from "./blocking.ts";
 import type { ApiContext } from "./context.ts";
 import { readSentJob } from "./job-text.ts";
@@ -43,7 +42,7 @@ async function revertJob(c: Context, { agent }: ApiContext): Promise<Response> {
 }
 
 /** @throws AppError `not_found` for a version that never was or is not remembered. */
-export function findVersion(versions: readonly JobRecord[], version: number): JobRecord {
+export function findVersion(versions: ReturnType<Agent["jobVersions"]>, version: number): ReturnType<Agent["job"]> {
   const found = versions.find((record) => record.version === version);
   if (found !== undefined) return found;
   const known = versions.map((record) => record.version).join(", ");
