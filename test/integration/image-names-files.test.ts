@@ -142,32 +142,51 @@ async function expectRefused(id: string, found: string): Promise<void> {
   for (const path of [overlay, copy, record]) expect(await Bun.file(path).exists()).toBe(false);
 }
 
-describe("an image that names a file of the host is refused, used in place, below an overlay, copied and fetched:", () => {
-  test.each(Object.entries(WAYS))("%s", async (_, { make, found, unproved }) => {
-    mkdirSync(imagesDir(bed.dir.path), { recursive: true });
-    writeFileSync(secret(), SECRET);
-    truncateSync(secret(), 1 << 20);
-    await make();
-    // The way is one: QEMU shows the file to whoever lets it guess.
-    if (unproved !== true) expect(await seen()).toStartWith(SECRET);
-    const body = readFileSync(image());
-    await using origin = await startOrigin({
-      "/evil.img": { kind: "bytes", body },
-      "/evil.img.gz": { kind: "bytes", body: gzipSync(body) },
-      "/evil.tar": { kind: "bytes", body: tarOf({ name: "evil.img", body }) },
-    });
-    const jobs = { direct: "", overlay: 'disk = "overlay"', copy: 'disk = "copy"' };
-    for (const [id, config] of Object.entries(jobs)) {
-      await bed.agent.registerJob(demoJob(image(), { id, config }), null, {});
-      await expectRefused(id, found);
-    }
-    for (const [id, name] of Object.entries({ plain: "evil.img", packed: "evil.img.gz", archived: "evil.tar" })) {
-      const task = `artifact {\n source = "${origin.url(`/${name}`)}"\n }`;
-      await bed.agent.registerJob(demoJob("local/evil.img", { id, task }), null, {});
-      await expectRefused(id, found);
-    }
+async function makeEvil({ make, unproved }: Way): Promise<void> {
+  mkdirSync(imagesDir(bed.dir.path), { recursive: true });
+  writeFileSync(secret(), SECRET);
+  truncateSync(secret(), 1 << 20);
+  await make();
+  // The way is one: QEMU shows the file to whoever lets it guess.
+  if (unproved !== true) expect(await seen()).toStartWith(SECRET);
+}
+
+async function refuseFetched(found: string, names: Readonly<Record<string, string>>): Promise<void> {
+  const body = readFileSync(image());
+  await using origin = await startOrigin({
+    "/evil.img": { kind: "bytes", body },
+    "/evil.img.gz": { kind: "bytes", body: gzipSync(body) },
+    "/evil.tar": { kind: "bytes", body: tarOf({ name: "evil.img", body }) },
+  });
+  for (const [id, name] of Object.entries(names)) {
+    const task = `artifact {\n source = "${origin.url(`/${name}`)}"\n }`;
+    await bed.agent.registerJob(demoJob("local/evil.img", { id, task }), null, {});
+    await expectRefused(id, found);
+  }
+}
+
+async function refuseInPlace(found: string, jobs: Readonly<Record<string, string>>): Promise<void> {
+  for (const [id, config] of Object.entries(jobs)) {
+    await bed.agent.registerJob(demoJob(image(), { id, config }), null, {});
+    await expectRefused(id, found);
+  }
+}
+
+describe("an image that names a file of the host is refused in place and fetched:", () => {
+  test.each(Object.entries(WAYS))("%s", async (_, way) => {
+    await makeEvil(way);
+    await refuseInPlace(way.found, { direct: "" });
+    await refuseFetched(way.found, { plain: "evil.img" });
     expect(readFileSync(secret()).subarray(0, SECRET.length).toString()).toBe(SECRET);
   });
+});
+
+test("so it is below an overlay, copied, and out of what was compressed or in an archive", async () => {
+  const way = WAYS["one in json:"];
+  if (way === undefined) throw new Error("the way is gone");
+  await makeEvil(way);
+  await refuseInPlace(way.found, { overlay: 'disk = "overlay"', copy: 'disk = "copy"' });
+  await refuseFetched(way.found, { packed: "evil.img.gz", archived: "evil.tar" });
 });
 
 test("a raw disk that holds the image of a disk with a backing file further in is raw, whatever stands there", async () => {
