@@ -14,7 +14,6 @@ import type { AgentConfig } from "../config/agent-config.ts";
 import { readConfiguration } from "../config/effective.ts";
 import { apiSocket, cacheDir, databaseFile } from "../paths.ts";
 import { build } from "../runtime/build.ts";
-import { releaseCodePages } from "../runtime/code-pages.ts";
 import { createRecorder } from "../state/recorder.ts";
 import { openStore } from "../state/store.ts";
 import { readBootId } from "../supervisor/identity.ts";
@@ -29,6 +28,7 @@ import { findNodeFacts } from "./node-facts.ts";
 import type { NodeFacts } from "./node-watch.ts";
 import { findServiceManager, type ServiceManager } from "./notify.ts";
 import { lockPlace, makePlace } from "./place.ts";
+import { restWhenQuiet } from "./rest.ts";
 
 /**
  * `paddock agent`: runs until SIGTERM or SIGINT and leaves the machines running.
@@ -58,9 +58,6 @@ export async function runAgent(args: readonly string[]): Promise<number> {
     lock.release();
   }
 }
-
-/** When all is done that an agent does at its start and never again, in milliseconds after it began to serve. */
-const STARTED = 3_000;
 
 interface Surroundings {
   readonly log: Log;
@@ -116,10 +113,9 @@ async function serve(config: AgentConfig, { log, manager, stopAsked }: Surroundi
     });
     const server = await listen(socket, api.fetch);
     log.info("agent started", { version: build.version, socket, data_dir: config.dirs.dataDir });
-    const rest = systemClock.after(STARTED, () => void giveBackCode(log));
+    void restWhenQuiet({ changes: recorder.changes, clock: systemClock, log, signal: stopping.signal });
     await tellManager(manager, { store, recorder, supervisor, signal: stopping.signal });
     await stopAsked;
-    rest();
     stopping.abort();
     await manager.stopping("stopping; the machines run on");
     await server.stop();
@@ -141,15 +137,6 @@ function settle(
   const { dirs, policy, site, artifact, garbage } = config;
   const sources = settleSources(artifact, process.env, dirs);
   return { dirs, policy, site, garbage, sources, artifactTurns: createTurns(artifact.parallel) };
-}
-
-/** A host that hides a process from itself costs the agent some memory and no more. */
-async function giveBackCode(log: Log): Promise<void> {
-  try {
-    await releaseCodePages();
-  } catch (error) {
-    log.debug("the pages of the start stay mapped", { error: errorText(error) });
-  }
 }
 
 const nodeBy = (facts: NodeFacts): Pick<AgentContext, "node" | "nodeComplete" | "lookAtNode"> => ({
