@@ -41,8 +41,10 @@ async function revertJob(c: Context, { agent }: ApiContext): Promise<Response> {
   return reply(c, await agent.registerJob(target.job, target.submission, options), []);
 }
 
+type Versions = ReturnType<Agent["jobVersions"]>;
+
 /** @throws AppError `not_found` for a version that never was or is not remembered. */
-export function findVersion(versions: ReturnType<Agent["jobVersions"]>, version: number): ReturnType<Agent["job"]> {
+export function findVersion(versions: Versions, version: number): Versions[number] {
   const found = versions.find((record) => record.version === version);
   if (found !== undefined) return found;
   const known = versions.map((record) => record.version).join(", ");

@@ -1,4 +1,5 @@
 import { formatCores } from "../base/cores.ts";
+import { shortId } from "../base/ids.ts";
 import { shellWord } from "../base/text.ts";
 import { formatBytes } from "../base/units.ts";
 import { ask } from "../client/client.ts";
@@ -7,9 +8,12 @@ import { userText } from "./allocation-text.ts";
 import { ADDRESS_FLAG, type Command, connectAgent, type Invocation, JSON_FLAG } from "./command.ts";
 import { diskText } from "./disk-text.ts";
 import { EXIT } from "./exit.ts";
+import { assertNotBoth } from "./flags.ts";
 import { printJson } from "./json.ts";
 import { printLabelled } from "./labelled.ts";
+import { writeScript } from "./launch-script.ts";
 import { resolveTask } from "./names.ts";
+import { describeOrigin } from "./origin-text.ts";
 import { describeForwards } from "./ports.ts";
 import type { Piece } from "./style.ts";
 import { alignRows } from "./table.ts";
@@ -20,20 +24,28 @@ export const EXPLAIN: Command = {
   summary: "Show QEMU's command line and where each word comes from",
   operands: "NAME [TASK]",
   takes: [1, 2],
-  flags: [ADDRESS_FLAG, JSON_FLAG],
+  flags: [
+    ADDRESS_FLAG,
+    JSON_FLAG,
+    { name: "script", help: "A shell script that runs the same machine without paddock, once it is stopped here." },
+  ],
   details:
     "Shows the command line of a machine's last start: what is printed is what was run. NAME is a job, JOB/TASK, or the beginning of an allocation's id.",
-  examples: ["paddock explain web", "paddock explain -json web/vm"],
+  examples: ["paddock explain web", "paddock explain -json web/vm", "paddock explain -script web > web.sh"],
   run: runExplain,
 };
 
 async function runExplain(invocation: Invocation): Promise<number> {
   const { out } = invocation.context.terminal;
   const [name = "", word] = invocation.operands;
+  assertNotBoth(invocation.flags, "json", "script");
   const client = await connectAgent(invocation);
   const { allocation, task } = await resolveTask(client, name, word);
   const question = ask.explain(allocation.ID, task);
-  if (invocation.flags.has("json")) printJson(out, await client.readJson(question.target));
+  if (invocation.flags.has("script")) {
+    const machine = `${allocation.JobID}/${task}, allocation ${shortId(allocation.ID)}`;
+    out.text(writeScript(await client.read(question), machine));
+  } else if (invocation.flags.has("json")) printJson(out, await client.readJson(question.target));
   else printExplanation(await client.read(question), invocation);
   return EXIT.ok;
 }
@@ -74,19 +86,4 @@ function printWords(argv: Explanation["Argv"], out: Output): void {
     const origin: Piece = { text: describeOrigin(Origin), style: Origin.Kind === "paddock" ? "dim" : "cyan" };
     for (const line of alignRows([[(long ? "" : word).padEnd(width), origin]], out.columns)) out.line(...line);
   });
-}
-
-function describeOrigin({ Kind, Why, Attribute, Index, Note }: Explanation["Argv"][number]["Origin"]): string {
-  switch (Kind) {
-    case "emulator":
-      return "the program";
-    case "paddock":
-      return `paddock: ${Why}`;
-    case "job":
-      return `job file: ${Attribute}`;
-    case "args":
-      return `job file: args[${Index ?? 0}]${Note === "" ? "" : ` (${Note})`}`;
-    default:
-      return Kind;
-  }
 }

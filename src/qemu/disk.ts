@@ -9,7 +9,7 @@ export const DRIVE_INTERFACES = ["ide", "scsi", "sd", "mtd", "floppy", "pflash",
 export type DriveInterface = (typeof DRIVE_INTERFACES)[number];
 
 /** Descriptors of the boot disk in QEMU; 3 is the wrapper's status file, 6 its control group. */
-const DISK_FDS = { readWrite: 4, readOnly: 5, base: 7 } as const;
+export const DISK_FDS = { readWrite: 4, readOnly: 5, base: 7 } as const;
 
 /** Sets of descriptors, which QEMU takes for files of these names. */
 const DISK_SET = 1;

@@ -1,0 +1,90 @@
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { spawn } from "node:child_process";
+import { readdirSync, writeFileSync } from "node:fs";
+import * as v from "valibot";
+import { writeScript } from "../../src/cli/launch-script.ts";
+import { ExplainSchema } from "../../src/client/explanation.ts";
+import { writeExplain } from "../../src/contract/machine.ts";
+import { agentPerTest } from "../helpers/agent-per-test.ts";
+import { fetchedDiskBench } from "../helpers/fetched-disk.ts";
+import { bannerOf, type InProcessAgent, idOf, machineOf } from "../helpers/in-process-agent.ts";
+import { Hopeless, until } from "../helpers/until.ts";
+
+setDefaultTimeout(60_000);
+
+/** Stops the demo job's machine and runs it by its script. @returns what its serial port and QEMU have said until `wanted` was. */
+async function runByHand(agent: InProcessAgent["agent"], dir: string, wanted: string): Promise<string> {
+  const explained = v.parse(ExplainSchema, writeExplain(agent.launchPlan(idOf(agent), "vm")));
+  await agent.deregisterJob("demo", { purge: false });
+  await machineOf(agent, "ended");
+  const file = `${dir}/machine.sh`;
+  writeFileSync(file, writeScript(explained, "demo/vm"));
+  const places = `${dir}/places`;
+  const child = spawn("/bin/sh", ["-c", `mkdir -p ${places}; exec /bin/sh ${file}`], {
+    detached: true,
+    env: { PATH: process.env["PATH"] ?? "", TMPDIR: places },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let said = "";
+  const hear = (data: Buffer): void => {
+    said += data.toString();
+  };
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", hear);
+  const ended = new Promise((resolve) => child.once("close", resolve));
+  try {
+    await until(
+      `the guest to say ${wanted}`,
+      () => {
+        if (child.exitCode !== null) throw new Hopeless(said);
+        return said.includes(wanted);
+      },
+      { deadline: 20_000 },
+    );
+  } finally {
+    if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, "SIGTERM");
+    await ended;
+  }
+  expect(readdirSync(places)).toEqual([]);
+  return said;
+}
+
+describe("an image in place", () => {
+  const bed = agentPerTest();
+
+  test("the script of a machine boots the same guest without paddock, and leaves nothing but what the guest wrote", async () => {
+    await bed.submit({ config: 'args = ["-smp", "2", "-fw_cfg", "name=opt/a,string=it\'s $HOME"]' });
+    await machineOf(bed.agent, "running");
+    await bannerOf(bed.agent);
+    const said = await runByHand(bed.agent, bed.dir.path, "boot=2");
+    expect(said).toContain("cpus=2 mem=128M boot=2");
+  });
+});
+
+describe("an image that an artifact brings", () => {
+  const bench = fetchedDiskBench();
+
+  test("goes on with the overlay over the base that it was made for", async () => {
+    const { agent, dir } = bench.bed;
+    await bench.run("demo");
+    await machineOf(agent, "running");
+    await bannerOf(agent);
+    expect(await runByHand(agent, dir.path, "boot=2")).toContain("DEMO GUEST");
+  });
+});
+
+test("a start whose disk is not known, and words that no shell spells alike, make no script", () => {
+  const explained = {
+    Argv: [],
+    Cwd: "/",
+    User: null,
+    Forwards: [],
+    Warnings: [],
+    Image: null,
+    OwnSerial: null,
+    LogDisabled: false,
+    Limits: null,
+  };
+  expect(() => writeScript(explained, "x")).toThrow("not known any more");
+  const Image = { Path: "/a\u001b[2J", Format: "raw", Mode: "direct", Size: null, Base: null };
+  expect(() => writeScript({ ...explained, Image }, "x")).toThrow("cannot hold this word");
+});
