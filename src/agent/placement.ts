@@ -2,6 +2,7 @@ import { AppError } from "../base/errors.ts";
 import { formatDuration } from "../base/units.ts";
 import { checkConstraints, type Verdict } from "../constraint/check.ts";
 import type { Job } from "../job/job.ts";
+import { isTemplate } from "../job/run-time-template.ts";
 import type { Node } from "../node/node.ts";
 import { assertPorts, portsOf } from "../placement/ports.ts";
 import { assertAccelerator } from "../qemu/accelerator.ts";
@@ -60,9 +61,9 @@ function assertPlaceable(job: Job, node: Node, policy: QemuPolicy): void {
       const where = `group "${group.name}", task "${task.name}"`;
       withPlace(where, () => {
         const { config } = task;
-        if (!isDeferred(config.emulator)) chooseEmulator(config.emulator, node.qemu, policy.emulatorsAllowlist);
-        if (!isDeferred(config.accelerator)) assertAccelerator(config, node.qemu.kvm);
-        if (!config.args.some(isDeferred)) {
+        if (!isTemplate(config.emulator)) chooseEmulator(config.emulator, node.qemu, policy.emulatorsAllowlist);
+        if (!isTemplate(config.accelerator)) assertAccelerator(config, node.qemu.kvm);
+        if (!config.args.some(isTemplate)) {
           assertArguments(config.args, policy.argsAllowlist);
           assertOneGuestAgent(config);
         }
@@ -83,8 +84,6 @@ function cutTimes(job: Job, policy: Pick<QemuPolicy, "maxKillTimeout">): string[
       ),
   );
 }
-
-const isDeferred = (text: string): boolean => text.includes("${");
 
 function withPlace(where: string, work: () => void): void {
   try {

@@ -1,4 +1,4 @@
-import { parseGoBool } from "../base/text.ts";
+import { parseGoBool, shorten } from "../base/text.ts";
 import type { Constraint, Group, Job } from "../job/job.ts";
 import type { Node } from "../node/node.ts";
 import { applyOperator } from "./operators.ts";
@@ -117,11 +117,15 @@ function matchesGlob(pattern: string, text: string): boolean {
   return at <= text.length - last.length;
 }
 
+/** A QEMU has sixty machine types; so many characters of what was found are shown. */
+const SHOWN = 120;
+
 function finish(verdict: Omit<Verdict, "text">): Verdict {
   const { attribute, operator, value } = verdict.constraint;
   const condition = [attribute, operator, value].filter((part) => part !== "").join(" ");
   const isCount = operator === "distinct_hosts";
-  const found = verdict.found === undefined ? "not found on this node" : `found ${JSON.stringify(verdict.found)}`;
+  const found =
+    verdict.found === undefined ? "not found on this node" : `found ${JSON.stringify(shorten(verdict.found, SHOWN))}`;
   const facts = [isCount ? undefined : found, verdict.reason, verdict.note].filter((fact) => fact !== undefined);
   return { ...verdict, text: `Constraint "${condition}"${facts.length > 0 ? `: ${facts.join("; ")}` : ""}` };
 }

@@ -1,7 +1,7 @@
-import { editDistance, orList } from "../base/text.ts";
 import type { Diagnostic } from "../hcl/diagnostic.ts";
 import type { QemuConfig } from "./job.ts";
 import { readPortMapping } from "./port-mapping.ts";
+import { createExpand, type RunTimeNames, type TemplateProblem } from "./run-time-template.ts";
 
 /** The names of a node that a job may use; `src/node` has the whole of it. */
 export interface NodeNames {
@@ -64,9 +64,9 @@ export function interpolateText(text: string, env: Environment, node: NodeNames)
 }
 
 /**
- * Replaces `${…}` in a task's `config`, where Nomad has a template language: `${NOMAD_X}`, `${env["X"]}`, `${attr.…}`, `${node.…}` and
- * `${meta.…}`; `$${` is a literal `${`. What is not known is an error, with the nearest known names; functions, operators and
- * directives are refused by name. Diagnostics begin with the attribute and have no span, for the values may come from anywhere.
+ * Replaces `${…}` in a task's `config` by Nomad's template language: `${NOMAD_X}`, `${env["X"]}`, `${attr.…}`, `${node.…}` and `${meta.…}`,
+ * with HCL's operators, conditions, directives and a few functions; `$${` is a literal `${`. What is not known is an error, with the
+ * nearest known names. Diagnostics begin with the attribute and have no span, for the values may come from anywhere.
  * @returns the config; where there was an error the text is as it was, and a port is left out.
  */
 export function interpolateConfig(
@@ -75,13 +75,14 @@ export function interpolateConfig(
   node: NodeNames,
 ): { readonly config: ExpandedConfig; readonly diagnostics: readonly Diagnostic[] } {
   const diagnostics: Diagnostic[] = [];
-  const fail = (path: string, { message, hint }: Problem): void => {
+  const fail = (path: string, { message, hint }: TemplateProblem): void => {
     diagnostics.push({ severity: "error", message: `config.${path}: ${message}`, hint });
   };
+  const expandText = createExpand(namesOf(env, node));
   const expand = (path: string, text: string): string => {
-    const expanded = expandTemplate(text, env, node);
+    const expanded = expandText(text);
     for (const problem of expanded.problems) fail(path, problem);
-    return expanded.problems.length === 0 ? expanded.text : text;
+    return expanded.text;
   };
   const ports = Object.entries(config.port_map).flatMap(([label, written]): [string, number | string][] => {
     const path = `port_map.${label}`;
@@ -111,100 +112,16 @@ function parsePort(text: string): number | string | undefined {
   return readPortMapping(text) === undefined ? undefined : text;
 }
 
-interface Problem {
-  readonly message: string;
-  readonly hint: string | undefined;
-}
-
-function expandTemplate(text: string, env: Environment, node: NodeNames): { text: string; problems: Problem[] } {
-  const problems: Problem[] = [];
-  let result = "";
-  let at = 0;
-  for (const opener of text.matchAll(/\$\$\{|%%\{|\$\{|%\{/g)) {
-    if (opener.index < at) continue;
-    result += text.slice(at, opener.index);
-    at = opener.index + opener[0].length;
-    if (opener[0].length === 3) {
-      result += opener[0].slice(1);
-      continue;
-    }
-    const end = findClosingBrace(text, at);
-    if (end === undefined) {
-      problems.push({ message: `${opener[0]} without }`, hint: `write $${opener[0]} for a literal ${opener[0]}` });
-      break;
-    }
-    const source = text.slice(at, end);
-    at = end + 1;
-    const value = opener[0] === "%{" ? refuseDirective(source) : evaluateName(source.trim(), env, node);
-    if (typeof value === "string") result += value;
-    else problems.push(value);
-  }
-  return { text: result + text.slice(at), problems };
-}
-
-/** Where the brace is closed that was opened before `from`; braces in quotes count for nothing. */
-function findClosingBrace(text: string, from: number): number | undefined {
-  let depth = 1;
-  let quoted = false;
-  for (let at = from; at < text.length; at++) {
-    const char = text[at];
-    if (quoted && char === "\\") at++;
-    else if (char === '"') quoted = !quoted;
-    else if (!quoted && char === "{") depth++;
-    else if (!quoted && char === "}" && --depth === 0) return at;
-  }
-  return undefined;
-}
-
-function refuseDirective(source: string): Problem {
-  const word = /[a-z]+/.exec(source)?.[0] ?? "";
+function namesOf(env: Environment, node: NodeNames): RunTimeNames {
   return {
-    message: `template directive %{${word}} is not supported in task config yet`,
-    hint: "write %%{ for a literal %{",
+    value: (name) => ownValue(env, name) ?? lookUpNode(name, node) ?? lookUpBelowNode(name, node),
+    variable: (name) => ownValue(env, name),
+    names: [...Object.keys(env), ...listNodeNames(node)],
+    variables: Object.keys(env),
   };
 }
 
-/** A name and what follows it: `.part`, `["part"]` or `[0]`. */
-const NAME = /^[A-Za-z_][\w-]*(?:\.[A-Za-z0-9_][\w-]*|\["[^"\\]*"\]|\[\d+\])*$/;
-
-function evaluateName(source: string, env: Environment, node: NodeNames): string | Problem {
-  if (!NAME.test(source)) return refuseExpression(source);
-  const parts = [...source.matchAll(/\["([^"]*)"\]|[^.[\]]+/g)].map(([whole, quoted]) => quoted ?? whole);
-  const name = parts.join(".");
-  const [root, ...rest] = parts;
-  const value = root === "env" ? ownValue(env, rest.join(".")) : (ownValue(env, name) ?? lookUpNode(name, node));
-  if (value !== undefined) return value;
-  const known =
-    root === "env"
-      ? Object.keys(env).map((key) => `env[${JSON.stringify(key)}]`)
-      : [...Object.keys(env), ...listNodeNames(node)];
-  return { message: `nothing is called \${${source}}`, hint: suggest(source, known) };
-}
-
-function refuseExpression(source: string): Problem {
-  const called = /^([A-Za-z_][\w-]*)\s*\(/.exec(source)?.[1];
-  if (called !== undefined) {
-    return { message: `function ${called} is not supported in task config yet`, hint: "write the value itself" };
-  }
-  if (source === "") return { message: "nothing stands in ${}", hint: "write $${ for a literal ${" };
-  const what = /[-+*/%<>=!&|?]/.test(source) ? "operators are not supported" : "only a name can stand";
-  return {
-    message: `${what} in \${…} of task config yet: \${${source}}`,
-    hint: 'use ${NOMAD_…}, ${env["…"]}, ${attr.…}, ${node.…} or ${meta.…}',
-  };
-}
-
-/** Names that are told as what may have been meant. */
-const SUGGESTIONS = 3;
-
-function suggest(wrong: string, known: readonly string[]): string {
-  const reach = Math.max(1, Math.floor(wrong.length / 3));
-  const near = known
-    .map((name) => ({ name, distance: editDistance(wrong.toLowerCase(), name.toLowerCase()) }))
-    .filter(({ distance }) => distance <= reach)
-    .toSorted((a, b) => a.distance - b.distance)
-    .slice(0, SUGGESTIONS)
-    .map(({ name }) => `\${${name}}`);
-  if (near.length > 0) return `did you mean ${orList(near)}?`;
-  return "known are ${NOMAD_…} and the task's own variables, ${attr.…}, ${node.…} and ${meta.…}; write $${ for a literal ${";
+/** `node.attr.x` and `node.meta.x`, which only a task's `config` may say. */
+function lookUpBelowNode(name: string, node: NodeNames): string | undefined {
+  return name.startsWith("node.") ? lookUpMap(name.slice("node.".length), node) : undefined;
 }

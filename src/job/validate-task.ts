@@ -2,6 +2,7 @@ import { quoteFound } from "../hcl/content.ts";
 import type { Reporter } from "../hcl/places.ts";
 import { readDiskSize } from "./disk-mode.ts";
 import type { Group, QemuConfig, Resources, Task } from "./job.ts";
+import { isTemplate } from "./run-time-template.ts";
 import { checkArtifact } from "./validate-artifact.ts";
 import { checkConstraints } from "./validate-constraint.ts";
 import { checkTaskName } from "./validate-names.ts";
@@ -71,14 +72,14 @@ function checkDisk({ image_path: image, disk, disk_size: size }: QemuConfig, rep
     const hint = 'use disk = "overlay", or grow the image with qemu-img resize before the machine starts';
     report.error("config.disk_size", "disk_size needs a disk of its own: this image is used in place", hint);
   }
-  if (size.includes("${") || readDiskSize(size) !== undefined) return;
+  if (isTemplate(size) || readDiskSize(size) !== undefined) return;
   const expected = 'be a size such as "20GiB" (KiB, MiB, GiB, TiB; a multiple of 512 bytes)';
   report.must("config.disk_size", `${expected}, found ${quoteFound(size)}`);
 }
 
 /** What holds `${…}` is known, and checked, when the machine is about to start. */
 function checkWord(report: Reporter, path: string, word: string, known?: readonly string[]): void {
-  if (word.includes("${")) return;
+  if (isTemplate(word)) return;
   if (known !== undefined) {
     if (!known.includes(word)) report.must(path, `be one of ${known.join(", ")}, found ${quoteFound(word)}`);
   } else if (!PLAIN_WORD.test(word)) {

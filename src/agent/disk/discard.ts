@@ -7,6 +7,7 @@ import { shortId } from "../../base/ids.ts";
 import { formatBytes } from "../../base/units.ts";
 import { changeOf } from "../../image/disk-record.ts";
 import type { Artifact, Group, Job, Task } from "../../job/job.ts";
+import { isTemplate } from "../../job/run-time-template.ts";
 import { type AgentDirs, taskDirs } from "../../paths.ts";
 import type { AgentContext } from "../context.ts";
 import { type FormerDisk, findFormerDisk } from "./bring.ts";
@@ -121,7 +122,7 @@ function imageChanged({ record, allocation, task }: FormerDisk, next: Job, dirs:
 /** By the name that the job has for it, which may lead to another file by now; undefined when it is known only at the start. */
 function namedImage(task: Task | undefined): string | undefined {
   const path = task?.config.image_path;
-  return path !== undefined && isAbsolute(path) && !path.includes("${") ? path : undefined;
+  return path !== undefined && isAbsolute(path) && !isTemplate(path) ? path : undefined;
 }
 
 const taskOf = (job: Job | undefined, name: string): Task | undefined =>

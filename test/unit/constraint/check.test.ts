@@ -174,6 +174,14 @@ describe("why a constraint does not hold is told where what was found does not t
     );
   });
 
+  test("a list that is long is shown by its beginning, and the verdict has all of it", () => {
+    const machines = Array.from({ length: 60 }, (_, at) => `pc-q35-${at}.0`).join(",");
+    const many = { ...node, attributes: { machines } };
+    const verdict = check("${attr.machines}", "set_contains", "virt", many);
+    expect(verdict.found).toBe(machines);
+    expect(verdict.text).toMatch(/: found "pc-q35-0\.0,.{100,120}…"; the set lacks "virt"$/);
+  });
+
   test("a prerelease that operator version leaves out, although it is late enough", () => {
     const early = { ...node, attributes: { "driver.qemu.version": "9.2.0-rc1" } };
     const rule = "operator version takes a prerelease only where the condition names one of the same release";

@@ -68,8 +68,36 @@ describe("interpolateConfig", () => {
     ["$${IMAGE} %%{if}", "${IMAGE} %{if}"],
     ["$$${IMAGE}", "$${IMAGE}"],
     ["${NESTED}", "${NOMAD_TASK_DIR}"],
+    ["${node.attr.kernel.name} ${node.meta.rack} ${node.region}", "linux r1 global"],
+    ["port=${NOMAD_PORT_http + 8000 + NOMAD_ALLOC_INDEX}", "port=8080"],
+    ['${NOMAD_PORT_http > 79 && IMAGE != "x"}', "true"],
+    ['${IMAGE == "}" ? 1 : 2}', "2"],
+    ['${"text"}${1.5}', "text1.5"],
+    ['%{if meta.rack == "r1"}first%{else}other%{endif}', "first"],
+    ["%{for name, value in meta.my}${name}=${value};%{endfor}", "key=dotted;"],
+    ['${upper(IMAGE)} ${substr(IMAGE, 0, 4)} ${strlen(IMAGE)} ${reverse("ab")}', "DISK.IMG disk 8 ba"],
+    ["${max(1, NOMAD_PORT_http)} ${min(1, 2)} ${abs(-3)} ${int(2.9)} ${int(-2.9)}", "80 1 3 2 -2"],
+    ['${jsondecode("{\\"a\\": [1, 2]}").a[1]} ${jsonencode(meta.my)}', '2 {"key":"dotted"}'],
+    ['${length(concat([1], [2, 3]))} ${coalesce(null, IMAGE)} ${lower("A")}', "3 disk.img a"],
+    [
+      '${hasindex([1], 0)} ${hasindex([1], 1)} ${hasindex(attr, "kernel")} ${hasindex(attr, 0)}',
+      "true false true false",
+    ],
+    ['${env[upper("image")]}', "disk.img"],
+    ["e\u0301 $ % {}", "e\u0301 $ % {}"],
   ])("%s becomes %s", (text, expected) => {
     expect(arg(text)).toEqual({ text: expected, diagnostics: [] });
+  });
+
+  test("what computes without end is ended with a word", () => {
+    const list = `[${"0,".repeat(500)}0]`;
+    const loops = "abcdefgh"
+      .split("")
+      .map((name) => `%{for ${name} in ${list}}`)
+      .join("");
+    const { diagnostics } = arg(`${loops}x${"%{endfor}".repeat(8)}`);
+    expect(diagnostics).toHaveLength(1);
+    expect(diagnostics[0]?.message).toContain("no more of it is computed");
   });
 
   test("every string of the block is looked through", () => {
@@ -107,22 +135,25 @@ describe("interpolateConfig", () => {
     ],
     ["${constructor}", "config.args[1]: nothing is called ${constructor}", "known are"],
     ["${env.toString}", "config.args[1]: nothing is called ${env.toString}", "known are"],
-    ["${upper(IMAGE)}", "config.args[1]: function upper is not supported in task config yet", "value"],
-    ["${NOMAD_ALLOC_INDEX + 2}", "config.args[1]: operators are not supported in ${…}", "use ${NOMAD_…}"],
-    ['${IMAGE == "}" ? 1 : 2}', 'task config yet: ${IMAGE == "}" ? 1 : 2}', "use ${NOMAD_…}"],
-    ["${{a = 1}}", "task config yet: ${{a = 1}}", "use ${NOMAD_…}"],
-    ['${IMAGE == "${C3}"}', 'task config yet: ${IMAGE == "${C3}"}', "use ${NOMAD_…}"],
-    ['${"text"}', "config.args[1]: only a name can stand in ${…}", "use ${NOMAD_…}"],
-    ["${}", "config.args[1]: nothing stands in ${}", "$${"],
-    ["a ${IMAGE", "config.args[1]: ${ without }", "write $${ for a literal ${"],
-    ["%{if true}x", "config.args[1]: template directive %{if} is not supported", "write %%{"],
+    ["${nothing + 1}", "config.args[1]: nothing is called ${nothing}", "known are"],
+    ["${attr.kernel.nam + 1}", 'config.args[1]: "attr.kernel" has no "nam"', 'did you mean "name"?'],
+    ["${IMAGE + 2}", "config.args[1]: expected a number", ""],
+    ["${uper(IMAGE)}", 'config.args[1]: there is no function "uper"', 'did you mean "upper"?'],
+    ['${split(",", IMAGE)}', 'function "split" cannot be called when the task starts, only where', ""],
+    ['${file("/etc/shadow")}', 'function "file" cannot be called when the task starts', ""],
+    ["${{a = 1}}", "config.args[1]: must be text: expected text, found an object", ""],
+    ["${attr.driver}x${1 + 1}", "config.args[1]: nothing is called ${attr.driver}", ""],
+    ["${null}", "config.args[1]: null cannot be put into text", ""],
+    ["${}", 'config.args[1]: nothing stands in "${}"', ""],
+    ["a ${IMAGE", 'config.args[1]: expected "}", found the end of the text', ""],
+    ["%{if true}x", 'config.args[1]: "%{if}" is never closed', ""],
   ])("%s is an error that names it, and the text stays", (text, message, hint) => {
     const result = arg(text);
     expect(result.text).toBe(text);
     expect(result.diagnostics).toHaveLength(1);
     expect(result.diagnostics[0]?.severity).toBe("error");
     expect(result.diagnostics[0]?.message).toContain(message);
-    expect(result.diagnostics[0]?.hint).toContain(hint);
+    expect(result.diagnostics[0]?.hint ?? "").toContain(hint);
   });
 
   test("all errors are told, each with its attribute", () => {
