@@ -1,4 +1,4 @@
-import { parseGoBool, shorten } from "../base/text.ts";
+import { escapeControls, parseGoBool, shorten } from "../base/text.ts";
 import type { Constraint, Group, Job } from "../job/job.ts";
 import type { Node } from "../node/node.ts";
 import { applyOperator } from "./operators.ts";
@@ -122,7 +122,7 @@ const SHOWN = 120;
 
 function finish(verdict: Omit<Verdict, "text">): Verdict {
   const { attribute, operator, value } = verdict.constraint;
-  const condition = [attribute, operator, value].filter((part) => part !== "").join(" ");
+  const condition = escapeControls([attribute, operator, value].filter((part) => part !== "").join(" "));
   const isCount = operator === "distinct_hosts";
   const found =
     verdict.found === undefined ? "not found on this node" : `found ${JSON.stringify(shorten(verdict.found, SHOWN))}`;

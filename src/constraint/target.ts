@@ -15,6 +15,9 @@ export interface Target {
 /** How the documentation of Nomad's qemu driver spells what is `${attr.driver.qemu.version}`; no Nomad has ever understood it. */
 const DRIVER_ALIAS = "driver.";
 
+/** Known by name, and there only where a guest has run under KVM. */
+const KVM_ATTRIBUTE = "attr.driver.qemu.kvm";
+
 /**
  * Looks up the left or right side of a constraint. Only the whole text can be a name, `${attr.kernel.name}`; what does not begin
  * with `${` is literal (NOMAD.md 1.5).
@@ -31,6 +34,7 @@ export function resolveTarget(text: string, node: Node): Target {
 }
 
 function noteOnMissing(name: string, node: Node): string | undefined {
+  if (name === KVM_ATTRIBUTE) return node.qemu.kvm.reason || undefined;
   const near = nearestName(name, listNodeNames(node));
   return near === undefined ? undefined : `did you mean \${${near}}?`;
 }

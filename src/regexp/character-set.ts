@@ -32,14 +32,13 @@ export function characterSet(
     const text = String.fromCodePoint(codePoint);
     return tests.some((test) => test(text)) !== negated;
   };
-  const known = new Map<number, boolean>();
+  /** 0 for what was not asked yet. */
+  const known = new Uint8Array(ASCII);
   return {
     has: (codePoint) => {
-      const before = known.get(codePoint);
-      if (before !== undefined) return before;
-      const answer = isIn(codePoint);
-      if (codePoint < ASCII) known.set(codePoint, answer);
-      return answer;
+      if (codePoint >= ASCII) return isIn(codePoint);
+      if (known[codePoint] === 0) known[codePoint] = isIn(codePoint) ? 2 : 1;
+      return known[codePoint] === 2;
     },
   };
 }

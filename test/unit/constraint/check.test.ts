@@ -174,6 +174,11 @@ describe("why a constraint does not hold is told where what was found does not t
     );
   });
 
+  test("what would be an escape of a terminal, or another line, is shown as what it is", () => {
+    const { text } = check("${attr.kernel.name}", "=", "a\nb\u001b[31m");
+    expect(text).toBe('Constraint "${attr.kernel.name} = a\\x0ab\\x1b[31m": found "linux"');
+  });
+
   test("a list that is long is shown by its beginning, and the verdict has all of it", () => {
     const machines = Array.from({ length: 60 }, (_, at) => `pc-q35-${at}.0`).join(",");
     const many = { ...node, attributes: { machines } };
