@@ -1,7 +1,7 @@
 import { quote } from "./bracket.ts";
 import { SyntaxFailure } from "./syntax.ts";
 
-/** What `(?ims)` switches; `U` says which match is found and not whether there is one. */
+/** What `(?imsU)` switches. */
 export interface Flags {
   /** `i`: letters of both cases are the same. */
   readonly fold: boolean;
@@ -9,16 +9,20 @@ export interface Flags {
   readonly lines: boolean;
   /** `s`: `.` is a newline, too. */
   readonly dotNewline: boolean;
+  /** `U`: `x*` takes as few as it can, and `x*?` as many. */
+  readonly ungreedy: boolean;
 }
 
 /** What `(?…` begins: a group, with its flags, or flags for the rest of the group that it stands in. */
 export interface Extension {
   readonly flags: Flags;
   readonly opens: "group" | "capture" | "nothing";
+  /** Of a capture. */
+  readonly name: string;
   readonly end: number;
 }
 
-const NAMES = { i: "fold", m: "lines", s: "dotNewline" } as const;
+const NAMES = { i: "fold", m: "lines", s: "dotNewline", U: "ungreedy" } as const;
 
 /**
  * Reads `(?flags)`, `(?flags:`, `(?P<name>` or `(?<name>`.
@@ -33,11 +37,10 @@ export function readExtension(source: string, start: number, flags: Flags): Exte
     const letter = source[at] ?? "";
     if (letter === ":" || letter === ")") {
       if (!on && !saw) break;
-      return { flags: next, opens: letter === ":" ? "group" : "nothing", end: at + 1 };
+      return { flags: next, opens: letter === ":" ? "group" : "nothing", name: "", end: at + 1 };
     }
     if (letter === "-" && on) [on, saw] = [false, false];
-    else if (letter === "i" || letter === "m" || letter === "s") [next, saw] = [{ ...next, [NAMES[letter]]: on }, true];
-    else if (letter === "U") saw = true;
+    else if (isFlag(letter)) [next, saw] = [{ ...next, [NAMES[letter]]: on }, true];
     else break;
   }
   throw new SyntaxFailure(
@@ -46,10 +49,14 @@ export function readExtension(source: string, start: number, flags: Flags): Exte
   );
 }
 
+function isFlag(letter: string): letter is keyof typeof NAMES {
+  return Object.hasOwn(NAMES, letter);
+}
+
 function readName(source: string, start: number, opener: string, flags: Flags): Extension {
   const close = source.indexOf(">", start);
   const name = source.slice(start + opener.length, close);
-  if (close !== -1 && /^\w+$/.test(name)) return { flags, opens: "capture", end: close + 1 };
+  if (close !== -1 && /^\w+$/.test(name)) return { flags, opens: "capture", name, end: close + 1 };
   const end = close === -1 ? source.length : close + 1;
   const hint = hintFor(source.slice(start + 2)) ?? "a name is of letters, digits and _";
   throw new SyntaxFailure(`${quote(source, start, end)} gives a group no name`, hint);

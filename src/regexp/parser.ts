@@ -3,7 +3,7 @@ import { type CharacterSet, characterSet } from "./character-set.ts";
 import { readCharacter, readEscape } from "./escape.ts";
 import { type Flags, readExtension } from "./flags.ts";
 import { readRepetition } from "./repetition.ts";
-import { type Assertion, type Syntax, SyntaxFailure } from "./syntax.ts";
+import { type Assertion, type Expression, type Syntax, SyntaxFailure } from "./syntax.ts";
 
 /** Parentheses inside of each other, as in Go. */
 const MAX_DEPTH = 1_000;
@@ -17,7 +17,8 @@ interface Level {
   items: Syntax[];
   /** The flags outside. */
   readonly outside: Flags;
-  readonly capture: boolean;
+  /** Of a group that is captured. */
+  readonly index: number | undefined;
 }
 
 const ESCAPED_ASSERTIONS: Readonly<Record<string, Assertion>> = {
@@ -28,28 +29,29 @@ const ESCAPED_ASSERTIONS: Readonly<Record<string, Assertion>> = {
 };
 
 /** @throws SyntaxFailure for what Go's `regexp` refuses. */
-export function parseSyntax(source: string): Syntax {
+export function parseSyntax(source: string): Expression {
   return new Parser(source).parse();
 }
 
 class Parser {
   private at = 0;
-  private flags: Flags = { fold: false, lines: false, dotNewline: false };
+  private flags: Flags = { fold: false, lines: false, dotNewline: false, ungreedy: false };
+  private readonly names: string[] = [""];
   private readonly levels: Level[] = [];
-  private level: Level = this.newLevel(false);
+  private level: Level = this.newLevel(undefined);
   /** Where the repetition began that was read last, when nothing followed it yet. */
   private repeated: number | undefined;
 
   constructor(private readonly source: string) {}
 
-  parse(): Syntax {
+  parse(): Expression {
     while (this.at < this.source.length) {
       const before = this.at;
       const isRepetition = this.readOne();
       this.repeated = isRepetition ? before : undefined;
     }
     if (this.levels.length > 0) throw new SyntaxFailure("a ( has no )", "write \\( for the character itself");
-    return closeLevel(this.level);
+    return { syntax: closeLevel(this.level), names: this.names };
   }
 
   /** @returns whether it was a repetition of what was before it. */
@@ -100,7 +102,7 @@ class Parser {
       this.at = end;
       return false;
     }
-    const { min, max, counted, end } = repetition;
+    const { min, max, counted, lazy, end } = repetition;
     if (this.repeated !== undefined) {
       throw new SyntaxFailure(
         `${quote(this.source, this.repeated, end)} repeats a repetition`,
@@ -114,7 +116,7 @@ class Parser {
         `write \\${this.source[start]} for the character itself`,
       );
     }
-    const repeated: Syntax = { kind: "repetition", item, min, max, counted };
+    const repeated: Syntax = { kind: "repetition", item, min, max, counted, greedy: lazy === this.flags.ungreedy };
     if (counted && (min >= 2 || max >= 2) && !mayRepeat(repeated, MAX_REPEATS)) {
       throw new SyntaxFailure(
         `${quote(this.source, start, end)} repeats more than ${MAX_REPEATS} times, with what it repeats`,
@@ -158,32 +160,32 @@ class Parser {
 
   private open(): void {
     const outside = this.flags;
-    let capture = true;
+    let name: string | undefined = "";
     if (this.source[this.at + 1] === "?") {
       const extension = readExtension(this.source, this.at, this.flags);
       this.flags = extension.flags;
       this.at = extension.end;
       if (extension.opens === "nothing") return;
-      capture = extension.opens === "capture";
+      name = extension.opens === "capture" ? extension.name : undefined;
     } else this.at++;
     this.levels.push(this.level);
     if (this.levels.length > MAX_DEPTH) throw new SyntaxFailure(`more than ${MAX_DEPTH} ( are inside of each other`);
-    this.level = this.newLevel(capture, outside);
+    this.level = this.newLevel(name === undefined ? undefined : this.names.push(name) - 1, outside);
   }
 
   private close(): void {
     const outer = this.levels.pop();
     if (outer === undefined) throw new SyntaxFailure("a ) has no (", "write \\) for the character itself");
-    const { outside, capture } = this.level;
+    const { outside, index } = this.level;
     const item = closeLevel(this.level);
     this.flags = outside;
     this.level = outer;
-    this.push(capture ? { kind: "group", item } : item);
+    this.push(index === undefined ? item : { kind: "group", item, index });
     this.at++;
   }
 
-  private newLevel(capture: boolean, outside = this.flags): Level {
-    return { branches: [], items: [], outside, capture };
+  private newLevel(index: number | undefined, outside = this.flags): Level {
+    return { branches: [], items: [], outside, index };
   }
 
   private push(item: Syntax): void {

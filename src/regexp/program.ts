@@ -6,7 +6,10 @@ export type Step =
   | { readonly kind: "match" }
   | { readonly kind: "set"; readonly set: CharacterSet; readonly next: number }
   | { readonly kind: "assertion"; readonly assertion: Assertion; readonly next: number }
-  | { readonly kind: "split"; readonly next: number; readonly other: number };
+  /** Both are gone on with; `next` is preferred. */
+  | { readonly kind: "split"; readonly next: number; readonly other: number }
+  /** Where a group begins or ends: the place in the text is kept in a slot. */
+  | { readonly kind: "save"; readonly slot: number; readonly next: number };
 
 export interface Program {
   readonly steps: readonly Step[];
@@ -47,8 +50,10 @@ class Writer {
         return this.add({ kind: "set", set: syntax.set, next });
       case "assertion":
         return this.add({ kind: "assertion", assertion: syntax.assertion, next });
-      case "group":
-        return this.write(syntax.item, next, depth + 1);
+      case "group": {
+        const end = this.add({ kind: "save", slot: 2 * syntax.index + 1, next });
+        return this.add({ kind: "save", slot: 2 * syntax.index, next: this.write(syntax.item, end, depth + 1) });
+      }
       case "sequence":
         return syntax.items.reduceRight((place, item) => this.write(item, place, depth + 1), next);
       case "choice":
@@ -60,20 +65,47 @@ class Writer {
     }
   }
 
-  private writeRepetition({ item, min, max }: Repetition, next: number, depth: number): number {
-    let place = max === Infinity ? this.writeLoop(item, next, depth) : next;
+  private writeRepetition(repetition: Repetition, next: number, depth: number): number {
+    const { item, min, max, greedy } = repetition;
+    let place = max === Infinity ? this.writeLoop(repetition, next, depth) : next;
     // What may be left out may be left out with all that follows it.
     for (let count = min; max !== Infinity && count < max; count++) {
-      place = this.add({ kind: "split", next: this.write(item, place, depth), other: next });
+      place = this.add(split(this.write(item, place, depth), next, greedy));
     }
-    for (let count = 0; count < min; count++) place = this.write(item, place, depth);
+    // The loop is the last of those that there must be.
+    for (let count = max === Infinity ? 1 : 0; count < min; count++) place = this.write(item, place, depth);
     return place;
   }
 
-  /** Any number of times. */
-  private writeLoop(item: Syntax, next: number, depth: number): number {
-    const loop = this.add({ kind: "split", next, other: next });
-    this.steps[loop] = { kind: "split", next: this.write(item, loop, depth), other: next };
-    return loop;
+  /** Any number of times, or at least once. */
+  private writeLoop({ item, min, greedy }: Repetition, next: number, depth: number): number {
+    const loop = this.add(split(next, next, greedy));
+    const body = this.write(item, loop, depth);
+    this.steps[loop] = split(body, next, greedy);
+    if (min > 0) return body;
+    // What may be empty is tried once at least: an empty turn of it is one as well.
+    return canBeEmpty(item) ? this.add(split(body, next, greedy)) : loop;
+  }
+}
+
+/** @param into the step that begins what is repeated. @param past the step behind it. */
+function split(into: number, past: number, greedy: boolean): Step {
+  return greedy ? { kind: "split", next: into, other: past } : { kind: "split", next: past, other: into };
+}
+
+function canBeEmpty(syntax: Syntax): boolean {
+  switch (syntax.kind) {
+    case "set":
+      return false;
+    case "group":
+      return canBeEmpty(syntax.item);
+    case "sequence":
+      return syntax.items.every(canBeEmpty);
+    case "choice":
+      return syntax.items.some(canBeEmpty);
+    case "repetition":
+      return syntax.min === 0 || canBeEmpty(syntax.item);
+    default:
+      return true;
   }
 }

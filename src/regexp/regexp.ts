@@ -1,14 +1,24 @@
+import { holds } from "./assertion.ts";
 import { parseSyntax } from "./parser.ts";
 import { compileSyntax, type Program, type Step } from "./program.ts";
-import { type Assertion, SyntaxFailure } from "./syntax.ts";
+import { findMatch, type Match, type OnWork } from "./search.ts";
+import { SyntaxFailure } from "./syntax.ts";
 
-/** An expression that can be tested. */
+/** An expression that can be looked for. */
 export interface Regexp {
+  /** The names of its groups by their index; "" for those without. The whole match is group 0. */
+  readonly names: readonly string[];
   /**
    * Whether it matches anywhere in a text. The time is at most proportional to the text's length times the expression's.
    * @returns undefined when that is more than anybody should wait for.
    */
   test(text: string): boolean | undefined;
+  /**
+   * The leftmost match that begins at `from` or behind it, as Perl would find it. A text with half of a surrogate pair is not looked at as
+   * it is: make it well-formed before.
+   * @param onWork told how many steps were taken; may throw to stop.
+   */
+  find(text: string, from: number, onWork: OnWork): Match | undefined;
 }
 
 export type CompiledRegexp =
@@ -30,8 +40,14 @@ const MAX_WORK = 4_000_000;
 export function compileRegexp(pattern: string): CompiledRegexp {
   try {
     if (pattern.length > MAX_PATTERN) throw new SyntaxFailure(`it is longer than ${MAX_PATTERN} characters`);
-    const program = compileSyntax(parseSyntax(pattern.toWellFormed()));
-    return { ok: true, regexp: { test: (text) => runProgram(program, text.toWellFormed()) } };
+    const { syntax, names } = parseSyntax(pattern.toWellFormed());
+    const program = compileSyntax(syntax);
+    const regexp: Regexp = {
+      names,
+      test: (text) => runProgram(program, text.toWellFormed()),
+      find: (text, from, onWork) => findMatch(program, names.length, text, from, onWork),
+    };
+    return { ok: true, regexp };
   } catch (error) {
     if (!(error instanceof SyntaxFailure)) throw error;
     return { ok: false, message: error.message, hint: error.hint };
@@ -97,32 +113,9 @@ class Places {
       if (step.kind === "match") return true;
       if (step.kind === "set") this.places.push(at);
       else if (step.kind === "split") open.push(step.other, step.next);
+      else if (step.kind === "save") open.push(step.next);
       else if (holds(step.assertion, before, after)) open.push(step.next);
     }
     return false;
   }
-}
-
-const NEWLINE = 10;
-
-/** @param before undefined at the beginning of the text. @param after undefined at its end. */
-function holds(assertion: Assertion, before: number | undefined, after: number | undefined): boolean {
-  switch (assertion) {
-    case "text-begin":
-      return before === undefined;
-    case "text-end":
-      return after === undefined;
-    case "line-begin":
-      return before === undefined || before === NEWLINE;
-    case "line-end":
-      return after === undefined || after === NEWLINE;
-    case "word-boundary":
-      return isWord(before) !== isWord(after);
-    case "no-word-boundary":
-      return isWord(before) === isWord(after);
-  }
-}
-
-function isWord(codePoint: number | undefined): boolean {
-  return codePoint !== undefined && codePoint < 0x80 && /\w/.test(String.fromCharCode(codePoint));
 }

@@ -7,6 +7,8 @@ export interface ReadRepetition {
   readonly max: number;
   /** Written as `{n,m}`. */
   readonly counted: boolean;
+  /** A `?` stands behind it. */
+  readonly lazy: boolean;
   readonly end: number;
 }
 
@@ -27,7 +29,7 @@ const MAX_COUNT = 1_000;
 export function readRepetition(source: string, at: number): ReadRepetition | undefined {
   const character = source[at] ?? "";
   const simple = Object.hasOwn(SIMPLE, character) ? SIMPLE[character] : undefined;
-  if (simple !== undefined) return { min: simple[0], max: simple[1], counted: false, end: skipLazy(source, at + 1) };
+  if (simple !== undefined) return { min: simple[0], max: simple[1], counted: false, ...readLazy(source, at + 1) };
   if (character !== "{") return undefined;
   const [whole, least = "", comma, most] = /^\{(0|[1-9]\d*)(?:(,)(0|[1-9]\d*)?)?\}/.exec(source.slice(at)) ?? [];
   if (whole === undefined) return undefined;
@@ -37,10 +39,10 @@ export function readRepetition(source: string, at: number): ReadRepetition | und
     throw new SyntaxFailure(`${quote(source, at, at + whole.length)} repeats more than ${MAX_COUNT} times`);
   }
   if (max < min) throw new SyntaxFailure(`${quote(source, at, at + whole.length)} has the larger number first`);
-  return { min, max, counted: true, end: skipLazy(source, at + whole.length) };
+  return { min, max, counted: true, ...readLazy(source, at + whole.length) };
 }
 
-/** Whether the longest or the shortest is looked for makes no difference to a test. */
-function skipLazy(source: string, at: number): number {
-  return source[at] === "?" ? at + 1 : at;
+function readLazy(source: string, at: number): Pick<ReadRepetition, "lazy" | "end"> {
+  const lazy = source[at] === "?";
+  return { lazy, end: lazy ? at + 1 : at };
 }

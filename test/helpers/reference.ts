@@ -9,18 +9,23 @@ const PROGRAM = join(HOME, ".cache", "reference", "reference");
 /** Its modules are fetched once, for some 20 s; beyond this the network is not worth waiting for. */
 const BUILD_LIMIT_MS = 150_000;
 
-/** A job file with what is given for its variables, as `test/reference/main.go` takes it. */
-export interface Question {
-  readonly Text: string;
-  readonly Vars?: readonly string[];
-  readonly Env?: readonly string[];
-  readonly Files?: readonly string[];
-}
+/** A job file with what is given for its variables, or a regular expression, as `test/reference/main.go` takes them. */
+export type Question =
+  | {
+      readonly Text: string;
+      readonly Vars?: readonly string[];
+      readonly Env?: readonly string[];
+      readonly Files?: readonly string[];
+    }
+  | { readonly Pattern: string; readonly Subject: string; readonly Template: string };
 
-/** What Nomad's parser makes of a job file. */
-export type Answer =
-  | { readonly job: Readonly<Record<string, unknown>>; readonly error: undefined }
-  | { readonly job: undefined; readonly error: string };
+/** What Nomad's parser makes of a job file, or Go of a regular expression. */
+export interface Answer {
+  readonly job: Readonly<Record<string, unknown>> | undefined;
+  readonly error: string | undefined;
+  readonly groups: readonly string[] | undefined;
+  readonly replaced: string;
+}
 
 /** Asks Nomad's parser about many job files at once. */
 export type Reference = (questions: readonly Question[]) => Answer[];
@@ -56,7 +61,14 @@ function ask(questions: readonly Question[]): Answer[] {
   if (status !== 0) throw new Error(`the reference failed: ${stderr}`);
   const lines = stdout.toString().trimEnd().split("\n");
   return lines.map((line): Answer => {
-    const { Job, Error: error } = JSON.parse(line) as { Job?: Record<string, unknown>; Error?: string };
-    return Job === undefined ? { job: undefined, error: error ?? "" } : { job: Job, error: undefined };
+    const { Job: job, Error: error, Groups: groups, Replaced: replaced = "" } = JSON.parse(line) as Written;
+    return { job, error, groups, replaced };
   });
+}
+
+interface Written {
+  readonly Job?: Record<string, unknown>;
+  readonly Error?: string;
+  readonly Groups?: string[];
+  readonly Replaced?: string;
 }

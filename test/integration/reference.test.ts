@@ -11,7 +11,11 @@ import type { VariableInputs } from "../../src/hcl/variables/input.ts";
 import { resolveNames } from "../../src/hcl/variables/resolve.ts";
 import { loadJob } from "../../src/job/load.ts";
 import { encodeJob } from "../../src/job/wire.ts";
+import { compileRegexp } from "../../src/regexp/regexp.ts";
+import { replaceAll } from "../../src/regexp/replace.ts";
+import type { Match } from "../../src/regexp/search.ts";
 import { ExpressionMaker } from "../helpers/expressions.ts";
+import { makePatterns, type PatternCase } from "../helpers/patterns.ts";
 import { buildReference, type Reference } from "../helpers/reference.ts";
 import { tempDir } from "../helpers/temp.ts";
 import { DIFFERENCES, JOBS_THAT_DIFFER, type Outcome } from "../reference/differences.ts";
@@ -28,6 +32,7 @@ const compared = test.skipIf(typeof built === "string");
 const SEED = Number(process.env["REFERENCE_SEED"] ?? 1);
 const EXPRESSIONS = 6000;
 const HEREDOCS = 1500;
+const PATTERNS = 4000;
 const GOLDEN = join(import.meta.dirname, "../golden");
 
 function jobWith(expression: string): string {
@@ -154,6 +159,39 @@ describe("variables are what they are in Nomad", () => {
     expect(different).toEqual([]);
   });
 });
+
+describe("regular expressions", () => {
+  compared(`mean what they mean in Go, ${PATTERNS} of them`, () => {
+    const cases = makePatterns(SEED, PATTERNS);
+    const answers = reference(
+      cases.map(({ pattern, subject, template }) => ({ Pattern: pattern, Subject: subject, Template: template })),
+    );
+    const different = cases.flatMap((own, at) => {
+      const theirs = answers[at];
+      const ours = matchOurs(own);
+      const same =
+        theirs?.error === undefined
+          ? Bun.deepEquals(ours, { groups: theirs?.groups, replaced: theirs?.replaced })
+          : ours === undefined;
+      return same ? [] : [{ ...own, ours, theirs }];
+    });
+    expect(different).toEqual([]);
+  });
+});
+
+function matchOurs({ pattern, subject, template }: PatternCase) {
+  const compiled = compileRegexp(pattern);
+  if (!compiled.ok) return undefined;
+  const { regexp } = compiled;
+  const match = regexp.find(subject, 0, () => undefined);
+  const groups = match && regexp.names.map((_, at) => subject.slice(...spanOf(match, at)));
+  return { groups, replaced: replaceAll(regexp, subject, template) };
+}
+
+/** Of a group that took no part, nothing. */
+function spanOf(match: Match, group: number): [number, number] {
+  return [Math.max(match[2 * group] ?? 0, 0), Math.max(match[2 * group + 1] ?? 0, 0)];
+}
 
 describe("whole job files", () => {
   const files = readdirSync(join(GOLDEN, "job")).filter((name) => name.endsWith(".hcl") && !(name in JOBS_THAT_DIFFER));

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 
 	"github.com/hashicorp/nomad/jobspec2"
 )
@@ -21,11 +22,16 @@ type request struct {
 	Env []string
 	// Files are the paths of files of variables.
 	Files []string
+	// Pattern, where it is set, is a regular expression for Subject, and Template what its matches become.
+	Pattern, Subject, Template string
 }
 
 type answer struct {
 	Job   any    `json:",omitempty"`
 	Error string `json:",omitempty"`
+	// Groups are those of the first match.
+	Groups   []string `json:",omitempty"`
+	Replaced string   `json:",omitempty"`
 }
 
 func main() {
@@ -41,10 +47,27 @@ func main() {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
-		if err := answers.Encode(parse(r)); err != nil {
+		found := answer{}
+		if r.Pattern != "" {
+			found = match(r)
+		} else {
+			found = parse(r)
+		}
+		if err := answers.Encode(found); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
+	}
+}
+
+func match(r request) answer {
+	pattern, err := regexp.Compile(r.Pattern)
+	if err != nil {
+		return answer{Error: err.Error()}
+	}
+	return answer{
+		Groups:   pattern.FindStringSubmatch(r.Subject),
+		Replaced: pattern.ReplaceAllString(r.Subject, r.Template),
 	}
 }
 

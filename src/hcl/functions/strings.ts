@@ -1,3 +1,5 @@
+import { compileRegexp } from "../../regexp/regexp.ts";
+import { replaceAll } from "../../regexp/replace.ts";
 import { type Datum, integer, list, text } from "../cty/datum.ts";
 import { STRING } from "../cty/type.ts";
 import { integerAt, numberParameter, textAt, textParameter, textsAt, textsParameter } from "./arguments.ts";
@@ -21,6 +23,10 @@ export const STRING_FUNCTIONS: Readonly<Record<string, FunctionSpec>> = {
   join: { parameters: [textParameter("separator")], rest: textsParameter("lists"), run: join },
   lower: onText(lower),
   replace: { parameters: [textParameter("str"), textParameter("substr"), textParameter("replace")], run: replace },
+  regex_replace: {
+    parameters: [textParameter("str"), textParameter("pattern"), textParameter("replace")],
+    run: replaceByPattern,
+  },
   // Nomad binds both names to the one that turns text around; lists have none.
   reverse: { parameters: [textParameter("str")], run: turnAround },
   strrev: { parameters: [textParameter("str")], run: turnAround },
@@ -104,6 +110,21 @@ function replace(args: readonly Datum[], { budget }: Surroundings): Datum {
   const parts = old === "" ? ["", ...value, ""] : value.split(old);
   budget.text(parts.length * next.length);
   return text(parts.join(next));
+}
+
+/** `$1` and `$${name}` in what is put in are groups of the match. */
+function replaceByPattern(args: readonly Datum[], { budget }: Surroundings): Datum {
+  const compiled = compileRegexp(textAt(args, 1));
+  if (!compiled.ok) throw new CallProblem(`this is no regular expression: ${compiled.message}`, 1);
+  return text(
+    replaceAll(
+      compiled.regexp,
+      textAt(args, 0),
+      textAt(args, 2),
+      (steps) => budget.work(steps),
+      (length) => budget.text(length),
+    ),
+  );
 }
 
 function turnAround(args: readonly Datum[], { budget }: Surroundings): Datum {

@@ -34,7 +34,6 @@ const REFUSED: Readonly<Record<string, string>> = {
   rsadecrypt: "is not supported: a private key has no place in a job file",
   yamldecode: "is not supported yet; jsondecode is",
   yamlencode: "is not supported yet; jsonencode is, and all JSON is YAML",
-  regex_replace: "is not supported yet; replace is",
   ...Object.fromEntries(
     ["abspath", "basename", "dirname", "file", "filebase64", "fileexists", "fileset", "pathexpand"].map((name) => [
       name,

@@ -7,6 +7,9 @@ indent     = indent(2, "a\nb")
 join       = join(", ", ["a", "b"], ["c"])
 lower      = lower("ÄB")
 replace    = replace("a-b-c", "-", "+")
+# The syntax of patterns is Go's; what matched is put in by $1 and $${name}, whose $ is doubled before a brace.
+by_pattern = regex_replace("disk-12 disk-7", "disk-([0-9]+)", "[$1]")
+by_name    = regex_replace("a=1", "(?P<key>\\w)=(?P<value>\\w)", "$${value}=$${key}")
 # Both turn text around.
 reverse    = [reverse("abc"), strrev("äbc")]
 split      = split(",", "a,b,")

@@ -70,7 +70,11 @@ job "variables" {
         image_path = "local/${var.image}"
         args       = concat(["-name", "${NOMAD_ALLOC_NAME}"], var.size > 1 ? ["-smp", "${var.size}"] : [])
 
-        port_map = var.ports
+
+        port_map {
+          web   = var.ports.web
+          admin = var.ports["admin"]
+        }
       }
 
       dynamic "artifact" {
