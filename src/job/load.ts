@@ -5,14 +5,16 @@ import { type Diagnostic, settleDiagnostics } from "../hcl/diagnostic.ts";
 import { isJsonText } from "../hcl/format.ts";
 import type { FunctionTable } from "../hcl/functions/function.ts";
 import { FUNCTIONS } from "../hcl/functions/table.ts";
-import { parseHcl } from "../hcl/parser.ts";
+import { parseJson } from "../hcl/json.ts";
+import { bodyOfJson } from "../hcl/json-body.ts";
+import { type ParsedHcl, parseHcl } from "../hcl/parser.ts";
 import type { Source } from "../hcl/source.ts";
 import type { VariableInputs } from "../hcl/variables/input.ts";
 import { resolveNames } from "../hcl/variables/resolve.ts";
 import { checkJob } from "./check.ts";
 import type { Job } from "./job.ts";
 import { fileBlock } from "./schema.ts";
-import { decodeJobJson } from "./wire.ts";
+import { decodeParsedJob } from "./wire.ts";
 
 /** What was read of a job file. */
 export interface LoadedJob {
@@ -33,12 +35,22 @@ export interface LoadOptions {
 }
 
 /**
- * Reads and checks a job file, HCL or Nomad's JSON (a text that begins with `{`). All mistakes are found at once. Never throws.
+ * Reads and checks a job file: HCL, HCL's own JSON syntax, or Nomad's JSON. A text that begins with `{` is JSON, and HCL's where it has
+ * a `job`. All mistakes are found at once. Never throws.
  * @param file the name that messages call the text by: a path, `<stdin>`.
  */
 export function loadJob(file: string, text: string | Uint8Array, options: LoadOptions = {}): LoadedJob {
-  if (isJsonText(text)) return { ...decodeJobJson(text, file), format: "json" };
-  const parsed = parseHcl(file, text);
+  if (!isJsonText(text)) return loadBody(file, parseHcl(file, text), options);
+  const parsed = parseJson(file, text);
+  const { value, diagnostics, source } = parsed;
+  if (value?.kind !== "object" || !value.entries.some(({ key }) => key === "job")) {
+    return { ...decodeParsedJob(parsed, file), format: "json" };
+  }
+  const told = [...diagnostics];
+  return loadBody(file, { body: bodyOfJson(value, fileBlock, told), diagnostics: told, source }, options);
+}
+
+function loadBody(file: string, parsed: ParsedHcl, options: LoadOptions): LoadedJob {
   const surroundings = { functions: options.functions ?? FUNCTIONS, budget: new Budget() };
   const names = resolveNames(parsed.body, options.variables ?? {}, surroundings);
   const reshape = groupLooseTasks;

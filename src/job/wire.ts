@@ -48,8 +48,8 @@ function findJob(value: Value): JsonObjectValue | Diagnostic {
   if (hcl !== undefined) {
     return refuse(
       hcl.keySpan,
-      "HCL's own JSON syntax is not supported yet",
-      'write HCL, or Nomad\'s JSON: {"Job": { … }} as nomad job run -output prints it',
+      "this is HCL's own JSON syntax, and Nomad's JSON is expected here",
+      'write {"Job": { … }} as paddock job run -output prints it; a job file may have either syntax',
     );
   }
   const wrapped = value.entries.find(({ key }) => key === "Job");

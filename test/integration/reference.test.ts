@@ -194,7 +194,9 @@ function spanOf(match: Match, group: number): [number, number] {
 }
 
 describe("whole job files", () => {
-  const files = readdirSync(join(GOLDEN, "job")).filter((name) => name.endsWith(".hcl") && !(name in JOBS_THAT_DIFFER));
+  const files = readdirSync(join(GOLDEN, "job")).filter(
+    (name) => /\.(hcl|job)$/.test(name) && !(name in JOBS_THAT_DIFFER),
+  );
   const texts = files.map((name) => readFileSync(join(GOLDEN, "job", name), "utf8"));
 
   compared("that are read here are read by Nomad, and all that it finds in them is in our JSON", () => {

@@ -22,18 +22,18 @@ function expectGolden(path: string, found: string): void {
   expect(found).toBe(readFileSync(path, "utf8"));
 }
 
-describe.each(sourcesIn(JOBS, /\.hcl$/))("%s", (name) => {
+describe.each(sourcesIn(JOBS, /\.(hcl|job)$/))("%s", (name) => {
   test("is read as the JSON beside it", () => {
     const { job } = load(JOBS, name);
     if (job === undefined) throw new Error(render(load(JOBS, name)));
-    const path = join(JOBS, name.replace(/hcl$/, "json"));
+    const path = join(JOBS, name.replace(/(hcl|job)$/, "json"));
     if (UPDATE) writeFileSync(path, `${JSON.stringify(encodeJob(job), null, 2)}\n`);
     expect(encodeJob(job)).toEqual(JSON.parse(readFileSync(path, "utf8")));
   });
 
   test("gives the warnings beside it and no others", () => {
     const found = render(load(JOBS, name));
-    const path = join(JOBS, name.replace(/hcl$/, "warnings"));
+    const path = join(JOBS, name.replace(/(hcl|job)$/, "warnings"));
     if (found === "") expect(existsSync(path)).toBe(false);
     else expectGolden(path, found);
   });

@@ -228,3 +228,11 @@ describe("the text", () => {
     expect(diagnostics.map(({ message }) => message)).toEqual(['driver must be "qemu", found "docker"']);
   });
 });
+
+test("a text of HCL's JSON syntax is a template to its end, whatever stands in it", () => {
+  const value = '${1}\nend-of-the-text-of-a-string\n$${x} ${upper("a")}';
+  const { diagnostics } = loadJob("a.json", JSON.stringify({ job: { a: { type: value } } }));
+  expect(diagnostics.map(({ message }) => message)).toContain(
+    'type must be one of service, batch, system, sysbatch, found "1\\x0aend-of-the-text-of-a-string\\x0a${x} A"',
+  );
+});
