@@ -5,21 +5,18 @@ import type { Token } from "./lexer.ts";
 import { parseInside, parsePostfix } from "./postfix.ts";
 import { parseTemplate } from "./template.ts";
 
-/** Operators from the weakest to the strongest; those on one line are taken from left to right. */
-const PRECEDENCE: readonly ReadonlySet<string>[] = [
-  new Set(["||"]),
-  new Set(["&&"]),
-  new Set(["==", "!="]),
-  new Set(["<", "<=", ">", ">="]),
-  new Set(["+", "-"]),
-  new Set(["*", "/", "%"]),
-];
+/** How strongly operators bind; those that do so alike are taken from left to right. */
+const STRENGTH: ReadonlyMap<string, number> = new Map(
+  [["||"], ["&&"], ["==", "!="], ["<", "<=", ">", ">="], ["+", "-"], ["*", "/", "%"]].flatMap((operators, strength) =>
+    operators.map((operator): [string, number] => [operator, strength]),
+  ),
+);
 
 /** Reads one expression from the current token on. @throws SyntaxStop when the text is none. */
 export function parseExpression(cursor: Cursor): Expression {
   return cursor.nested(() => {
     const start = cursor.token;
-    const condition = parseOperation(cursor, 0);
+    const condition = parseOperation(cursor, parseUnary(cursor), 0);
     if (!cursor.is("?")) return condition;
     cursor.advance();
     const yes = parseExpression(cursor);
@@ -30,19 +27,23 @@ export function parseExpression(cursor: Cursor): Expression {
   });
 }
 
-function parseOperation(cursor: Cursor, level: number): Expression {
-  const operators = PRECEDENCE[level];
-  if (operators === undefined) return parseUnary(cursor);
-  const first = parseOperation(cursor, level + 1);
-  const rest: OperationStep[] = [];
-  while (operators.has(cursor.token.kind)) {
-    const operator = cursor.advance().kind as BinaryOperator;
-    cursor.count();
-    rest.push({ operator, operand: parseOperation(cursor, level + 1) });
+/** Reads the operators behind an operand, and theirs, as far as they bind at least so strongly. */
+function parseOperation(cursor: Cursor, operand: Expression, least: number): Expression {
+  let first = operand;
+  for (;;) {
+    const strength = STRENGTH.get(cursor.token.kind);
+    if (strength === undefined || strength < least) return first;
+    const rest: OperationStep[] = [];
+    let { end } = first.span;
+    while (STRENGTH.get(cursor.token.kind) === strength) {
+      const operator = cursor.advance().kind as BinaryOperator;
+      cursor.count();
+      const next = parseOperation(cursor, parseUnary(cursor), strength + 1);
+      rest.push({ operator, operand: next });
+      end = next.span.end;
+    }
+    first = { kind: "operation", first, rest, span: { ...first.span, end } };
   }
-  const last = rest.at(-1);
-  if (last === undefined) return first;
-  return { kind: "operation", first, rest, span: { ...first.span, end: last.operand.span.end } };
 }
 
 function parseUnary(cursor: Cursor): Expression {

@@ -238,7 +238,8 @@ export function validateVariable(
     if (verdict === "true" || verdict === "1") continue;
     const at = assignment.span ?? declared;
     if (verdict === "false" || verdict === "0") {
-      const secret = assignment.outside ? { secret: true } : {};
+      // The line of a file of variables has the value; that of the declaration has none.
+      const secret = assignment.outside && assignment.span !== undefined ? { secret: true } : {};
       const hint = `the condition of it stands on line ${span.start.line}`;
       diagnostics.push({
         severity: "error",
