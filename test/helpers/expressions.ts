@@ -55,6 +55,7 @@ const CALLS: readonly (readonly [name: string, gives: Kind, takes: readonly (Kin
   ["indent", "string", ["number", "string"]],
   ["join", "string", ["string", "list"]],
   ["jsonencode", "string", ["any"]],
+  ["yamlencode", "string", ["any"]],
   ["jsondecode", "any", ["string"]],
   ["timeadd", "string", ["string", "string"]],
   ["cidrhost", "string", ["string", "number"]],

@@ -52,6 +52,12 @@ export const DIFFERENCES: readonly Difference[] = [
       ours !== undefined && error !== "" && /\bif\b|\[\*\]|\.\*/.test(expression) && !error.includes("conditional"),
   },
   {
+    reason:
+      "Keys of several lines, or very long ones, are refused by yamlencode(): no reader needs them, and they need a syntax of their own.",
+    applies: ({ expression, theirs, ours }) =>
+      ours === undefined && expression.includes("yamlencode") && theirs?.includes("? ") === true,
+  },
+  {
     reason: "Where Nomad's command ends in a panic, there is a value or an error.",
     applies: ({ error }) => error.includes("panic"),
   },

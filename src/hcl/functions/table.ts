@@ -11,6 +11,7 @@ import { NUMBER_FUNCTIONS } from "./numbers.ts";
 import { SET_FUNCTIONS } from "./sets.ts";
 import { SPECIAL_NAMES } from "./special-names.ts";
 import { STRING_FUNCTIONS } from "./strings.ts";
+import { YAML_FUNCTIONS } from "./yaml.ts";
 
 const FAMILIES: readonly Readonly<Record<string, FunctionSpec>>[] = [
   ADDRESS_FUNCTIONS,
@@ -24,6 +25,7 @@ const FAMILIES: readonly Readonly<Record<string, FunctionSpec>>[] = [
   NUMBER_FUNCTIONS,
   SET_FUNCTIONS,
   STRING_FUNCTIONS,
+  YAML_FUNCTIONS,
 ];
 
 const NO_FILES = "looks at files, which only the command line does, and not the agent";
@@ -33,7 +35,6 @@ const REFUSED: Readonly<Record<string, string>> = {
   bcrypt: "is not supported: its result is another one each time, and takes long",
   rsadecrypt: "is not supported: a private key has no place in a job file",
   yamldecode: "is not supported yet; jsondecode is",
-  yamlencode: "is not supported yet; jsonencode is, and all JSON is YAML",
   ...Object.fromEntries(
     ["abspath", "basename", "dirname", "file", "filebase64", "fileexists", "fileset", "pathexpand"].map((name) => [
       name,

@@ -5,6 +5,7 @@ parseint     = [parseint("ff", 16), parseint("-1010", 2), parseint("zZ", 62)]
 base64       = [base64encode("héllo"), base64decode("aGk=")]
 csvdecode    = csvdecode("name,port\nweb,80\n\"a,b\",443\n")
 json         = [jsonencode({ b = [1.50, null], a = "<&>" }), jsondecode("{\"n\":9007199254740993}").n]
+yamlencode   = yamlencode({ users = [{ name = "root", keys = ["a", "b"] }], script = "#!/bin/sh\necho hi\n", size = 1.50, none = null, empty = [] })
 urlencode    = urlencode("a b&c=d/é")
 hashes       = [md5("a"), sha1("a"), sha256("a")]
 sha512       = sha512("a")
