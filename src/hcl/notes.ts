@@ -68,7 +68,7 @@ export class Notes {
 
   /** The spot of an attribute's value; takes its place. */
   spot(site: Site, name: string, value: Value, secret: boolean): Spot {
-    this.place(site, { span: value.span, name, secret });
+    this.place(site, { span: value.span, name, secret, ...(value.hidden && { hidden: true }) });
     return {
       child: (key, part) =>
         this.spot({ path: joinPath(site.path, key), where: site.where }, joinPath(name, key), part, secret),

@@ -14,6 +14,8 @@ export interface Place {
   readonly broken: boolean;
   /** Its value is never printed, nor its line. */
   readonly secret: boolean;
+  /** Its value was given from outside of the text and is never printed; its line has only the expression. */
+  readonly hidden?: boolean;
 }
 
 /** Places by the path of the value, such as `groups[0].tasks[0].config.args[1]`; defaults have none. */
@@ -50,7 +52,7 @@ export function createReporter(places: Places, diagnostics: Diagnostic[], base =
       severity,
       span,
       where,
-      message: message(place.name),
+      message: place.hidden === true ? withoutFound(message(place.name)) : message(place.name),
       hint,
       ...(place.secret && { secret: true }),
     });
@@ -61,6 +63,11 @@ export function createReporter(places: Places, diagnostics: Diagnostic[], base =
     warn: (path, message, hint) => tell("warning", path, () => message, hint),
     at: (path) => createReporter(places, diagnostics, joinTail(base, path)),
   };
+}
+
+/** What was found stands last in a message. */
+function withoutFound(message: string): string {
+  return message.replace(/\bfound [\s\S]*$/, "found what is not shown");
 }
 
 function joinTail(base: string, path: string): string {
