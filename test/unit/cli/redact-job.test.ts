@@ -57,6 +57,22 @@ describe("a job file for a report", () => {
     expect(redactJobFile(text, "hcl2", new Set())).toBe(text);
   });
 
+  test("has no value that a variable or local may bring to a secret place", () => {
+    const declared = [
+      'variable "password" {\n  type    = string\n  default = "s3cret one"\n}',
+      'variables {\n  token = "s3cret two"\n}',
+      'locals {\n  header = upper("s3cret three")\n}',
+    ].join("\n");
+    const found = new Set<string>();
+    const text = redactJobFile(`${declared}\n${FILE}`, "hcl2", found) ?? "";
+    expect(text).not.toContain("s3cret");
+    expect(text).toContain('default = "***"');
+    expect(found).toContain("s3cret one");
+    expect(
+      redactJobFile(JSON.stringify({ variable: { a: { default: "s3cret" } }, job: {} }), "hcl2", found),
+    ).toBeNull();
+  });
+
   test("is left out when it cannot be read, because nobody knows what in it is secret", () => {
     expect(redactJobFile('job "web" { env { A = "s3cret"', "hcl2", new Set())).toBeNull();
     expect(redactJobFile("{", "json", new Set())).toBeNull();

@@ -44,7 +44,9 @@ describe("variables of a job file", () => {
   });
 
   test("are not shown by what they make wrong", async () => {
-    const stdin = jobText().replace('" {', '" {\n  priority = var.a\n  type = "${var.a}"').replace('driver = "qemu"', "driver = var.a");
+    const stdin = jobText()
+      .replace('" {', '" {\n  priority = var.a\n  type = "${var.a}"')
+      .replace('driver = "qemu"', "driver = var.a");
     const declared = `variable "a" {}\n${stdin}`;
     const { stderr } = await runInProcess(["validate", "-var", "a=hunter2", "-"], { stdin: declared });
     expect(stderr).toContain("priority must be a whole number from 1 to 100, found text");
