@@ -163,6 +163,7 @@ function findDamage(header: Header, file: HeaderFile): string | undefined {
   if (headerLength < least || headerLength > cluster || headerLength > file.size) {
     return `header_length: expected ${least} to ${Math.min(cluster, file.size)}, found ${headerLength}`;
   }
+  if (headerLength % 8 !== 0) return `header_length: expected a multiple of 8, found ${headerLength}`;
   if (header.refcountOrder > MAX_REFCOUNT_ORDER) {
     return `refcount_order: expected 0 to ${MAX_REFCOUNT_ORDER}, found ${header.refcountOrder}`;
   }

@@ -28,11 +28,11 @@ const KINDS = [
 
 /** Refused by us where QEMU goes on: what names another file, and what a damaged or broken-off file looks like. */
 const OURS_ALONE =
-  /backing file|names a backing format|external data file|lie behind the end of the file|(l1|refcount)_table_offset: expected .*, found 0$|snapshots_offset: expected|virtual size: expected at least 512|header_length: expected 104 to 1\d\d,/;
+  /backing file|names a backing format|external data file|lie behind the end of the file|(l1|refcount)_table_offset: expected .*, found 0$|snapshots_offset: expected|virtual size: expected at least 512|header_length: expected a multiple|header_length: expected 104 to 1\d\d,/;
 
 /** What QEMU finds only in the tables, which nobody reads before it. */
 const BEYOND_THE_HEADER =
-  /snapshot table|Bitmap '|bitmaps found|bitmap directory|Could not repair|Could not read snapshots/;
+  /snapshot table|Bitmap '|bitmaps found|bitmap directory|Could not repair|Could not update qcow2 header|Could not read snapshots/;
 
 const dir = tempForAll();
 let blocks: BlockLayer;

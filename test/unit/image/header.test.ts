@@ -200,6 +200,7 @@ describe("qcow2", () => {
     ["cluster_bits: expected 9 to 21, found 4294967295", { cluster_bits: 0xffffffff }],
     ["header_length: expected 104 to 65536, found 103", { header_length: 103 }],
     ["header_length: expected 104 to 65536, found 65544", { header_length: 65_544 }],
+    ["header_length: expected a multiple of 8, found 105", { header_length: 105 }],
     ["refcount_order: expected 0 to 6, found 7", { refcount_order: 7 }],
     ["virtual size: expected at least 512 bytes, found 0", { size: 0 }],
     ["virtual size: expected at least 512 bytes, found 511", { size: 511 }],
