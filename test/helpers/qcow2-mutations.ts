@@ -129,6 +129,7 @@ function addBacking(out: Buffer, random: Random, named: string, told: string[]):
     "",
   ]);
   const at = Math.max(112, pick(random, [512 - 200, 200, out.length - 300]));
+  if (at >= out.length) return;
   out.write(name, at, "latin1");
   out.writeBigUInt64BE(BigInt(at), 8);
   out.writeUInt32BE(pick(random, [name.length, name.length, 0, 1023, 1024]), 16);
