@@ -1,5 +1,4 @@
-import { type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
-import { request as httpsRequest } from "node:https";
+import type { ClientRequest, IncomingMessage } from "node:http";
 import { isIP } from "node:net";
 import type { Probe, ProbeResult } from "../allocation/check.ts";
 import { systemClock } from "../base/clock.ts";
@@ -41,9 +40,14 @@ function reasonOf(error: unknown): string {
   return errnoOf(error) ?? errorText(error);
 }
 
-function exchange(probe: HttpProbe, signal: AbortSignal): Promise<ProbeResult> {
-  return new Promise((resolve, reject) => {
-    const outgoing = send(probe, signal);
+async function exchange(probe: HttpProbe, signal: AbortSignal): Promise<ProbeResult> {
+  // An agent without such checks does without 5 MB.
+  const [{ request: httpRequest }, { request: httpsRequest }] = await Promise.all([
+    import("node:http"),
+    import("node:https"),
+  ]);
+  return await new Promise((resolve, reject) => {
+    const outgoing = send(probe, signal, { httpRequest, httpsRequest });
     // Stays: a request without a listener for its errors throws into the process.
     outgoing.on("error", reject);
     outgoing.once("response", (incoming) => {
@@ -58,7 +62,12 @@ function exchange(probe: HttpProbe, signal: AbortSignal): Promise<ProbeResult> {
   });
 }
 
-function send(probe: HttpProbe, signal: AbortSignal): ClientRequest {
+interface Clients {
+  readonly httpRequest: typeof import("node:http").request;
+  readonly httpsRequest: typeof import("node:https").request;
+}
+
+function send(probe: HttpProbe, signal: AbortSignal, { httpRequest, httpsRequest }: Clients): ClientRequest {
   const { host, port, method, path, headers, secure, skipVerify, serverName } = probe;
   // Some headers, such as Host, may be no list.
   const given = Object.fromEntries(

@@ -1,5 +1,3 @@
-import { createServer } from "node:http";
-import { Readable } from "node:stream";
 import { runtimeKind } from "./kind.ts";
 
 export interface Server {
@@ -80,6 +78,8 @@ function serveBun(path: string, handler: Handler, maxBodyBytes: number): Server 
 }
 
 async function serveNode(path: string, handler: Handler, maxBodyBytes: number): Promise<Server> {
+  // Bun needs neither of them, and they take 5 MB.
+  const [{ createServer }, { Readable }] = await Promise.all([import("node:http"), import("node:stream")]);
   const server = createServer(async (incoming, outgoing) => {
     const chunks: Buffer[] = [];
     let size = 0;

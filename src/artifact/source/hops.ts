@@ -1,4 +1,3 @@
-import { STATUS_CODES } from "node:http";
 import { shorten } from "../../base/text.ts";
 import { fetchStream } from "../../runtime/fetch.ts";
 import { artifactError, networkError } from "../failure.ts";
@@ -8,6 +7,7 @@ import { isMetadataAddress } from "./metadata-address.ts";
 import type { SourcePlan } from "./plan.ts";
 import { describeProxy, proxyFor } from "./proxy.ts";
 import { isS3Refusal, refuseS3Reply, signatureOf } from "./s3-request.ts";
+import { describeStatus } from "./status.ts";
 
 /** As many as Go's client follows. */
 const MAX_REDIRECTS = 10;
@@ -85,11 +85,12 @@ async function request(
 }
 
 async function followRedirect(plan: SourcePlan, hop: Hop, response: Response): Promise<Hop> {
-  const status = `${response.status} ${STATUS_CODES[response.status] ?? ""}`.trim();
   const location = response.headers.get("location");
   const url = location === null ? null : URL.parse(location, hop.url);
-  if (location === null) throw artifactError(describeHop(plan, hop), `${status} without a location`);
-  if (url === null) throw artifactError(describeHop(plan, hop), `${status} to something that is no URL`);
+  if (url === null) {
+    const odd = location === null ? "without a location" : "to something that is no URL";
+    throw artifactError(describeHop(plan, hop), `${await describeStatus(response.status)} ${odd}`);
+  }
   if (url.protocol !== "http:" && url.protocol !== "https:") {
     const found = `redirect to ${describeUrl(url)}`;
     throw artifactError(describeHop(plan, hop), `expected a redirect to http or https, found a ${found}`);

@@ -1,4 +1,3 @@
-import { STATUS_CODES } from "node:http";
 import { quoteName } from "../../archive/failure.ts";
 import { archiveSuffix } from "../../archive/formats.ts";
 import type { AppError } from "../../base/errors.ts";
@@ -8,6 +7,7 @@ import { readRetryAfter } from "../retry.ts";
 import { ask, describeHop, discardBody, type Hop } from "./hops.ts";
 import type { SourcePlan } from "./plan.ts";
 import { conditionForS3 } from "./s3-request.ts";
+import { describeStatus } from "./status.ts";
 import {
   conditionHeaders,
   type FileVersion,
@@ -160,7 +160,7 @@ async function acceptRest(
 async function refuseStatus(plan: SourcePlan, hop: Hop, response: Response): Promise<AppError> {
   await discardBody(response);
   const { status, headers } = response;
-  const message = `expected status 200, found ${`${status} ${STATUS_CODES[status] ?? ""}`.trim()}`;
+  const message = `expected status 200, found ${await describeStatus(status)}`;
   const where = describeHop(plan, hop);
   if (status < 500 && status !== 429 && status !== 408) return artifactError(where, message, statusHint(status));
   const afterMillis = readRetryAfter(headers.get("retry-after"), Date.now());

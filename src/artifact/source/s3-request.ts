@@ -1,9 +1,9 @@
-import { STATUS_CODES } from "node:http";
 import type { AppError } from "../../base/errors.ts";
 import { artifactError, PassingTrouble } from "../failure.ts";
 import { readRetryAfter } from "../retry.ts";
 import type { SourcePlan } from "./plan.ts";
 import { signS3Request } from "./s3-signature.ts";
+import { describeStatus } from "./status.ts";
 
 /** The headers that sign a request now; none where nobody signs. */
 export function signatureOf({ via }: SourcePlan, url: URL): Readonly<Record<string, string>> {
@@ -30,7 +30,7 @@ export async function refuseS3Reply(plan: SourcePlan, response: Response): Promi
   const { status, headers } = response;
   const text = await readBeginning(response);
   const code = /<Code>([A-Za-z0-9]{1,64})<\/Code>/.exec(text)?.[1];
-  const found = `${status} ${STATUS_CODES[status] ?? ""}`.trim();
+  const found = await describeStatus(status);
   const message = `expected status 200, found ${found}${code === undefined ? "" : ` (${code})`}`;
   const hint = regionHint(plan, headers, text) ?? hintOf(status, code);
   if (status < 500 && status !== 429 && status !== 408) return artifactError(plan.source, message, hint);
