@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
 import { closeSync, openSync, rmSync, writeSync } from "node:fs";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { demoImage } from "../../src/guest/demo-image.ts";
 import { allocDir, cacheDir } from "../../src/paths.ts";
 import { type ImageAgent, jobText, newest, startImageAgent } from "../helpers/jobs.ts";
@@ -22,8 +22,9 @@ export const artifact: Bench = {
     const sha256 = writeImage(join(nginx.root, "disk.img"));
     await using agent = await startImageAgent();
     await waitUntilSettled(agent);
-    const rounds = await alternate<"curl" | "paddock" | "write", Fetched>(ROUNDS, {
-      curl: () => fetchByHand(agent, nginx, sha256),
+    const rounds = await alternate<"curl" | "aria2c" | "paddock" | "write", Fetched>(ROUNDS, {
+      curl: () => fetchByHand(agent, (file) => fetchByCurl(file, nginx, sha256)),
+      aria2c: () => fetchByHand(agent, (file) => fetchByAria2(file, nginx, sha256)),
       paddock: (round) => fetchByJob(agent, nginx, sha256, `fetch-${round}`),
       write: () => writeAlone(agent, nginx),
     });
@@ -35,6 +36,12 @@ export const artifact: Bench = {
         plain: of("curl", "seconds"),
         paddock: of("paddock", "seconds"),
         budget: { ratio: 0.45 },
+      },
+      {
+        what: "the same (plain: aria2c, which checks the checksum itself)",
+        unit: "s",
+        plain: of("aria2c", "seconds"),
+        paddock: of("paddock", "seconds"),
       },
       {
         what: "the same (plain: dd writes the file and syncs)",
@@ -85,16 +92,27 @@ function writeImage(path: string): string {
   return hash.digest("hex");
 }
 
-async function fetchByHand(agent: ImageAgent, nginx: Nginx, sha256: string): Promise<Fetched> {
+async function fetchByHand(agent: ImageAgent, fetchTo: (file: string) => Promise<void>): Promise<Fetched> {
   const file = join(agent.dir, "by-hand.img");
   await settleDisk();
   const begin = performance.now();
-  await runOrThrow(["curl", "-sS", "-f", "-o", file, nginx.url("/disk.img")]);
-  const sum = await runOrThrow(["sha256sum", file]);
+  await fetchTo(file);
   const seconds = (performance.now() - begin) / 1000;
   rmSync(file);
-  if (!sum.startsWith(sha256)) throw new Error("curl fetched other bytes");
   return { seconds, peak: Number.NaN, lag: Number.NaN, again: Number.NaN };
+}
+
+async function fetchByCurl(file: string, nginx: Nginx, sha256: string): Promise<void> {
+  await runOrThrow(["curl", "-sS", "-f", "-o", file, nginx.url("/disk.img")]);
+  const sum = await runOrThrow(["sha256sum", file]);
+  if (!sum.startsWith(sha256)) throw new Error("curl fetched other bytes");
+}
+
+/** Over as many connections as an agent may use; it fails by itself for other bytes. */
+async function fetchByAria2(file: string, nginx: Nginx, sha256: string): Promise<void> {
+  const options = ["--quiet", "--no-conf", "--split=4", "--max-connection-per-server=4", "--file-allocation=none"];
+  const to = [`--dir=${dirname(file)}`, `--out=${basename(file)}`];
+  await runOrThrow(["aria2c", ...options, ...to, `--checksum=sha-256=${sha256}`, nginx.url("/disk.img")]);
 }
 
 /** Has a job fetch the image, and another one take it from the cache, which is empty before and afterwards. */

@@ -118,7 +118,7 @@ test("setup refuses a word that it does not know", async () => {
   const { code, stderr } = await runProgram(["sh", join(HOME, ".ci", "setup"), "cow"]);
   expect({ code, stderr }).toEqual({
     code: 1,
-    stderr: "setup: unknown word: cow (known: bun, qemu, libvirt, guests)\n",
+    stderr: "setup: unknown word: cow (known: bun, qemu, peers, guests)\n",
   });
 });
 
