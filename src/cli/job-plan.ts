@@ -10,7 +10,7 @@ import { assertJson, countErrors, readJobFile } from "./job-file.ts";
 import { printWarnings } from "./job-warnings.ts";
 import { describeFailures } from "./placement-text.ts";
 import type { Piece } from "./style.ts";
-import { alignRows } from "./table.ts";
+import { alignRows, breakText } from "./table.ts";
 import type { Output } from "./terminal.ts";
 import { VARIABLE_FLAGS } from "./variables.ts";
 
@@ -75,14 +75,21 @@ function printPlan(plan: Plan, out: Output, verbose: boolean): void {
   const refused = Paddock?.Refused ?? [];
   if (refused.length > 0) {
     out.line({ text: "- WARNING: paddock job run refuses this job:", style: "red" });
-    for (const reason of refused) out.line("  * ", reason);
+    for (const line of alignRows(
+      refused.map((reason) => ["*", reason]),
+      out.columns,
+      "  ",
+    ))
+      out.line(...line);
   } else if (Object.keys(plan.FailedTGAllocs).length > 0) {
     out.line({ text: "- WARNING: no room for all allocations now:", style: "yellow" });
     for (const line of describeFailures(plan, out.columns)) out.line("  ", ...line);
   } else out.line({ text: "- All tasks successfully allocated.", style: "green" });
-  for (const { Where, Text } of (Paddock?.Findings ?? []).filter(keepsFromStarting)) {
-    out.line({ text: "- WARNING: a new machine would not start:", style: "red" }, ` ${Where}: ${Text}`);
-  }
+  // Who is refused has no new machine.
+  const troubles = refused.length > 0 ? [] : (Paddock?.Findings ?? []).filter(keepsFromStarting);
+  if (troubles.length > 0) out.line({ text: "- WARNING: a new machine would not start:", style: "red" });
+  const rows = troubles.map(({ Where, Text }) => ["*", `${Where}: ${Text}`]);
+  for (const line of alignRows(rows, out.columns, "  ")) out.line(...line);
   out.line();
 }
 
@@ -118,6 +125,9 @@ function describeFindings(findings: NonNullable<Plan["Paddock"]>["Findings"], co
   });
 }
 
+const ONLY_THEN =
+  "It is run only if nobody has changed the job since then, so that it is this plan that is carried out.";
+
 function printIndex({ JobModifyIndex }: Plan, { context, flags, operands: [path = ""] }: Invocation): void {
   const { out } = context.terminal;
   out.line({ text: `Job Modify Index: ${JobModifyIndex}`, style: "bold" });
@@ -125,7 +135,7 @@ function printIndex({ JobModifyIndex }: Plan, { context, flags, operands: [path 
   out.line();
   out.line(`paddock job run -check-index ${JobModifyIndex} ${[...variableWords(flags), shellOperand(path)].join(" ")}`);
   out.line();
-  out.line("It is run only if nobody has changed the job since then, so that it is this plan that is carried out.");
+  for (const line of breakText(ONLY_THEN, out.columns)) out.line(line);
 }
 
 /** The flags of the file's variables. A value may be a secret, and what a plan prints is kept by many. */

@@ -42,7 +42,7 @@ test("job plan shows the difference, what it meets and the command that runs jus
   expect(stdout).toContain('\n    +/- Env[TOKEN]: "***" => "***"\n');
   expect(stdout).toContain('\nActions:\n  group "vms"  what happens\n');
   expect(stdout).toContain('\nConstraints:\n  ok  job  it holds\n\nImages:\n  no  group "vms"  it is not there\n');
-  expect(stdout).toContain('- WARNING: a new machine would not start: group "vms": it is not there\n');
+  expect(stdout).toContain('- WARNING: a new machine would not start:\n  *  group "vms": it is not there\n');
   expect(stdout).toContain(`\nJob Modify Index: 17\n`);
   expect(stdout).toContain(`\npaddock job run -check-index 17 ${file}\n`);
   const less = await api.run(["job", "plan", "-diff=false", file]);
@@ -59,7 +59,7 @@ test("job plan says what waits, and what is refused", async () => {
   );
   api.agent.planned = planned("ignore", { refused: ["no such place"] });
   const refused = await api.run(["job", "plan", writeJob(api)]);
-  expect(refused.stdout).toContain("- WARNING: paddock job run refuses this job:\n  * no such place\n");
+  expect(refused.stdout).toContain("- WARNING: paddock job run refuses this job:\n  *  no such place\n");
   expect(refused.code).toBe(1);
 });
 

@@ -109,16 +109,26 @@ function diffTexts(name: string, before: readonly unknown[], after: readonly unk
 }
 
 function diffList(name: string, before: readonly JsonPart[], after: readonly JsonPart[]): ObjectDiff[] {
-  const left = [...after];
-  const gone: JsonPart[] = [];
-  for (const old of before) {
-    const at = left.findIndex((now) => isDeepStrictEqual(old, now));
-    if (at >= 0) left.splice(at, 1);
-    else gone.push(old);
-  }
+  const gone = without(before, after);
+  const come = without(after, before);
+  const keyOf = ({ Name }: JsonPart): unknown => (NAMED.has(name) ? Name : undefined);
+  const byKey = Map.groupBy(come, keyOf);
   const pairs = gone.map((old): Sides => {
-    const at = NAMED.has(name) ? left.findIndex((now) => now["Name"] === old["Name"]) : -1;
-    return { old, now: at >= 0 ? left.splice(at, 1)[0] : undefined };
+    const key = keyOf(old);
+    return { old, now: key === undefined ? undefined : byKey.get(key)?.shift() };
   });
-  return [...pairs, ...left.map((now): Sides => ({ old: undefined, now }))].flatMap((sides) => diffBlock(name, sides));
+  const left = [...byKey.values()].flat().map((now): Sides => ({ old: undefined, now }));
+  return [...pairs, ...left].flatMap((sides) => diffBlock(name, sides));
+}
+
+/** The blocks of a list that another one has not, each counted as often as it stands there. Keys have the order of the description. */
+function without(list: readonly JsonPart[], other: readonly JsonPart[]): JsonPart[] {
+  const counts = new Map<string, number>();
+  for (const part of other) counts.set(JSON.stringify(part), (counts.get(JSON.stringify(part)) ?? 0) + 1);
+  return list.filter((part) => {
+    const text = JSON.stringify(part);
+    const count = counts.get(text) ?? 0;
+    counts.set(text, count - 1);
+    return count <= 0;
+  });
 }
