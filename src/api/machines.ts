@@ -4,6 +4,8 @@ import type { Allocation, TaskRecord } from "../allocation/allocation.ts";
 import { AppError } from "../base/errors.ts";
 import { PowerRequestSchema, writeExplain, writePowerReply, writeReceipt } from "../contract/machine.ts";
 import { writeWhy } from "../contract/why.ts";
+import { defaultAttributes } from "../job/defaults.ts";
+import { placedAllocation } from "./allocations.ts";
 import { replyRead } from "./blocking.ts";
 import type { ApiContext } from "./context.ts";
 import { countParam, pathParam } from "./query.ts";
@@ -46,7 +48,10 @@ function showReceipt(context: ApiContext, allocationId: string, name: string) {
 
 function showPlan(context: ApiContext, allocationId: string, name: string) {
   const { allocation } = findTask(context, allocationId, name);
-  return writeExplain(context.agent.launchPlan(allocation.id, name));
+  const plan = context.agent.launchPlan(allocation.id, name);
+  const { job } = placedAllocation(context, allocation);
+  const task = job?.groups.find((group) => group.name === allocation.group)?.tasks.find((one) => one.name === name);
+  return writeExplain(plan, task === undefined ? [] : defaultAttributes(task));
 }
 
 function showWhy(c: Context, context: ApiContext) {

@@ -51,9 +51,9 @@ async function runExplain(invocation: Invocation): Promise<number> {
 }
 
 function printExplanation(explanation: Explanation, { context }: Invocation): void {
-  const { Argv, Cwd, User, Image, Limits, Forwards, Warnings } = explanation;
+  const { Cwd, User, Image, Limits, Forwards, Warnings } = explanation;
   const { out, err } = context.terminal;
-  printWords(Argv, out);
+  printWords(explanation, out);
   out.line();
   out.line("Working directory: ", Cwd);
   out.line("User: ", userText(User));
@@ -76,14 +76,14 @@ function describeLimits({ MemoryMax, GuestMemory, CPUWeight, Cores }: NonNullabl
 /** A word that is longer than this stands on a line of its own, its origin below it. */
 const WORD_WIDTH = 44;
 
-function printWords(argv: Explanation["Argv"], out: Output): void {
+function printWords({ Argv: argv, Defaults }: Explanation, out: Output): void {
   const words = argv.map(({ Word }) => shellWord(Word));
   const width = Math.max(0, ...words.map((word) => word.length).filter((length) => length <= WORD_WIDTH));
   argv.forEach(({ Origin }, at) => {
     const word = words[at] ?? "";
     const long = word.length > width;
     if (long) out.line(word);
-    const origin: Piece = { text: describeOrigin(Origin), style: Origin.Kind === "paddock" ? "dim" : "cyan" };
+    const origin: Piece = { text: describeOrigin(Origin, Defaults), style: Origin.Kind === "paddock" ? "dim" : "cyan" };
     for (const line of alignRows([[(long ? "" : word).padEnd(width), origin]], out.columns)) out.line(...line);
   });
 }

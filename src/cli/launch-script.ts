@@ -14,7 +14,7 @@ type Entry = Explanation["Argv"][number];
  * @param machine its name, for a comment.
  * @throws AppError `unsupported` for a start of a former version, and for what no script can hold on every shell.
  */
-export function writeScript({ Argv, Cwd, Image }: Explanation, machine: string): string {
+export function writeScript({ Argv, Cwd, Image, Defaults }: Explanation, machine: string): string {
   if (Image === null) {
     throw new AppError("unsupported", "it is not known any more what the disk of this machine is", {
       hint: "a former version of paddock started it; start it again first: paddock alloc restart",
@@ -35,7 +35,7 @@ export function writeScript({ Argv, Cwd, Image }: Explanation, machine: string):
     ': >"$place/ev.out"',
     `cd ${shellWord(Cwd)}`,
     ...diskLines(Argv, Image),
-    ...Argv.map((entry, at) => wordLine(entry, at)),
+    ...Argv.map((entry, at) => wordLine(entry, at, Defaults)),
     'TMPDIR=$place LC_ALL=C "$@"',
     "",
   ].join("\n");
@@ -64,9 +64,9 @@ function diskLines(argv: readonly Entry[], { Path, Base }: Disk): string[] {
   });
 }
 
-function wordLine({ Word, Origin }: Entry, at: number): string {
+function wordLine({ Word, Origin }: Entry, at: number, defaults: readonly string[]): string {
   const word = at === 0 || Origin.Kind === "args" ? shellWord(Word) : movedWord(Word);
-  return `set -- ${at === 0 ? "" : '"$@" '}${word}  # ${escapeControls(describeOrigin(Origin))}`;
+  return `set -- ${at === 0 ? "" : '"$@" '}${word}  # ${escapeControls(describeOrigin(Origin, defaults))}`;
 }
 
 /** A word of ours with the paths of this run instead of those of paddock's. */

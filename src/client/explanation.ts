@@ -16,6 +16,8 @@ export type Disk = v.InferOutput<typeof DiskSchema>;
 
 /** Of `GET /v1/vm/:alloc/:task/explain`. */
 export const ExplainSchema = v.object({
+  /** Attributes of the job that have their default; an agent of before does not say. */
+  Defaults: list(v.string()),
   Argv: list(
     v.object({
       Word: v.string(),

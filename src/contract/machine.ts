@@ -145,6 +145,8 @@ type WireOrigin = v.InferOutput<typeof OriginSchema>;
 
 /** Reply of `GET /v1/vm/:alloc/:task/explain`. */
 export const ExplainSchema = v.object({
+  /** Attributes of the job, as `Attribute` has them, that are as they are where a job says nothing of them. */
+  Defaults: v.array(v.string()),
   Argv: v.array(v.object({ Word: v.string(), Origin: OriginSchema })),
   Cwd: v.string(),
   User: UserSchema,
@@ -211,9 +213,13 @@ export function writeReceipt(allocationId: string, task: string, ending: Ending)
   return { AllocID: allocationId, Task: task, ...writeEnding(ending) };
 }
 
-/** The command line word by word, each with where it comes from. */
-export function writeExplain(plan: ExplainedPlan): WireExplain {
+/**
+ * The command line word by word, each with where it comes from.
+ * @param defaults attributes of the job that have their default.
+ */
+export function writeExplain(plan: ExplainedPlan, defaults: readonly string[] = []): WireExplain {
   return {
+    Defaults: [...defaults],
     Argv: plan.argv.map(({ word, origin }) => ({ Word: word, Origin: writeOrigin(origin) })),
     Cwd: plan.cwd,
     User: writeUser(plan.user),

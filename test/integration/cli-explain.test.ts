@@ -7,7 +7,7 @@ test("explain prints a word a line with where it comes from", async () => {
   const { stdout, stderr, code } = await api.run(["explain", "web"]);
   expect({ code, stderr }).toEqual({ code: 0, stderr: "warning: -nodefconfig was dropped\n" });
   expect(stdout.split("\n").slice(0, 5)).toEqual([
-    "/usr/bin/qemu-system-x86_64  the program",
+    "/usr/bin/qemu-system-x86_64  the program (default of config.emulator)",
     "-m                           job file: resources.memory",
     "-nodefaults                  paddock: no device but those asked for",
     "-snapshot                    job file: args[0]",

@@ -75,6 +75,7 @@ describe("an image that an artifact brings", () => {
 test("a start whose disk is not known, and words that no shell spells alike, make no script", () => {
   const explained = {
     Argv: [],
+    Defaults: [],
     Cwd: "/",
     User: null,
     Forwards: [],
