@@ -81,7 +81,7 @@ describe("a plan", () => {
       .slice(1);
     expect(kernel).toMatchObject({ ok: true, text: 'Constraint "${attr.kernel.name} = linux": found "linux"' });
     expect(rack).toMatchObject({ ok: false, text: 'Constraint "${meta.rack} = r1": not found on this node' });
-    expect(refused).toEqual([`group "g", task "vm": ${rack?.text}`]);
+    expect(refused).toEqual([`job "demo" does not fit this node: group "g", task "vm": ${rack?.text}`]);
   });
 
   test("names the machine that writes to the image, and tells the job's own from it", async () => {

@@ -37,7 +37,7 @@ export interface JobPlan {
   /** What is registered; undefined for a job that is new. */
   readonly previous: JobRecord | undefined;
   readonly groups: readonly PlannedGroup[];
-  /** Why it would be refused, a line each; nothing would be changed then. */
+  /** Why it would be refused; nothing would be changed then. */
   readonly refused: readonly string[];
   /** What it would have to wait for. */
   readonly failures: readonly PlacementFailure[];
@@ -100,21 +100,21 @@ async function refusalsOf(context: PlanContext, job: Job, { kind }: Change): Pro
       : []),
   ];
   for (const check of checks) {
-    const refused = await linesOf(check);
-    if (refused.length > 0) return refused;
+    const refusal = await refusalBy(check);
+    if (refusal !== undefined) return [refusal];
   }
   return [];
 }
 
-async function linesOf(check: () => unknown): Promise<string[]> {
+/** What a check says against it, the list below its first line behind that. */
+async function refusalBy(check: () => unknown): Promise<string | undefined> {
   try {
     await check();
-    return [];
+    return undefined;
   } catch (error) {
     if (!(error instanceof AppError) || error.code === "internal") throw error;
-    const lines = error.message.split("\n").map((line) => line.trim());
-    // What stands over a list says that it is one.
-    return lines.length > 1 ? lines.slice(1) : lines;
+    const [first = "", ...more] = error.message.split("\n").map((line) => line.trim());
+    return more.length === 0 ? first : `${first} ${more.join("; ")}`;
   }
 }
 
