@@ -53,6 +53,8 @@ export interface FactSources {
   /** Where emulators are looked for; the agent's own `PATH` unless a test says otherwise. */
   readonly path?: string;
   readonly kvmDevice?: string;
+  /** Gives back the memory that a look has taken, which nothing else of an agent at rest needs. */
+  readonly rest?: () => Promise<void>;
 }
 
 export interface WatchSources extends FactSources {
@@ -132,6 +134,7 @@ export class NodeWatch implements NodeFacts {
       const warn = (error: unknown): void =>
         this.sources.log.warn("what has changed of this host cannot be found out", { error: errorText(error) });
       this.look()
+        .then(this.sources.rest)
         .catch(warn)
         .finally(() => this.lookLater());
     });

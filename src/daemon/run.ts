@@ -14,6 +14,7 @@ import type { AgentConfig } from "../config/agent-config.ts";
 import { readConfiguration } from "../config/effective.ts";
 import { apiSocket, cacheDir, databaseFile } from "../paths.ts";
 import { build } from "../runtime/build.ts";
+import { releaseCodePages } from "../runtime/code-pages.ts";
 import { createRecorder } from "../state/recorder.ts";
 import { openStore } from "../state/store.ts";
 import { readBootId } from "../supervisor/identity.ts";
@@ -72,7 +73,7 @@ async function serve(config: AgentConfig, { log, manager, stopAsked }: Surroundi
     const bootId = readBootId();
     const users = await findMachineUsers(config, { store, log });
     const { cgroups, attributes } = findControlGroups(config.dirs, log);
-    const told = { store, recorder, log, clock: systemClock, bootId, attributes };
+    const told = { store, recorder, log, clock: systemClock, bootId, attributes, rest: releaseCodePages };
     const facts = await findNodeFacts(config, { ...told, pool: users?.pool ?? null });
     const cacheKeeper = keepCache(config, log);
     const base = {

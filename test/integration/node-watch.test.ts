@@ -46,13 +46,14 @@ async function watch() {
   const store = openStore(dir.file("store.db"));
   const lines: string[] = [];
   const clock = manualClock();
+  let [told, rests] = [0, 0];
   const facts: NodeFacts = await findNodeFacts(config, {
     ...{ store, recorder: createRecorder(store), clock, bootId: "boot-1", pool: null, attributes: {} },
     log: createLog("info", (line) => lines.push(line)),
     path: dir.file("bin"),
     kvmDevice: dir.file("kvm"),
+    rest: async () => void rests++,
   });
-  let told = 0;
   facts.whenChanged(() => told++);
   open.push(async () => {
     await facts.close();
@@ -64,6 +65,7 @@ async function watch() {
     lines,
     attribute: (name: string) => facts.current().attributes[name],
     told: () => told,
+    rests: () => rests,
   };
 }
 
@@ -104,7 +106,7 @@ describe("the node", () => {
 
   test("is looked at again by itself, and a look that finds nothing new starts no program", async () => {
     install("x86_64", "7.2.22", `echo "$1" >> ${dir.file("asked")}`);
-    const { facts, clock, attribute } = await watch();
+    const { facts, clock, attribute, rests } = await watch();
     await facts.complete;
     const asked = await Bun.file(dir.file("asked")).text();
     await facts.look();
@@ -114,6 +116,7 @@ describe("the node", () => {
     await until("the next look", () => attribute("driver.qemu.version") === "8.0.0");
     install("x86_64", "9.0.0");
     await until("the timer of the look behind it", () => clock.waiting > 0);
+    expect(rests()).toBe(1);
     clock.advance(30_100);
     await until("the look behind it", () => attribute("driver.qemu.version") === "9.0.0");
   });
