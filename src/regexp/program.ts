@@ -22,9 +22,12 @@ const MAX_STEPS = 10_000;
 /** How deep an expression may be; each level is one of this program's own calls. */
 const MAX_NESTING = 1_000;
 
-/** @throws SyntaxFailure when it would be too large. */
-export function compileSyntax(syntax: Syntax): Program {
-  const writer = new Writer();
+/**
+ * @param groups whether the program keeps where its groups are: what only says whether something matches has fewer steps.
+ * @throws SyntaxFailure when it would be too large.
+ */
+export function compileSyntax(syntax: Syntax, groups: boolean): Program {
+  const writer = new Writer(groups);
   const match = writer.add({ kind: "match" });
   return { start: writer.write(syntax, match, 0), steps: writer.steps };
 }
@@ -32,6 +35,8 @@ export function compileSyntax(syntax: Syntax): Program {
 /** Writes a program from its end to its beginning, so that each step knows what follows. */
 class Writer {
   readonly steps: Step[] = [];
+
+  constructor(private readonly groups: boolean) {}
 
   add(step: Step): number {
     if (this.steps.length >= MAX_STEPS) {
@@ -51,6 +56,7 @@ class Writer {
       case "assertion":
         return this.add({ kind: "assertion", assertion: syntax.assertion, next });
       case "group": {
+        if (!this.groups) return this.write(syntax.item, next, depth + 1);
         const end = this.add({ kind: "save", slot: 2 * syntax.index + 1, next });
         return this.add({ kind: "save", slot: 2 * syntax.index, next: this.write(syntax.item, end, depth + 1) });
       }

@@ -41,10 +41,14 @@ export function compileRegexp(pattern: string): CompiledRegexp {
   try {
     if (pattern.length > MAX_PATTERN) throw new SyntaxFailure(`it is longer than ${MAX_PATTERN} characters`);
     const { syntax, names } = parseSyntax(pattern.toWellFormed());
-    const program = compileSyntax(syntax);
+    const program = compileSyntax(syntax, true);
+    let withoutGroups: Program | undefined;
     const regexp: Regexp = {
       names,
-      test: (text) => runProgram(program, text.toWellFormed()),
+      test: (text) => {
+        withoutGroups ??= compileSyntax(syntax, false);
+        return runProgram(withoutGroups, text.toWellFormed());
+      },
       find: (text, from, onWork) => findMatch(program, names.length, text, from, onWork),
     };
     return { ok: true, regexp };
