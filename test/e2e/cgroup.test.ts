@@ -83,7 +83,9 @@ describe.skipIf(process.env["PADDOCK_E2E_STAGE"] === "user")("on a host with sys
     ]);
     expect(told("member")).toEqual(["sh -1000", "qemu-system-x86 0"]);
     expect(told("agent")).toEqual(["/system.slice/paddock.service"]);
-    expect(told("attributes")[0]).toBe("os.cgroups.version=2 paddock.cgroup.controllers=memory,cpu,cpuset,pids ");
+    expect(told("attributes")[0]).toMatch(
+      /^os\.cgroups\.version=2 paddock\.cgroup\.controllers=memory,cpu,cpuset,pids paddock\.cgroup\.parent=paddock-[0-9a-f]{8} unique\.cgroup\.mountpoint=\/sys\/fs\/cgroup $/,
+    );
   });
 
   test("it is held to its guest's memory and what QEMU needs, to its cores and their weight", () => {

@@ -20,7 +20,9 @@ const WORDS = `
 systemctl() { command systemctl $manager "$@"; }
 section() { echo "== $1"; }
 main() { systemctl show paddock -P MainPID; }
-machine() { pid=$(pidof qemu-system-x86_64); echo "machine $pid since $(cut -d ' ' -f 22 /proc/$pid/stat)"; }
+# The agent asks QEMU what it can, too: that is no machine.
+machines() { for each in $(pidof qemu-system-x86_64); do { tr '\\0' '\\n' </proc/$each/cmdline; } 2>/dev/null | grep -q paddock-qmp && echo $each; done | grep .; }
+machine() { pid=$(machines); echo "machine $pid since $(cut -d ' ' -f 22 /proc/$pid/stat)"; }
 told() { paddock ps | awk '$1 == "demo" { print "told", $4, $6 }'; systemctl show paddock -P ActiveState -P StatusText; }
 uptime() { cut -d . -f 1 /proc/uptime; }
 # The machine is stopped within shutdown_delay, kill_timeout and 2 s although the clock is set by $1 seconds meanwhile.
@@ -53,7 +55,7 @@ section kill; kill -9 $(main); await_restart 1; machine; told
 section hang; kill -STOP $(main); await_restart 2; machine; told
 section stop; systemctl stop paddock; echo "stopped $?"; systemctl is-active paddock; machine; ls /run/paddock | sed 's/[0-9a-f]/0/g'
 section again; systemctl start paddock; echo "started $?"; machine; told
-section end; stop_while_set -86400; pidof qemu-system-x86_64 || echo "no machine"
+section end; stop_while_set -86400; machines || echo "no machine"
 section journal; journalctl -u paddock _COMM=paddock -p info..info -o cat | grep -c 'INFO. paddock: agent started'
 journalctl -u paddock _COMM=systemd -o cat | grep -o "result '[a-z]*'"
 journalctl -u paddock _COMM=paddock -p warning -o cat
@@ -71,7 +73,7 @@ section start; systemctl daemon-reload; systemctl enable --quiet --now paddock; 
 section run; paddock run job.hcl >/dev/null 2>&1; echo "ran $?"; machine
 section restart; systemctl restart paddock; echo "restarted $?"; machine; told
 section kill; kill -9 $(main); await_restart 1; machine; told
-section end; paddock stop demo >/dev/null 2>&1; echo "ended $?"; pidof qemu-system-x86_64 || echo "no machine"
+section end; paddock stop demo >/dev/null 2>&1; echo "ended $?"; machines || echo "no machine"
 `;
 
 /** The user's script, and what the host's journal says of it. */

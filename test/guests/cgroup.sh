@@ -9,7 +9,12 @@ wait_for() {
   done
 }
 group() { ls -d "${GROUPS_OF:-/sys/fs/cgroup}"/paddock-*/*-*; }
-machine() { pidof qemu-system-x86_64; }
+# The agent asks QEMU what it can, too: that is no machine.
+machine() {
+  for pid in $(pidof qemu-system-x86_64); do
+    { tr '\0' '\n' <"/proc/$pid/cmdline"; } 2>/dev/null | grep -q paddock-qmp && echo "$pid"
+  done | grep .
+}
 # The allocation of the job that was started last. Commands of paddock's take a second each in here, so files are looked at instead.
 allocations() { ls "${DATA:-/var/lib/paddock}/alloc" 2>/dev/null; }
 allocation() {
