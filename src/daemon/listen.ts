@@ -3,6 +3,7 @@ import { AppError } from "../base/errors.ts";
 import { trySocket } from "../base/try-socket.ts";
 import { API_GROUP } from "../node/user-pool.ts";
 import { groupId } from "../node/users.ts";
+import { fetchUnix } from "../runtime/fetch.ts";
 import { type Handler, type Server, serveUnix } from "../runtime/serve.ts";
 
 /** Largest request body; a job file of a megabyte is already absurd. */
@@ -43,9 +44,25 @@ export async function listen(path: string, handler: Handler): Promise<Server> {
   }
 }
 
+/** Milliseconds after which a listener that says nothing counts as an agent that hangs. */
+const SILENCE = 2_000;
+
 async function answers(path: string): Promise<boolean> {
-  const code = await trySocket(path);
+  const first = await trySocket(path);
+  // A program that a killed agent was just starting has that agent's sockets until it is loaded: it says nothing, and soon it is gone.
+  const code = first === undefined && !(await speaks(path)) ? await trySocket(path) : first;
   if (code === undefined) return true;
   if (code === "ENOENT" || code === "ECONNREFUSED" || code === "ENOTSOCK") return false;
   throw new AppError("unavailable", `cannot look whether an agent answers at ${path}: ${code}`);
+}
+
+/** Whether somebody says anything at a socket. Whoever keeps silent is waited for. */
+async function speaks(path: string): Promise<boolean> {
+  try {
+    const reply = await fetchUnix(path, "/v1/agent/health", { signal: AbortSignal.timeout(SILENCE) });
+    await reply.body?.cancel();
+    return true;
+  } catch {
+    return false;
+  }
 }

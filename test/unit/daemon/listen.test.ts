@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { listen } from "../../../src/daemon/listen.ts";
 import { tempPerTest } from "../../helpers/temp-per-test.ts";
+import { until } from "../../helpers/until.ts";
 
 const dir = tempPerTest();
 
@@ -24,3 +25,33 @@ test("a second one is refused while the first answers", async () => {
   await expect(listen(path, answer)).rejects.toThrow(`another agent answers at ${path}`);
   await first.stop();
 });
+
+test("who has the socket of a killed agent for a moment and says nothing is waited for", async () => {
+  const path = dir.file("api.sock");
+  await using child = spawnServer(path);
+  await until("the child to listen", () => existsSync(path));
+  const starting = listen(path, answer);
+  await until("the child to be asked", () => existsSync(dir.file("asked")));
+  child.kill("SIGKILL");
+  const server = await starting;
+  expect(await (await fetch("http://localhost/", { unix: path })).text()).toBe("here");
+  await server.stop();
+});
+
+test("who keeps the socket and hangs is another agent", async () => {
+  const path = dir.file("api.sock");
+  await using child = spawnServer(path);
+  await until("the child to listen", () => existsSync(path));
+  await expect(listen(path, answer)).rejects.toThrow(`another agent answers at ${path}`);
+  expect(child.killed).toBe(false);
+});
+
+/** A process that listens at a socket, notes that it was asked something, and answers nothing. */
+function spawnServer(path: string) {
+  const script = `const { writeFileSync } = require("node:fs");
+require("node:net").createServer((socket) => {
+  socket.on("error", () => undefined);
+  socket.once("data", () => writeFileSync(${JSON.stringify(dir.file("asked"))}, ""));
+}).listen(${JSON.stringify(path)});`;
+  return Bun.spawn([process.execPath, "-e", script], { stdio: ["ignore", "ignore", "ignore"] });
+}
