@@ -41,10 +41,12 @@ const LOOK_MILLIS = 20;
 const KILL_MILLIS = 1_000;
 
 /**
+ * `$1` is how many seconds there are, `$2` is this process: what runs for it does not outlive it for long.
  * `$$` is the program once it was exec'd, and the group of all that it starts. The number cannot belong to somebody else when the
  * time is up, for the subshell is a member of that group.
  */
-const BOUNDED_LIFE = '(sleep "$1"; kill -9 -$$) & shift; exec "$@"';
+const BOUNDED_LIFE =
+  '(i=0; while [ "$i" -lt "$1" ] && [ -d "/proc/$2" ]; do sleep 1; i=$((i + 1)); done; kill -9 -$$) & shift 2; exec "$@"';
 
 /**
  * Runs a short program of the host and collects what it prints. A program that hangs costs `deadlineMillis`, then SIGKILL.
@@ -66,8 +68,8 @@ export async function execProgram(
 
 /**
  * Runs a program of the host that does not end by itself, until its output is what the caller waits for, it ends, or
- * `deadlineMillis` have passed; then SIGKILL to it and what it started. Should this process die meanwhile, a watchdog of two shell
- * words ends the program a second after its deadline.
+ * `deadlineMillis` have passed; then SIGKILL to it and what it started. Should this process die meanwhile, a watchdog of some shell
+ * words ends the program within a second.
  * @param argv the program by its absolute path.
  * @returns `met`: the output was what the caller waits for; `exit`: how the program ended before that or before the deadline.
  */
@@ -77,7 +79,10 @@ export async function execUntil(
 ): Promise<ExecResult & { readonly met: boolean }> {
   return await withScratch(options.files ?? [], async ([out, err], files) => {
     const life = String(Math.ceil(options.deadlineMillis / 1000) + 1);
-    const child = await start(["/bin/sh", "-c", BOUNDED_LIFE, "sh", life, ...argv], ["ignore", out, err, ...files]);
+    const child = await start(
+      ["/bin/sh", "-c", BOUNDED_LIFE, "sh", life, String(process.pid), ...argv],
+      ["ignore", out, err, ...files],
+    );
     const end = monotonicMillis() + options.deadlineMillis;
     let exit: Exit | null = null;
     const met = () => options.until(readBounded(out));
