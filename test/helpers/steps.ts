@@ -2,6 +2,7 @@ import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { processesAt } from "./processes.ts";
+import { until } from "./until.ts";
 
 /** The checkout. */
 export const HOME = join(import.meta.dirname, "..", "..");
@@ -113,7 +114,12 @@ function readReport(path: string): Report {
   return { passed: total("tests") - failed - skipped, failed, skipped, files };
 }
 
+/** What a program that a killed agent was asking something takes to end by itself, in milliseconds; a busy machine takes longer. */
+const LAST_BREATH = 3_000;
+
 async function clearLeftovers(tmp: string): Promise<string[]> {
+  const isClear = (): boolean => processesAt(tmp).length === 0;
+  await until("the last processes to end", isClear, { deadline: LAST_BREATH }).catch(() => undefined);
   const processes = processesAt(tmp);
   for (const { pid } of processes) {
     try {
