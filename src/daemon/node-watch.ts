@@ -15,8 +15,8 @@ import type { Store } from "../state/store.ts";
 
 const KVM_RESULT = "kvm_probe";
 
-/** How often it is looked whether the host has changed, in milliseconds, as Nomad asks its drivers. */
-const LOOK_EVERY = 30_000;
+/** How often it is looked whether the host has changed, in milliseconds: Nomad asks its drivers twice as often, at twice the cost at rest. */
+const LOOK_EVERY = 60_000;
 
 /** An emulator that was left out is asked again after 1, 2, 4, … looks: a package may be half unpacked, or a host overloaded. */
 const MOST_LOOKS_APART = 32;
@@ -32,7 +32,7 @@ export interface NodeFacts {
    * or after `close`.
    */
   readonly complete: Promise<void>;
-  /** Looks now whether the host has changed, as is done every half a minute. */
+  /** Looks now whether the host has changed, as is done every minute. */
   look(): Promise<void>;
   /** Whom to tell when the node has become another one; one at the most. */
   whenChanged(callback: () => void): void;

@@ -112,12 +112,12 @@ describe("the node", () => {
     await facts.look();
     expect(await Bun.file(dir.file("asked")).text()).toBe(asked);
     install("x86_64", "8.0.0");
-    clock.advance(30_100);
+    clock.advance(60_100);
     await until("the next look", () => attribute("driver.qemu.version") === "8.0.0");
     install("x86_64", "9.0.0");
     await until("the timer of the look behind it", () => clock.waiting > 0);
     expect(rests()).toBe(1);
-    clock.advance(30_100);
+    clock.advance(60_100);
     await until("the look behind it", () => attribute("driver.qemu.version") === "9.0.0");
   });
 
