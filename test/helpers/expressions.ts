@@ -1,13 +1,4 @@
-/** Random numbers that are the same for the same seed (mulberry32). */
-export function createRandom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
+import { randomFrom } from "./random.ts";
 
 /** What an expression is meant to be; it may be something else all the same, for errors are to be found alike, too. */
 type Kind = "number" | "string" | "bool" | "list" | "object" | "any";
@@ -113,7 +104,7 @@ export class ExpressionMaker {
   #names: readonly string[] = [];
 
   constructor(seed: number) {
-    this.#random = createRandom(seed);
+    this.#random = randomFrom(seed);
   }
 
   /** One expression. @param depth how deep it may be nested. */

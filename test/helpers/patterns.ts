@@ -1,4 +1,4 @@
-import { createRandom } from "./expressions.ts";
+import { randomFrom } from "./random.ts";
 
 /** A regular expression of Go's syntax, a text, and what matches become. */
 export interface PatternCase {
@@ -89,7 +89,7 @@ const TEMPLATES = ["x", "$0", "[$1]", "${1}y", "$$", "$n", "<$1x>", "$", ""];
 
 /** Makes regular expressions of all constructs, some of them wrong. */
 export function makePatterns(seed: number, count: number): PatternCase[] {
-  const random = createRandom(seed);
+  const random = randomFrom(seed);
   const pick = (choices: readonly string[]): string => choices[Math.floor(random() * choices.length)] ?? "";
   const make = (depth: number): string => {
     const parts = Array.from({ length: 1 + Math.floor(random() * 3) }, () => {

@@ -48,14 +48,22 @@ function isBareNull(datum: Datum): boolean {
   return datum.kind === "null" && datum.type.kind === "any";
 }
 
-/** The condition of a conditional or of `%{if}`; undefined when there is none, which was told. */
-export function computeChoice(evaluation: Evaluation, condition: Expression, scope: Scope): boolean | undefined {
+/**
+ * The condition of a conditional, of `%{if}` or of a loop; undefined when there is none, which was told.
+ * @param what messages call it.
+ */
+export function computeChoice(
+  evaluation: Evaluation,
+  condition: Expression,
+  scope: Scope,
+  what = "the condition",
+): boolean | undefined {
   const value = evaluation.compute(condition, scope);
   if (value === undefined) return undefined;
   try {
     return toBoolean(value);
   } catch (error) {
     if (!(error instanceof Mismatch)) throw error;
-    return evaluation.fail(condition.span, `the condition: ${error.message}`);
+    return evaluation.fail(condition.span, `${what}: ${error.message}`);
   }
 }

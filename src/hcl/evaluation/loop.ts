@@ -3,8 +3,8 @@ import { convert, Mismatch } from "../cty/convert.ts";
 import { type Datum, isMapping, isSequence, iterate, object, tuple, typeOf } from "../cty/datum.ts";
 import { describeType, STRING } from "../cty/type.ts";
 import { quoteName } from "../limits.ts";
+import { computeChoice } from "./choice.ts";
 import type { Evaluation } from "./evaluation.ts";
-import { toBoolean } from "./operators.ts";
 import { type Scope, withNames } from "./scope.ts";
 
 type For = Extract<Expression, { kind: "for" }>;
@@ -46,7 +46,7 @@ function collect(evaluation: Evaluation, expression: For, turns: Iterable<Scope>
   const items: Datum[] = [];
   const entries = new Map<string, Datum[]>();
   for (const turn of turns) {
-    const taken = condition === undefined ? true : computeCondition(evaluation, condition, turn);
+    const taken = condition === undefined ? true : computeChoice(evaluation, condition, turn, 'the condition of "for"');
     if (taken === undefined) return undefined;
     if (!taken) continue;
     const name = key === undefined ? "" : computeKey(evaluation, key, turn);
@@ -63,17 +63,6 @@ function collect(evaluation: Evaluation, expression: For, turns: Iterable<Scope>
   if (key === undefined) return tuple(items);
   const made = [...entries].map(([name, found]) => [name, grouping ? tuple(found) : (found[0] ?? tuple([]))] as const);
   return object(new Map(made));
-}
-
-function computeCondition(evaluation: Evaluation, condition: Expression, scope: Scope): boolean | undefined {
-  const value = evaluation.compute(condition, scope);
-  if (value === undefined) return undefined;
-  try {
-    return toBoolean(value);
-  } catch (error) {
-    if (!(error instanceof Mismatch)) throw error;
-    return evaluation.fail(condition.span, `the condition of "for": ${error.message}`);
-  }
 }
 
 function computeKey(evaluation: Evaluation, key: Expression, scope: Scope): string | undefined {
