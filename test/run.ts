@@ -88,7 +88,7 @@ async function main(wanted: readonly string[]): Promise<number> {
     return 2;
   }
   let [passed, failed] = [0, 0];
-  const broken: string[] = [];
+  const [broken, failures]: [string[], string[]] = [[], []];
   for (const [name, step] of Object.entries(STEPS)) {
     if (stop.signal.aborted) break;
     if (wanted.length > 0 && !wanted.includes(name)) continue;
@@ -96,8 +96,10 @@ async function main(wanted: readonly string[]): Promise<number> {
     passed += counts.passed;
     failed += counts.failed;
     if (counts.failed > 0) broken.push(name);
+    for (const failure of counts.failures ?? []) failures.push(`${name}: ${failure}`);
   }
   if (stop.signal.aborted) console.error(`stopped by ${stop.signal.reason}`);
+  if (failures.length > 0) console.log(`\nonce more what failed:\n\n${failures.join("\n\n")}`);
   if (broken.length > 0) console.log(`\nfailed: ${broken.join(", ")}`);
   console.log(`\n${passed} passed, ${failed} failed`);
   return failed === 0 && !stop.signal.aborted ? 0 : 1;

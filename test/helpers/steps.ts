@@ -1,6 +1,7 @@
 import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { FailureLog } from "./failure-log.ts";
 import { processesAt } from "./processes.ts";
 import { until } from "./until.ts";
 
@@ -10,10 +11,15 @@ export const HOME = join(import.meta.dirname, "..", "..");
 export interface Counts {
   readonly passed: number;
   readonly failed: number;
+  /** What failed, each with what was printed about it, for the end of the run. */
+  readonly failures?: readonly string[];
 }
 
 /** Milliseconds that a whole step may take before it is killed. */
 const STEP_DEADLINE = 30 * 60_000;
+
+/** What a program that a killed agent was asking something takes to end by itself, in milliseconds; a busy machine takes longer. */
+const LAST_BREATH = 3_000;
 
 /**
  * Runs a program in the checkout with its output passed on; it counts as one, passed when it exits with 0.
@@ -24,23 +30,60 @@ export async function runTool(argv: readonly [string, ...string[]], stop: AbortS
   return code === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
 }
 
+/** @param take is given each line of what the program prints, to either output, after it was passed on. */
 async function runVisibly(
   argv: readonly string[],
   cwd: string,
   env: Readonly<Record<string, string | undefined>>,
   stop: AbortSignal,
+  take?: (line: string) => void,
 ): Promise<number> {
-  const child = Bun.spawn([...argv], {
+  // One pipe for both outputs keeps the order in which the lines were written.
+  const piped = ["sh", "-c", 'exec "$@" 2>&1', "sh", ...argv];
+  const child = Bun.spawn(take === undefined ? [...argv] : piped, {
     cwd,
     env: { ...env },
-    stdio: ["ignore", "inherit", "inherit"],
+    stdio: ["ignore", take === undefined ? "inherit" : "pipe", "inherit"],
     timeout: STEP_DEADLINE,
     signal: stop,
     killSignal: "SIGKILL",
   });
+  const passing = take === undefined || child.stdout === undefined ? undefined : new Passing(child.stdout, take);
   const code = await child.exited;
+  await passing?.end();
   if (child.signalCode !== null) console.error(`${argv[0]} was ended by ${child.signalCode}`);
   return code;
+}
+
+/** Passes on what a program prints, and each line of it besides. */
+class Passing {
+  private readonly reader: ReadableStreamDefaultReader<Uint8Array>;
+  private ended = false;
+
+  constructor(output: ReadableStream<Uint8Array>, take: (line: string) => void) {
+    this.reader = output.getReader();
+    void this.read(take).finally(() => {
+      this.ended = true;
+    });
+  }
+
+  /** Once the program has ended; what a test left behind and holds the pipe is not waited for. */
+  async end(): Promise<void> {
+    await until("the end of the output", () => this.ended, { deadline: LAST_BREATH }).catch(() => this.reader.cancel());
+  }
+
+  private async read(take: (line: string) => void): Promise<void> {
+    const decoder = new TextDecoder();
+    let rest = "";
+    for (;;) {
+      const { value, done } = await this.reader.read();
+      if (done) return;
+      process.stdout.write(value);
+      const lines = (rest + decoder.decode(value, { stream: true })).split("\n");
+      rest = lines.pop() ?? "";
+      for (const line of lines) take(line);
+    }
+  }
 }
 
 /** Gives a directory under the temporary one that everybody may enter, and removes it afterwards with all that is in it. */
@@ -79,7 +122,9 @@ export async function runBunTest(run: BunTest): Promise<Counts> {
   const report = join(run.tmp, "junit.xml");
   const options = [`--timeout=${run.timeoutSeconds * 1000}`, "--reporter=junit", `--reporter-outfile=${report}`];
   const argv = [...run.bun, "test", `./test/${run.folder}/`, ...options];
-  const code = await runVisibly(argv, run.home, { ...run.env, TMPDIR: run.tmp }, run.stop);
+  const log = new FailureLog();
+  const env = { ...run.env, TMPDIR: run.tmp };
+  const code = await runVisibly(argv, run.home, env, run.stop, (line) => log.take(line));
   const counts = readReport(report);
   const idle = files.filter((file) => !counts.files.has(`test/${run.folder}/${file}`));
   const troubles = [
@@ -88,9 +133,11 @@ export async function runBunTest(run: BunTest): Promise<Counts> {
   ];
   if (files.length === 0) troubles.push(`there is no test in test/${run.folder}`);
   if (code !== 0 && counts.failed === 0 && troubles.length === 0) troubles.push(`bun test exited with ${code}`);
-  for (const trouble of troubles) console.error(`(fail) ${trouble}`);
+  const told = troubles.map((trouble) => `(fail) ${trouble}`);
+  for (const trouble of told) console.error(trouble);
   if (counts.skipped > 0) console.log(`${counts.skipped} skipped`);
-  return { passed: counts.passed, failed: counts.failed + troubles.length };
+  const failures = [...log.failures, ...told];
+  return { passed: counts.passed, failed: counts.failed + troubles.length, failures };
 }
 
 function testFiles(dir: string): string[] {
@@ -113,9 +160,6 @@ function readReport(path: string): Report {
   const files = new Set([...xml.matchAll(/<testcase [^>]*\bfile="([^"]*)"/g)].map((match) => match[1] ?? ""));
   return { passed: total("tests") - failed - skipped, failed, skipped, files };
 }
-
-/** What a program that a killed agent was asking something takes to end by itself, in milliseconds; a busy machine takes longer. */
-const LAST_BREATH = 3_000;
 
 async function clearLeftovers(tmp: string): Promise<string[]> {
   const isClear = (): boolean => processesAt(tmp).length === 0;
