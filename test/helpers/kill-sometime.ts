@@ -1,12 +1,11 @@
 /**
- * Kills a program with SIGKILL in the middle of what it does, at a moment drawn by lot: no two runs of a test try the same.
- * @param child is in the middle of things from its first word on stdout on.
- * @param within milliseconds after that word.
+ * Kills a program with SIGKILL in the middle of what it does, some milliseconds after its first word on stdout, from which on it is
+ * in the middle of things.
  */
-export async function killSometime(child: Bun.Subprocess<"ignore", "pipe", "inherit">, within: number): Promise<void> {
+export async function killSometime(child: Bun.Subprocess<"ignore", "pipe", "inherit">, after: number): Promise<void> {
   const reader = child.stdout.getReader();
   await reader.read();
-  await Bun.sleep(Math.random() * within);
+  await Bun.sleep(after);
   child.kill("SIGKILL");
   await child.exited;
   await reader.cancel();

@@ -1,6 +1,12 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 
+/** Bytes at a time and milliseconds in between. */
+export interface Pace {
+  readonly chunk: number;
+  readonly every: number;
+}
+
 /**
  * How the origin answers for a path. It speaks HTTP by itself, since servers of a library refuse to send a reply that breaks off
  * or that is shorter than it says.
@@ -24,8 +30,8 @@ export type PlainReply =
       readonly headers: Readonly<Record<string, string | null>>;
       readonly body: Uint8Array;
       readonly send?: number;
-      /** Bytes at a time and milliseconds in between. */
-      readonly pace?: { readonly chunk: number; readonly every: number };
+      /** Asked anew before each chunk when it is a function, with the bytes of the body that are sent. */
+      readonly pace?: Pace | ((sent: number) => Pace);
       /** After `send` bytes the connection is reset, or stays open in silence, instead of closing. */
       readonly end?: "reset" | "silence";
     }
@@ -119,9 +125,10 @@ async function answerRaw(socket: Socket, reply: Raw, counter: { served: number }
   const lines = Object.entries(all).map(([name, value]) => (value === null ? "" : `${name}: ${value}\r\n`));
   socket.write(`HTTP/1.1 ${reply.status} Reply\r\n${lines.join("")}\r\n`);
   const most = Math.min(reply.send ?? body.length, body.length);
-  const step = pace?.chunk ?? 64 << 10;
-  for (let at = 0; at < most && !socket.destroyed; at += step) {
-    const chunk = body.subarray(at, Math.min(at + step, most));
+  for (let at = 0; at < most && !socket.destroyed; ) {
+    const now = typeof pace === "function" ? pace(at) : pace;
+    const chunk = body.subarray(at, Math.min(at + (now?.chunk ?? 64 << 10), most));
+    at += chunk.length;
     if (!socket.write(chunk)) {
       const free = new AbortController();
       const { signal } = free;
@@ -129,7 +136,7 @@ async function answerRaw(socket: Socket, reply: Raw, counter: { served: number }
       free.abort();
     }
     counter.served += chunk.length;
-    if (pace !== undefined) await Bun.sleep(pace.every);
+    if (now !== undefined) await Bun.sleep(now.every);
   }
   if (end === "reset") socket.resetAndDestroy();
   else if (end === undefined) socket.end();

@@ -1,6 +1,6 @@
 import type { RangeRule } from "../../src/artifact/range-trial.ts";
 import { ETAG, FILE, IMAGE, OTHER } from "./broken-download.ts";
-import { type PlainReply, rangeReply, type SeenRequest } from "./origin.ts";
+import { type Origin, type Pace, type PlainReply, rangeReply, type SeenRequest } from "./origin.ts";
 
 /** Goes over to several connections after some 40 ms, for files of a few MiB, whatever they bring. */
 export const SOON: RangeRule = {
@@ -12,7 +12,21 @@ export const SOON: RangeRule = {
 };
 
 /** What each connection of a server bears that limits them: 12 MB/s. */
-const PACE = { chunk: 48 << 10, every: 4 };
+const PACE: Pace = { chunk: 48 << 10, every: 4 };
+const CRAWL: Pace = { chunk: 1 << 10, every: 4 };
+const CRAWL_BYTES = 1 << 20;
+
+/**
+ * The pace of a server whose first connection crawls for some seconds, until it is asked for a part. On a busy host a file that comes
+ * at its pace may be there, in the kernel's buffers, before its reader has measured anything.
+ * @param since requests before this one do not count.
+ */
+export function waitingForParts(
+  { requests }: Origin,
+  { pace = PACE, since = 0 }: { readonly pace?: Pace; readonly since?: number } = {},
+): (sent: number) => Pace {
+  return (sent) => (sent < CRAWL_BYTES && !requests.slice(since).some(isPart) ? CRAWL : pace);
+}
 
 /** A reply of a server that limits each connection; `more` changes it. */
 export function slowly(request: SeenRequest, more: Parameters<typeof rangeReply>[2] = {}, file = FILE): PlainReply {

@@ -4,14 +4,18 @@ import { LEAVE } from "../../src/artifact/download.ts";
 import type { Progress } from "../../src/artifact/progress.ts";
 import { AppError } from "../../src/base/errors.ts";
 import { sum } from "../helpers/artifact.ts";
-import { brokenDownloads, ETAG, IMAGE, OFTEN, OTHER } from "../helpers/broken-download.ts";
-import { rangeReply, startOrigin } from "../helpers/origin.ts";
-import { isPart, ODD_REPLIES, SOON, slowly } from "../helpers/ranged-download.ts";
+import { brokenDownloads, ETAG, FILE, IMAGE, OFTEN, OTHER } from "../helpers/broken-download.ts";
+import { type PlainReply, rangeReply, type SeenRequest, startOrigin } from "../helpers/origin.ts";
+import { isPart, ODD_REPLIES, SOON, slowly, waitingForParts } from "../helpers/ranged-download.ts";
 import { refusal } from "../helpers/refusal.ts";
 
 const { each, expectNothingElse, get, journals, left, partPath, result, here } = brokenDownloads();
 
 const parts = () => here.origin.requests.filter(isPart);
+
+/** Whoever limits each connection, and has the first one wait for the others. */
+const limited = (request: SeenRequest, more: Parameters<typeof rangeReply>[2] = {}, file = FILE): PlainReply =>
+  slowly(request, { pace: waitingForParts(here.origin), ...more }, file);
 
 const expectImage = (): void => {
   expect(result().equals(IMAGE)).toBe(true);
@@ -25,7 +29,8 @@ const silenceOf = (reply: string): number => (reply.includes("stalls") ? 700 : 1
 
 describe("several connections at once", () => {
   test("bring a file from a server that limits each of them", async () => {
-    each((request) => slowly(request, { pace: { chunk: 16 << 10, every: 5 } }));
+    const pace = { chunk: 16 << 10, every: 5 };
+    each((request) => limited(request, { pace: waitingForParts(here.origin, { pace }) }));
     const seen: Progress[] = [];
     const onProgress = (progress: Progress): void => void seen.push(progress);
     const ranges = { ...SOON, warmMillis: 50, measureMillis: 150, gain: 1.1 };
@@ -39,7 +44,7 @@ describe("several connections at once", () => {
   });
 
   test("ask for each byte once", async () => {
-    each((request) => slowly(request));
+    each((request) => limited(request));
     await get({}, { ranges: SOON });
     const asked = parts().map(({ headers }) => headers["range"]?.match(/\d+/g)?.map(Number) ?? []);
     const inOrder = asked.toSorted(([a = 0], [b = 0]) => a - b);
@@ -70,7 +75,7 @@ describe("several connections at once", () => {
   });
 
   test("are given up when they bring nothing, and the first one goes on as if nothing had been", async () => {
-    each((request) => slowly(request));
+    each((request) => limited(request));
     await get({}, { ranges: { ...SOON, gain: 1000 } });
     expect(here.origin.requests.filter((request) => !isPart(request))).toHaveLength(1);
     expect(parts()).not.toHaveLength(0);
@@ -80,7 +85,7 @@ describe("several connections at once", () => {
   test("go on where a broken download stands", async () => {
     each((request) => slowly(request, { send: 1 << 20 }));
     await refusal(get({}, { ranges: { ...SOON, leastBytes: 1 << 30 } }));
-    each((request) => slowly(request));
+    each((request) => limited(request));
     expect((await get({}, { ranges: SOON })).resumed).toBeWithin(1, (1 << 20) + 1);
     expect(parts().length).toBeGreaterThan(2);
     expectImage();
@@ -91,7 +96,7 @@ describe("a source that answers a request for a part with", () => {
   test.each(Object.keys(ODD_REPLIES))(
     "%s does no harm to the file",
     async (name) => {
-      each((request) => (isPart(request) ? (ODD_REPLIES[name]?.(request) ?? { kind: "hang-up" }) : slowly(request)));
+      each((request) => (isPart(request) ? (ODD_REPLIES[name]?.(request) ?? { kind: "hang-up" }) : limited(request)));
       await get({}, { ranges: SOON, stallMillis: silenceOf(name), retry: OFTEN });
       expectImage();
       expect(parts()).not.toHaveLength(0);
@@ -113,7 +118,7 @@ describe("a source that answers a request for a part with", () => {
     async (name) => {
       each((request) => {
         const isOdd = isPart(request) && parts().length > 8;
-        return isOdd ? (ODD_REPLIES[name]?.(request) ?? { kind: "hang-up" }) : slowly(request);
+        return isOdd ? (ODD_REPLIES[name]?.(request) ?? { kind: "hang-up" }) : limited(request);
       });
       await get({}, { ranges: SOON, stallMillis: silenceOf(name), retry: OFTEN });
       expectImage();
@@ -123,7 +128,7 @@ describe("a source that answers a request for a part with", () => {
   );
 
   test("429 is asked by the one connection that it allows, which was not disturbed", async () => {
-    each((request) => (isPart(request) ? { kind: "status", status: 429 } : slowly(request)));
+    each((request) => (isPart(request) ? { kind: "status", status: 429 } : limited(request)));
     await get({}, { ranges: { ...SOON, gain: 1.1 } });
     expectImage();
     expect(here.origin.requests.filter((request) => !isPart(request))).toHaveLength(1);
@@ -133,7 +138,7 @@ describe("a source that answers a request for a part with", () => {
 
 test("one part that stalls or breaks in the middle is brought by another connection", async () => {
   each((request) =>
-    slowly(request, isPart(request) && parts().length % 6 === 2 ? { send: 40_000, end: "silence" } : {}),
+    limited(request, isPart(request) && parts().length % 6 === 2 ? { send: 40_000, end: "silence" } : {}),
   );
   await get({}, { ranges: SOON, stallMillis: silenceOf("stalls"), retry: OFTEN });
   expectImage();
@@ -141,7 +146,7 @@ test("one part that stalls or breaks in the middle is brought by another connect
 });
 
 test("connections that break at any place lose nothing", async () => {
-  each((request, number) => slowly(request, { send: 30_000 + ((number * 7919 * 4099) % 500_000), end: "reset" }));
+  each((request, number) => limited(request, { send: 30_000 + ((number * 7919 * 4099) % 500_000), end: "reset" }));
   await get({ checksum: sum("sha256", IMAGE) }, { ranges: SOON, retry: { ...OFTEN, tries: 30 } });
   expectImage();
 });
@@ -151,8 +156,8 @@ test("a file that changes while its parts are fetched is fetched anew", async ()
   each((request) => {
     // By then the first connection has brought its part.
     isOther ||= isPart(request) && Number(/\d+/.exec(request.headers["range"] ?? "")?.[0]) > 2 * (1 << 20);
-    const pace = { chunk: 16 << 10, every: 5 };
-    return slowly(request, { pace }, isOther ? { body: OTHER, etag: '"two"' } : undefined);
+    const pace = waitingForParts(here.origin, { pace: { chunk: 16 << 10, every: 5 } });
+    return limited(request, { pace }, isOther ? { body: OTHER, etag: '"two"' } : undefined);
   });
   await get({}, { ranges: SOON, retry: OFTEN });
   expect(result().equals(OTHER)).toBe(true);
@@ -161,7 +166,7 @@ test("a file that changes while its parts are fetched is fetched anew", async ()
 
 test("parts of another file under the same ETag do not pass for the file", async () => {
   const answer = (mixed: boolean) =>
-    each((request) => slowly(request, {}, isPart(request) && mixed ? { body: OTHER, etag: ETAG } : undefined));
+    each((request) => limited(request, {}, isPart(request) && mixed ? { body: OTHER, etag: ETAG } : undefined));
   answer(true);
   const error = await refusal(get({ checksum: sum("sha256", IMAGE) }, { ranges: SOON }));
   expect(error.message).toContain("checksum");
@@ -172,7 +177,7 @@ test("parts of another file under the same ETag do not pass for the file", async
 });
 
 test("a disk that fails under a part ends the whole download, with what the disk said", async () => {
-  each((request) => slowly(request));
+  each((request) => limited(request));
   const onProgress = ({ bytes }: Progress): void => {
     if (bytes > 1 << 20) throw new AppError("fetch", "the disk is full");
   };
@@ -186,7 +191,7 @@ test("a download that is left for later leaves what it has without a gap, and th
   const cancel = new AbortController();
   each((request) => {
     if (parts().length > 8) cancel.abort(LEAVE);
-    return slowly(request);
+    return limited(request);
   });
   await refusal(get({}, { ranges: SOON, signal: cancel.signal }));
   expect(left()).toEqual(["a.img.part"]);
@@ -201,7 +206,7 @@ test("a download that is cancelled while parts come leaves nothing", async () =>
   const cancel = new AbortController();
   each((request) => {
     if (parts().length > 8) cancel.abort();
-    return slowly(request);
+    return limited(request);
   });
   expect((await refusal(get({}, { ranges: SOON, signal: cancel.signal }))).message).toContain("cancelled");
   expect(left()).toEqual([]);
@@ -210,7 +215,7 @@ test("a download that is cancelled while parts come leaves nothing", async () =>
 
 test("each part is asked for by the rules of a download: redirects checked, credentials only for their own host", async () => {
   await using other = await startOrigin({});
-  other.set("/b", { kind: "each", answer: (request) => slowly(request) });
+  other.set("/b", { kind: "each", answer: (request) => limited(request) });
   here.origin.set("/a.img", { kind: "redirect", to: other.url("/b") });
   await get({ headers: { authorization: "Bearer s3cret" } }, { ranges: SOON });
   expectImage();
@@ -222,7 +227,7 @@ test("each part is asked for by the rules of a download: redirects checked, cred
 });
 
 test("each part of an S3 object is signed, and asked for by If-Match", async () => {
-  here.origin.set("/bucket/a.img", { kind: "each", answer: (request) => slowly(request) });
+  here.origin.set("/bucket/a.img", { kind: "each", answer: (request) => limited(request) });
   const keys = { aws_access_key_id: "id", aws_access_key_secret: "s3cret", region: "r" };
   await here.get(`s3::${here.origin.url("/bucket/a.img")}`, { options: keys }, { ranges: SOON });
   expectImage();

@@ -6,11 +6,13 @@ import { listEntries, namesIn } from "../../src/cache/entry.ts";
 import { artifactBench } from "../helpers/artifact.ts";
 import { hashOf } from "../helpers/hash.ts";
 import { killSometime } from "../helpers/kill-sometime.ts";
+import { randomBelow } from "../helpers/random.ts";
 import { listing } from "../helpers/unpacking.ts";
 
 const here = artifactBench();
 
 const ROUNDS = 15;
+const random = randomBelow(15);
 
 test("an agent that is killed at any instant leaves no file that could be taken for good, and the next one goes on", async () => {
   const plain = Buffer.alloc(2 << 20, "disk image ");
@@ -31,7 +33,7 @@ test("an agent that is killed at any instant leaves no file that could be taken 
     if (existsSync(path)) expect(readFileSync(path).equals(plain)).toBe(true);
   };
   for (let round = 0; round < ROUNDS; round++) {
-    await killSometime(start(), 60);
+    await killSometime(start(), random(60));
     isWhole();
   }
   expect(await start("once").exited).toBe(0);
