@@ -1,7 +1,7 @@
 import { diskFiles, type TaskDirs, taskDirs } from "../../src/paths.ts";
 import { type AgentPerTest, agentPerTest } from "./agent-per-test.ts";
 import { consoleOf, idOf, machineOf, messagesOf } from "./in-process-agent.ts";
-import { until } from "./until.ts";
+import { patiently } from "./until.ts";
 
 /** Restarts as often as a test of a disk needs, and at once. */
 export const REPEAT = 'attempts = 9\n interval = "1h"\n delay = "0s"\n mode = "fail"';
@@ -43,7 +43,7 @@ export function diskBench(): DiskBench {
     filesOf: (job) => diskFiles(dirsOf(job)),
     messages: (job) => messagesOf(bed.agent, job).join("\n"),
     booted: (count, job = "demo") =>
-      until(`boot ${count} of ${job}`, async () => (await consoleOf(bed.agent, job)).includes(`boot=${count}`)),
+      patiently(`boot ${count} of ${job}`, async () => (await consoleOf(bed.agent, job)).includes(`boot=${count}`)),
     restart: (job) => bed.agent.restartAllocation(idOf(bed.agent, job), "vm"),
     kill: async (job) => {
       process.kill((await machineOf(bed.agent, "running", job)).identity.pid, "SIGKILL");

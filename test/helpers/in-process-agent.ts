@@ -31,7 +31,7 @@ import { readBootId } from "../../src/supervisor/identity.ts";
 import { createSupervisor } from "../../src/supervisor/supervisor.ts";
 import { NO_RESOURCES } from "./capacity.ts";
 import { testSources } from "./sources.ts";
-import { until } from "./until.ts";
+import { patiently } from "./until.ts";
 
 /** An agent without its daemon and API, over a directory that a later one can take over. */
 export interface InProcessAgent {
@@ -245,16 +245,12 @@ job "${more.id ?? "demo"}" {
 
 /** Waits until the one machine of a job's newest allocation is in a state. */
 export async function machineOf<K extends string>(agent: Agent, kind: K, jobId = "demo") {
-  return await until(
-    `the machine of job ${jobId} to be ${kind}`,
-    () => {
-      const machine = newestOf(agent, jobId)?.tasks["vm"]?.machine;
-      if (machine?.kind !== kind) throw new Error(JSON.stringify(machine));
-      if (machine.kind === "running" && machine.guest === "unknown") throw new Error("QEMU has not answered yet");
-      return machine as Extract<typeof machine, { kind: K }>;
-    },
-    { deadline: 20_000 },
-  );
+  return await patiently(`the machine of job ${jobId} to be ${kind}`, () => {
+    const machine = newestOf(agent, jobId)?.tasks["vm"]?.machine;
+    if (machine?.kind !== kind) throw new Error(JSON.stringify(machine));
+    if (machine.kind === "running" && machine.guest === "unknown") throw new Error("QEMU has not answered yet");
+    return machine as Extract<typeof machine, { kind: K }>;
+  });
 }
 
 export const newestOf = (agent: Agent, jobId = "demo"): Allocation | undefined => agent.allocations({ jobId }).at(-1);
@@ -273,21 +269,16 @@ export const messagesOf = (agent: Agent, jobId = "demo"): string[] =>
 /** Waits until the demo guest has spoken, and so hears its power button. */
 export async function bannerOf(agent: Agent, jobId = "demo"): Promise<void> {
   const spoken = async () => (await consoleOf(agent, jobId)).includes("DEMO GUEST");
-  await until("the guest's banner", spoken, { deadline: 20_000 });
+  await patiently("the guest's banner", spoken);
 }
 
 /** Waits until the one machine of a job runs in the start of this number, and QEMU has said so. */
 export async function startOf(agent: Agent, generation: number, jobId = "demo") {
-  return await until(
-    `start ${generation} of the machine of job ${jobId}`,
-    () => {
-      const machine = newestOf(agent, jobId)?.tasks["vm"]?.machine;
-      if (machine?.kind === "running" && machine.generation === generation && machine.guest === "running")
-        return machine;
-      throw new Error(JSON.stringify(machine));
-    },
-    { deadline: 20_000 },
-  );
+  return await patiently(`start ${generation} of the machine of job ${jobId}`, () => {
+    const machine = newestOf(agent, jobId)?.tasks["vm"]?.machine;
+    if (machine?.kind === "running" && machine.generation === generation && machine.guest === "running") return machine;
+    throw new Error(JSON.stringify(machine));
+  });
 }
 
 /** The serial console of a job's newest allocation so far. */

@@ -1,5 +1,6 @@
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { CACHE } from "../guests/cache.ts";
 import { freePort } from "./ports.ts";
 import { spawnServer } from "./spawn-server.ts";
 import { tempDir } from "./temp.ts";
@@ -7,7 +8,7 @@ import { tempDir } from "./temp.ts";
 /** A server that speaks S3, from npm; it is made of 116 packages, so it is no dependency. */
 const PACKAGE = "s3rver@3.7.1";
 
-const HOME = join(import.meta.dirname, "..", "..", ".cache", "s3rver");
+const HOME = join(CACHE, "s3rver");
 
 export interface S3Server extends AsyncDisposable {
   readonly port: number;
@@ -27,9 +28,15 @@ export function hasS3Server(): boolean {
 
 function install(): boolean {
   if (Bun.which("node") === null || Bun.which("npm") === null) return false;
-  mkdirSync(HOME, { recursive: true });
-  const argv = ["npm", "install", "--prefix", HOME, "--no-audit", "--no-fund", "--ignore-scripts", PACKAGE];
-  return Bun.spawnSync(argv, { stdio: ["ignore", "ignore", "ignore"], timeout: 60_000 }).success;
+  mkdirSync(CACHE, { recursive: true });
+  // Whole or not at all: what npm was killed at would pass for installed the next time.
+  const part = mkdtempSync(`${HOME}.`);
+  const argv = ["npm", "install", "--prefix", part, "--no-audit", "--no-fund", "--ignore-scripts", PACKAGE];
+  const { success } = Bun.spawnSync(argv, { stdio: ["ignore", "ignore", "ignore"], timeout: 60_000 });
+  if (success) rmSync(HOME, { recursive: true, force: true });
+  if (success) renameSync(part, HOME);
+  else rmSync(part, { recursive: true, force: true });
+  return success;
 }
 
 export async function startS3(): Promise<S3Server> {

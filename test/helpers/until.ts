@@ -1,5 +1,5 @@
 export interface UntilOptions {
-  /** Milliseconds after which it gives up; 10,000 unless told. */
+  /** Milliseconds after which it gives up; 30,000 unless told. */
   readonly deadline?: number;
   /** Milliseconds between two looks; 20 unless told. */
   readonly every?: number;
@@ -18,7 +18,7 @@ export async function until<T>(
   check: () => T | Promise<T>,
   options: UntilOptions = {},
 ): Promise<Exclude<Awaited<T>, undefined | null | false>> {
-  const { deadline = 10_000, every = 20 } = options;
+  const { deadline = 30_000, every = 20 } = options;
   const end = performance.now() + deadline;
   for (;;) {
     const last = await attempt(check);

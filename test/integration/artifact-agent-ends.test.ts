@@ -82,5 +82,5 @@ describe("a download that ends with its agent", () => {
     expectNothingElse();
     expect(parts()).toEqual([]);
     expect(cacheJournals()).toEqual([]);
-  }, 30_000);
+  }, 120_000);
 });

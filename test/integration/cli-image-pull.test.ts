@@ -2,13 +2,15 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
+import type { PullOptions } from "../../src/agent/pull.ts";
+import type { Progress } from "../../src/artifact/progress.ts";
 import { createTurns, type Turns } from "../../src/artifact/turns.ts";
 import { listEntries } from "../../src/cache/entry.ts";
 import { filesOf, parseKey } from "../../src/cache/key.ts";
 import { imagesOf } from "../helpers/cache-uses.ts";
 import { type CliApi, serveCliApi } from "../helpers/cli-api.ts";
 import { checksumOf } from "../helpers/hash.ts";
-import { type Origin, rangeReply, startOrigin } from "../helpers/origin.ts";
+import { type Origin, type Pace, rangeReply, startOrigin } from "../helpers/origin.ts";
 import { until } from "../helpers/until.ts";
 
 let api: CliApi;
@@ -24,6 +26,16 @@ afterEach(async () => {
   await origin[Symbol.asyncDispose]();
   await api[Symbol.asyncDispose]();
 });
+
+/** Serves a file of which next to nothing of the second half comes before the function is called that this returns. */
+function heldInTheMiddle(path: string, body: Buffer): () => void {
+  let isHeld = true;
+  const pace = (sent: number): Pace => ({ chunk: isHeld && sent >= body.length / 2 ? 1 : 48 << 10, every: 5 });
+  origin.set(path, { kind: "each", answer: (request) => rangeReply(request, { body, etag: '"one"' }, { pace }) });
+  return () => {
+    isHeld = false;
+  };
+}
 
 /** Answers when it is let. */
 function holdingOrigin(goOn: Promise<void>) {
@@ -154,29 +166,35 @@ describe("image pull", () => {
 
   test("shares one download with another pull, which goes on when this one is given up", async () => {
     const body = randomBytes(4 << 20);
-    origin.set("/shared.img", {
-      kind: "each",
-      answer: (request) => rangeReply(request, { body, etag: '"one"' }, { pace: { chunk: 48 << 10, every: 10 } }),
-    });
+    const goOn = heldInTheMiddle("/shared.img", body);
+    const told = new Set<unknown>();
+    const { images } = api.agent;
+    api.agent.images = {
+      ...images,
+      pull: (artifact) => {
+        const planned = images.pull(artifact);
+        const onProgress = (options: PullOptions) => (progress: Progress) => {
+          told.add(planned);
+          options.onProgress(progress);
+        };
+        return { ...planned, run: (options) => planned.run({ ...options, onProgress: onProgress(options) }) };
+      },
+    };
     const source = origin.url("/shared.img");
     const leaver = api.spawn(["image", "pull", source]);
     await until("some of it", () => origin.served() > 0);
     const stayer = pull(source);
-    const before = origin.served();
-    await until("more of it", () => origin.served() > before);
+    await until("both to hear of it", () => told.size === 2);
     leaver.kill("SIGINT");
     expect(await leaver.ended()).toMatchObject({ code: 130 });
+    goOn();
     expect(await stayer).toMatchObject({ code: 0, stdout: `${checksumOf(body)}\n` });
     expect(origin.count("/shared.img")).toBe(1);
   });
 
   test("goes on after Ctrl-C where it was, and the agent asks for no more meanwhile", async () => {
     const body = randomBytes(6 << 20);
-    const file = { body, etag: '"one"' };
-    origin.set("/large.img", {
-      kind: "each",
-      answer: (request) => rangeReply(request, file, { pace: { chunk: 48 << 10, every: 5 } }),
-    });
+    const goOn = heldInTheMiddle("/large.img", body);
     const child = api.spawn(["image", "pull", origin.url("/large.img")]);
     await until("some of it", () => origin.served() > 2 << 20);
     child.kill("SIGINT");
@@ -188,6 +206,7 @@ describe("image pull", () => {
     const parts = `${api.dir}/cache/parts`;
     await until("the part to stay", () => readdirSync(parts).some((name) => name.endsWith(".part")));
     expect(listEntries(`${api.dir}/cache`)).toEqual([]);
+    goOn();
     const again = await pull(origin.url("/large.img"));
     expect(again.stdout).toBe(`${checksumOf(body)}\n`);
     expect(again.stderr).toMatch(/of it were there from an earlier try/);

@@ -47,7 +47,8 @@ describe.each(directions)("a host's clock that is set %s by a day", (_, by) => {
     const [took, real] = [ending.stop?.took ?? 0, performance.now() - stopped];
     expect(ending).toMatchObject({ reason: "host-qmp-quit", stop: { rung: "quit" } });
     expect(took).toBeGreaterThanOrEqual(2_000 - 50);
-    expect(took).toBeLessThanOrEqual(4_000);
+    // How busy this host is may cost seconds, a clock that is believed costs the day.
+    expect(took).toBeLessThan(DAY / 2);
     // Whoever waited sees the same as the receipt tells.
     expect(real).toBeGreaterThanOrEqual(2_000 - 50);
   }

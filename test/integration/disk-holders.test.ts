@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { makeWriterDisk } from "../guests/writer.ts";
 import { diskBench, OVERLAY } from "../helpers/disk-bench.ts";
 import { idOf, imagesDir, machineOf, newestOf } from "../helpers/in-process-agent.ts";
-import { until } from "../helpers/until.ts";
+import { patiently, until } from "../helpers/until.ts";
 
 setDefaultTimeout(60_000);
 
@@ -71,7 +71,7 @@ describe.skipIf(process.getuid?.() !== 0)("an overlay on a full file system", ()
       expect(bed.running.logLines.join("\n")).not.toContain("there is room again");
       expect((await guest()).guest).toBe("io-error");
       rmSync(join(full, "ballast"));
-      await until("the guest to go on", async () => (await guest()).guest === "running", { deadline: 20_000 });
+      await patiently("the guest to go on", async () => (await guest()).guest === "running");
     } finally {
       await bed.agent.deregisterJob("full", { purge: false, force: "SIGKILL" });
       await machineOf(bed.agent, "ended", "full");

@@ -14,7 +14,7 @@ import {
   writeDemoDisk,
 } from "../helpers/in-process-agent.ts";
 import { type TempDir, tempDir } from "../helpers/temp.ts";
-import { until } from "../helpers/until.ts";
+import { patiently, until } from "../helpers/until.ts";
 
 /*
  * An image that is used where it lies. That it is this one, and of which format, is durable with the record that says that its machine
@@ -43,7 +43,7 @@ const dirs = () => ({ dataDir: dir.file("data"), runDir: dir.file("run") });
 const files = (): DiskFiles => diskFiles(taskDirs(dirs(), id(), "vm"));
 
 const booted = (count: number): Promise<unknown> =>
-  until(`boot ${count}`, async () => (await consoleOf(running.agent)).includes(`boot=${count}`));
+  patiently(`boot ${count}`, async () => (await consoleOf(running.agent)).includes(`boot=${count}`));
 
 /** Kills the machine after its disk has got a header that makes it a qcow2 over a file of the host's, for whoever looks. */
 async function endWithForgedDisk(): Promise<number> {

@@ -100,7 +100,6 @@ describe.skipIf(process.getuid?.() !== 0)("an agent whose data_dir is on a full 
     rmSync(`${data}/ballast`);
     const { ending } = await machineOf(bed.agent, "ended", "deaf");
     expect(ending).toMatchObject({ reason: "host-qmp-quit", stop: { rung: "quit" } });
-    expect(ending.stop?.took).toBeLessThanOrEqual(5_000);
   });
 
   test("keeps a kill that came meanwhile as what it was, once there is room", async () => {

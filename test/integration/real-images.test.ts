@@ -14,7 +14,7 @@ import { type Origin, startOrigin } from "../helpers/origin.ts";
 import { runProgram } from "../helpers/run.ts";
 import { Hopeless, patiently, until } from "../helpers/until.ts";
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(300_000);
 
 const GIB = 2 ** 30;
 const bed = agentPerTest(false);
@@ -113,7 +113,7 @@ describe("Debian's installer", () => {
         if (machine?.kind === "ended") throw new Hopeless(machine.ending.message);
         return (await consoleOf(bed.agent)).includes("Starting system log daemon: syslogd, klogd.");
       },
-      { deadline: 100_000, every: 200 },
+      { deadline: 240_000, every: 200 },
     );
     const events = newestOf(bed.agent)
       ?.tasks["vm"]?.events.map(({ message }) => message)

@@ -3,7 +3,7 @@ import { createApi } from "../../src/api/app.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { fetchedDiskBench } from "../helpers/fetched-disk.ts";
 import { consoleOf, idOf, machineOf } from "../helpers/in-process-agent.ts";
-import { until } from "../helpers/until.ts";
+import { patiently } from "../helpers/until.ts";
 
 setDefaultTimeout(60_000);
 
@@ -21,7 +21,7 @@ async function put(path: string, body: object): Promise<string> {
 test("a job goes back to an earlier version and its disk goes along; scaled to none and back, too", async () => {
   const { agent } = bench.bed;
   const boots = (count: number): Promise<unknown> =>
-    until(`boot ${count}`, async () => (await consoleOf(agent)).includes(`boot=${count}`), { deadline: 20_000 });
+    patiently(`boot ${count}`, async () => (await consoleOf(agent)).includes(`boot=${count}`));
   await bench.run("demo");
   await machineOf(agent, "running");
   await boots(1);

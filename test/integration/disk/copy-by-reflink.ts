@@ -7,7 +7,7 @@ import { demoDisk } from "../../helpers/demo-disk.ts";
 import { consoleOf, demoJob, idOf, imagesDir, startInProcess } from "../../helpers/in-process-agent.ts";
 import { runProgram } from "../../helpers/run.ts";
 import { tempDir } from "../../helpers/temp.ts";
-import { until } from "../../helpers/until.ts";
+import { patiently } from "../../helpers/until.ts";
 
 /**
  * Boots one machine from a copy of an image of `image_paths` and one from a copy of what an artifact brought from the same directory, and
@@ -34,7 +34,7 @@ try {
   const copies = [];
   for (const [id, job] of Object.entries(jobs)) {
     await agent.registerJob(job, null, {});
-    await until(`${id} to boot`, async () => (await consoleOf(agent, id)).includes("boot=1"), { deadline: 30_000 });
+    await patiently(`${id} to boot`, async () => (await consoleOf(agent, id)).includes("boot=1"));
     const dirs = { dataDir: dir.file("data"), runDir: dir.file("run") };
     const { copy } = diskFiles(taskDirs(dirs, idOf(agent, id), "vm"));
     const extents = await runProgram(["filefrag", "-v", copy]);
