@@ -108,9 +108,9 @@ async function useWorker(
   try {
     const { stallMillis = STALL_MILLIS, retry = DEFAULT_RETRY, ranges = DEFAULT_RANGES } = options;
     post({ kind: "start", task, stallMillis, retry, ranges });
-    // The agent is at its smallest while a Worker beside it has a heap of its own: less at the most by 3 MB each, of 92 MB.
+    // The agent is at its smallest while a Worker beside it has a heap of its own: less at the most by 3 MB each, of 92 MB, and no more.
     collectGarbageSoon();
-    void releaseCodePages();
+    releaseCodePages().catch(() => undefined);
     return await promise;
   } finally {
     settled = true;

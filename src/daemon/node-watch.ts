@@ -147,9 +147,9 @@ export class NodeWatch implements NodeFacts {
     const areOthers = await this.lookForEmulators();
     const deviceTrace = traceDevice(this.device);
     if (areOthers || deviceTrace !== this.deviceTrace) {
-      this.deviceTrace = deviceTrace;
       // What was found out of another device, or by another QEMU, holds no more.
       await this.tryKvm(undefined);
+      this.deviceTrace = deviceTrace;
     }
     this.update({ changing });
     this.tell(before);
@@ -162,7 +162,6 @@ export class NodeWatch implements NodeFacts {
     const isOther = trace !== this.trace;
     if (!isOther && !this.isTimeForThoseLeftOut()) return false;
     if (isOther) this.again = { left: 1, next: 2 };
-    this.trace = trace;
     const before = this.found;
     const emulators = await findEmulators(path, node.emulatorsAllowlist);
     const news = emulators.leftOut.filter(
@@ -171,6 +170,8 @@ export class NodeWatch implements NodeFacts {
     for (const one of news) log.warn("emulator left out", { path: one.path, reason: one.reason });
     const capabilities = await this.askAll(emulators.emulators, isOther ? new Map() : before.capabilities);
     this.update({ emulators, capabilities });
+    // Not before: a look that fails is made up for by the next one.
+    this.trace = trace;
     return !isDeepStrictEqual(before.emulators.emulators, emulators.emulators);
   }
 
