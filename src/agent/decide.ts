@@ -1,5 +1,6 @@
 import type { Allocation, AssignedPort } from "../allocation/allocation.ts";
 import { shortId } from "../base/ids.ts";
+import { groupsToRun } from "../job/groups-to-run.ts";
 import type { Group, Job } from "../job/job.ts";
 import type { Amounts } from "../node/node.ts";
 import { amountsOf, type Claim, findShortages, sumClaims } from "../placement/amounts.ts";
@@ -34,7 +35,7 @@ export async function decidePlacement(context: DecideContext, job: Job): Promise
   const held = others.flatMap(heldPorts);
   const groups: PlacedGroup[] = [];
   const failures: PlacementFailure[] = [];
-  for (const group of job.groups.filter(({ count }) => count > 0)) {
+  for (const group of groupsToRun(job)) {
     const resources = amountsOf(group, capacity);
     const lacking = findShortages(capacity, sumClaims(claims), resources);
     const given = await assignPorts(group, capacity, held, context.users === null ? 1 : firstOpenPort());

@@ -1,4 +1,5 @@
 import type { AssignedPort } from "../allocation/allocation.ts";
+import { groupsToRun } from "../job/groups-to-run.ts";
 import type { Artifact, Group, Job, Task } from "../job/job.ts";
 import { type TaskDirs, taskDirs } from "../paths.ts";
 import type { AgentContext } from "./context.ts";
@@ -17,9 +18,7 @@ export interface ForeseenArtifact {
 
 /** What a job will fetch, before it is placed. */
 export function foreseeArtifacts(context: Pick<AgentContext, "dirs" | "node">, job: Job): ForeseenArtifact[] {
-  return job.groups
-    .filter(({ count }) => count > 0)
-    .flatMap((group) => group.tasks.flatMap((task) => foreseeTask(context, job, group, task)));
+  return groupsToRun(job).flatMap((group) => group.tasks.flatMap((task) => foreseeTask(context, job, group, task)));
 }
 
 function foreseeTask(

@@ -1,6 +1,7 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { cpSync, existsSync, renameSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import type { Job } from "../../src/job/job.ts";
 import { tarOf } from "../helpers/archives.ts";
 import { demoDisk } from "../helpers/demo-disk.ts";
 import { fetchedDiskBench } from "../helpers/fetched-disk.ts";
@@ -148,6 +149,29 @@ describe("when a changed job takes the place of an allocation, its disk", () => 
     });
     await bed.agent.deregisterJob("one", { purge: false });
     expect(await stake('disk = "copy"')).toEqual([]);
+  });
+
+  test("is discarded when its group is called otherwise, and waits for one of the old name", async () => {
+    const old = await first();
+    const { overlay } = filesOf("one");
+    const renamed = (name: string): Job => {
+      const job = jobOf("one", { config: changed });
+      return { ...job, groups: job.groups.map((group) => ({ ...group, name })) };
+    };
+    const before = jobOf("one").groups[0]?.name ?? "";
+    const [fate] = await bed.agent.disksAtStake(renamed("other"));
+    expect(fate).toMatchObject({ allocationId: old, discarded: { path: overlay } });
+    expect(fate?.message).toContain(`: the job has no group "${before}" any more; it stays in`);
+    await bed.agent.registerJob(renamed("other"), null, {});
+    await booted(1, "one");
+    const stake = await bed.agent.disksAtStake(jobOf("one", { config: 'disk = "copy"' }));
+    expect(stake.map(({ allocationId, discarded }) => [allocationId, discarded?.path])).toEqual([
+      [idOf(bed.agent, "one"), filesOf("one").overlay],
+      [old, overlay],
+    ]);
+    await bed.agent.registerJob(renamed(before), null, {});
+    await booted(2, "one");
+    expect(newestOf(bed.agent, "one")?.previousAllocation).toBe(old);
   });
 
   test("is left without a word of loss when its guest wrote nothing", async () => {

@@ -6,7 +6,8 @@ import { planArtifact } from "../../artifact/plan.ts";
 import { shortId } from "../../base/ids.ts";
 import { formatBytes } from "../../base/units.ts";
 import { changeOf } from "../../image/disk-record.ts";
-import type { Artifact, Group, Job, Task } from "../../job/job.ts";
+import { groupsToRun } from "../../job/groups-to-run.ts";
+import type { Artifact, Job, Task } from "../../job/job.ts";
 import { isTemplate } from "../../job/run-time-template.ts";
 import { type AgentDirs, taskDirs } from "../../paths.ts";
 import type { AgentContext } from "../context.ts";
@@ -50,8 +51,8 @@ export async function fatesOfDisks(
 }
 
 async function fateOf(context: FateContext, allocation: Allocation, task: string, next: Job): Promise<DiskFate> {
-  const { id } = allocation;
-  const goesOn = next.groups.some(({ name, count }) => name === allocation.group && count > 0);
+  const { id, group } = allocation;
+  const goesOn = groupsToRun(next).some(({ name }) => name === group);
   const [ended, also] = isTerminal(allocation) ? ["has ended", " and is replaced"] : ["is stopped", " and replaced"];
   const place = `allocation ${shortId(id)} ${ended}${goesOn ? also : ""}`;
   const fate = (text: string, discarded: DiskFate["discarded"] = null): DiskFate => ({
@@ -72,7 +73,7 @@ async function fateOf(context: FateContext, allocation: Allocation, task: string
   // It may be of an allocation further back.
   const { jobId, jobVersion } = former.allocation;
   const before = context.store.jobVersion(jobId, jobVersion)?.job;
-  const why = discards(former, before, next, task) ?? imageChanged(former, next, context.dirs);
+  const why = discards(former, before, next) ?? imageChanged(former, next, context.dirs);
   if (why === undefined) return fate(goesOn ? "; its disk moves along" : "; its disk waits for the next one");
   const { path, bytes, record } = former;
   if (!former.written) return fate("; nothing was written to its disk");
@@ -90,20 +91,24 @@ function usedInPlace({ store }: FateContext, { id }: Allocation, task: string): 
 }
 
 /** Why a disk does not move along, as far as the job file tells before anything is fetched; undefined when it does. */
-function discards({ record }: FormerDisk, before: Job | undefined, next: Job, name: string): string | undefined {
-  const group = next.groups.find(({ tasks }) => tasks.some((task) => task.name === name));
-  const task = group?.tasks.find((candidate) => candidate.name === name);
-  if (group === undefined || task === undefined) return `the job has no task "${name}" any more`;
+function discards(former: FormerDisk, before: Job | undefined, next: Job): string | undefined {
+  const { record, allocation } = former;
+  // Whoever takes an allocation's place is found by the group's name.
+  const group = next.groups.find(({ name }) => name === allocation.group);
+  if (group === undefined) return `the job has no group "${allocation.group}" any more`;
+  const task = taskOf(next, former);
+  if (task === undefined) return `the job has no task "${former.task}" any more`;
   if (!group.ephemeral_disk.sticky) return "ephemeral_disk has sticky = false";
   const { disk } = task.config;
   if (disk !== undefined && disk !== record.mode) return `the job asks for disk = "${disk}" now`;
-  const old = taskOf(before, name);
+  const old = taskOf(before, former);
   if (old === undefined || imageOf(old) !== imageOf(task)) return "the job has another image now";
   return undefined;
 }
 
 /** Why the image that a disk stands over will be taken for another one, as far as a look at it tells. */
-function imageChanged({ record, allocation, task }: FormerDisk, next: Job, dirs: AgentDirs): string | undefined {
+function imageChanged(former: FormerDisk, next: Job, dirs: AgentDirs): string | undefined {
+  const { record, allocation, task } = former;
   const { origin } = record;
   if (origin.checksum !== null) return undefined;
   // Such as one out of an archive.
@@ -111,7 +116,7 @@ function imageChanged({ record, allocation, task }: FormerDisk, next: Job, dirs:
     return "its image lies in the allocation itself, and nothing proves that the next one's is the same";
   }
   try {
-    const change = changeOf(statSync(namedImage(taskOf(next, task)) ?? origin.path), origin);
+    const change = changeOf(statSync(namedImage(taskOf(next, former)) ?? origin.path), origin);
     return change === undefined ? undefined : `its image is not what it was: ${change}`;
   } catch {
     // The start will tell, and takes no disk from anywhere without an image.
@@ -125,8 +130,9 @@ function namedImage(task: Task | undefined): string | undefined {
   return path !== undefined && isAbsolute(path) && !isTemplate(path) ? path : undefined;
 }
 
-const taskOf = (job: Job | undefined, name: string): Task | undefined =>
-  job?.groups.flatMap(({ tasks }: Group) => tasks).find((task) => task.name === name);
+/** The task of a version of the job that a disk is, or was, the boot disk of. */
+const taskOf = (job: Job | undefined, { allocation, task: wanted }: FormerDisk): Task | undefined =>
+  job?.groups.find(({ name }) => name === allocation.group)?.tasks.find(({ name }) => name === wanted);
 
 /** What tells the image of a task from others, as its job file has it. */
 function imageOf({ config, artifacts }: Task): string {

@@ -1,4 +1,5 @@
 import type { Allocation } from "../../allocation/allocation.ts";
+import { groupsToRun } from "../../job/groups-to-run.ts";
 import type { Job } from "../../job/job.ts";
 import type { JobRecord } from "../../state/records.ts";
 import type { AgentContext } from "../context.ts";
@@ -39,13 +40,15 @@ export function changeOf(context: ReplacementContext, job: Job): Change {
     return before === undefined ? [{ task: null, path: "" }] : reasonsToReplace(context, one, before, job);
   };
   const why = new Map(running.map((one) => [one.id, reasonsOf(one)]));
-  const wanted = job.groups.filter(({ count }) => count > 0).map(({ name }) => name);
+  const wanted = groupsToRun(job).map(({ name }) => name);
   const isThere =
     running.length > 0 &&
     running.every(({ id, group }) => wanted.includes(group) && why.get(id)?.length === 0) &&
     wanted.every((name) => running.some(({ group }) => group === name));
   if (isThere) return { kind: "in place", running };
-  const ended = (previous?.job.groups ?? []).flatMap(({ name }) => {
+  // One that the job had before and has again goes on with its disk, too.
+  const names = new Set([...(previous?.job.groups ?? []), ...job.groups].map(({ name }) => name));
+  const ended = [...names].flatMap((name) => {
     const last = predecessorOf(store, job.id, name);
     return last === undefined || running.some(({ id }) => id === last.id) ? [] : [last];
   });

@@ -3,6 +3,7 @@ import { AppError } from "../../base/errors.ts";
 import { formatBytes } from "../../base/units.ts";
 import type { ReadableImage } from "../../image/checked.ts";
 import { closeImage, findImage } from "../../image/open.ts";
+import { groupsToRun } from "../../job/groups-to-run.ts";
 import { type ExpandedConfig, interpolateConfig } from "../../job/interpolate.ts";
 import type { Group, Job, Task } from "../../job/job.ts";
 import { optionsNamed, readArguments } from "../../qemu/arguments.ts";
@@ -13,9 +14,9 @@ import type { Finding, PlanContext } from "./finding.ts";
 
 /** The images of the host that new allocations would boot, and who has them. What artifacts bring is looked at when it is there. */
 export function findImages(context: PlanContext, job: Job, placed: readonly PlacedGroup[]): Finding[] {
-  return job.groups
-    .filter(({ count }) => count > 0)
-    .flatMap((group) => group.tasks.flatMap((task) => findImagesOf(context, { job, group, task }, placed)));
+  return groupsToRun(job).flatMap((group) =>
+    group.tasks.flatMap((task) => findImagesOf(context, { job, group, task }, placed)),
+  );
 }
 
 interface Place {

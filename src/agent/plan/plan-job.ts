@@ -2,6 +2,7 @@ import type { Allocation } from "../../allocation/allocation.ts";
 import { AppError } from "../../base/errors.ts";
 import { shortId } from "../../base/ids.ts";
 import { checkConstraints } from "../../constraint/check.ts";
+import { groupsToRun } from "../../job/groups-to-run.ts";
 import type { Job } from "../../job/job.ts";
 import type { PlacementFailure } from "../../placement/failure.ts";
 import type { JobRecord } from "../../state/records.ts";
@@ -130,7 +131,7 @@ async function decideOrNot(context: PlanContext, job: Job): Promise<Decision | u
 function groupsOf(change: Change, job: Job): PlannedGroup[] {
   const { running } = change;
   const own = running.map((allocation) => planned(change, job, allocation));
-  const without = change.kind === "replaces" ? job.groups.filter(({ count }) => count > 0) : [];
+  const without = change.kind === "replaces" ? groupsToRun(job) : [];
   const made = without
     .filter(({ name }) => running.every(({ group }) => group !== name))
     .map(
@@ -152,7 +153,7 @@ function planned(change: Change, job: Job, { id, group }: Allocation): PlannedGr
   if (change.kind === "in place") {
     return { ...it, action: "in-place update", text: `${name} is updated in place, its machine runs on` };
   }
-  if (!job.groups.some(({ name: wanted, count }) => wanted === group && count > 0)) {
+  if (!groupsToRun(job).some(({ name: wanted }) => wanted === group)) {
     return { ...it, action: "destroy", text: `${name} is stopped` };
   }
   const why = change.why.get(id) ?? [];

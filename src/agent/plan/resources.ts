@@ -1,3 +1,4 @@
+import { groupsToRun } from "../../job/groups-to-run.ts";
 import type { Group, Job } from "../../job/job.ts";
 import type { Amounts } from "../../node/node.ts";
 import { amountsOf, amountText, findShortages, sumClaims, usableOf } from "../../placement/amounts.ts";
@@ -8,22 +9,20 @@ import type { Finding, PlanContext } from "./finding.ts";
 export function findResources(context: PlanContext, job: Job): Finding[] {
   const { capacity } = context.node();
   const claims = claimsOf(context, otherAllocations(context, job));
-  return job.groups
-    .filter(({ count }) => count > 0)
-    .flatMap((group) => {
-      const used = sumClaims(claims);
-      const wanted = amountsOf(group, capacity);
-      claims.push({ jobId: `${job.id} ${group.name}`, amounts: wanted });
-      const lacking = findShortages(capacity, used, wanted);
-      return NAMES.filter((name) => wanted[name] > 0).map((name): Finding => {
-        const shortage = lacking.find(({ dimension }) => dimension === name);
-        const usable = usableOf(capacity)[name];
-        const fits = `${name}: ${amountText(name, wanted[name])}, ${Math.max(0, usable - used[name])} of ${amountText(name, usable)} free`;
-        const unknown = name === "cpu" && capacity.total.cpu === 0;
-        const text = unknown ? `cpu: ${amountText(name, wanted[name])}; this host does not tell its MHz` : fits;
-        return finding(group, shortage === undefined, shortage?.text ?? text);
-      });
+  return groupsToRun(job).flatMap((group) => {
+    const used = sumClaims(claims);
+    const wanted = amountsOf(group, capacity);
+    claims.push({ jobId: `${job.id} ${group.name}`, amounts: wanted });
+    const lacking = findShortages(capacity, used, wanted);
+    return NAMES.filter((name) => wanted[name] > 0).map((name): Finding => {
+      const shortage = lacking.find(({ dimension }) => dimension === name);
+      const usable = usableOf(capacity)[name];
+      const fits = `${name}: ${amountText(name, wanted[name])}, ${Math.max(0, usable - used[name])} of ${amountText(name, usable)} free`;
+      const unknown = name === "cpu" && capacity.total.cpu === 0;
+      const text = unknown ? `cpu: ${amountText(name, wanted[name])}; this host does not tell its MHz` : fits;
+      return finding(group, shortage === undefined, shortage?.text ?? text);
     });
+  });
 }
 
 const NAMES = ["cpu", "cores", "memory", "disk"] as const satisfies readonly (keyof Amounts)[];
