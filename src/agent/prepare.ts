@@ -1,16 +1,15 @@
 import type { TaskEventType } from "../allocation/task-event.ts";
 import { AppError, errorText } from "../base/errors.ts";
 import { closeImage } from "../image/open.ts";
-import { interpolateConfig, interpolateText } from "../job/interpolate.ts";
+import { interpolateConfig } from "../job/interpolate.ts";
 import type { QemuConfig } from "../job/job.ts";
-import type { Node } from "../node/node.ts";
 import { findPortHolder } from "../node/port-holder.ts";
 import type { MachineUser } from "../node/users.ts";
 import { chooseEmulator } from "../qemu/emulator.ts";
 import { forwardsOf } from "../qemu/forward.ts";
 import type { Forward, LaunchPlan } from "../qemu/launch.ts";
 import { hostOf, limitsOf, unlimitedBecause } from "../qemu/limits.ts";
-import { type Dns, dnsOf } from "../qemu/network.ts";
+import { dnsOf } from "../qemu/network.ts";
 import { planLaunch } from "../qemu/plan.ts";
 import type { Prepare, PrepareRequest } from "../supervisor/hands.ts";
 import type { AgentContext } from "./context.ts";
@@ -25,7 +24,7 @@ import { knowWhatMatters } from "./placement.ts";
 import { linkedImage, placingOf } from "./placing.ts";
 import { isFree } from "./ports.ts";
 import { assertPortOpen, assertReachable } from "./reach.ts";
-import { jobOf, readSubject, type Subject } from "./subject.ts";
+import { interpolateDns, jobOf, readSubject, type Subject } from "./subject.ts";
 import { makeTaskDirectories } from "./task-directory.ts";
 
 type PrepareContext = Pick<
@@ -147,12 +146,6 @@ function interpolateTaskConfig(context: PrepareContext, { task, env }: Subject):
   throw new AppError("invalid", errors.map(({ message }) => message).join("; "), {
     hint: errors.find(({ hint }) => hint !== undefined)?.hint,
   });
-}
-
-/** As Nomad does with a `network`; what comes of it is looked at when it is put into the command line. */
-function interpolateDns({ servers, searches }: Dns, env: Subject["env"], node: Node): Dns {
-  const text = (value: string): string => interpolateText(value, env, node);
-  return { servers: servers.map(text), searches: searches.map(text) };
 }
 
 /** What is certain before the command line is made. */

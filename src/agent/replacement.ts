@@ -1,11 +1,12 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Allocation } from "../allocation/allocation.ts";
 import { interpolateConfig } from "../job/interpolate.ts";
-import type { Group, Job, Task } from "../job/job.ts";
+import type { Group, Job, Network, Task } from "../job/job.ts";
 import { taskDirs } from "../paths.ts";
+import { dnsOf } from "../qemu/network.ts";
 import type { AgentContext } from "./context.ts";
 import { interpolateArtifact } from "./fetch-artifacts.ts";
-import { environmentOf } from "./subject.ts";
+import { environmentOf, interpolateDns } from "./subject.ts";
 
 /** What makes a new machine necessary. */
 export interface Reason {
@@ -52,9 +53,12 @@ export function reasonText({ task, path }: Reason): string {
 type Given = Readonly<Record<string, unknown>>;
 
 const givenToGroup = ({ networks, ephemeral_disk: { size } }: Group): Given => ({
-  network: networks,
+  network: networks.map(withoutDns),
   "ephemeral_disk.size": size,
 });
+
+/** Which of them a machine has, and with what values, is its task's. */
+const withoutDns = ({ dns: _, ...network }: Network): Given => network;
 
 /** What a machine is made of, by its place in the job file; undefined for a task that this version has not. */
 function givenTo(
@@ -77,7 +81,8 @@ function givenTo(
     driver,
     user,
     ...prefixed("config", configOf(task, env, context)),
-    ...prefixed("resources", resources),
+    ...prefixed("resources", { ...resources, networks: resources.networks.map(withoutDns) }),
+    "network.dns": interpolateDns(dnsOf(resources.networks, group.networks), env, context.node()),
     artifact: artifacts.map((artifact) => interpolateArtifact(artifact, env, context)),
     "logs.disabled": logs.disabled,
   };

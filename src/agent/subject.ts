@@ -1,9 +1,12 @@
 import type { Allocation } from "../allocation/allocation.ts";
 import { AppError } from "../base/errors.ts";
 import { buildTaskEnvironment } from "../job/environment.ts";
+import { interpolateText } from "../job/interpolate.ts";
 import type { Group, Job, Task } from "../job/job.ts";
 import { readPortMapping } from "../job/port-mapping.ts";
+import type { Node } from "../node/node.ts";
 import type { TaskDirs } from "../paths.ts";
+import type { Dns } from "../qemu/network.ts";
 import type { PrepareRequest } from "../supervisor/hands.ts";
 import type { AgentContext } from "./context.ts";
 
@@ -59,6 +62,12 @@ export function environmentOf(
   const { id: allocId, name: allocName, index: allocIndex } = allocation;
   const ports = environmentPorts(allocation, task);
   return buildTaskEnvironment({ job, group, task, allocId, allocName, allocIndex, node: node(), dirs, ports, cores });
+}
+
+/** As Nomad does with a `network`; what comes of it is looked at when it is put into the command line. */
+export function interpolateDns({ servers, searches }: Dns, env: Subject["env"], node: Node): Dns {
+  const text = (value: string): string => interpolateText(value, env, node);
+  return { servers: servers.map(text), searches: searches.map(text) };
 }
 
 /** What `NOMAD_PORT_…` tells: the guest's port where one is mapped, else the host's. */

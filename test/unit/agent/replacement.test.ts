@@ -7,6 +7,7 @@ interface Text {
   readonly job?: string;
   readonly group?: string;
   readonly port?: string;
+  readonly network?: string;
   readonly task?: string;
   readonly config?: string;
   readonly resources?: string;
@@ -16,6 +17,7 @@ const job = ({
   job = "",
   group = "",
   port = "to = 80",
+  network = "",
   task = "",
   config = "",
   resources = "memory = 256",
@@ -25,6 +27,7 @@ const job = ({
   group "vms" {
     network {
       port "http" { ${port} }
+      ${network}
     }
     ${group}
     task "vm" {
@@ -97,6 +100,7 @@ const REPLACED: readonly (readonly [where: string, Text])[] = [
   [`${TASK}artifact`, { task: 'artifact { source = "http://example.org/x" }' }],
   [`${TASK}logs.disabled`, { task: "logs { disabled = true }" }],
   ["network", { port: "to = 81" }],
+  [`${TASK}network.dns`, { network: 'dns { servers = ["192.0.2.1"] }' }],
   ["ephemeral_disk.size", { group: "ephemeral_disk { size = 500 }" }],
 ];
 
@@ -110,6 +114,15 @@ function withImage(change: Text): Job {
   const made = job({ ...change, config: "" });
   return JSON.parse(JSON.stringify(made).replaceAll("local/linux.img", "local/other.img")) as Job;
 }
+
+test("`${…}` in dns counts by its value: QEMU was given it", () => {
+  const of = (meta: string): Text => ({
+    network: 'dns { servers = ["${NOMAD_META_dns}"] }',
+    task: `meta { dns = "${meta}" }`,
+  });
+  expect(reasons(of("192.0.2.1"), of("192.0.2.1"))).toEqual([]);
+  expect(reasons(of("192.0.2.1"), of("192.0.2.2"))).toEqual([`${TASK}network.dns`]);
+});
 
 test("`${…}` counts by its value, whether or not its name is known", () => {
   const config = 'args = ["-smbios", "type=1,serial=${NOMAD_META_who}${env["E"]}"]';
