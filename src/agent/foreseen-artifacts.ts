@@ -16,6 +16,13 @@ export interface ForeseenArtifact {
   readonly where: string;
 }
 
+/** Whether a value of an artifact is known only once there is an allocation. */
+export function awaitsAllocation({ source, destination, options, headers }: Artifact): boolean {
+  return [source, destination, ...Object.values(options), ...Object.values(headers)].some((text) =>
+    text.includes("${"),
+  );
+}
+
 /** What a job will fetch, before it is placed. */
 export function foreseeArtifacts(context: Pick<AgentContext, "dirs" | "node">, job: Job): ForeseenArtifact[] {
   return groupsToRun(job).flatMap((group) => group.tasks.flatMap((task) => foreseeTask(context, job, group, task)));

@@ -1,10 +1,10 @@
 import { planArtifact } from "../artifact/plan.ts";
 import { assertMayHave } from "../artifact/source/local-file.ts";
-import { PLAIN_RULES } from "../artifact/source/rules.ts";
+import { rulesWithoutFiles } from "../artifact/source/rules.ts";
 import { AppError } from "../base/errors.ts";
 import type { Job } from "../job/job.ts";
 import type { AgentContext } from "./context.ts";
-import { type ForeseenArtifact, foreseeArtifacts } from "./foreseen-artifacts.ts";
+import { awaitsAllocation, type ForeseenArtifact, foreseeArtifacts } from "./foreseen-artifacts.ts";
 
 type SourceContext = Pick<AgentContext, "sources" | "dirs" | "node">;
 
@@ -36,14 +36,10 @@ function refusalsOf(context: SourceContext, job: Job): Refusal[] {
 }
 
 function refusalOf({ sources }: SourceContext, { artifact, dirs, where }: ForeseenArtifact): Refusal | undefined {
-  const { source, destination, options, headers } = artifact;
-  const texts = [source, destination, ...Object.values(options), ...Object.values(headers)];
-  // Known once there is an allocation.
-  if (texts.some((text) => text.includes("${"))) return undefined;
-  const { filePaths, agentDirs, environment } = sources;
+  if (awaitsAllocation(artifact)) return undefined;
   try {
     // Files with credentials are read when something is fetched: what is in them refuses nothing.
-    const plan = planArtifact(artifact, dirs, { ...PLAIN_RULES, filePaths, agentDirs, environment });
+    const plan = planArtifact(artifact, dirs, rulesWithoutFiles(sources));
     assertMayHave(plan);
     if (plan.checksumFile !== null) assertMayHave(plan.checksumFile.from);
     return undefined;

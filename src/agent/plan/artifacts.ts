@@ -1,13 +1,13 @@
 import { findCached, isLocal, planOffline, rulesFor } from "../../artifact/offline.ts";
 import { type ArtifactPlan, planArtifact } from "../../artifact/plan.ts";
 import { redactSource } from "../../artifact/redact.ts";
-import { PLAIN_RULES, type SourceRules } from "../../artifact/source/rules.ts";
+import { rulesWithoutFiles, type SourceRules } from "../../artifact/source/rules.ts";
 import { AppError } from "../../base/errors.ts";
 import { formatBytes } from "../../base/units.ts";
 import type { Entry } from "../../cache/entry.ts";
 import type { Job } from "../../job/job.ts";
 import { cacheDir } from "../../paths.ts";
-import { type ForeseenArtifact, foreseeArtifacts } from "../foreseen-artifacts.ts";
+import { awaitsAllocation, type ForeseenArtifact, foreseeArtifacts } from "../foreseen-artifacts.ts";
 import type { Finding, PlanContext } from "./finding.ts";
 
 /** What a new allocation would fetch, and what of it is in the cache already. Asks nobody. */
@@ -22,11 +22,7 @@ export function findArtifacts(context: PlanContext, job: Job): Finding[] {
 type Found = Pick<Finding, "ok" | "text">;
 
 function lookAt(context: PlanContext, { artifact, dirs }: ForeseenArtifact): Found {
-  const { source, destination, options, headers } = artifact;
-  const texts = [source, destination, ...Object.values(options), ...Object.values(headers)];
-  if (texts.some((text) => text.includes("${"))) {
-    return { ok: true, text: "what is fetched is known once there is an allocation" };
-  }
+  if (awaitsAllocation(artifact)) return { ok: true, text: "what is fetched is known once there is an allocation" };
   try {
     return describe(context, planArtifact(artifact, dirs, rulesOf(context)));
   } catch (error) {
@@ -41,8 +37,7 @@ function rulesOf({ sources, site }: PlanContext): SourceRules {
     return rulesFor(sources, site.offline);
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
-    const { filePaths, agentDirs, environment } = sources;
-    return { ...PLAIN_RULES, filePaths, agentDirs, environment };
+    return rulesWithoutFiles(sources);
   }
 }
 

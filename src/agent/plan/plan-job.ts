@@ -51,13 +51,13 @@ export async function planJob(context: PlanContext, job: Job): Promise<JobPlan> 
   await knowWhatMatters(context, job);
   const change = changeOf(context, job);
   const verdicts = checkConstraints(job, context.node());
-  const refused = await refusalsOf(context, job, change);
-  const decision = change.kind === "replaces" ? await decideOrNot(context, job) : undefined;
+  const decided = change.kind === "replaces" ? await unlessRefused(() => decidePlacement(context, job)) : undefined;
+  const decision = decided?.kind === "done" ? decided.value : undefined;
   const constraints = verdicts.map(({ where, ok, text }): Finding => ({ topic: "constraint", where, ok, text }));
   return {
     previous: context.store.job(job.id),
     groups: groupsOf(change, job),
-    refused,
+    refused: await refusalsOf(context, job, decided),
     failures: decision?.kind === "waits" ? decision.failures : [],
     findings: [...constraints, ...(change.kind === "replaces" ? await lookAround(context, job, change, decision) : [])],
     warnings: warningsOf(context, job, verdicts),
@@ -92,39 +92,29 @@ const diskFinding = ({ task, message, discarded }: DiskFate): Finding => ({
   text: message,
 });
 
-/** All that `submitJob` would refuse a job for, in its order. */
-async function refusalsOf(context: PlanContext, job: Job, { kind }: Change): Promise<string[]> {
-  const checks = [
-    () => checkPlacement(context, job),
-    ...(kind === "replaces"
-      ? [() => assertSources(context, job), () => assertCached(context, job), () => decidePlacement(context, job)]
-      : []),
-  ];
-  for (const check of checks) {
-    const refusal = await refusalBy(check);
-    if (refusal !== undefined) return [refusal];
+/**
+ * What `submitJob` would refuse a job for, the first in its order.
+ * @param decided undefined where nothing is placed.
+ */
+async function refusalsOf(context: PlanContext, job: Job, decided: Outcome<Decision> | undefined): Promise<string[]> {
+  const early = [() => assertSources(context, job), () => assertCached(context, job)];
+  for (const check of [() => checkPlacement(context, job), ...(decided === undefined ? [] : early)]) {
+    const outcome = await unlessRefused(check);
+    if (outcome.kind === "refused") return [outcome.why];
   }
-  return [];
+  return decided?.kind === "refused" ? [decided.why] : [];
 }
 
-/** What a check says against it, the list below its first line behind that. */
-async function refusalBy(check: () => unknown): Promise<string | undefined> {
+type Outcome<T> = { readonly kind: "done"; readonly value: T } | { readonly kind: "refused"; readonly why: string };
+
+/** What comes of a step of a submission, or what it says against the job: the list below its first line behind that. */
+async function unlessRefused<T>(step: () => T | Promise<T>): Promise<Outcome<T>> {
   try {
-    await check();
-    return undefined;
+    return { kind: "done", value: await step() };
   } catch (error) {
     if (!(error instanceof AppError) || error.code === "internal") throw error;
     const [first = "", ...more] = error.message.split("\n").map((line) => line.trim());
-    return more.length === 0 ? first : `${first} ${more.join("; ")}`;
-  }
-}
-
-async function decideOrNot(context: PlanContext, job: Job): Promise<Decision | undefined> {
-  try {
-    return await decidePlacement(context, job);
-  } catch (error) {
-    if (error instanceof AppError && error.code !== "internal") return undefined;
-    throw error;
+    return { kind: "refused", why: more.length === 0 ? first : `${first} ${more.join("; ")}` };
   }
 }
 

@@ -68,6 +68,11 @@ export function settleSources(
   return { ...config, agentDirs: [dataDir, runDir], environment, proxies: readProxies(env) };
 }
 
+/** What can be said of sources without a look at the files that the configuration names. */
+export function rulesWithoutFiles({ filePaths, agentDirs, environment }: SourceSettings): SourceRules {
+  return { ...PLAIN_RULES, filePaths, agentDirs, environment };
+}
+
 /** Longest file of these that is read, in bytes. */
 const LONGEST = 1 << 20;
 
