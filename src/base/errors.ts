@@ -47,6 +47,19 @@ export function errnoOf(error: unknown): string | undefined {
   return typeof error.code === "string" ? error.code : undefined;
 }
 
+/** What to say of a file that cannot be read. @param what names it: its path, or what it is with its path. */
+export function unreadable(what: string, error: unknown): AppError {
+  const code = errnoOf(error);
+  const why = (code === undefined ? undefined : WHY_UNREADABLE[code]) ?? code ?? errorText(error);
+  return new AppError(code === "ENOENT" ? "not_found" : "invalid", `cannot read ${what}: ${why}`, { cause: error });
+}
+
+const WHY_UNREADABLE: Readonly<Record<string, string>> = {
+  ENOENT: "no such file",
+  EISDIR: "it is a directory",
+  EACCES: "permission denied",
+};
+
 /** For the branch of a switch that the types rule out. @throws always. */
 export function unreachable(value: never): never {
   throw new Error(`unreachable: ${JSON.stringify(value)}`);

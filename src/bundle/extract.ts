@@ -11,7 +11,7 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
-import { AppError, errnoOf } from "../base/errors.ts";
+import { AppError, errnoOf, unreadable } from "../base/errors.ts";
 import { bundleError } from "./failure.ts";
 import { type Member, membersOf } from "./layout.ts";
 import type { Manifest } from "./manifest.ts";
@@ -44,10 +44,7 @@ export async function* readFile(path: string): AsyncGenerator<Uint8Array> {
   try {
     for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) yield chunk;
   } catch (error) {
-    const code = errnoOf(error);
-    if (error instanceof AppError || code === undefined) throw error;
-    const why = code === "ENOENT" ? "no such file" : code === "EISDIR" ? "it is a directory" : code;
-    throw new AppError(code === "ENOENT" ? "not_found" : "invalid", `cannot read ${path}: ${why}`, { cause: error });
+    throw error instanceof AppError || errnoOf(error) === undefined ? error : unreadable(path, error);
   }
 }
 

@@ -1,6 +1,6 @@
 import { lstatSync, mkdirSync, realpathSync, statSync } from "node:fs";
 import { basename, dirname, isAbsolute, join, resolve } from "node:path";
-import { AppError, errnoOf } from "../base/errors.ts";
+import { AppError, errnoOf, unreadable } from "../base/errors.ts";
 import { readBeginning, writeNew } from "../base/files.ts";
 import { silentLog } from "../base/log.ts";
 import { formatBytes } from "../base/units.ts";
@@ -156,12 +156,6 @@ function nameBinary(given: string, self: string): BinaryFile {
   } catch (error) {
     throw error instanceof AppError ? error : unreadable(path, error);
   }
-}
-
-function unreadable(path: string, error: unknown): AppError {
-  const code = errnoOf(error) ?? "unknown error";
-  if (code === "ENOENT") return new AppError("not_found", `cannot read ${path}: no such file`);
-  return new AppError("invalid", `cannot read ${path}: ${code === "EISDIR" ? "it is a directory" : code}`);
 }
 
 function checkName(name: string): string {

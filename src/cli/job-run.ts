@@ -132,7 +132,7 @@ async function takeEarly({ context, flags, operands }: Invocation): Promise<Regi
   const id = success ? registered.Paddock?.JobID : undefined;
   if (!success || !id) return null;
   const examined =
-    registered.Warnings === "" ? [] : examineJobFile(early.path, early.bytes, { context, flags }).diagnostics;
+    registered.Warnings === "" ? [] : (await examineJobFile(early.path, early.bytes, { context, flags })).diagnostics;
   printWarnings(registered, examined, terminal, []);
   return { id, client: createClient({ kind: "unix", path: early.socket }), registered, before: [], terminal };
 }

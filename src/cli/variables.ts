@@ -1,8 +1,6 @@
-import { statSync } from "node:fs";
-import { AppError, errnoOf, errorText } from "../base/errors.ts";
-import { readBeginning } from "../base/files.ts";
-import { MAX_SOURCE_BYTES } from "../hcl/limits.ts";
+import { AppError } from "../base/errors.ts";
 import type { GivenFile, GivenValue, VariableInputs } from "../hcl/variables/input.ts";
+import { readBoundedFile } from "./bounded-file.ts";
 import type { Flag, Flags } from "./flags.ts";
 
 /** The flags of every command that reads a job file. */
@@ -25,10 +23,13 @@ export const VARIABLE_FLAGS: readonly Flag[] = [
  * What the command line and the environment give for the variables of a job file.
  * @throws AppError `invalid` or `not_found` for what cannot be read.
  */
-export function readVariables(flags: Flags, env: Readonly<Record<string, string | undefined>>): VariableInputs {
+export async function readVariables(
+  flags: Flags,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<VariableInputs> {
   return {
     environment: [...fromEnvironment(env, "NOMAD_VAR_"), ...fromEnvironment(env, "PADDOCK_VAR_")],
-    files: flags.list("var-file").map(readVariableFile),
+    files: await Promise.all(flags.list("var-file").map(readVariableFile)),
     flags: flags.list("var").map(readAssignment),
   };
 }
@@ -46,16 +47,6 @@ function readAssignment(given: string): GivenValue {
   return { name: given.slice(0, sign), text: given.slice(sign + 1), by: "-var" };
 }
 
-function readVariableFile(path: string): GivenFile {
-  try {
-    if (statSync(path).size > MAX_SOURCE_BYTES) throw new AppError("invalid", `${path} is too long`);
-    const text = readBeginning(path, MAX_SOURCE_BYTES);
-    return { name: path, text };
-  } catch (error) {
-    if (error instanceof AppError) throw error;
-    const code = errnoOf(error);
-    const why =
-      code === "ENOENT" ? "no such file" : code === "EISDIR" ? "it is a directory" : (code ?? errorText(error));
-    throw new AppError(code === "ENOENT" ? "not_found" : "invalid", `cannot read ${path}: ${why}`, { cause: error });
-  }
+async function readVariableFile(path: string): Promise<GivenFile> {
+  return { name: path, text: await readBoundedFile(path, "file of variables") };
 }

@@ -1,6 +1,6 @@
 import { hostname } from "node:os";
 import { resolve } from "node:path";
-import { AppError, errnoOf } from "../base/errors.ts";
+import { AppError, errnoOf, unreadable } from "../base/errors.ts";
 import { readBeginning } from "../base/files.ts";
 import type { LogLevel } from "../base/log.ts";
 import { MAX_SOURCE_BYTES } from "../hcl/limits.ts";
@@ -67,7 +67,7 @@ function readDefault(uid: number): Buffer | undefined {
     return readBeginning(DEFAULT_CONFIG_FILE, MAX_SOURCE_BYTES);
   } catch (error) {
     if (errnoOf(error) === "ENOENT") return undefined;
-    throw unreadable(DEFAULT_CONFIG_FILE, error);
+    throw unreadable(`the configuration ${DEFAULT_CONFIG_FILE}`, error);
   }
 }
 
@@ -75,14 +75,6 @@ function readGiven(path: string): Buffer {
   try {
     return readBeginning(path, MAX_SOURCE_BYTES);
   } catch (error) {
-    throw unreadable(path, error);
+    throw unreadable(`the configuration ${path}`, error);
   }
-}
-
-function unreadable(path: string, error: unknown): AppError {
-  const code = errnoOf(error);
-  const text = code === "ENOENT" ? "no such file" : code === "EISDIR" ? "it is a directory" : (code ?? String(error));
-  return new AppError(code === "ENOENT" ? "not_found" : "invalid", `cannot read the configuration ${path}: ${text}`, {
-    cause: error,
-  });
 }

@@ -68,6 +68,25 @@ describe("variables of a job file", () => {
   });
 });
 
+test("a file of variables that is too long is refused, and so is a pipe", async () => {
+  await using dir = tempDir();
+  const [huge, pipe] = [dir.file("v.hcl"), dir.file("pipe")];
+  const text = Buffer.alloc((4 << 20) + 1, " ");
+  writeFileSync(huge, text);
+  expect(Bun.spawnSync(["mkfifo", pipe]).exitCode).toBe(0);
+  for (const path of [huge, pipe]) {
+    const args = ["validate", "-var-file", path, "-"];
+    const writer =
+      path === pipe ? Bun.spawn(["sh", "-c", 'cat "$0" > "$1"', huge, pipe], { stderr: "ignore" }) : undefined;
+    const { code, stderr } = await runInProcess(args, { stdin: jobText() });
+    await writer?.exited;
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: `Error: ${path} is too long: a file of variables has at most 4 MiB\n`,
+    });
+  }
+});
+
 describe("functions that look at files", () => {
   test("begin where the job file lies, and know the user's home", async () => {
     await using dir = tempDir();
