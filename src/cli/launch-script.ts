@@ -20,7 +20,7 @@ export function writeScript({ Argv, Cwd, Image, Defaults }: Explanation, machine
       hint: "a former version of paddock started it; start it again first: paddock alloc restart",
     });
   }
-  assertPlain([Cwd, Image.Path, ...Argv.map(({ Word }) => Word)]);
+  assertPlain([Cwd, Image.Path, Image.Base?.Path ?? "", ...Argv.map(({ Word }) => Word)]);
   return [
     "#!/bin/sh",
     `# Runs the machine ${escapeControls(machine)} as paddock started it last, without paddock.`,
@@ -28,7 +28,7 @@ export function writeScript({ Argv, Cwd, Image, Defaults }: Explanation, machine
     "# This terminal is the serial port; Ctrl-C ends QEMU at once. It runs as whoever runs the script.",
     "set -eu",
     "# For its sockets (the monitors, the guest's agent) and the journal of its events, ev.out.",
-    'place=$(mktemp -d "${TMPDIR:-/tmp}/machine.XXXXXX")',
+    'place=$(CDPATH= cd -- "${TMPDIR:-/tmp}" && mktemp -d "$PWD/machine.XXXXXX")',
     `trap 'rm -rf "$place"' EXIT`,
     "trap : INT TERM",
     `printf '{"execute":"qmp_capabilities"}\\n' >"$place/ev.in"`,
@@ -60,7 +60,10 @@ function diskLines(argv: readonly Entry[], { Path, Base }: Disk): string[] {
   return argv.flatMap(({ Word, Origin }) => {
     const fd = Origin.Kind === "paddock" ? /^fd=(\d),set=\d$/.exec(Word)?.[1] : undefined;
     const [how, path] = files[Number(fd)] ?? [];
-    return how === undefined || path === undefined ? [] : [`exec ${fd}${how}${shellWord(path)}`];
+    if (how === undefined || path === undefined) return [];
+    const file = shellWord(path);
+    // A shell would make an empty file in the place of a disk that has moved along since.
+    return [...(how === "<>" ? [`: <${file}`] : []), `exec ${fd}${how}${file}`];
   });
 }
 

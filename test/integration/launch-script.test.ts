@@ -1,13 +1,14 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { spawn } from "node:child_process";
-import { readdirSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, realpathSync, writeFileSync } from "node:fs";
 import * as v from "valibot";
 import { writeScript } from "../../src/cli/launch-script.ts";
-import { ExplainSchema } from "../../src/client/explanation.ts";
+import { ExplainSchema, type Explanation } from "../../src/client/explanation.ts";
 import { writeExplain } from "../../src/contract/machine.ts";
 import { agentPerTest } from "../helpers/agent-per-test.ts";
 import { fetchedDiskBench } from "../helpers/fetched-disk.ts";
 import { bannerOf, type InProcessAgent, idOf, machineOf } from "../helpers/in-process-agent.ts";
+import { tempDir } from "../helpers/temp.ts";
 import { Hopeless, until } from "../helpers/until.ts";
 
 setDefaultTimeout(60_000);
@@ -48,6 +49,19 @@ async function runByHand(agent: InProcessAgent["agent"], dir: string, wanted: st
   return said;
 }
 
+const EXPLAINED: Explanation = {
+  Argv: [],
+  Defaults: [],
+  Cwd: "/",
+  User: null,
+  Forwards: [],
+  Warnings: [],
+  Image: null,
+  OwnSerial: null,
+  LogDisabled: false,
+  Limits: null,
+};
+
 describe("an image in place", () => {
   const bed = agentPerTest();
 
@@ -72,20 +86,33 @@ describe("an image that an artifact brings", () => {
   });
 });
 
+test("a script makes no disk that is not there any more, and takes a relative TMPDIR", async () => {
+  await using dir = tempDir();
+  const word = (Word: string, Kind: string) => ({
+    Word,
+    Origin: { Kind, Why: "", Attribute: "", Index: null, Note: "" },
+  });
+  const Image = { Path: dir.file("disk"), Format: "raw", Mode: "direct", Size: null, Base: null };
+  const Argv = [word("/bin/echo", "emulator"), word("fd=4,set=1", "paddock"), word("pipe,id=ev,path=/x/ev", "paddock")];
+  const script = writeScript({ ...EXPLAINED, Argv, Cwd: "/", Image }, "x");
+  const run = () =>
+    Bun.spawnSync(["/bin/sh", "-c", script], { cwd: dir.path, env: { ...process.env, TMPDIR: "." }, stderr: "ignore" });
+  expect([run().exitCode, existsSync(Image.Path)]).toEqual([expect.any(Number), false]);
+  expect(run().exitCode).not.toBe(0);
+  writeFileSync(Image.Path, "");
+  const { stdout, exitCode } = run();
+  expect([exitCode, stdout.toString()]).toEqual([
+    0,
+    expect.stringContaining(`path=${realpathSync(dir.path)}/machine.`),
+  ]);
+});
+
 test("a start whose disk is not known, and words that no shell spells alike, make no script", () => {
-  const explained = {
-    Argv: [],
-    Defaults: [],
-    Cwd: "/",
-    User: null,
-    Forwards: [],
-    Warnings: [],
-    Image: null,
-    OwnSerial: null,
-    LogDisabled: false,
-    Limits: null,
-  };
-  expect(() => writeScript(explained, "x")).toThrow("not known any more");
+  expect(() => writeScript(EXPLAINED, "x")).toThrow("not known any more");
   const Image = { Path: "/a\u001b[2J", Format: "raw", Mode: "direct", Size: null, Base: null };
-  expect(() => writeScript({ ...explained, Image }, "x")).toThrow("cannot hold this word");
+  expect(() => writeScript({ ...EXPLAINED, Image }, "x")).toThrow("cannot hold this word");
+  const Base = { Path: "/a\u001b[2J", Format: "raw" };
+  expect(() => writeScript({ ...EXPLAINED, Image: { ...Image, Path: "/a", Base } }, "x")).toThrow(
+    "cannot hold this word",
+  );
 });
