@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from "node:util";
 import type { Allocation } from "../allocation/allocation.ts";
 import { interpolateConfig } from "../job/interpolate.ts";
 import type { Group, Job, Network, Task } from "../job/job.ts";
@@ -6,6 +5,7 @@ import { taskDirs } from "../paths.ts";
 import { dnsOf } from "../qemu/network.ts";
 import type { AgentContext } from "./context.ts";
 import { interpolateArtifact } from "./fetch-artifacts.ts";
+import { isSamePart } from "./same-part.ts";
 import { environmentOf, interpolateDns } from "./subject.ts";
 
 /** What makes a new machine necessary. */
@@ -100,9 +100,5 @@ const prefixed = (name: string, values: object): Given =>
 /** The keys whose values differ; "" when one of the two is not there at all. */
 function differences(one: Given | undefined, other: Given | undefined): string[] {
   if (one === undefined || other === undefined) return one === other ? [] : [""];
-  // Records come from JSON, where what is undefined is not there.
-  const [a, b] = [one, other].map((given) => JSON.parse(JSON.stringify(given)) as Given);
-  return [...new Set([...Object.keys(one), ...Object.keys(other)])].filter(
-    (key) => !isDeepStrictEqual(a?.[key], b?.[key]),
-  );
+  return [...new Set([...Object.keys(one), ...Object.keys(other)])].filter((key) => !isSamePart(one[key], other[key]));
 }

@@ -1,6 +1,5 @@
+import { BLANK } from "../base/redact.ts";
 import { escapeControls } from "../base/text.ts";
-
-const BLANK = "***";
 
 /** Parameters of an artifact's getter that are no credentials (go-getter's names); any other may be a key or a token. */
 const OPEN_OPTIONS: ReadonlySet<string> = new Set(["archive", "filename", "depth", "ref", "region", "version"]);

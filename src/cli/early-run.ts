@@ -61,8 +61,8 @@ function hasVariables(env: Surroundings["env"]): boolean {
   return Object.keys(env).some((name) => name.startsWith("NOMAD_VAR_") || name.startsWith("PADDOCK_VAR_"));
 }
 
-/** A call of a function that looks at this user's files. The agent refuses them, but for `try` that is a failure like any other. */
-const LOOKS_AT_FILES = /\b(?:abspath|basename|dirname|file|filebase64|fileexists|fileset|pathexpand)\s*\(/;
+/** A call, with a comment before its bracket perhaps, of a function that looks at this user's files. The agent refuses them, but for `try` that is a failure like any other. */
+const LOOKS_AT_FILES = /\b(?:abspath|basename|dirname|file|filebase64|fileexists|fileset|pathexpand)\s*[(/#]/;
 
 /** `run FILE` and `job run FILE`, alone or with `-detach`: whoever says more wants something else than the plain way. */
 function fileOf(args: readonly string[]): string | null {

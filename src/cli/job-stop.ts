@@ -3,6 +3,7 @@ import { shellOperand } from "../base/text.ts";
 import { ask } from "../client/client.ts";
 import { ADDRESS_FLAG, type Command, connectAgent, type Invocation } from "./command.ts";
 import { EXIT, Interrupted } from "./exit.ts";
+import { splitWarnings } from "./job-warnings.ts";
 import { printLabelled } from "./labelled.ts";
 import { requireJob } from "./names.ts";
 import { isOver } from "./ps.ts";
@@ -64,9 +65,7 @@ export async function stopJob(
   const { ID: id } = await requireJob(client, operands[0] ?? "");
   const live = (await client.read(ask.jobAllocations(id), signal)).filter((allocation) => !isOver(allocation));
   const { EvalID, Warnings } = await client.deregisterJob(id, { purge, discard, ...readStopFlags(flags) });
-  for (const warning of Warnings.split(/^\* /m)) {
-    if (warning.trim() !== "") printLabelled(terminal.err, "note", warning.trim());
-  }
+  for (const warning of splitWarnings(Warnings)) printLabelled(terminal.err, "note", warning);
   if (flags.has("detach")) {
     terminal.out.line(EvalID);
     return EXIT.ok;

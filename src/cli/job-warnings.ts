@@ -13,9 +13,16 @@ export function printWarnings(
   asked: readonly string[],
 ): void {
   const told = [...asked, ...diagnostics.map(({ message }) => message)];
-  for (const warning of Warnings.split(/^\* /m)) {
-    const text = warning.trim().replace(/^warning: /, "");
-    if (text === "" || told.some((message) => text.includes(message))) continue;
-    printLabelled(terminal.err, "warning", text);
+  for (const warning of splitWarnings(Warnings)) {
+    const text = warning.replace(/^warning: /, "");
+    if (!told.some((message) => text.includes(message))) printLabelled(terminal.err, "warning", text);
   }
+}
+
+/** Nomad's `Warnings` one by one. */
+export function splitWarnings(text: string): string[] {
+  return text
+    .split(/^\* /m)
+    .map((warning) => warning.trim())
+    .filter((warning) => warning !== "");
 }

@@ -1,8 +1,7 @@
 import { isOpenOption, redactChecksum, redactSource } from "../artifact/redact.ts";
+import { BLANK, blankSecretData } from "../base/redact.ts";
 import type { Body, Expression } from "../hcl/ast.ts";
 import { parseHcl } from "../hcl/parser.ts";
-
-const BLANK = "***";
 
 /** What a name of a job file, or of Nomad's JSON, holds: all values secret, an address, an artifact's options. */
 const KINDS: Readonly<Record<string, "secrets" | "source" | "options">> = {
@@ -122,7 +121,7 @@ const LEAST_SECRET = 6;
 
 /** A text without the secrets that were found elsewhere, and without the data of QEMU's own secret objects. */
 export function blankSecrets(text: string, found: ReadonlySet<string>): string {
-  let blanked = text.replace(/(\bsecret\b[^\s]*?,data=)[^,\s"'\\]+/g, `$1${BLANK}`);
+  let blanked = blankSecretData(text);
   const long = [...found].filter(({ length }) => length >= LEAST_SECRET).toSorted((a, b) => b.length - a.length);
   for (const secret of long) {
     // In JSON it may be spelled otherwise.

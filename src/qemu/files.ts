@@ -125,16 +125,24 @@ function diskFiles(parts: readonly OptionPart[]): Found[] {
   const readOnly = is("readonly", "on") || is("read-only", "on") || is("media", "cdrom") || is("snapshot", "on");
   return parts
     .filter(({ key }) => key === "file" || /(^|\.)filename$/.test(key))
-    .flatMap(({ value }) => diskName(value, readOnly ? "read" : "write", is("format", "raw") || is("driver", "raw")));
+    .flatMap(({ value }) => diskName(value, readOnly ? "read" : "write", isRaw(parts)));
 }
+
+/** Whether nothing in a disk is read by what its own header says, in whichever of its layers. */
+function isRaw(parts: readonly OptionPart[]): boolean {
+  const layers = parts.filter(({ key }) => /(^|\.)(driver|format)$/.test(key)).map(({ value }) => value);
+  return layers.includes("raw") && layers.every((layer) => PLAIN_LAYERS.has(layer));
+}
+
+/** Drivers of QEMU's that hand on the bytes of a file. */
+const PLAIN_LAYERS: ReadonlySet<string> = new Set(["raw", "file", "host_device", "host_cdrom"]);
 
 /** A disk's name may begin with a protocol; of these only `file:` and `json:` lead to a file that is known here. */
 function diskName(name: string, access: NamedFile["access"], raw = false): Found[] {
   if (name.startsWith("json:")) {
     const parts = partsOf(name.slice("json:".length));
     const names = parts.filter(({ key }) => /(^|\.)filename$/.test(key));
-    const followed = optionValue(parts, "driver") === "raw" ? {} : { followed: true as const };
-    return names.map(({ value }) => ({ path: value, access, ...followed }));
+    return names.map(({ value }) => ({ path: value, access, ...(!isRaw(parts) && { followed: true as const }) }));
   }
   const path = name.replace(/^file:(\/\/(?=\/))?/, "");
   return /^[a-z][a-z0-9+-]*:/.test(path) ? [] : [{ path, access, ...(!raw && { followed: true as const }) }];

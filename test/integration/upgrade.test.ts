@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test
 import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { isSameJob } from "../../src/agent/same-job.ts";
+import { isSamePart } from "../../src/agent/same-part.ts";
 import type { Job } from "../../src/job/job.ts";
 import {
   type AgentDirs,
@@ -135,5 +135,5 @@ test("a job file that the first version has run is no changed one to this versio
   const record = rows["jobs"]?.[0]?.["record"] as { readonly job: Job };
   // The one default that has changed since: its job is updated in place.
   const groups = now.groups.map((one) => ({ ...one, ephemeral_disk: { ...one.ephemeral_disk, sticky: false } }));
-  expect(isSameJob(record.job, { ...now, groups })).toBe(true);
+  expect(isSamePart(record.job, { ...now, groups })).toBe(true);
 });

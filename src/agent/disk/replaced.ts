@@ -5,7 +5,7 @@ import type { JobRecord } from "../../state/records.ts";
 import type { AgentContext } from "../context.ts";
 import { liveAllocations } from "../new-allocation.ts";
 import { type Reason, type ReplacementContext, reasonsToReplace } from "../replacement.ts";
-import { isSameJob } from "../same-job.ts";
+import { isSamePart } from "../same-part.ts";
 import { type DiskFate, fatesOfDisks } from "./discard.ts";
 import { predecessorOf } from "./predecessor.ts";
 
@@ -57,7 +57,7 @@ export function changeOf(context: ReplacementContext, job: Job): Change {
 
 /** Whether a job is what was asked for already. */
 export function isUnchanged(previous: JobRecord, job: Job): boolean {
-  return !previous.stop && isSameJob(previous.job, job);
+  return !previous.stop && isSamePart(previous.job, job);
 }
 
 /** What becomes of disks if a job is registered and placed now. */

@@ -1,4 +1,5 @@
 import { BlockList, isIP } from "node:net";
+import { BLANK } from "../../base/redact.ts";
 
 /** Which requests go by which proxy: what the usual variables of an environment say, by Go's rules, as Nomad's downloads have them. */
 export interface Proxies {
@@ -31,7 +32,7 @@ export function proxyFor(url: URL, { http, https, except }: Proxies): string | n
 /** A proxy for messages: without credentials. */
 export function describeProxy(proxy: string): string {
   const url = URL.parse(proxy);
-  return url === null || url.host === "" ? "***" : `${url.protocol}//${url.host}`;
+  return url === null || url.host === "" ? BLANK : `${url.protocol}//${url.host}`;
 }
 
 function withScheme(proxy: string | null): string | null {

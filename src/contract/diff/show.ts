@@ -1,6 +1,5 @@
 import { isOpenOption, redactChecksum, redactSource } from "../../artifact/redact.ts";
-
-const BLANK = "***";
+import { BLANK, blankSecretData } from "../../base/redact.ts";
 
 /** What a value of a block looks like to people. @param name of the field, such as `Env[TOKEN]`. */
 export type Show = (name: string, value: string) => string;
@@ -15,7 +14,7 @@ const SHOWS: Readonly<Record<string, Show>> = {
   Check: (name, value) => (name === "Body" ? blank(name, value) : value),
   Header: blank,
   // The data of QEMU's own secret objects.
-  Config: (_, value) => value.replace(/(\bsecret\b\S*?,data=)[^,\s"'\\]+/g, `$1${BLANK}`),
+  Config: (_, value) => blankSecretData(value),
 };
 
 export const showIn = (block: string): Show => SHOWS[block] ?? asIs;

@@ -2,6 +2,8 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { type EarlyRun, sendEarly } from "../../../src/cli/early-run.ts";
 import { INTERRUPT_SIGNALS } from "../../../src/cli/exit.ts";
+import { functionsWithFiles } from "../../../src/hcl/functions/files.ts";
+import { FUNCTIONS } from "../../../src/hcl/functions/table.ts";
 import { manualClock } from "../../helpers/manual-clock.ts";
 import { type TempDir, tempDir } from "../../helpers/temp.ts";
 import { until } from "../../helpers/until.ts";
@@ -66,8 +68,13 @@ test("a job file that takes values of this user's environment, or looks at this 
     const env = { XDG_RUNTIME_DIR: dir.path, [name]: "1" };
     expect(sendEarly(["run", dir.file("web.hcl")], { env, uid: process.getuid?.() || 1000, clock })).toBeNull();
   }
-  writeFileSync(dir.file("web.hcl"), 'locals {\n  key = try(file ("key"), "none")\n}\njob "web" {}');
-  expect(send()).toBeNull();
+  const own = functionsWithFiles({ base: "/", home: undefined });
+  const names = [...own.keys()].filter((name) => own.get(name) !== FUNCTIONS.get(name));
+  expect(names).toContain("fileset");
+  for (const call of names.flatMap((name) => [`${name}("key")`, `${name} ("key")`, `${name}/* a */("key")`])) {
+    writeFileSync(dir.file("web.hcl"), `locals {\n  key = try(${call}, "none")\n}\njob "web" {}`);
+    expect([call, send()]).toEqual([call, null]);
+  }
   expect(seen).toEqual([]);
 });
 

@@ -116,8 +116,16 @@ test("secrets that were found are blanked in every other text, however JSON spel
   expect(blankSecrets('args pass"word {"a":"pass\\"word"} x', found)).toBe('args *** {"a":"***"} x');
 });
 
-test("the data of QEMU's own secret objects is blanked", () => {
-  expect(blankSecrets("-object secret,id=s0,data=letmein,format=raw -x data=1", new Set())).toBe(
-    "-object secret,id=s0,data=***,format=raw -x data=1",
-  );
+test.each([
+  ["-object secret,id=s0,data=letmein,format=raw -x data=1", "-object secret,id=s0,data=***,format=raw -x data=1"],
+  ["-object secret,data=let,,me,,in", "-object secret,data=***"],
+  ["-object data=letmein,id=s0,qom-type=secret -x data=1", "-object data=***,id=s0,qom-type=secret -x data=1"],
+  [`-object '{"qom-type":"secret", "data": "letmein"}'`, `-object '{"qom-type":"secret", "data": "***"}'`],
+  [
+    String.raw`["{\"data\":\"letmein\",\"qom-type\":\"secret\"}"]`,
+    String.raw`["{\"data\":\"***\",\"qom-type\":\"secret\"}"]`,
+  ],
+  ['"env": {"data": "is none"}', '"env": {"data": "is none"}'],
+])("the data of QEMU's own secret objects is blanked: %p", (text, blanked) => {
+  expect(blankSecrets(text, new Set())).toBe(blanked);
 });

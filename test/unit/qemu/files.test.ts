@@ -16,6 +16,8 @@ test.each([
   [["-drive", 'file=json:{"driver":"raw",,"file":{"driver":"file",,"filename":"a"}}'], false],
   [["-blockdev", "driver=file,node-name=f,filename=a"], true],
   [["-blockdev", "driver=raw,node-name=f,file.driver=file,file.filename=a"], false],
+  [["-blockdev", "driver=raw,node-name=f,file.driver=qcow2,file.file.driver=file,file.file.filename=a"], true],
+  [["-drive", 'file=json:{"driver":"raw",,"file":{"driver":"vmdk",,"file":{"driver":"file",,"filename":"a"}}}'], true],
   [["-kernel", "a"], false],
   [["-mem-path", "a"], false],
   [["-chardev", "file,id=c,path=a"], false],
