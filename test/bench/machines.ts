@@ -5,7 +5,6 @@ import { encodeJob } from "../../src/job/wire.ts";
 import { type AgentDirs, allocsDir, stdoutLog, taskDirs } from "../../src/paths.ts";
 import type { TestAgent } from "../helpers/agent.ts";
 import { type ImageAgent, jobText, newest } from "../helpers/jobs.ts";
-import { isAlive } from "../helpers/processes.ts";
 import { jobOf } from "../helpers/records.ts";
 import { until } from "../helpers/until.ts";
 
@@ -68,13 +67,19 @@ export async function watchBoot(start: number, find: () => string | undefined): 
   throw new Error("the guest said nothing for 30 s");
 }
 
-/** Forgets a job, kills its machine and waits until the process is gone. */
+/** Forgets a job, kills its machine and waits until the agent has seen its end: then its disk is free for the next one. */
 export async function endJob(agent: TestAgent, id: string): Promise<void> {
-  const pid = await pidOf(agent, id);
+  const { id: allocation } = await newest(agent, id);
   const reply = await agent.request(`/v1/job/${id}?purge=true`, { method: "DELETE" });
   if (!reply.ok) throw new Error(`the agent did not stop job ${id}: ${await reply.text()}`);
   await reply.arrayBuffer();
-  await until(`the machine of job ${id} to be gone`, () => !isAlive(pid), { deadline: 20_000 });
+  await until(`the machine of job ${id} to have ended`, () => hasEnded(agent, allocation), { deadline: 20_000 });
+}
+
+async function hasEnded(agent: TestAgent, allocation: string): Promise<boolean> {
+  const reply = await agent.request(`/v1/allocation/${allocation}`);
+  const { ClientStatus } = (await reply.json()) as { ClientStatus: string };
+  return ClientStatus === "complete" || ClientStatus === "failed";
 }
 
 /** QEMU's process of a job's machine, once there is one. */
