@@ -1,9 +1,7 @@
 import { dirname } from "node:path";
 import { AppError } from "../base/errors.ts";
-import { functionsWithFiles } from "../hcl/functions/files.ts";
 import { MAX_SOURCE_BYTES } from "../hcl/limits.ts";
-import { renderDiagnostics } from "../hcl/render.ts";
-import { type LoadedJob, loadJob } from "../job/load.ts";
+import type { LoadedJob } from "../job/load.ts";
 import { assertShort, readBoundedFile } from "./bounded-file.ts";
 import type { Invocation } from "./command.ts";
 import { readVariables } from "./variables.ts";
@@ -28,12 +26,20 @@ export async function readJobFile(
   return await examineJobFile(path, assertShort(await read, name, "job file"), { context, flags });
 }
 
-/** Prints everything that is wrong or doubtful about the bytes of a job file. @param path `-` for standard input. */
+/**
+ * Prints everything that is wrong or doubtful about the bytes of a job file. @param path `-` for standard input.
+ * The language of job files is half of this program: it is loaded here, because most commands read none.
+ */
 export async function examineJobFile(
   path: string,
   bytes: Buffer,
   { context: { terminal, env }, flags }: Pick<Invocation, "context" | "flags">,
 ): Promise<JobFile> {
+  const [{ functionsWithFiles }, { renderDiagnostics }, { loadJob }] = await Promise.all([
+    import("../hcl/functions/files.ts"),
+    import("../hcl/render.ts"),
+    import("../job/load.ts"),
+  ]);
   const name = path === "-" ? "<stdin>" : path;
   const variables = await readVariables(flags, env);
   const base = path === "-" ? "." : dirname(path);

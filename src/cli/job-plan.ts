@@ -1,7 +1,6 @@
 import { AppError } from "../base/errors.ts";
 import { shellOperand, shellWord } from "../base/text.ts";
 import { askPlan, type Plan } from "../client/plan.ts";
-import { encodeJob } from "../job/wire.ts";
 import { ADDRESS_FLAG, type Command, connectAgent, type Invocation } from "./command.ts";
 import { describeDiff } from "./diff-text.ts";
 import { EXIT } from "./exit.ts";
@@ -49,6 +48,7 @@ async function runPlan(invocation: Invocation): Promise<number> {
   const file = await readJobFile(path, invocation);
   if (flags.has("json")) assertJson(file);
   if (file.job === undefined) throw new AppError("invalid", `${file.name} is not a valid job: ${countErrors(file)}`);
+  const { encodeJob } = await import("../job/wire.ts");
   const client = await connectAgent(invocation);
   const body = { Job: encodeJob(file.job), Diff: flags.has("diff") };
   const plan = await client.change("PUT", askPlan.plan(file.job.id), body);

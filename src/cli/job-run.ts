@@ -10,7 +10,6 @@ import {
   type Registered,
   RegisteredSchema,
 } from "../client/replies.ts";
-import { encodeJob } from "../job/wire.ts";
 import { readForwards } from "./allocation-text.ts";
 import { ADDRESS_FLAG, type Command, connectAgent, type Invocation } from "./command.ts";
 import { confirmDiscards, DISCARD_FLAG } from "./discard.ts";
@@ -144,6 +143,7 @@ async function register({ context, flags, operands }: Invocation, signal: AbortS
   if (flags.has("json")) assertJson(file);
   const { job, name, text, format } = file;
   if (job === undefined) throw new AppError("invalid", `${name} is not a valid job: ${countErrors(file)}`);
+  const { encodeJob } = await import("../job/wire.ts");
   const encoded = encodeJob(job);
   if (flags.has("output")) {
     printJson(terminal.out, { Job: encoded });
