@@ -160,7 +160,7 @@ function nextRecord(
   const same = unchanged && previous?.waiting !== undefined ? previous : undefined;
   return {
     job,
-    version: same?.version ?? (store.jobVersions(job.id)[0]?.version ?? -1) + 1,
+    version: same?.version ?? (store.lastVersion(job.id) ?? -1) + 1,
     stop: false,
     submitTime: same?.submitTime ?? now,
     createIndex: previous?.createIndex ?? index,

@@ -7,7 +7,8 @@ export function startTables(rows: Rows) {
   return {
     putLaunch: (allocationId: string, task: string, generation: number, plan: LaunchPlan) => {
       rows.run(
-        "INSERT OR REPLACE INTO launches (allocation_id, task, generation, plan) VALUES (?, ?, ?, ?)",
+        `INSERT INTO launches (allocation_id, task, generation, plan) VALUES (?, ?, ?, ?)
+           ON CONFLICT (allocation_id, task, generation) DO UPDATE SET plan = excluded.plan`,
         allocationId,
         task,
         generation,
@@ -36,7 +37,8 @@ export function startTables(rows: Rows) {
       ),
     putPostMortem: (allocationId: string, task: string, postMortem: PostMortem) => {
       rows.run(
-        "INSERT OR REPLACE INTO post_mortems (allocation_id, task, generation, record) VALUES (?, ?, ?, ?)",
+        `INSERT INTO post_mortems (allocation_id, task, generation, record) VALUES (?, ?, ?, ?)
+           ON CONFLICT (allocation_id, task, generation) DO UPDATE SET record = excluded.record`,
         allocationId,
         task,
         postMortem.generation,

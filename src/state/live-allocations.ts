@@ -1,0 +1,39 @@
+import { type Allocation, isTerminal } from "../allocation/allocation.ts";
+
+/** The allocations that have not ended, read once and kept: a start asks for them several times, and there may be hundreds. */
+export interface LiveAllocations {
+  /** The oldest first. */
+  all(): Allocation[];
+  /** Takes over what was written. */
+  put(allocation: Allocation): void;
+  /** Takes out what was removed. */
+  remove(id: string): void;
+  /** Reads them again when they are asked for: what was written may have been undone. */
+  forget(): void;
+}
+
+/** @param read all of them from the store. */
+export function liveAllocations(read: () => readonly Allocation[]): LiveAllocations {
+  let known: Map<string, Allocation> | null = null;
+  return {
+    all: () => {
+      known ??= new Map(read().map((allocation) => [allocation.id, allocation]));
+      return [...known.values()].sort(oldestFirst);
+    },
+    put: (allocation) => {
+      if (isTerminal(allocation)) known?.delete(allocation.id);
+      else known?.set(allocation.id, allocation);
+    },
+    remove: (id) => void known?.delete(id),
+    forget: () => {
+      known = null;
+    },
+  };
+}
+
+/** The order of all lists of allocations. */
+export const oldestFirst = (one: Placed, other: Placed): number =>
+  one.createIndex - other.createIndex || (one.id < other.id ? -1 : 1);
+
+/** What that order goes by. */
+export type Placed = Pick<Allocation, "id" | "createIndex">;
