@@ -114,9 +114,9 @@ describe("a port", () => {
   });
 
   test("of udp that is busy is left out beside tcp, and is an error where it is all that was asked for", async () => {
-    const socket = createSocket("udp4").bind(0, "0.0.0.0");
+    const port = await freePort();
+    const socket = createSocket("udp4").bind(port, "0.0.0.0");
     await once(socket, "listening");
-    const { port } = socket.address();
     try {
       const asked = (id: string, entry: string) =>
         submit(jobOf(id, {}, { group: network("web", `static = ${port}`), config: `port_map { web = "${entry}" }` }));

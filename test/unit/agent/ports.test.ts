@@ -7,6 +7,7 @@ import type { Group, Port } from "../../../src/job/job.ts";
 import type { Capacity } from "../../../src/node/node.ts";
 import { findPortHolder } from "../../../src/node/port-holder.ts";
 import { capacity } from "../../helpers/capacity.ts";
+import { freePort } from "../../helpers/ports.ts";
 
 const HOST = capacity();
 
@@ -29,10 +30,11 @@ async function busyTcp(address = "0.0.0.0"): Promise<number> {
 }
 
 async function busyUdp(): Promise<number> {
-  const socket = createSocket("udp4").bind(0, "0.0.0.0");
+  const port = await freePort();
+  const socket = createSocket("udp4").bind(port, "0.0.0.0");
   closers.push(() => socket.close());
   await once(socket, "listening");
-  return socket.address().port;
+  return port;
 }
 
 const port = (label: string, more: Partial<Port> = {}): Port => ({
