@@ -2,6 +2,7 @@ import type { Allocation, AssignedPort } from "../allocation/allocation.ts";
 import { shortId } from "../base/ids.ts";
 import { groupsToRun } from "../job/groups-to-run.ts";
 import type { Group, Job } from "../job/job.ts";
+import { groupPlace } from "../job/place-text.ts";
 import type { Amounts } from "../node/node.ts";
 import { amountsOf, type Claim, findShortages, sumClaims } from "../placement/amounts.ts";
 import type { PlacementFailure } from "../placement/failure.ts";
@@ -45,7 +46,7 @@ export async function decidePlacement(context: DecideContext, job: Job): Promise
     // Groups of one job run side by side.
     claims.push({ jobId: `${job.id} ${group.name}`, amounts: resources });
     for (const port of given.ports) {
-      held.push({ address: port.hostAddress, port: port.hostPort, holder: `group "${group.name}"` });
+      held.push({ address: port.hostAddress, port: port.hostPort, holder: groupPlace(group) });
     }
   }
   return failures.length > 0 ? { kind: "waits", failures } : { kind: "placed", groups };
@@ -66,7 +67,7 @@ export function neverFits({ node }: Pick<AgentContext, "node">, job: Job): strin
   const { capacity } = node();
   return job.groups.flatMap((group) =>
     findShortages(capacity, sumClaims([]), amountsOf(group, capacity)).map(
-      ({ text }) => `group "${group.name}": ${text}`,
+      ({ text }) => `${groupPlace(group)}: ${text}`,
     ),
   );
 }

@@ -1,6 +1,7 @@
 import type { AssignedPort } from "../allocation/allocation.ts";
 import { groupsToRun } from "../job/groups-to-run.ts";
 import type { Artifact, Group, Job, Task } from "../job/job.ts";
+import { taskPlace } from "../job/place-text.ts";
 import { type TaskDirs, taskDirs } from "../paths.ts";
 import type { AgentContext } from "./context.ts";
 import { interpolateArtifact } from "./fetch-artifacts.ts";
@@ -35,7 +36,7 @@ function foreseeTask(
   task: Task,
 ): ForeseenArtifact[] {
   const { dirs, env } = foreseenEnvironment(context, { job, group, task });
-  const where = `group "${group.name}", task "${task.name}"`;
+  const where = taskPlace(group, task);
   return task.artifacts.map((artifact) => ({ artifact: interpolateArtifact(artifact, env, context), dirs, where }));
 }
 

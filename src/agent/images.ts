@@ -187,7 +187,7 @@ function describeEntry({ found }: CachedImage): ImageDescription | null {
 }
 
 /** The name that a source ends with; "" when it has none. */
-export function fileNameOf(source: string): string {
+function fileNameOf(source: string): string {
   return URL.parse(source)?.pathname.split("/").at(-1) ?? "";
 }
 

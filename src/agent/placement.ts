@@ -2,6 +2,7 @@ import { AppError } from "../base/errors.ts";
 import { formatDuration } from "../base/units.ts";
 import { checkConstraints, type Verdict } from "../constraint/check.ts";
 import type { Job } from "../job/job.ts";
+import { groupPlace, taskPlace } from "../job/place-text.ts";
 import { isTemplate } from "../job/run-time-template.ts";
 import type { Node } from "../node/node.ts";
 import { assertPorts, portsOf } from "../placement/ports.ts";
@@ -56,9 +57,9 @@ export async function knowWhatMatters(context: Pick<AgentContext, "nodeComplete"
  */
 function assertPlaceable(job: Job, node: Node, policy: QemuPolicy): void {
   for (const group of job.groups) {
-    withPlace(`group "${group.name}"`, () => assertPorts(group, node.capacity));
+    withPlace(groupPlace(group), () => assertPorts(group, node.capacity));
     for (const task of group.tasks) {
-      const where = `group "${group.name}", task "${task.name}"`;
+      const where = taskPlace(group, task);
       withPlace(where, () => {
         const { config } = task;
         if (!isTemplate(config.emulator)) chooseEmulator(config.emulator, node.qemu, policy.emulatorsAllowlist);
@@ -79,8 +80,8 @@ function cutTimes(job: Job, policy: Pick<QemuPolicy, "maxKillTimeout">): string[
     group.tasks
       .filter(({ kill_timeout }) => kill_timeout > policy.maxKillTimeout)
       .map(
-        ({ name, kill_timeout }) =>
-          `group "${group.name}", task "${name}": kill_timeout is cut from ${formatDuration(kill_timeout)} to ${most}, the agent's client.max_kill_timeout`,
+        (task) =>
+          `${taskPlace(group, task)}: kill_timeout is cut from ${formatDuration(task.kill_timeout)} to ${most}, the agent's client.max_kill_timeout`,
       ),
   );
 }

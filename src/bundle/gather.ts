@@ -15,6 +15,7 @@ import { formatKey, keyOf } from "../cache/key.ts";
 import { pinEntry, unpin } from "../cache/publish.ts";
 import { readSource } from "../cache/source.ts";
 import type { Artifact, Job } from "../job/job.ts";
+import { taskPlace } from "../job/place-text.ts";
 import { taskDirs } from "../paths.ts";
 import type { BundledArtifact, BundledRequest } from "./manifest.ts";
 
@@ -97,7 +98,7 @@ function planAll({ name, job }: NamedJob, { rules, onMessage }: GatherOptions): 
   const tasks = job.groups.flatMap((group) => group.tasks.map((task) => ({ group, task })));
   return tasks.flatMap(({ group, task }) =>
     task.artifacts.flatMap((artifact) => {
-      refuseUnknown(artifact, `${name}: group "${group.name}", task "${task.name}"`);
+      refuseUnknown(artifact, `${name}: ${taskPlace(group, task)}`);
       const here = { ...planArtifact(artifact, nowhere, rules), unpack: null };
       const there = { ...planArtifact(artifact, nowhere), unpack: null };
       if (!isLocal(here)) return [{ here, there }];

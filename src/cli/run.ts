@@ -29,7 +29,7 @@ export async function runCli(args: readonly string[], context: CliContext): Prom
 }
 
 /** Runs the command that the arguments name. @throws AppError, Interrupted. */
-export async function runCommand(args: readonly string[], context: CliContext): Promise<number> {
+async function runCommand(args: readonly string[], context: CliContext): Promise<number> {
   const { out, err } = context.terminal;
   const [first, ...others] = args;
   if (first === undefined) {

@@ -1,5 +1,6 @@
 import { escapeControls, parseGoBool, shorten } from "../base/text.ts";
 import type { Constraint, Group, Job } from "../job/job.ts";
+import { groupPlace, taskPlace } from "../job/place-text.ts";
 import type { Node } from "../node/node.ts";
 import { applyOperator } from "./operators.ts";
 import { resolveTarget, type Target } from "./target.ts";
@@ -34,9 +35,9 @@ export function checkConstraints(job: Job, node: Node): Verdict[] {
 }
 
 function checkGroup(group: Group, node: Node): Verdict[] {
-  const where = `group "${group.name}"`;
+  const where = groupPlace(group);
   const tasks = group.tasks.flatMap((task) => {
-    const here = `${where}, task "${task.name}"`;
+    const here = taskPlace(group, task);
     return [
       checkDriver(task.driver, here, node),
       ...task.constraints.map((constraint) => checkConstraint(constraint, here, node, group.count)),

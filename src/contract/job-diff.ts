@@ -5,7 +5,7 @@ const TypeSchema = v.picklist(["None", "Added", "Deleted", "Edited"]);
 export type DiffType = v.InferOutput<typeof TypeSchema>;
 
 /** Nomad's `FieldDiff`; `Old` and `New` are what people read, with secrets blanked. */
-export const FieldDiffSchema = v.object({
+const FieldDiffSchema = v.object({
   Type: TypeSchema,
   Name: v.string(),
   Old: v.string(),
@@ -21,7 +21,7 @@ export interface ObjectDiff {
   readonly Fields: FieldDiff[];
   readonly Objects: ObjectDiff[];
 }
-export const ObjectDiffSchema: v.GenericSchema<ObjectDiff> = v.object({
+const ObjectDiffSchema: v.GenericSchema<ObjectDiff> = v.object({
   Type: TypeSchema,
   Name: v.string(),
   Fields: v.array(FieldDiffSchema),
@@ -31,11 +31,11 @@ export const ObjectDiffSchema: v.GenericSchema<ObjectDiff> = v.object({
 const inside = { Type: TypeSchema, Fields: v.array(FieldDiffSchema), Objects: v.array(ObjectDiffSchema) };
 
 /** Nomad's `TaskDiff`. */
-export const TaskDiffSchema = v.object({ Name: v.string(), ...inside, Annotations: v.nullable(v.array(v.string())) });
+const TaskDiffSchema = v.object({ Name: v.string(), ...inside, Annotations: v.nullable(v.array(v.string())) });
 export type TaskDiff = v.InferOutput<typeof TaskDiffSchema>;
 
 /** Nomad's `TaskGroupDiff`; `Updates` counts what happens to its allocations. */
-export const TaskGroupDiffSchema = v.object({
+const TaskGroupDiffSchema = v.object({
   Name: v.string(),
   ...inside,
   Tasks: v.array(TaskDiffSchema),

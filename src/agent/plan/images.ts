@@ -6,6 +6,7 @@ import { closeImage, findImage } from "../../image/open.ts";
 import { groupsToRun } from "../../job/groups-to-run.ts";
 import { type ExpandedConfig, interpolateConfig } from "../../job/interpolate.ts";
 import type { Group, Job, Task } from "../../job/job.ts";
+import { taskPlace } from "../../job/place-text.ts";
 import { optionsNamed, readArguments } from "../../qemu/arguments.ts";
 import type { PlacedGroup } from "../decide.ts";
 import { createImageBook } from "../disk/image-holder.ts";
@@ -29,7 +30,7 @@ function findImagesOf(context: PlanContext, place: Place, placed: readonly Place
   const { group, task } = place;
   const finding = (ok: boolean, text: string): Finding => ({
     topic: "image",
-    where: `group "${group.name}", task "${task.name}"`,
+    where: taskPlace(group, task),
     ok,
     text,
   });

@@ -1,6 +1,7 @@
 import { AppError } from "../../base/errors.ts";
 import { groupsToRun } from "../../job/groups-to-run.ts";
 import type { Group, Job, Port } from "../../job/job.ts";
+import { groupPlace } from "../../job/place-text.ts";
 import { findPortHolder } from "../../node/port-holder.ts";
 import { addressOf, portsOf } from "../../placement/ports.ts";
 import type { Decision } from "../decide.ts";
@@ -16,7 +17,7 @@ export async function findPorts(context: PlanContext, job: Job, decision: Decisi
     const shortages = failures
       .filter((failure) => failure.group === group.name)
       .flatMap((failure) => failure.shortages.filter(({ dimension }) => dimension.startsWith("network:")));
-    const where = `group "${group.name}"`;
+    const where = groupPlace(group);
     found.push(...shortages.map(({ text }): Finding => ({ topic: "port", where, ok: false, text })));
     if (shortages.length > 0) continue;
     for (const port of portsOf(group))

@@ -1,5 +1,6 @@
 import { groupsToRun } from "../../job/groups-to-run.ts";
 import type { Group, Job } from "../../job/job.ts";
+import { groupPlace } from "../../job/place-text.ts";
 import type { Amounts } from "../../node/node.ts";
 import { amountsOf, amountText, findShortages, sumClaims, usableOf } from "../../placement/amounts.ts";
 import { claimsOf, otherAllocations } from "../decide.ts";
@@ -27,9 +28,9 @@ export function findResources(context: PlanContext, job: Job): Finding[] {
 
 const NAMES = ["cpu", "cores", "memory", "disk"] as const satisfies readonly (keyof Amounts)[];
 
-const finding = ({ name }: Group, ok: boolean, text: string): Finding => ({
+const finding = (group: Group, ok: boolean, text: string): Finding => ({
   topic: "resource",
-  where: `group "${name}"`,
+  where: groupPlace(group),
   ok,
   text,
 });
