@@ -116,12 +116,14 @@ function recordJob(context: AgentContext, recording: Recording): Recorded {
       store.putJob({ ...record, waiting });
       store.putEvaluation(evaluation);
       store.putEvaluation(blocked);
+      store.dropVersions(job.id);
       return { record: { ...record, waiting }, evaluation, allocations: [] };
     }
     const evaluation = newEvaluation(job, "job-register", moment);
     store.putJob(record);
     store.putEvaluation(evaluation);
     const allocations = putAllocations(context, { record, evaluation, groups: decision.groups }, moment);
+    store.dropVersions(job.id);
     return { record, evaluation, allocations };
   });
 }
@@ -144,6 +146,8 @@ function updateInPlace(
     const change = { jobVersion: record.version, evalId: evaluation.id, modifyIndex: index, modifyTime: moment.now };
     const updates = running.map(({ id }) => [id, change] as const);
     for (const allocation of running) store.putAllocation({ ...allocation, ...change });
+    // No allocation goes with a version that ran in place, so that nothing else would ever come to these.
+    store.dropVersions(job.id);
     return { record, evaluation, updates };
   });
   for (const [id, change] of updates) supervisor.update(id, change);

@@ -33,6 +33,19 @@ test("what QEMU does not see changes while the machine runs, and holds for its s
   expect(bed.agent.jobVersions("demo").map(({ version }) => version)).toEqual([1, 0]);
 });
 
+test("of many changes in place, and of many that never came to a machine, the last six versions stay", async () => {
+  const versions = (): number[] => bed.agent.jobVersions("demo").map(({ version }) => version);
+  await bed.submit();
+  await machineOf(bed.agent, "running");
+  for (let seconds = 1; seconds <= 9; seconds++) await bed.submit({ task: `kill_timeout = "${seconds}s"` });
+  expect(versions()).toEqual([9, 8, 7, 6, 5, 4]);
+  for (let more = 1; more <= 7; more++) {
+    await bed.submit({ group: `ephemeral_disk {\n size = ${2 ** 40 + more}\n }` });
+  }
+  expect(bed.agent.job("demo").waiting).toBeDefined();
+  expect(versions()).toEqual([16, 15, 14, 13, 12, 11, 9]);
+});
+
 test("a check that is changed is asked as it is now, and what else changed leaves checks alone", async () => {
   await bed.submit({ group: service("1s") });
   const { identity } = await machineOf(bed.agent, "running");
