@@ -16,7 +16,7 @@ export function shorten(text: string, most: number): string {
 }
 
 /** Edit distance with transpositions (optimal string alignment), for suggestions. */
-export function editDistance(a: string, b: string): number {
+function editDistance(a: string, b: string): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, column) => column);
   for (let row = 1; row <= a.length; row++) {
@@ -35,21 +35,27 @@ export function editDistance(a: string, b: string): number {
   return last[b.length] ?? 0;
 }
 
-/** The known name that is nearest to a misspelt one, or undefined when none is near enough to be what was meant. */
-export function nearestName(wrong: string, known: Iterable<string>): string | undefined {
+/** Longer words are no names that somebody misspelt, and comparing them takes long. */
+const LONGEST_NAME = 100;
+
+/** The known names that are near enough to a misspelt one to be what was meant, the nearest first. @param most how many. */
+export function nearestNames(wrong: string, known: Iterable<string>, most: number): string[] {
+  if (wrong.length > LONGEST_NAME) return [];
   // A name of which no letter stays is not what was meant.
   const reach = Math.min(wrong.length - 1, Math.max(1, Math.floor(wrong.length / 3)));
-  let best: string | undefined;
-  let bestDistance = reach + 1;
-  for (const name of known) {
-    if (Math.abs(name.length - wrong.length) > reach) continue;
-    const distance = editDistance(wrong.toLowerCase(), name.toLowerCase());
-    if (distance < bestDistance) {
-      best = name;
-      bestDistance = distance;
-    }
-  }
-  return best;
+  const folded = wrong.toLowerCase();
+  return [...known]
+    .filter((name) => Math.abs(name.length - wrong.length) <= reach)
+    .map((name) => ({ name, distance: editDistance(folded, name.toLowerCase()) }))
+    .filter(({ distance }) => distance <= reach)
+    .toSorted((a, b) => a.distance - b.distance)
+    .slice(0, most)
+    .map(({ name }) => name);
+}
+
+/** The known name that is nearest to a misspelt one, or undefined when none is near enough to be what was meant. */
+export function nearestName(wrong: string, known: Iterable<string>): string | undefined {
+  return nearestNames(wrong, known, 1)[0];
 }
 
 /** `["a", "b", "c"]` as `a, b or c`, for messages that list what is allowed. */

@@ -1,5 +1,6 @@
+import { nearestNames } from "../base/text.ts";
 import { type Datum, isMapping, isSequence } from "./cty/datum.ts";
-import { MAX_MADE_BLOCKS, MAX_MADE_TEXT, MAX_MADE_VALUES, MAX_VALUE_DEPTH, MAX_WORK } from "./limits.ts";
+import { MAX_COMPARED, MAX_MADE_BLOCKS, MAX_MADE_TEXT, MAX_MADE_VALUES, MAX_VALUE_DEPTH, MAX_WORK } from "./limits.ts";
 
 /** Thrown when the expressions of a file compute more than they may; the message says more of what. */
 export class Exhausted extends Error {}
@@ -20,6 +21,7 @@ export class Budget {
   #text = MAX_MADE_TEXT;
   #blocks = MAX_MADE_BLOCKS;
   #told = false;
+  #names = MAX_COMPARED;
   readonly #measures = new WeakMap<Datum, Measure>();
 
   /** @throws Exhausted. */
@@ -51,6 +53,14 @@ export class Budget {
     if (this.#told) return undefined;
     this.#told = true;
     return `this takes ${message}, which is more than a job file may; no more of it is computed`;
+  }
+
+  /** The known names that may have been meant by a wrong one, the nearest first; none once too many of them were compared. */
+  suggest(wrong: string, known: Iterable<string>, most: number): readonly string[] {
+    if (this.#names <= 0) return [];
+    const names = [...known];
+    this.#names -= names.length;
+    return nearestNames(wrong, names, most);
   }
 
   /** Asks for text before it is made. @param length in UTF-16 code units. @throws Exhausted. */

@@ -123,8 +123,13 @@ class Decoder {
     const meant = new Set<string>();
     for (const item of content.items) {
       const key = findKey(block, item.name, this.#notes.format);
-      if (key !== undefined) items.set(key, [...(items.get(key) ?? []), item]);
-      else meant.add(this.#tellUnknown(block, item, site) ?? "");
+      if (key === undefined) {
+        meant.add(this.#tellUnknown(block, item, site) ?? "");
+        continue;
+      }
+      const own = items.get(key);
+      if (own === undefined) items.set(key, [item]);
+      else own.push(item);
     }
     return { items, meant };
   }

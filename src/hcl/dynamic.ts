@@ -2,10 +2,10 @@ import type { Block, Body, Expression } from "./ast.ts";
 import { Exhausted } from "./budget.ts";
 import type { GeneratedBlock, Label } from "./content.ts";
 import { convert, Mismatch } from "./cty/convert.ts";
-import { type Datum, isMapping, isSequence, iterate, object, typeOf } from "./cty/datum.ts";
-import { describeType, STRING } from "./cty/type.ts";
+import { type Datum, describeDatum, isMapping, isSequence, iterate, object } from "./cty/datum.ts";
+import { STRING } from "./cty/type.ts";
 import type { Diagnostic } from "./diagnostic.ts";
-import { compute, type Surroundings } from "./evaluation/evaluate.ts";
+import { type Computed, compute, type Surroundings } from "./evaluation/evaluate.ts";
 import { type Scope, withNames } from "./evaluation/scope.ts";
 import { quoteName } from "./limits.ts";
 import type { Span } from "./span.ts";
@@ -90,25 +90,25 @@ class Expansion {
     return this.fail(expression.span, "iterator is a name without quotes");
   }
 
-  #compute(expression: Expression, scope: Scope): Datum | undefined {
-    const { value, diagnostics } = compute(expression, scope, this.#surroundings);
-    this.diagnostics.push(...diagnostics);
-    return value;
+  #compute(expression: Expression, scope: Scope): Computed {
+    const computed = compute(expression, scope, this.#surroundings);
+    this.diagnostics.push(...computed.diagnostics);
+    return computed;
   }
 
   expand({ type, iterator, collection, labels, content }: Pattern): GeneratedBlock[] {
-    const found = this.#compute(collection, this.#scope);
+    const { value: found, outside } = this.#compute(collection, this.#scope);
     if (found === undefined) return [];
     if (!isSequence(found) && !isMapping(found)) {
-      const what = found.kind === "null" ? "null" : describeType(typeOf(found));
-      this.fail(collection.span, `for_each must be a list, a set, a map or an object, found ${what}`);
+      const expected = "a list, a set, a map or an object";
+      this.fail(collection.span, `for_each must be ${expected}, found ${describeDatum(found)}`);
       return [];
     }
     const blocks: GeneratedBlock[] = [];
     for (const [key, value] of iterate(found)) {
       this.#surroundings.budget.block();
       const item = object(new Map([["key", key] as const, ["value", value] as const]));
-      const scope = withNames(this.#scope, new Map([[iterator, item]]));
+      const scope = withNames(this.#scope, new Map([[iterator, item]]), outside);
       const own = labels === undefined ? [] : this.#labelsOf(labels, scope);
       // The next ones would mostly fail in the same way.
       if (own === undefined) break;
@@ -118,7 +118,7 @@ class Expansion {
   }
 
   #labelsOf(expression: Expression, scope: Scope): Label[] | undefined {
-    const found = this.#compute(expression, scope);
+    const { value: found } = this.#compute(expression, scope);
     if (found === undefined) return undefined;
     if (!isSequence(found)) return this.fail(expression.span, "labels must be a list of text");
     const written = expression.kind === "list" ? expression.items : [];
@@ -126,7 +126,7 @@ class Expansion {
     for (const [index, item] of found.items.entries()) {
       const span = (written[index] ?? expression).span;
       const text = toText(item);
-      if (text === undefined) return this.fail(span, `a label is text, not ${describeType(typeOf(item))}`);
+      if (text === undefined) return this.fail(span, `a label is text, not ${describeDatum(item)}`);
       labels.push({ text, span });
     }
     return labels;

@@ -28,6 +28,9 @@ export const MAX_MADE_TEXT = 32 * 1024 * 1024;
 /** How many blocks `dynamic` may make: each is decoded and checked like a written one, which takes most of a millisecond. */
 export const MAX_MADE_BLOCKS = 5_000;
 
+/** How many known names are compared with misspelt ones of one file, to find what was meant; each takes some microseconds. */
+export const MAX_COMPARED = 100_000;
+
 /** How deep computed values may be nested: deeper ones than a file can write come only from values made of values. */
 export const MAX_VALUE_DEPTH = 300;
 

@@ -52,13 +52,13 @@ export class Notes {
   /** Moves the places of a list's items as its values are moved. @param order the old index of each item. */
   reorder(path: string, order: readonly number[]): void {
     if (order.every((from, to) => from === to)) return;
-    const moved = order.flatMap((from, to) => {
-      const prefix = joinPath(path, from);
-      const own = [...this.places].filter(([key]) => key === prefix || key.startsWith(`${prefix}.`));
-      return own.map(([key, place]): [string, Place] => [joinPath(path, to) + key.slice(prefix.length), place]);
-    });
-    for (const key of [...this.places.keys()]) if (key.startsWith(`${path}[`)) this.places.delete(key);
-    for (const [key, place] of moved) this.places.set(key, place);
+    const target = new Map(order.map((from, to) => [joinPath(path, from), joinPath(path, to)]));
+    const own = [...this.places].filter(([key]) => key.startsWith(`${path}[`));
+    for (const [key] of own) this.places.delete(key);
+    for (const [key, place] of own) {
+      const prefix = key.slice(0, key.indexOf("]", path.length) + 1);
+      this.places.set((target.get(prefix) ?? prefix) + key.slice(prefix.length), place);
+    }
   }
 
   /** `attribute` or `block`, or `key` as JSON calls both. */

@@ -1,4 +1,4 @@
-import { editDistance, orList } from "../base/text.ts";
+import { orList } from "../base/text.ts";
 import type { Expression, TemplatePart } from "../hcl/ast.ts";
 import { Budget } from "../hcl/budget.ts";
 import { convert, Mismatch } from "../hcl/cty/convert.ts";
@@ -62,11 +62,11 @@ export function createExpand(names: RunTimeNames): Expand {
     const template = embeddedTemplate(text, NOWHERE, diagnostics);
     add(diagnostics);
     if (problems.length > 0 || template.kind !== "template") return { text, problems };
-    const parts = template.parts.map((part) => replaceName(part, names, problems));
+    const parts = template.parts.map((part) => replaceName(part, names, problems, surroundings.budget));
     if (parts.every((part) => part.kind === "text")) {
       return problems.length > 0 ? { text, problems } : { text: parts.map((part) => part.text).join(""), problems };
     }
-    scope ??= scopeOf(names);
+    scope ??= scopeOf(names, surroundings.budget);
     const { value, diagnostics: told } = compute({ ...template, parts }, scope, surroundings);
     add(told);
     const made = value === undefined || problems.length > 0 ? undefined : toText(value, problems);
@@ -75,13 +75,18 @@ export function createExpand(names: RunTimeNames): Expand {
 }
 
 /** A name that stands alone is looked up as a whole: `attr.driver.qemu` has a value, although there is `attr.driver.qemu.version`. */
-function replaceName(part: TemplatePart, names: RunTimeNames, problems: TemplateProblem[]): TemplatePart {
+function replaceName(
+  part: TemplatePart,
+  names: RunTimeNames,
+  problems: TemplateProblem[],
+  budget: Budget,
+): TemplatePart {
   if (part.kind !== "interpolation") return part;
   const parts = nameOf(part.expression);
   if (parts === undefined) return part;
   const [root = "", ...rest] = parts;
   const value = root === "env" ? names.variable(rest.join(".")) : names.value(parts.join("."));
-  if (value === undefined) problems.push(explainUnknown(part.source.trim(), root, names));
+  if (value === undefined) problems.push(explainUnknown(part.source.trim(), root, names, budget));
   return { kind: "text", text: value ?? "" };
 }
 
@@ -113,14 +118,16 @@ interface Branch {
   value: string | undefined;
 }
 
-function scopeOf(names: RunTimeNames): Scope {
+function scopeOf(names: RunTimeNames, budget: Budget): Scope {
   const root: Branch = { below: new Map(), value: undefined };
   for (const name of names.names) plant(root, name.split("."), names.value(name) ?? "");
   for (const name of names.variables) plant(root, ["env", name], names.variable(name) ?? "");
   const data = new Map([...root.below].map(([name, branch]) => [name, datumOf(branch)]));
   return (name) => {
     const value = data.get(name);
-    return value === undefined ? { kind: "problem", ...explainUnknown(name, name, names) } : { kind: "value", value };
+    return value === undefined
+      ? { kind: "problem", ...explainUnknown(name, name, names, budget) }
+      : { kind: "value", value };
   };
 }
 
@@ -142,19 +149,12 @@ function datumOf({ below, value }: Branch): Datum {
 /** Names that are told as what may have been meant. */
 const SUGGESTIONS = 3;
 
-function explainUnknown(source: string, root: string, names: RunTimeNames): TemplateProblem {
+function explainUnknown(source: string, root: string, names: RunTimeNames, budget: Budget): TemplateProblem {
   const known = root === "env" ? names.variables.map((key) => `env[${JSON.stringify(key)}]`) : names.names;
-  return { message: `nothing is called \${${source}}`, hint: suggest(source, known) };
+  const near = budget.suggest(source, known, SUGGESTIONS);
+  const hint = near.length > 0 ? `did you mean ${orList(near.map((name) => `\${${name}}`))}?` : HINT_KNOWN;
+  return { message: `nothing is called \${${source}}`, hint };
 }
 
-function suggest(wrong: string, known: readonly string[]): string {
-  const reach = Math.max(1, Math.floor(wrong.length / 3));
-  const near = known
-    .map((name) => ({ name, distance: editDistance(wrong.toLowerCase(), name.toLowerCase()) }))
-    .filter(({ distance }) => distance <= reach)
-    .toSorted((a, b) => a.distance - b.distance)
-    .slice(0, SUGGESTIONS)
-    .map(({ name }) => `\${${name}}`);
-  if (near.length > 0) return `did you mean ${orList(near)}?`;
-  return "known are ${NOMAD_…} and the task's own variables, ${attr.…}, ${node.…} and ${meta.…}; write $${ for a literal ${";
-}
+const HINT_KNOWN =
+  "known are ${NOMAD_…} and the task's own variables, ${attr.…}, ${node.…} and ${meta.…}; write $${ for a literal ${";

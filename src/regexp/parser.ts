@@ -41,6 +41,8 @@ class Parser {
   private level: Level = this.newLevel(undefined);
   /** Where the repetition began that was read last, when nothing followed it yet. */
   private repeated: number | undefined;
+  /** Sets of one character that were made, by code point; below 0 those that do without the difference of case. */
+  private readonly characters = new Map<number, CharacterSet>();
 
   constructor(private readonly source: string) {}
 
@@ -193,8 +195,12 @@ class Parser {
   }
 
   private pushCharacter(codePoint: number): void {
+    const { fold } = this.flags;
+    const key = fold ? -1 - codePoint : codePoint;
     const group = { parts: [{ from: codePoint, to: codePoint }], negated: false };
-    this.push({ kind: "set", set: characterSet([group], { fold: this.flags.fold, negated: false }) });
+    const set = this.characters.get(key) ?? characterSet([group], { fold, negated: false });
+    this.characters.set(key, set);
+    this.push({ kind: "set", set });
   }
 }
 

@@ -8,6 +8,8 @@ import { SyntaxFailure } from "./syntax.ts";
 export interface Regexp {
   /** The names of its groups by their index; "" for those without. The whole match is group 0. */
   readonly names: readonly string[];
+  /** Steps of its program, which is what it took to make it. */
+  readonly size: number;
   /**
    * Whether it matches anywhere in a text. The time is at most proportional to the text's length times the expression's.
    * @returns undefined when that is more than anybody should wait for.
@@ -45,6 +47,7 @@ export function compileRegexp(pattern: string): CompiledRegexp {
     let withoutGroups: Program | undefined;
     const regexp: Regexp = {
       names,
+      size: program.steps.length,
       test: (text) => {
         withoutGroups ??= compileSyntax(syntax, false);
         return runProgram(withoutGroups, text.toWellFormed());

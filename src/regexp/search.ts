@@ -37,6 +37,8 @@ class Search {
   /** By step, the round in which it was last reached: no step is taken twice in one. */
   readonly #reached: Int32Array;
   #round = 0;
+  /** Steps since they were told last. */
+  #taken = 0;
 
   constructor({ steps, start }: Program, text: string, onWork: OnWork) {
     this.#steps = steps;
@@ -58,7 +60,6 @@ class Search {
         if (threads.length === 0) this.#round++;
         this.#follow(threads, { at: this.#start, slots: nothing.with(0, at) }, at);
       }
-      this.#onWork(threads.length + 1);
       const next: Thread[] = [];
       this.#round++;
       for (const { at: place, slots } of threads) {
@@ -71,6 +72,8 @@ class Search {
         this.#follow(next, { at: step.next, slots }, at + width);
       }
       threads = next;
+      this.#onWork(this.#taken + 1);
+      this.#taken = 0;
       if (code === undefined || (threads.length === 0 && match !== undefined)) return match;
       at += width;
     }
@@ -84,6 +87,8 @@ class Search {
       const step = this.#steps[at];
       if (step === undefined || this.#reached[at] === this.#round) continue;
       this.#reached[at] = this.#round;
+      // A place that is kept is a copy of all that are.
+      this.#taken += step.kind === "save" ? slots.length : 1;
       if (step.kind === "split") open.push({ at: step.other, slots }, { at: step.next, slots });
       else if (step.kind === "save") open.push({ at: step.next, slots: slots.with(step.slot, position) });
       else if (step.kind === "assertion") {

@@ -44,7 +44,7 @@ function computeOurs(expression: string): string | undefined {
   const value = body.attributes[0]?.value;
   if (value === undefined || diagnostics.length > 0) return undefined;
   const computed = compute(value, NOTHING_KNOWN, { functions: FUNCTIONS, budget: new Budget() });
-  return computed.value === undefined ? undefined : encodeJson(computed.value);
+  return computed.value === undefined ? undefined : encodeJson(computed.value, new Budget());
 }
 
 /** Those that come to something else than in Nomad without a reason, shortest first. */
@@ -116,7 +116,7 @@ function computeVariable(text: string, inputs: VariableInputs): string | undefin
   const surroundings = { functions: FUNCTIONS, budget: new Budget() };
   const { scope, diagnostics } = resolveNames(parseHcl("job.hcl", text).body, inputs, surroundings);
   const found = scope("var", "a");
-  return diagnostics.length === 0 && found?.kind === "member" ? encodeJson(found.value) : undefined;
+  return diagnostics.length === 0 && found?.kind === "member" ? encodeJson(found.value, new Budget()) : undefined;
 }
 
 describe("variables are what they are in Nomad", () => {

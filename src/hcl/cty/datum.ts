@@ -1,5 +1,5 @@
 import { type BigFloat, fromInteger } from "./number.ts";
-import { ANY, BOOL, NUMBER, STRING, type Type } from "./type.ts";
+import { ANY, BOOL, describeType, NUMBER, STRING, type Type } from "./type.ts";
 
 /** A value of HCL without a place in a text: what expressions compute and functions take and give. */
 export type Datum =
@@ -84,6 +84,11 @@ export function typeOf(datum: Datum): Type {
 function composeType(datum: Extract<Datum, { kind: "tuple" | "object" }>): Type {
   if (datum.kind === "tuple") return { kind: "tuple", elements: datum.items.map(typeOf) };
   return { kind: "object", attributes: new Map([...datum.entries].map(([name, part]) => [name, typeOf(part)])) };
+}
+
+/** What a value is, in words, for messages that show no value: `a list of text`, `null`. */
+export function describeDatum(datum: Datum): string {
+  return datum.kind === "null" ? "null" : describeType(typeOf(datum));
 }
 
 export function isSequence(datum: Datum): datum is Sequence {

@@ -1,4 +1,3 @@
-import { nearestName } from "../../base/text.ts";
 import type { Budget } from "../budget.ts";
 import { convert, Mismatch } from "../cty/convert.ts";
 import type { Datum } from "../cty/datum.ts";
@@ -11,21 +10,31 @@ export class CallFailure extends Error {
   readonly hint: string | undefined;
   /** Which argument is wrong, counted from 0; undefined when it is the call as a whole. */
   readonly argument: number | undefined;
+  /** As a `CallProblem` has it. */
+  readonly detail: string | undefined;
 
-  constructor(message: string, options: { readonly hint?: string | undefined; readonly argument?: number } = {}) {
+  constructor(
+    message: string,
+    options: {
+      readonly hint?: string | undefined;
+      readonly argument?: number;
+      readonly detail?: string | undefined;
+    } = {},
+  ) {
     super(message);
     this.hint = options.hint;
     this.argument = options.argument;
+    this.detail = options.detail;
   }
 }
 
 /** The function of a name. @throws CallFailure for one that is not known or refused. */
-export function findFunction(name: string, functions: FunctionTable): FunctionSpec {
+export function findFunction(name: string, functions: FunctionTable, budget: Budget): FunctionSpec {
   const spec = functions.get(name);
   if (typeof spec === "object") return spec;
   if (spec !== undefined) throw new CallFailure(`function ${quoteName(name)} ${spec}`);
   if (functions.size === 0) throw new CallFailure(`functions cannot be called here: ${quoteName(name)}`);
-  const near = nearestName(name, functions.keys());
+  const [near] = budget.suggest(name, functions.keys(), 1);
   const hint = near === undefined ? undefined : `did you mean ${quoteName(near)}?`;
   throw new CallFailure(`there is no function ${quoteName(name)}`, { hint });
 }
@@ -84,9 +93,10 @@ const OUT_OF_RANGE = "the number is too large or too small to be kept";
 
 function asFailure(error: unknown, name: string, { parameters, rest }: FunctionSpec): unknown {
   if (error instanceof CallProblem && error.argument !== undefined) {
-    const parameter = parameters[error.argument] ?? rest;
+    const { argument, detail } = error;
+    const parameter = parameters[argument] ?? rest;
     const where = parameter === undefined ? "" : `argument ${quoteName(parameter.name)} of `;
-    return new CallFailure(`${where}${quoteName(name)}: ${error.message}`, { argument: error.argument });
+    return new CallFailure(`${where}${quoteName(name)}: ${error.message}`, { argument, detail });
   }
   if (error instanceof NumberRange) return new CallFailure(`${quoteName(name)}: ${OUT_OF_RANGE}`);
   if (error instanceof CallProblem || error instanceof Mismatch) {

@@ -1,9 +1,9 @@
 import type { Expression, ObjectItem } from "../ast.ts";
 import { Budget, Exhausted } from "../budget.ts";
 import { Mismatch } from "../cty/convert.ts";
-import { boolean, type Datum, isSequence, NULL, number, object, tuple, typeOf } from "../cty/datum.ts";
+import { boolean, type Datum, describeDatum, isSequence, NULL, number, object, tuple } from "../cty/datum.ts";
 import { parseNumber, ZERO } from "../cty/number.ts";
-import { describeType, type Type } from "../cty/type.ts";
+import type { Type } from "../cty/type.ts";
 import type { Diagnostic } from "../diagnostic.ts";
 import type { FunctionTable } from "../functions/function.ts";
 import { quoteName } from "../limits.ts";
@@ -13,7 +13,7 @@ import type { Value } from "../value.ts";
 import { NoPart } from "./access.ts";
 import { CallFailure, call, findFunction } from "./call.ts";
 import { computeConditional } from "./choice.ts";
-import type { Attempt, Evaluation } from "./evaluation.ts";
+import { type Attempt, type Evaluation, quoteKey } from "./evaluation.ts";
 import { asKey, computeFor } from "./loop.ts";
 import { applyBinary, applyUnary, inRange, operandType, toOperand } from "./operators.ts";
 import { placeDatum } from "./place.ts";
@@ -168,7 +168,7 @@ class Evaluator implements Evaluation {
       failed ||= name === undefined || item === undefined;
       if (name === undefined) continue;
       const first = found.get(name);
-      if (first !== undefined) this.#warnTwice(name, key.span, first.key.span);
+      if (first !== undefined) this.#warnTwice(name, key, first.key.span);
       found.set(name, { key: first?.key ?? key, value: item ?? NULL });
     }
     if (failed) return undefined;
@@ -180,10 +180,11 @@ class Evaluator implements Evaluation {
     return value === undefined ? undefined : asKey(this, key, value);
   }
 
-  #warnTwice(key: string, span: Span, first: Span): void {
+  #warnTwice(name: string, key: Expression, first: Span): void {
     const { line, column } = first.start;
-    const message = `key ${quoteName(key)} stands twice in this object and the last one counts; first on line ${line}, column ${column}`;
-    this.diagnostics.push({ severity: "warning", span, message });
+    const shown = quoteKey(this, key, name);
+    const message = `key ${shown} stands twice in this object and the last one counts; first on line ${line}, column ${column}`;
+    this.diagnostics.push({ severity: "warning", span: key.span, message });
   }
 
   #operation({ first, rest, span }: Expr<"operation">, scope: Scope): Datum | undefined {
@@ -239,7 +240,7 @@ class Evaluator implements Evaluation {
     const spans = args.map((arg) => arg.span);
     try {
       if (isSpecial(name) && this.#functions.size > 0) return callSpecial(this, expression, scope);
-      const spec = findFunction(name, this.#functions);
+      const spec = findFunction(name, this.#functions, this.budget);
       const values = args.map((arg) => this.compute(arg, scope));
       const found = values.filter((value) => value !== undefined);
       if (found.length < values.length) return undefined;
@@ -249,7 +250,8 @@ class Evaluator implements Evaluation {
       const { argument } = error;
       const last = expand ? spans.at(-1) : undefined;
       const at = argument === undefined ? undefined : (spans[argument] ?? last ?? span);
-      return this.fail(at ?? nameSpan, error.message, error.hint);
+      const detail = error.detail === undefined || this.outside ? "" : `: ${error.detail}`;
+      return this.fail(at ?? nameSpan, error.message + detail, error.hint);
     }
   }
 
@@ -257,8 +259,7 @@ class Evaluator implements Evaluation {
   #expand(args: readonly Datum[]): Datum[] {
     const last = args.at(-1);
     if (last !== undefined && isSequence(last)) return [...args.slice(0, -1), ...last.items];
-    const found = last === undefined || last.kind === "null" ? "null" : describeType(typeOf(last));
-    const message = `what stands before "..." must be a list or a set, found ${found}`;
+    const message = `what stands before "..." must be a list or a set, found ${describeDatum(last ?? NULL)}`;
     throw new CallFailure(message, { argument: args.length - 1 });
   }
 }

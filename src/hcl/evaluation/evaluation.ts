@@ -2,12 +2,17 @@ import type { Expression } from "../ast.ts";
 import type { Budget } from "../budget.ts";
 import type { Datum } from "../cty/datum.ts";
 import type { Diagnostic } from "../diagnostic.ts";
+import { quoteName } from "../limits.ts";
 import type { Span } from "../span.ts";
+import { isWrittenOut } from "../syntax/references.ts";
+import { HIDDEN } from "./access.ts";
 import type { Scope } from "./scope.ts";
 
 /** The evaluation of an expression as its parts see it. */
 export interface Evaluation {
   readonly budget: Budget;
+  /** Something that is not to be shown went into it: no message has a value that was computed. */
+  readonly outside: boolean;
   /** The value, or undefined when it or a part of it could not be had, which was told. @throws Exhausted. */
   compute(expression: Expression, scope: Scope): Datum | undefined;
   /** Tells what is wrong. @returns undefined, to be returned. */
@@ -21,4 +26,9 @@ export interface Evaluation {
 export interface Attempt {
   readonly value: Datum | undefined;
   readonly diagnostics: readonly Diagnostic[];
+}
+
+/** A key for messages; of one that was computed from what is not to be shown, nothing. @param written as it stands in the text. */
+export function quoteKey({ outside }: Evaluation, written: Expression, key: string): string {
+  return outside && !isWrittenOut(written) ? HIDDEN : quoteName(key);
 }

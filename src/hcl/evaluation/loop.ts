@@ -1,10 +1,9 @@
 import type { Expression, Loop } from "../ast.ts";
 import { convert, Mismatch } from "../cty/convert.ts";
-import { type Datum, isMapping, isSequence, iterate, object, tuple, typeOf } from "../cty/datum.ts";
-import { describeType, STRING } from "../cty/type.ts";
-import { quoteName } from "../limits.ts";
+import { type Datum, describeDatum, isMapping, isSequence, iterate, object, tuple } from "../cty/datum.ts";
+import { STRING } from "../cty/type.ts";
 import { computeChoice } from "./choice.ts";
-import type { Evaluation } from "./evaluation.ts";
+import { type Evaluation, quoteKey } from "./evaluation.ts";
 import { type Scope, withNames } from "./scope.ts";
 
 type For = Extract<Expression, { kind: "for" }>;
@@ -24,8 +23,8 @@ export function computeTurns(evaluation: Evaluation, loop: Loop, scope: Scope): 
   const found = evaluation.compute(collection, scope);
   if (found === undefined) return undefined;
   if (!isSequence(found) && !isMapping(found)) {
-    const what = found.kind === "null" ? "null" : describeType(typeOf(found));
-    return evaluation.fail(collection.span, `"for" goes through a list, a set, a map or an object, not ${what}`);
+    const what = `a list, a set, a map or an object, not ${describeDatum(found)}`;
+    return evaluation.fail(collection.span, `"for" goes through ${what}`);
   }
   const parts = iterate(found);
   evaluation.budget.work(parts.length);
@@ -78,11 +77,11 @@ export function asKey(evaluation: Evaluation, key: Expression, value: Datum): st
     return evaluation.fail(key.span, "a key is text, not null");
   } catch (error) {
     if (!(error instanceof Mismatch)) throw error;
-    return evaluation.fail(key.span, `a key is text, not ${describeType(typeOf(value))}`);
+    return evaluation.fail(key.span, `a key is text, not ${describeDatum(value)}`);
   }
 }
 
 function failTwice(evaluation: Evaluation, key: Expression, name: string): undefined {
   const hint = 'put "..." behind the value to gather all values of a key in a list';
-  return evaluation.fail(key.span, `"for" makes the key ${quoteName(name)} twice`, hint);
+  return evaluation.fail(key.span, `"for" makes the key ${quoteKey(evaluation, key, name)} twice`, hint);
 }

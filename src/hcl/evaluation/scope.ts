@@ -17,10 +17,10 @@ export type Scope = (root: string, member: string | undefined) => Lookup;
 /** A scope in which nothing is known before the run time. */
 export const NOTHING_KNOWN: Scope = () => undefined;
 
-/** A scope with some more names, which hide those of the scope around it. */
-export function withNames(around: Scope, names: ReadonlyMap<string, Datum>): Scope {
+/** A scope with some more names, which hide those of the scope around it. @param outside their values are not shown. */
+export function withNames(around: Scope, names: ReadonlyMap<string, Datum>, outside = false): Scope {
   return (root, member) => {
     const value = names.get(root);
-    return value === undefined ? around(root, member) : { kind: "value", value };
+    return value === undefined ? around(root, member) : { kind: "value", value, outside };
   };
 }

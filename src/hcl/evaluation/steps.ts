@@ -1,10 +1,10 @@
 import type { AccessStep } from "../ast.ts";
 import { type Datum, isSequence, list, tuple, typeOf } from "../cty/datum.ts";
-import { formatNumber } from "../cty/number.ts";
 import { ANY } from "../cty/type.ts";
 import { quoteName } from "../limits.ts";
 import type { Span } from "../span.ts";
-import { attributeOf, partAt } from "./access.ts";
+import { isWrittenOut } from "../syntax/references.ts";
+import { attributeOf, partAt, spellKey } from "./access.ts";
 import type { Evaluation } from "./evaluation.ts";
 import type { Scope } from "./scope.ts";
 
@@ -28,7 +28,9 @@ export function takeSteps(
   let called = path;
   for (const step of steps) {
     const from = value;
-    const subject = called === undefined ? "this value" : quoteName(called);
+    const { budget, outside } = evaluation;
+    const name = called === undefined ? "this value" : quoteName(called);
+    const subject = { name, budget, hidden: outside, hiddenKey: false };
     let next: Datum | undefined;
     let spelled = "[*]";
     if (step.kind === "splat") next = takeOfEach(evaluation, from, step.each, { path: called, span, scope });
@@ -38,8 +40,10 @@ export function takeSteps(
     } else {
       const key = evaluation.compute(step.key, scope);
       if (key === undefined) return undefined;
-      spelled = `[${spellKey(key)}]`;
-      next = evaluation.told(key.kind === "null" ? step.key.span : span, () => partAt(from, key, subject));
+      const hiddenKey = evaluation.outside && !isWrittenOut(step.key);
+      spelled = hiddenKey ? "[…]" : `[${spellKey(key)}]`;
+      const at = { ...subject, hidden: evaluation.outside, hiddenKey };
+      next = evaluation.told(key.kind === "null" ? step.key.span : span, () => partAt(from, key, at));
     }
     if (next === undefined) return undefined;
     value = next;
@@ -72,9 +76,4 @@ function takeOfEach(
   const [first] = parts;
   const element = each.length === 0 ? value.element : first === undefined ? ANY : typeOf(first);
   return evaluation.budget.made(list(element, parts));
-}
-
-function spellKey(key: Datum): string {
-  if (key.kind === "string") return JSON.stringify(key.value);
-  return key.kind === "number" ? formatNumber(key.value) : "…";
 }

@@ -114,5 +114,5 @@ const VERBS: Readonly<Record<string, Verb>> = {
 function spellVerb(verb: string, moment: Moment): string {
   const spell = Object.hasOwn(VERBS, verb) ? VERBS[verb] : undefined;
   if (spell !== undefined) return spell(moment, new Date(moment.local));
-  throw new CallProblem(`"${verb.slice(0, 20)}" stands for nothing; text of letters stands in single quotes`, 0);
+  throw new CallProblem("letters that stand for nothing; text stands in single quotes", 0, `"${verb.slice(0, 20)}"`);
 }

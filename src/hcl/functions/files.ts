@@ -78,22 +78,26 @@ function readFile(path: string, budget: Budget): Buffer {
   try {
     // A link is followed, as everywhere; what is no file, such as a pipe, would keep the reading waiting.
     const { size } = statSync(path);
-    if (size > MAX_FILE_BYTES) throw new CallProblem(`${path} is larger than ${MAX_FILE_BYTES} bytes`, 0);
+    if (size > MAX_FILE_BYTES) throw new CallProblem(`the file is larger than ${MAX_FILE_BYTES} bytes`, 0, path);
     budget.text(size);
     const bytes = readUntrusted(realpathSync(path), MAX_FILE_BYTES);
     if (bytes !== undefined) return bytes;
   } catch (error) {
-    if (error instanceof AppError) throw new CallProblem(error.message, 0);
+    if (error instanceof AppError) throw new CallProblem("the file cannot be read", 0, error.message);
     throw asProblem(path, error);
   }
-  throw new CallProblem(`there is no file ${path}`, 0);
+  throw noFile(path);
 }
 
 function asProblem(path: string, error: unknown): unknown {
   if (error instanceof CallProblem) return error;
   const code = errnoOf(error);
-  if (code === "ENOENT") return new CallProblem(`there is no file ${path}`, 0);
-  return code === undefined ? error : new CallProblem(`cannot read ${path}: ${code}`, 0);
+  if (code === "ENOENT") return noFile(path);
+  return code === undefined ? error : new CallProblem(`cannot be read: ${code}`, 0, path);
+}
+
+function noFile(path: string): CallProblem {
+  return new CallProblem("there is no such file", 0, path);
 }
 
 function decode(bytes: Buffer): string {
@@ -113,7 +117,7 @@ function fileExists(path: string): boolean {
   } catch (error) {
     throw asProblem(path, error);
   }
-  throw new CallProblem(`${path} is no regular file`, 0);
+  throw new CallProblem("this is no regular file", 0, path);
 }
 
 /** The files below a directory whose paths fit a pattern; links to directories are not gone into. */

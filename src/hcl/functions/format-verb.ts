@@ -46,7 +46,7 @@ export function readVerb(pattern: string, at: number): Verb {
 /** A value as a verb says. @throws CallProblem. */
 export function formatValue(verb: Verb, value: Datum, budget: Budget): string {
   const { mode } = verb;
-  if (mode === "v") return pad(verb, formatAsIs(verb, value), budget);
+  if (mode === "v") return pad(verb, formatAsIs(verb, value, budget), budget);
   if (value.kind === "null") throw new CallProblem(`${verb.raw} cannot format null`);
   if (mode === "t") return converted(verb, value, BOOL).kind === "bool" ? asText(verb, value, BOOL) : "";
   if ("bdoxX".includes(mode)) return formatInteger(verb, asNumber(verb, value));
@@ -58,10 +58,10 @@ export function formatValue(verb: Verb, value: Datum, budget: Budget): string {
   throw new CallProblem(`there is no verb ${verb.raw}`, 0);
 }
 
-function formatAsIs({ flags }: Verb, value: Datum): string {
+function formatAsIs({ flags }: Verb, value: Datum, budget: Budget): string {
   if (!flags.has("#") && value.kind === "string") return value.value;
   if (!flags.has("#") && value.kind === "number") return formatGeneral(value.value, undefined);
-  return encodeJson(value);
+  return encodeJson(value, budget);
 }
 
 function converted({ raw }: Verb, value: Datum, type: Type): Datum {
@@ -142,7 +142,6 @@ function cutText({ precision = 0 }: Verb, value: string, budget: Budget): string
 function pad({ width = 0, flags }: Verb, value: string, budget: Budget): string {
   const missing = width === 0 ? 0 : width - countClusters(value, budget);
   if (missing <= 0) return value;
-  budget.text(missing);
   const filling = (flags.has("0") ? "0" : " ").repeat(missing);
   return flags.has("-") ? value + filling : filling + value;
 }

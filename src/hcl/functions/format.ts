@@ -17,20 +17,24 @@ export const FORMAT_FUNCTIONS: Readonly<Record<string, FunctionSpec>> = {
 /** Text and verbs in turn; a verb takes the argument behind the one before, or the one that it names. */
 function formatText(pattern: string, args: readonly Datum[], { budget }: Surroundings): string {
   const parts: string[] = [];
+  const add = (part: string): void => {
+    budget.text(part.length);
+    parts.push(part);
+  };
   let next = 1;
   let highest = 0;
   for (let at = 0; at < pattern.length; ) {
     const sign = pattern.indexOf("%", at);
-    parts.push(pattern.slice(at, sign === -1 ? undefined : sign));
+    add(pattern.slice(at, sign === -1 ? undefined : sign));
     if (sign === -1) break;
     if (pattern[sign + 1] === "%") {
-      parts.push("%");
+      add("%");
       at = sign + 2;
       continue;
     }
     const verb = readVerb(pattern, sign);
     const number = verb.argument ?? next;
-    parts.push(formatValue(verb, argumentOf(args, number, verb), budget));
+    add(formatValue(verb, argumentOf(args, number, verb), budget));
     next = number + 1;
     highest = Math.max(highest, number);
     at = sign + verb.raw.length;
@@ -60,9 +64,7 @@ function formatList(args: readonly Datum[], surroundings: Surroundings): Datum {
   surroundings.budget.values(count);
   const texts = Array.from({ length: count }, (_, turn) => {
     const own = values.map((value) => (isSequence(value) ? (value.items[turn] ?? value) : value));
-    const made = formatText(pattern, own, surroundings);
-    surroundings.budget.text(made.length);
-    return text(made);
+    return text(formatText(pattern, own, surroundings));
   });
   return list(STRING, texts);
 }

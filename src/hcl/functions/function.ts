@@ -32,9 +32,12 @@ export type FunctionTable = ReadonlyMap<string, FunctionSpec | string>;
 export class CallProblem extends Error {
   /** Which argument is wrong, counted from 0; undefined when it is the call as a whole. */
   readonly argument: number | undefined;
+  /** What may be told besides where no argument is a secret: a path, a part of a pattern. */
+  readonly detail: string | undefined;
 
-  constructor(message: string, argument?: number) {
+  constructor(message: string, argument?: number, detail?: string) {
     super(message);
     this.argument = argument;
+    this.detail = detail;
   }
 }

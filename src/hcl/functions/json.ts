@@ -11,11 +11,7 @@ export const JSON_FUNCTIONS: Readonly<Record<string, FunctionSpec>> = {
   jsondecode: { parameters: [textParameter("str")], run: (args, { budget }) => decode(textAt(args, 0), budget) },
   jsonencode: {
     parameters: [nullableParameter("val")],
-    run: ([arg], { budget }) => {
-      const encoded = arg === undefined ? "null" : encodeJson(arg);
-      budget.text(encoded.length);
-      return text(encoded);
-    },
+    run: ([arg], { budget }) => text(arg === undefined ? "null" : encodeJson(arg, budget)),
   },
 };
 
@@ -29,12 +25,15 @@ function decode(source: string, budget: Budget): Datum {
   throw new CallProblem(`this is no JSON: line ${line}, column ${column}`, 0);
 }
 
-/** JSON as cty writes it: without spaces, keys in order, `<`, `>` and `&` escaped, numbers with all their digits. */
-export function encodeJson(datum: Datum): string {
-  if (isSequence(datum)) return `[${datum.items.map(encodeJson).join(",")}]`;
+/**
+ * JSON as cty writes it: without spaces, keys in order, `<`, `>` and `&` escaped, numbers with all their digits. Its texts are asked for
+ * one by one: a value may hold one and the same of them many times over. @throws Exhausted.
+ */
+export function encodeJson(datum: Datum, budget: Budget): string {
+  if (isSequence(datum)) return `[${datum.items.map((item) => encodeJson(item, budget)).join(",")}]`;
   if (isMapping(datum)) {
     return `{${sortedEntries(datum)
-      .map(([key, value]) => `${quoteJson(key)}:${encodeJson(value)}`)
+      .map(([key, value]) => `${quoteCounted(key, budget)}:${encodeJson(value, budget)}`)
       .join(",")}}`;
   }
   switch (datum.kind) {
@@ -45,13 +44,20 @@ export function encodeJson(datum: Datum): string {
     case "number":
       return formatNumber(datum.value);
     case "string":
-      return quoteJson(datum.value);
+      return quoteCounted(datum.value, budget);
   }
+}
+
+function quoteCounted(value: string, budget: Budget): string {
+  const quoted = quoteJson(value);
+  budget.text(quoted.length);
+  return quoted;
 }
 
 /** Text in double quotes as Go's encoder writes it. */
 export function quoteJson(value: string): string {
-  return JSON.stringify(value).replace(/[<>&\u2028\u2029]/g, (char) => {
-    return `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`;
-  });
+  return ["<", ">", "&", "\u2028", "\u2029"].reduce(
+    (quoted, char) => quoted.replaceAll(char, `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`),
+    JSON.stringify(value),
+  );
 }

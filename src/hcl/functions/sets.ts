@@ -47,15 +47,24 @@ function multiply(args: readonly Datum[], { budget }: Surroundings): Datum {
     if (!isSequence(arg)) throw new CallProblem("expected a list or a set", index);
     const element = arg.kind === "tuple" ? unify(arg.items.map(typeOf), "any") : arg.element;
     if (element === undefined && arg.items.length > 0) throw new CallProblem("its items must be of one type", index);
-    return { element: element ?? ANY, items: arg.items };
+    const settled = element ?? ANY;
+    return { element: settled, items: arg.items.map((item) => convert(item, settled)) };
   });
-  budget.values(factors.reduce((count, { items }) => count * items.length, args.length + 1));
-  let products: readonly (readonly Datum[])[] = [[]];
-  for (const { element, items } of factors) {
-    const converted = items.map((item) => convert(item, element));
-    products = products.flatMap((product) => converted.map((item) => [...product, item]));
-  }
+  const count = factors.reduce((product, { items }) => product * items.length, 1);
+  // Each product holds an item of each factor.
+  budget.values(count * (factors.length + 1));
   const type: Type = { kind: "tuple", elements: factors.map(({ element }) => element) };
-  const tuples = products.map(tuple);
+  const tuples = Array.from({ length: count }, (_, at) => tuple(pick(factors, at)));
   return args.some(({ kind }) => kind === "set") ? makeSet(type, tuples) : list(type, tuples);
+}
+
+/** The product of a number: one item of each factor, as the digits of the number say. */
+function pick(factors: readonly { readonly items: readonly Datum[] }[], at: number): Datum[] {
+  let left = at;
+  const picked = factors.toReversed().flatMap(({ items }) => {
+    const item = items[left % items.length];
+    left = Math.floor(left / items.length);
+    return item === undefined ? [] : [item];
+  });
+  return picked.toReversed();
 }

@@ -100,7 +100,7 @@ function join(args: readonly Datum[], { budget }: Surroundings): Datum {
   if (args.length < 2) throw new CallProblem("at least one list is needed");
   const separator = textAt(args, 0);
   const texts = args.slice(1).flatMap((_, index) => textsAt(args, index + 1));
-  budget.text(texts.length * separator.length);
+  budget.text(texts.reduce((length, own) => length + own.length + separator.length, 0));
   return text(texts.join(separator));
 }
 
@@ -114,8 +114,10 @@ function replace(args: readonly Datum[], { budget }: Surroundings): Datum {
 
 /** `$1` and `$${name}` in what is put in are groups of the match. */
 function replaceByPattern(args: readonly Datum[], { budget }: Surroundings): Datum {
+  budget.work(textAt(args, 1).length);
   const compiled = compileRegexp(textAt(args, 1));
-  if (!compiled.ok) throw new CallProblem(`this is no regular expression: ${compiled.message}`, 1);
+  if (!compiled.ok) throw new CallProblem("this is no regular expression", 1, compiled.message);
+  budget.work(compiled.regexp.size);
   return text(
     replaceAll(
       compiled.regexp,

@@ -36,6 +36,8 @@ interface Frame {
   readonly start: number;
   /** The word that ends a heredoc. */
   readonly marker?: string;
+  /** Where the innermost frame is that is no `[` or `(`, this one or one around it; -1 for none. Looked for each time, it would take long. */
+  readonly wall: number;
 }
 
 const SPACE = /[ \t]*/y;
@@ -100,7 +102,7 @@ export class Lexer {
     if (char === "\n") return this.#take("newline", 1);
     if (char === "\r" && this.#text[start + 1] === "\n") return this.#take("newline", 2);
     if (char === '"') {
-      this.#frames.push({ kind: "quote", start });
+      this.#open("quote", start);
       return this.#take("openQuote", 1);
     }
     const word = this.#match(IDENTIFIER);
@@ -129,8 +131,14 @@ export class Lexer {
     }
   }
 
+  #open(kind: Frame["kind"], start: number, marker?: string): void {
+    const around = this.#frames.at(-1)?.wall ?? -1;
+    const wall = kind === "[" || kind === "(" ? around : this.#frames.length;
+    this.#frames.push({ kind, start, wall, ...(marker !== undefined && { marker }) });
+  }
+
   #punctuation(sign: Punctuation): Token {
-    if (sign === "{" || sign === "[" || sign === "(") this.#frames.push({ kind: sign, start: this.#at });
+    if (sign === "{" || sign === "[" || sign === "(") this.#open(sign, this.#at);
     else if (sign === "]" && this.#frames.at(-1)?.kind === "[") this.#frames.pop();
     else if (sign === ")" && this.#frames.at(-1)?.kind === "(") this.#frames.pop();
     else if (sign === "}") this.#closeBrace();
@@ -139,12 +147,12 @@ export class Lexer {
 
   /** A brace also closes the brackets and parentheses in it that were forgotten. */
   #closeBrace(): void {
-    const index = this.#frames.findLastIndex(({ kind }) => kind !== "[" && kind !== "(");
-    if (index !== -1) this.#frames.length = index;
+    const wall = this.#frames.at(-1)?.wall ?? -1;
+    if (wall !== -1) this.#frames.length = wall;
   }
 
   #closesTemplate(): boolean {
-    return this.#frames.findLast(({ kind }) => kind !== "[" && kind !== "(")?.kind === "template";
+    return this.#frames[this.#frames.at(-1)?.wall ?? -1]?.kind === "template";
   }
 
   #closeTemplate(): Token {
@@ -156,7 +164,7 @@ export class Lexer {
     HEREDOC.lastIndex = this.#at;
     const [opening, marker] = HEREDOC.exec(this.#text) ?? [];
     if (opening === undefined || marker === undefined) return this.#take("unknown", 1);
-    this.#frames.push({ kind: "heredoc", start: this.#at, marker });
+    this.#open("heredoc", this.#at, marker);
     return this.#take("openHeredoc", opening.length);
   }
 
@@ -245,7 +253,7 @@ export class Lexer {
   #templateOpening(): Token | undefined {
     if (!this.#opensTemplate(this.#at)) return undefined;
     const kind = this.#text[this.#at] === "$" ? "interpolation" : "directive";
-    this.#frames.push({ kind: "template", start: this.#at });
+    this.#open("template", this.#at);
     return this.#take(kind, this.#text[this.#at + 2] === "~" ? 3 : 2);
   }
 

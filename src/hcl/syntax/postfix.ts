@@ -2,6 +2,7 @@ import type { AccessStep, Expression, TraversalStep } from "../ast.ts";
 import { MAX_SPLATS } from "../limits.ts";
 import type { Cursor } from "./cursor.ts";
 import type { Token } from "./lexer.ts";
+import { isWrittenOut } from "./references.ts";
 
 export type ParseExpression = (cursor: Cursor) => Expression;
 
@@ -95,9 +96,7 @@ function gatherSplats(steps: readonly Step[]): AccessStep[] {
 
 /** Whether a step is known without computing anything: then a reference that only the run time knows keeps it as it is spelled. */
 function isKnown(step: Step): boolean {
-  if (step.kind !== "index") return step.kind === "attribute";
-  const { key } = step;
-  return key.kind === "number" || (key.kind === "template" && key.parts.every(({ kind }) => kind === "text"));
+  return step.kind === "index" ? isWrittenOut(step.key) : step.kind === "attribute";
 }
 
 interface ReadStep {

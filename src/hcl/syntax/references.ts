@@ -69,6 +69,11 @@ export function memberOf({ steps }: Pick<Traversal, "steps">): string | undefine
   return step?.kind === "index" ? plainText(step.key) : undefined;
 }
 
+/** Whether an index or key is known as it is written: a number, or text that holds nothing to be computed. */
+export function isWrittenOut(key: Expression): boolean {
+  return key.kind === "number" || plainText(key) !== undefined;
+}
+
 /** The text of a string that holds nothing to be computed; undefined for any other expression. */
 export function plainText(expression: Expression): string | undefined {
   if (expression.kind !== "template" || expression.parts.some(({ kind }) => kind !== "text")) return undefined;

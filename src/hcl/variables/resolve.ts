@@ -1,5 +1,5 @@
-import { nearestName } from "../../base/text.ts";
 import type { Body } from "../ast.ts";
+import type { Budget } from "../budget.ts";
 import { type Datum, object } from "../cty/datum.ts";
 import type { Diagnostic } from "../diagnostic.ts";
 import { compute, type Surroundings } from "../evaluation/evaluate.ts";
@@ -38,7 +38,7 @@ export function resolveNames(body: Body, inputs: VariableInputs, surroundings: S
   }
   const locals = computeLocals(body, values, surroundings, diagnostics);
   const rest = { ...body, blocks: body.blocks.filter(({ type }) => !BLOCKS.includes(type)) };
-  return { scope: scopeOf(values, locals), diagnostics, sources: given.sources, rest };
+  return { scope: scopeOf(values, locals, surroundings.budget), diagnostics, sources: given.sources, rest };
 }
 
 function settle(
@@ -67,7 +67,7 @@ function computeLocals(
 ): ReadonlyMap<string, Member> {
   const { order, circular } = orderLocals(body, diagnostics);
   const locals = new Map<string, Member>(order.map(({ name }) => [name, undefined]));
-  const scope = scopeOf(variables, locals);
+  const scope = scopeOf(variables, locals, surroundings.budget);
   for (const { name, value } of order) {
     if (circular.has(name)) continue;
     const { value: found, diagnostics: told, outside } = compute(value, scope, surroundings);
@@ -77,10 +77,10 @@ function computeLocals(
   return locals;
 }
 
-function scopeOf(variables: ReadonlyMap<string, Member>, locals: ReadonlyMap<string, Member>): Scope {
+function scopeOf(variables: ReadonlyMap<string, Member>, locals: ReadonlyMap<string, Member>, budget: Budget): Scope {
   return (root, member): Lookup => {
-    if (root === "var") return lookUp(variables, member, "variable", "declare it: variable");
-    if (root === "local") return lookUp(locals, member, "local", "set it in locals { … }:");
+    if (root === "var") return lookUp(variables, member, "variable", budget);
+    if (root === "local") return lookUp(locals, member, "local", budget);
     return undefined;
   };
 }
@@ -89,12 +89,15 @@ function lookUp(
   members: ReadonlyMap<string, Member>,
   name: string | undefined,
   kind: "variable" | "local",
-  advice: string,
+  budget: Budget,
 ): Lookup {
   if (name === undefined) return whole(members);
   if (!members.has(name)) {
-    const near = nearestName(name, members.keys());
-    const spelled = kind === "variable" ? `${advice} ${JSON.stringify(name)} { … }` : `${advice} ${name} = …`;
+    const [near] = budget.suggest(name, members.keys(), 1);
+    const spelled =
+      kind === "variable"
+        ? `declare it: variable ${JSON.stringify(name)} { … }`
+        : `set it in locals { … }: ${name} = …`;
     const hint = near === undefined ? spelled : `did you mean ${quoteName(near)}?`;
     return { kind: "problem", message: `there is no ${kind} ${quoteName(name)}`, hint };
   }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { editDistance, escapeControls, nearestName, orList, shellOperand, shellWord } from "../../../src/base/text.ts";
+import { escapeControls, nearestName, orList, shellOperand, shellWord } from "../../../src/base/text.ts";
 
 describe("making control bytes visible", () => {
   test("disarms terminal sequences and text direction", () => {
@@ -24,8 +24,12 @@ describe("suggesting a name", () => {
     expect(nearestName("", ["y"])).toBeUndefined();
   });
   test("counts a swap of two letters once", () => {
-    expect(editDistance("ab", "ba")).toBe(1);
-    expect(editDistance("", "abc")).toBe(3);
+    expect(nearestName("ba", ["ab"])).toBe("ab");
+    expect(nearestName("abdc", ["abab", "abcd"])).toBe("abcd");
+  });
+  test("compares nothing with what is too long to be a name", () => {
+    const long = "n".repeat(1_000_000);
+    expect(nearestName(`${long}x`, [long])).toBeUndefined();
   });
 });
 

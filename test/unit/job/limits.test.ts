@@ -38,6 +38,22 @@ const HOSTILE: readonly (readonly [name: string, text: string, told: string])[] 
   ["a format of a billion columns", job('format("%1000000000d", 1)'), "above 4096"],
   ["a replacement of all by all", job(`replace(${LONG}, "a", ${LONG})`), TEXT],
   ["a replacement of nothing", job(`replace(${LONG}, "", ${LONG})`), TEXT],
+  ["a format of one long text many times", job(`format("${"%[1]s".repeat(50_000)}", ${LONG})`), TEXT],
+  ["a format of many wide numbers", job(`format("${"%4096[1]d".repeat(50_000)}", 1)`), TEXT],
+  [
+    "a pattern that puts in all of a text many times",
+    job(`regex_replace(${LONG}, ".*", "${"$0".repeat(50_000)}")`),
+    TEXT,
+  ],
+  ["JSON of one long text many times", job(`jsonencode([for i in range(1024) : replace(${LONG}, "a", "<")])`), TEXT],
+  ["a pattern of many groups", job(`regex_replace(${LONG}, "${"()".repeat(4900)}", "")`), WORK],
+  ["a pattern of many assertions", job(`regex_replace(${LONG}, "${"\\\\B".repeat(9000)}x", "")`), WORK],
+  ["many large patterns", job(`[for i in range(1024) : regex_replace("", "${"x{1000}".repeat(9)}$\{i}", "")]`), WORK],
+  [
+    "a product of many lists and an empty one",
+    job(`length(setproduct([for i in range(500) : range(1024)]...))`),
+    VALUES,
+  ],
   ["an indentation of billions", job('indent(1000000000, "a\\nb")'), "from 0 to 4096"],
   ["a product of many lists", job("length(setproduct(range(1000), range(1000), range(1000)))"), VALUES],
   ["many long texts counted", job(`[for i in range(1000) : strlen(replace(${LONG}, "a", "é"))]`), WORK],
@@ -87,3 +103,26 @@ test("errors that one pattern makes many times over are told once", () => {
   const { diagnostics } = loadJob("x.hcl", `job "x" {\n${group}}\n`);
   expect(diagnostics.filter(({ message }) => message.includes("countt"))).toHaveLength(1);
 });
+
+/** What grows with the square of its length is seen at this one: it takes a second, or hours. */
+const LONG_FILES: readonly (readonly [name: string, text: string])[] = [
+  ["of one kind of block", `job "x" {\n${lines(30_000, () => "constraint {\nattribute = 1\n}")}\n}\n`],
+  ["of ports of two kinds by turns", `job "x" {\ngroup "g" {\nnetwork {\n${lines(15_000, port)}\n}\n}\n}\n`],
+  [
+    "of misspelt names",
+    `locals {\n${lines(20_000, (at) => `name_${at} = 1`)}\nx = [${lines(20_000, (at) => `local.nmae_${at},`)}]\n}\n`,
+  ],
+  ["with brackets and braces that do not fit", `x = ) ${"[".repeat(500_000)}${"}".repeat(500_000)}`],
+];
+
+function port(at: number): string {
+  return `port "p${at}" {\n${at % 2 === 0 ? "to" : "static"} = ${at}\n}`;
+}
+
+test.each(LONG_FILES)(
+  "a long file %s is read to its end",
+  (_, text) => {
+    expect(loadJob("x.hcl", text).job).toBeUndefined();
+  },
+  DEADLINE_MS,
+);

@@ -60,10 +60,24 @@ describe("a search", () => {
     [`${"a?".repeat(200)}${"a".repeat(200)}`, "a".repeat(200)],
   ])("for %s takes time linear in the text", (pattern, text) => {
     let steps = 0;
-    compile(pattern).find(text, 0, (taken) => {
+    const regexp = compile(pattern);
+    regexp.find(text, 0, (taken) => {
       steps += taken;
     });
-    expect(steps).toBeLessThan((pattern.length + 10) * (text.length + 10));
+    // The place of each group is copied whenever one is kept.
+    expect(steps).toBeLessThan((regexp.size + 10) * (text.length + 10) * 2 * regexp.names.length);
+  });
+
+  test.each([
+    ["assertions", "\\b".repeat(1000), 1000],
+    ["groups", "()".repeat(1000), 1000 * 2000],
+    ["nothing", "(?:|)".repeat(1000), 1000],
+  ])("tells of the steps that it takes at one place, also those for %s", (_, pattern, least) => {
+    let steps = 0;
+    compile(pattern).find("a", 0, (taken) => {
+      steps += taken;
+    });
+    expect(steps).toBeGreaterThanOrEqual(least);
   });
 
   test("may be stopped by who counts its steps", () => {

@@ -29,7 +29,12 @@ function look(
   const { value, diagnostics: own, outside } = compute(attribute.value, scope, surroundings);
   const all: Diagnostic[] = [...diagnostics, ...own];
   const rendered = renderDiagnostics(all, new Map([["job.hcl", source], ...sources]));
-  return { value: value && encodeJson(value), told: all.map(({ message }) => message), rendered, outside };
+  return {
+    value: value && encodeJson(value, surroundings.budget),
+    told: all.map(({ message }) => message),
+    rendered,
+    outside,
+  };
 }
 
 const VAR = 'variable "a" { default = "file" }';
