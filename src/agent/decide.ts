@@ -39,7 +39,7 @@ export async function decidePlacement(context: DecideContext, job: Job): Promise
   for (const group of groupsToRun(job)) {
     const resources = amountsOf(group, capacity);
     const lacking = findShortages(capacity, sumClaims(claims), resources);
-    const given = await assignPorts(group, capacity, held, context.users === null ? 1 : firstOpenPort());
+    const given = await assignPorts(group, capacity, held, context.users === null ? undefined : firstOpenPort);
     const shortages = [...lacking, ...given.shortages];
     if (shortages.length > 0) failures.push({ group: group.name, shortages, filtered: [] });
     groups.push({ group, ports: given.ports, resources });

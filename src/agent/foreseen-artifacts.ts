@@ -35,6 +35,7 @@ function foreseeTask(
   group: Group,
   task: Task,
 ): ForeseenArtifact[] {
+  if (task.artifacts.length === 0) return [];
   const { dirs, env } = foreseenEnvironment(context, { job, group, task });
   const where = taskPlace(group, task);
   return task.artifacts.map((artifact) => ({ artifact: interpolateArtifact(artifact, env, context), dirs, where }));

@@ -1,5 +1,6 @@
 import type { Allocation } from "../allocation/allocation.ts";
 import { createUserChooser, type MachineUser, type UserPool } from "../node/users.ts";
+import type { LaunchPlan } from "../qemu/launch.ts";
 import type { Store } from "../state/store.ts";
 import { handOver, openGate, openMachineDirectory } from "../supervisor/hand-over.ts";
 import type { PrepareRequest } from "../supervisor/hands.ts";
@@ -53,11 +54,14 @@ export function settleUser(
   return user;
 }
 
-/** Gives a machine's user what it needs on disk; what it had at an earlier start is its own already. */
-export function letIn(store: Pick<Store, "lastLaunch">, request: PrepareRequest, user: MachineUser | null): void {
+/** Gives a machine's user what it needs on disk; what it had at its last start is its own already. */
+export function letIn(
+  { dirs }: PrepareRequest["place"],
+  user: MachineUser | null,
+  last: Pick<LaunchPlan, "user"> | undefined,
+): void {
   if (user === null) return;
-  const { dirs, task } = request.place;
   openMachineDirectory(dirs);
-  if (store.lastLaunch(request.allocation.id, task)?.user?.uid !== user.uid) handOver(dirs, user);
+  if (last?.user?.uid !== user.uid) handOver(dirs, user);
   openGate(dirs, user);
 }

@@ -26,14 +26,14 @@ export interface GivenPorts {
 /**
  * Gives an allocation its host ports: the static ones as asked for, the others from the dynamic range, each free on its address now.
  * @param held ports that other live allocations have.
- * @param least the first port that machines may open.
+ * @param least finds out the first port that machines may open.
  * @throws AppError `unplaceable` for a host network that is not known, `conflict` for an address that the host does not have.
  */
 export async function assignPorts(
   group: Group,
   capacity: Capacity,
   held: readonly HeldPort[],
-  least = 1,
+  least: () => number = () => 1,
 ): Promise<GivenPorts> {
   const shortages = findCollisions(group, capacity, held);
   if (shortages.length > 0) return { ports: [], shortages };
@@ -44,7 +44,7 @@ export async function assignPorts(
   const used = [...held, ...statics];
   const ports: AssignedPort[] = [];
   for (const { port, address } of wanted) {
-    const hostPort = port.static > 0 ? port.static : await pickDynamic(address, capacity, used, least);
+    const hostPort = port.static > 0 ? port.static : await pickDynamic(address, capacity, used, least());
     if (hostPort === undefined) return { ports: [], shortages: [noDynamicPort(port, capacity)] };
     used.push({ address, port: hostPort, holder: port.label });
     ports.push({

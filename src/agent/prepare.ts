@@ -47,9 +47,10 @@ type PrepareContext = Pick<
 export function createPrepare(given: Omit<PrepareContext, "images">): Prepare {
   const context: PrepareContext = { ...given, images: createImageBook(given.store) };
   return async (request) => {
-    await knowWhatMatters(context, jobOf(context, request));
+    const job = jobOf(context, request);
+    await knowWhatMatters(context, job);
     const cores = (count: number): readonly number[] => context.cores.take(request.allocation.id, request.task, count);
-    const subject = await stage(context, request, "Setup Failure", () => readSubject(context, request, cores));
+    const subject = await stage(context, request, "Setup Failure", () => readSubject(context, job, request, cores));
     const user = await stage(context, request, "Setup Failure", () => {
       makeTaskDirectories(request.place.dirs);
       return settleUser(context.users, request);
@@ -67,9 +68,10 @@ export function createPrepare(given: Omit<PrepareContext, "images">): Prepare {
       const linked = linkedImage(fetched, config, request.place.dirs);
       const { sticky } = subject.group.ephemeral_disk;
       const previous = sticky ? request.allocation.previousAllocation : undefined;
-      const image = await openDisk(context, request, { config, user, linked, previous });
+      const last = context.store.lastLaunch(request.allocation.id, request.task);
+      const image = await openDisk(context, request, { config, user, linked, previous, last });
       try {
-        letIn(context.store, request, user);
+        letIn(request.place, user, last);
         const plan = await planMachine(context, request, subject, { config, image, user });
         return { plan, image };
       } catch (error) {
@@ -84,7 +86,7 @@ export function createPrepare(given: Omit<PrepareContext, "images">): Prepare {
 function openDisk(
   context: PrepareContext,
   request: PrepareRequest,
-  { config, user, linked, previous }: Pick<Settled, "config" | "user"> & Pick<DiskRequest, "linked" | "previous">,
+  { config, user, ...known }: Pick<Settled, "config" | "user"> & Pick<DiskRequest, "linked" | "previous" | "last">,
 ): Promise<RecordedDisk> {
   const { dirs } = request.place;
   return openBootDisk(context, {
@@ -97,8 +99,7 @@ function openDisk(
       closed: user !== null,
     },
     wanted: config,
-    linked,
-    previous,
+    ...known,
     tell: (message) => report(context, request, "Driver", message),
   });
 }

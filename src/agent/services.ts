@@ -7,7 +7,7 @@ import { interpolateText } from "../job/interpolate.ts";
 import type { Check, Service } from "../job/service.ts";
 import { taskDirs } from "../paths.ts";
 import type { AgentContext } from "./context.ts";
-import { readSubject, type Subject } from "./subject.ts";
+import { jobOf, readSubject, type Subject } from "./subject.ts";
 
 type ServiceContext = Pick<AgentContext, "store" | "node" | "dirs">;
 
@@ -64,8 +64,11 @@ interface LookedUp {
 
 function lookUp(context: ServiceContext, allocation: Allocation, task: string): LookedUp {
   const dirs = taskDirs(context.dirs, allocation.id, task);
-  const subject = readSubject(context, { allocation, task, place: { dirs } }, (cores) =>
-    cores === 0 ? [] : (context.store.lastLaunch(allocation.id, task)?.limits?.cores ?? []),
+  const subject = readSubject(
+    context,
+    jobOf(context, { allocation }),
+    { allocation, task, place: { dirs } },
+    (cores) => (cores === 0 ? [] : (context.store.lastLaunch(allocation.id, task)?.limits?.cores ?? [])),
   );
   const node = context.node();
   return { services: ownServices(subject), text: (template) => interpolateText(template, subject.env, node) };

@@ -33,16 +33,16 @@ export function jobOf(context: Pick<AgentContext, "store">, { allocation }: Pick
 }
 
 /**
- * What a request is about. @throws AppError `internal` when the store does not know it.
+ * What a request is about. @throws AppError `internal` when the job has no such task.
+ * @param job of the request, as `jobOf` finds it.
  * @param bind says which processors a task is bound to that asks for so many.
  */
 export function readSubject(
-  context: Pick<AgentContext, "store" | "node">,
-  request: SubjectRequest,
+  context: Pick<AgentContext, "node">,
+  job: Job,
+  { allocation, task: name, place }: SubjectRequest,
   bind: (cores: number) => readonly number[],
 ): Subject {
-  const { allocation, task: name, place } = request;
-  const job = jobOf(context, request);
   const group = job.groups.find((candidate) => candidate.name === allocation.group);
   const task = group?.tasks.find((candidate) => candidate.name === name);
   if (group === undefined || task === undefined) {

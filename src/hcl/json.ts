@@ -157,6 +157,7 @@ class JsonReader {
   #readString(): string {
     const start = this.#at;
     this.#at++;
+    let plain = true;
     for (;;) {
       STRING_STOP.lastIndex = this.#at;
       const stop = STRING_STOP.exec(this.#text);
@@ -170,6 +171,7 @@ class JsonReader {
       }
       this.#at = stop.index;
       if (stop[0] === '"') break;
+      plain = false;
       if (stop[0] !== "\\") {
         this.#fail("a control character, which JSON strings hold as an escape only", "write \\t or \\u00XX");
       }
@@ -183,7 +185,7 @@ class JsonReader {
       }
     }
     this.#at++;
-    return JSON.parse(this.#text.slice(start, this.#at));
+    return plain ? this.#text.slice(start + 1, this.#at - 1) : JSON.parse(this.#text.slice(start, this.#at));
   }
 
   #skipSpace(): void {

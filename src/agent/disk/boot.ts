@@ -30,10 +30,9 @@ export interface RecordedDisk extends BootDisk {
  */
 export async function openBootDisk(context: DiskContext, request: DiskRequest): Promise<RecordedDisk> {
   const shown = diskFiles(request.place.dirs);
-  const machine = { allocationId: request.allocation.id, task: request.task };
   try {
     return await withDiskFiles(request.place.dirs, async (files) => {
-      const record = findRecord(context.store, machine, { files, shown });
+      const record = findRecord(request.last, { files, shown });
       if (record !== undefined) return openRecorded(request.image, record, files, shown);
       const settled = await settleDisk(files, shown, await newDisk(context, request));
       if (settled.inPlace !== null) return openFound(settled.inPlace, settled.record);
@@ -48,7 +47,7 @@ export async function openBootDisk(context: DiskContext, request: DiskRequest): 
 
 /** @throws AppError `image` when the machine had a disk of its own: it must not start on another one. */
 async function newDisk({ store, dirs, site, images }: DiskContext, request: DiskRequest): Promise<NewDisk> {
-  const mode = store.lastLaunch(request.allocation.id, request.task)?.image?.mode ?? "direct";
+  const mode = request.last?.image?.mode ?? "direct";
   if (mode !== "direct") {
     const { record } = diskFiles(request.place.dirs);
     throw new AppError(

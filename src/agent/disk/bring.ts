@@ -67,7 +67,7 @@ async function lookAt(
   const shown = diskFiles(own);
   try {
     return await withDiskFiles(own, (files) => {
-      const record = findRecord(store, { allocationId: allocation.id, task }, { files, shown });
+      const record = findRecord(store.lastLaunch(allocation.id, task), { files, shown });
       if (record === undefined) return "nothing";
       if (record.mode === "direct") return "in place";
       const path = fileOf(record.mode, files);

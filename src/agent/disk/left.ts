@@ -38,13 +38,13 @@ export async function findLeftDisks(context: Context, allocation: Allocation): P
 
 async function disksOf(context: Context, allocation: Allocation, task: string): Promise<LeftDisk[]> {
   const dirs = taskDirs(context.dirs, allocation.id, task);
-  const started = context.store.lastLaunch(allocation.id, task) !== undefined;
+  const last = context.store.lastLaunch(allocation.id, task);
   const shown = diskFiles(dirs);
   try {
     return await withDiskFiles(dirs, (files) => {
-      const record = findRecord(context.store, { allocationId: allocation.id, task }, { files, shown });
+      const record = findRecord(last, { files, shown });
       // Before its first start no machine has written anything, but the disk of the one before may have moved along.
-      if (!started && (record === undefined || record.mode === "direct")) return [];
+      if (last === undefined && (record === undefined || record.mode === "direct")) return [];
       const boot =
         record === undefined
           ? formerDisk(context, allocation, task, dirs)
@@ -58,7 +58,7 @@ async function disksOf(context: Context, allocation: Allocation, task: string): 
   } catch (error) {
     if (!(error instanceof AppError) && errnoOf(error) === undefined) throw error;
     // It failed before it had any directory.
-    if (!started && errnoOf(error) === "ENOENT") return [];
+    if (last === undefined && errnoOf(error) === "ENOENT") return [];
     return [{ task, path: dirs.task, bytes: 0 }];
   }
 }

@@ -1,6 +1,6 @@
 import { type DiskRecord, readDiskRecord } from "../../image/disk-record.ts";
 import type { DiskFiles } from "../../paths.ts";
-import type { Store } from "../../state/store.ts";
+import type { LaunchPlan } from "../../qemu/launch.ts";
 
 /** The files about a disk, and how people may see them. */
 interface Files {
@@ -9,14 +9,13 @@ interface Files {
 }
 
 /**
- * What is recorded of the disk of an allocation's task. The store counts first: a disk in place has a file beside it only for people, and
+ * What is recorded of the disk of a task whose last start in the store is `last`. The store counts first: a disk in place has a file beside it only for people, and
  * for what asks when it was decided.
  * @returns undefined when there is none. @throws AppError `image` for one that cannot be read.
  */
 export function findRecord(
-  store: Pick<Store, "lastLaunch">,
-  { allocationId, task }: { readonly allocationId: string; readonly task: string },
+  last: Pick<LaunchPlan, "image"> | undefined,
   { files, shown }: Files,
 ): DiskRecord | undefined {
-  return store.lastLaunch(allocationId, task)?.image?.record ?? readDiskRecord(files.record, shown.record);
+  return last?.image?.record ?? readDiskRecord(files.record, shown.record);
 }

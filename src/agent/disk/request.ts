@@ -2,6 +2,7 @@ import type { ReadableImage } from "../../image/checked.ts";
 import type { DiskRecord } from "../../image/disk-record.ts";
 import type { ImageRequest } from "../../image/open.ts";
 import type { AgentDirs } from "../../paths.ts";
+import type { LaunchPlan } from "../../qemu/launch.ts";
 import type { PrepareRequest } from "../../supervisor/hands.ts";
 import type { FormerDisk } from "./bring.ts";
 
@@ -17,6 +18,8 @@ export interface DiskRequest extends Pick<PrepareRequest, "allocation" | "task" 
   readonly place: Pick<PrepareRequest["place"], "dirs" | "generation">;
   readonly image: Omit<ImageRequest, "known" | "linked">;
   readonly wanted: { readonly disk?: DiskRecord["mode"] | undefined; readonly disk_size?: string | undefined };
+  /** The plan of the last start; undefined before the first one. */
+  readonly last: LaunchPlan | undefined;
   /** What the cache gave the image as; null for an image that comes from elsewhere, or was there before. */
   readonly linked: LinkedImage | null;
   /** The allocation before, whose disk moves along when it fits; undefined where a job begins anew. */

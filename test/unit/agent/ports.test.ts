@@ -95,7 +95,7 @@ describe("giving ports to an allocation", () => {
     const held = [{ address: "", port: 30_003, holder: "x" }];
     expect((await assignPorts(group([port("a")]), host, held)).ports[0]?.hostPort).toBe(30_004);
     expect((await assignPorts(group([port("a"), port("b")]), host, held)).shortages).toHaveLength(1);
-    expect((await assignPorts(group([port("a")]), host, held, 30_005)).shortages).toHaveLength(1);
+    expect((await assignPorts(group([port("a")]), host, held, () => 30_005)).shortages).toHaveLength(1);
     const own = group([port("a"), port("s", { static: 30_004 })]);
     expect((await assignPorts(own, host, held)).shortages).toHaveLength(1);
   });
