@@ -26,6 +26,7 @@ import { isFree } from "./ports.ts";
 import { assertPortOpen, assertReachable } from "./reach.ts";
 import { interpolateDns, jobOf, readSubject, type Subject } from "./subject.ts";
 import { makeTaskDirectories } from "./task-directory.ts";
+import { renderTemplates } from "./templates.ts";
 
 type PrepareContext = Pick<
   AgentContext,
@@ -43,7 +44,7 @@ type PrepareContext = Pick<
   | "log"
 > & { readonly cores: CoreBook; readonly images: ImageBook };
 
-/** The way of a placed task to a command line: directories, artifacts, image, ports, argv. Nothing runs yet. */
+/** The way of a placed task to a command line: directories, artifacts, templates, image, ports, argv. Nothing runs yet. */
 export function createPrepare(given: Omit<PrepareContext, "images">): Prepare {
   const context: PrepareContext = { ...given, images: createImageBook(given.store) };
   return async (request) => {
@@ -64,6 +65,7 @@ export function createPrepare(given: Omit<PrepareContext, "images">): Prepare {
             report(context, request, "Downloading Artifacts", message),
           ),
         );
+    await stage(context, request, "Template", () => renderTemplates(context, request.place.dirs, subject, user));
     return await stage(context, request, "Driver Failure", async () => {
       const linked = linkedImage(fetched, config, request.place.dirs);
       const { sticky } = subject.group.ephemeral_disk;
@@ -108,6 +110,7 @@ const FAILURES: ReadonlySet<TaskEventType> = new Set([
   "Setup Failure",
   "Failed Validation",
   "Failed Artifact Download",
+  "Template",
   "Driver Failure",
 ]);
 

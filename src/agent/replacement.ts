@@ -1,12 +1,15 @@
 import type { Allocation } from "../allocation/allocation.ts";
 import { interpolateConfig } from "../job/interpolate.ts";
-import type { Group, Job, Network, Task } from "../job/job.ts";
+import type { Group, Job, Network, Task, Template } from "../job/job.ts";
+import { renderTemplate } from "../job/template-variables.ts";
 import { taskDirs } from "../paths.ts";
 import { dnsOf } from "../qemu/network.ts";
+import { createRenderer } from "../template/template.ts";
 import type { AgentContext } from "./context.ts";
 import { interpolateArtifact } from "./fetch-artifacts.ts";
 import { isSamePart } from "./same-part.ts";
 import { environmentOf, interpolateDns } from "./subject.ts";
+import { interpolateTemplate } from "./templates.ts";
 
 /** What makes a new machine necessary. */
 export interface Reason {
@@ -69,7 +72,7 @@ function givenTo(
 ): Given | undefined {
   const task = group.tasks.find((candidate) => candidate.name === name);
   if (task === undefined) return undefined;
-  const { artifacts, resources, logs, driver, user } = task;
+  const { artifacts, templates = [], resources, logs, driver, user } = task;
   const cores = context.store.lastLaunch(allocation.id, name)?.limits?.cores ?? [];
   const env = environmentOf(
     context,
@@ -84,8 +87,19 @@ function givenTo(
     ...prefixed("resources", { ...resources, networks: resources.networks.map(withoutDns) }),
     "network.dns": interpolateDns(dnsOf(resources.networks, group.networks), env, context.node()),
     artifact: artifacts.map((artifact) => interpolateArtifact(artifact, env, context)),
+    template: templates.map((template) => fileOf(interpolateTemplate(template, env, context), env)),
     "logs.disabled": logs.disabled,
   };
+}
+
+/**
+ * What a template comes to. Of one that is fetched nobody knows what it uses of the environment; what is about changes while the machine
+ * runs changes nothing.
+ */
+function fileOf(template: Template, env: Readonly<Record<string, string>>): Given {
+  const { source, destination, perms } = template;
+  const made = source === "" ? renderTemplate(createRenderer(env), template) : { template, env };
+  return { source, destination, perms, made };
 }
 
 /** With what is wrong with it, too: a config that cannot be read yet is another one when it is wrong otherwise. */

@@ -8,6 +8,7 @@ export type TaskEventType =
   | "Failed Validation"
   | "Downloading Artifacts"
   | "Failed Artifact Download"
+  | "Template"
   | "Started"
   | "Terminated"
   | "Killing"

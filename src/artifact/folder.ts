@@ -11,12 +11,12 @@ export interface Folder {
 }
 
 /**
- * Opens a directory below `root`, making those that are missing. No symbolic link below `root` is followed: a machine owns
+ * Opens a directory below `root`, making those that are missing unless told to refuse. No symbolic link below `root` is followed: a machine owns
  * its task directory and may have planted one.
  * @param names directories below it, outermost first.
  * @throws AppError `fetch` when one of them is something else than a directory or may not be entered.
  */
-export function openFolder(root: string, names: readonly string[]): Folder {
+export function openFolder(root: string, names: readonly string[], missing: "make" | "refuse" = "make"): Folder {
   if (process.platform !== "linux") {
     throw new AppError("unsupported", `artifacts are fetched on Linux only, found ${process.platform}`);
   }
@@ -26,7 +26,7 @@ export function openFolder(root: string, names: readonly string[]): Folder {
     path = `${path}/${name}`;
     const parent = fd;
     try {
-      fd = openChild(inFolder(parent, name), path);
+      fd = openChild(inFolder(parent, name), path, missing);
     } finally {
       closeSync(parent);
     }
@@ -60,12 +60,12 @@ function openRoot(root: string): number {
   }
 }
 
-function openChild(child: string, path: string): number {
+function openChild(child: string, path: string, missing: "make" | "refuse"): number {
   const open = (): number => openSync(child, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
   try {
     return open();
   } catch (error) {
-    if (errnoOf(error) !== "ENOENT") throw folderError(path, error, lookAt(child));
+    if (errnoOf(error) !== "ENOENT" || missing === "refuse") throw folderError(path, error, lookAt(child));
   }
   try {
     const made = makeDirectory(child);

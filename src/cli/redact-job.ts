@@ -11,6 +11,9 @@ const KINDS: Readonly<Record<string, "secrets" | "source" | "options">> = {
   variables: "secrets",
   locals: "secrets",
   Env: "secrets",
+  // The text of a template.
+  data: "secrets",
+  EmbeddedTmpl: "secrets",
   headers: "secrets",
   GetterHeaders: "secrets",
   source: "source",

@@ -5,6 +5,7 @@ import { shortId } from "../base/ids.ts";
 import type { TaskDirs } from "../paths.ts";
 import { interpolateText, type NodeNames } from "./interpolate.ts";
 import type { Group, Job, Resources, Task } from "./job.ts";
+import { addTemplateVariables } from "./template-variables.ts";
 
 /** A port of the allocation as its tasks see it. */
 export interface TaskPort {
@@ -34,9 +35,9 @@ export interface TaskSubject {
 /**
  * The variables of a task, for `${…}` in its strings: Nomad's `NOMAD_…` and then the task's own `env`, whose values may use the former
  * and the node's names, but not each other. Directories are host paths. Labels and keys of `meta` have `_` for what no variable's name
- * may hold.
+ * may hold. What templates with `env = true` say comes last, and may use all of these.
  */
-export function buildTaskEnvironment(subject: TaskSubject): Record<string, string> {
+export function buildTaskEnvironment(subject: TaskSubject): Readonly<Record<string, string>> {
   const given: Record<string, string> = {
     ...describeDirs(subject.dirs),
     ...describeResources(subject.task.resources),
@@ -58,7 +59,7 @@ export function buildTaskEnvironment(subject: TaskSubject): Record<string, strin
     key,
     interpolateText(value, named, subject.node),
   ]);
-  return { ...named, ...Object.fromEntries(own) };
+  return addTemplateVariables(subject.task, { ...named, ...Object.fromEntries(own) });
 }
 
 function describeDirs(dirs: TaskDirs): Record<string, string> {

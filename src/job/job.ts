@@ -74,6 +74,8 @@ export interface Task {
   readonly meta: Readonly<Record<string, string>>;
   readonly constraints: readonly Constraint[];
   readonly artifacts: readonly Artifact[];
+  /** Absent when there are none, as in records of before there were any. */
+  readonly templates?: readonly Template[];
   readonly resources: Resources;
   readonly logs: { readonly max_files: number; readonly max_file_size: number; readonly disabled: boolean };
   readonly restart: RestartPolicy;
@@ -115,6 +117,39 @@ export interface Artifact {
   readonly options: Readonly<Record<string, string>>;
   readonly headers: Readonly<Record<string, string>>;
   readonly insecure: boolean;
+}
+
+/** A file of the task directory that is written before each start. Of `data` and `source` one is "". */
+export interface Template {
+  /** The template's text. */
+  readonly data: string;
+  /** The file that has it, from the task directory. */
+  readonly source: string;
+  /** Below the task directory. */
+  readonly destination: string;
+  /** Octal digits. */
+  readonly perms: string;
+  readonly left_delimiter: string;
+  readonly right_delimiter: string;
+  /** Whether the lines of the file, `NAME=value`, are variables of the task. */
+  readonly env: boolean;
+  readonly error_on_missing_key: boolean;
+  readonly once: boolean;
+  readonly change_mode: "restart" | "noop" | "signal" | "script";
+  readonly change_signal: string;
+  readonly change_script?: ChangeScript | undefined;
+  readonly splay: Duration;
+  readonly wait?: { readonly min: Duration | undefined; readonly max: Duration | undefined } | undefined;
+  readonly uid?: number | undefined;
+  readonly gid?: number | undefined;
+}
+
+interface ChangeScript {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly timeout: Duration;
+  readonly fail_on_error: boolean;
+  readonly run_on_first_render: boolean;
 }
 
 export interface Resources {

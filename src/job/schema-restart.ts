@@ -9,7 +9,10 @@ export const restartBlock = block({
   interval: attribute(duration(), { json: "Interval" }),
   delay: attribute(duration(), { json: "Delay" }),
   mode: attribute(choice(["delay", "fail"]), { json: "Mode" }),
-  render_templates: ignored("has no effect: there are no templates", { json: "RenderTemplates", encoded: false }),
+  render_templates: ignored("has no effect: templates are rendered before every start of a machine", {
+    json: "RenderTemplates",
+    encoded: false,
+  }),
 });
 
 type WrittenRestart = Infer<typeof restartBlock>;

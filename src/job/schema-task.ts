@@ -21,6 +21,7 @@ import { constraintBlock } from "./schema-constraint.ts";
 import { networkBlock } from "./schema-network.ts";
 import { restartBlock } from "./schema-restart.ts";
 import { serviceBlock } from "./schema-service.ts";
+import { templateBlock } from "./schema-template.ts";
 
 const LATER = "is not supported yet";
 const EMULATOR_PREFIX = "qemu-system-";
@@ -134,7 +135,7 @@ export const taskBlock = block({
   user: attribute(text(), { json: "User", default: "" }),
   affinity: ignored("has no effect: there is one host to choose", { json: "Affinities" }),
   services: blocks(serviceBlock, { name: "service", json: "Services" }),
-  template: refused(LATER, { json: "Templates", hint: "fetch the finished file with an artifact block" }),
+  templates: blocks(templateBlock, { name: "template", json: "Templates" }),
   lifecycle: refused(LATER, { json: "Lifecycle" }),
   dispatch_payload: refused(LATER, { json: "DispatchPayload" }),
   volume_mount: refused("is not supported: Nomad's qemu driver mounts no volumes either", {

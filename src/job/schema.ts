@@ -153,9 +153,10 @@ function toJob(written: Written): Job {
   const groups = written.groups.map(({ services, ...group }): Group => {
     const restart = mergeRestart(group.restart, defaultRestart(written.type));
     const place = { job: name, group: group.name, task: undefined };
-    const tasks = group.tasks.map(({ services: ofTask, ...task }): Task => {
+    const tasks = group.tasks.map(({ services: ofTask, templates, ...task }): Task => {
       const named = withServices(ofTask.map((service) => nameService(service, { ...place, task: task.name })));
-      return { ...task, restart: mergeRestart(task.restart, restart), ...named };
+      const written = templates.length === 0 ? {} : { templates };
+      return { ...task, restart: mergeRestart(task.restart, restart), ...named, ...written };
     });
     return { ...group, restart, tasks, ...withServices(services.map((service) => nameService(service, place))) };
   });
@@ -164,13 +165,13 @@ function toJob(written: Written): Job {
 
 function fromJob(job: Job): Written {
   const groups = job.groups.map((group) => {
-    const tasks = group.tasks.map((task) => ({ ...task, services: task.services ?? [] }));
+    const tasks = group.tasks.map((task) => ({ templates: [], services: [], ...task }));
     return { ...group, tasks, services: group.services ?? [] };
   });
   return { ...job, groups };
 }
 
-/** A job without services is equal to the record that a version of this program made of it which knew none. */
+/** A job without services, or templates, is equal to the record that a version of this program made of it which knew none. */
 function withServices(services: readonly Service[]): { readonly services?: readonly Service[] } {
   return services.length === 0 ? {} : { services };
 }

@@ -7,6 +7,7 @@ import { checkArtifact } from "./validate-artifact.ts";
 import { checkConstraints } from "./validate-constraint.ts";
 import { checkTaskName } from "./validate-names.ts";
 import { portLabels } from "./validate-network.ts";
+import { checkTemplates } from "./validate-template.ts";
 
 export const QEMU_DRIVER = "qemu";
 
@@ -31,6 +32,7 @@ export function checkTask(task: Task, group: Group, report: Reporter): void {
   task.artifacts.forEach((artifact, index) => {
     checkArtifact(artifact, report.at(`artifacts[${index}]`));
   });
+  checkTemplates(task, report);
   if (task.kill_signal !== "") {
     report.warn("kill_signal", "kill_signal has no effect: a machine knows no signals, only its power button");
   }

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { buildGoProgram, type GoProgram } from "./go-program.ts";
 import { HOME } from "./steps.ts";
 
-/** A job file with what is given for its variables, or a regular expression, as `test/reference/main.go` takes them. */
+/** A job file with what is given for its variables, a regular expression, or a template, as `test/reference/main.go` takes them. */
 export type Question =
   | {
       readonly Text: string;
@@ -10,13 +10,15 @@ export type Question =
       readonly Env?: readonly string[];
       readonly Files?: readonly string[];
     }
-  | { readonly Pattern: string; readonly Subject: string; readonly Template: string };
+  | { readonly Pattern: string; readonly Subject: string; readonly Template: string }
+  | { readonly Actions: string };
 
-/** What Nomad's parser makes of a job file, or Go of a regular expression. */
+/** What Nomad's parser makes of a job file, or Go of a regular expression or a template. */
 export interface Answer {
   readonly job: Readonly<Record<string, unknown>> | undefined;
   readonly error: string | undefined;
   readonly groups: readonly string[] | undefined;
+  /** Or rendered. */
   readonly replaced: string;
 }
 

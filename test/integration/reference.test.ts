@@ -14,10 +14,12 @@ import { encodeJob } from "../../src/job/wire.ts";
 import { compileRegexp } from "../../src/regexp/regexp.ts";
 import { replaceAll } from "../../src/regexp/replace.ts";
 import type { Match } from "../../src/regexp/search.ts";
+import { createRenderer } from "../../src/template/template.ts";
 import { ExpressionMaker } from "../helpers/expressions.ts";
 import { makePatterns, type PatternCase } from "../helpers/patterns.ts";
 import { buildReference, type Reference } from "../helpers/reference.ts";
 import { tempDir } from "../helpers/temp.ts";
+import { makeTemplates } from "../helpers/templates.ts";
 import { DIFFERENCES, JOBS_THAT_DIFFER, type Outcome } from "../reference/differences.ts";
 
 /*
@@ -33,6 +35,7 @@ const SEED = Number(process.env["REFERENCE_SEED"] ?? 1);
 const EXPRESSIONS = 6000;
 const HEREDOCS = 1500;
 const PATTERNS = 4000;
+const TEMPLATES = 4000;
 const GOLDEN = join(import.meta.dirname, "../golden");
 
 function jobWith(expression: string): string {
@@ -192,6 +195,21 @@ function matchOurs({ pattern, subject, template }: PatternCase) {
 function spanOf(match: Match, group: number): [number, number] {
   return [Math.max(match[2 * group] ?? 0, 0), Math.max(match[2 * group + 1] ?? 0, 0)];
 }
+
+describe("templates", () => {
+  compared(`are rendered as Go renders them, ${TEMPLATES} of them`, () => {
+    const texts = makeTemplates(SEED, TEMPLATES);
+    const answers = reference(texts.map((Actions) => ({ Actions })));
+    const outcomes = texts.map((text, at) => {
+      const ours = createRenderer({})({ text, left: "{{", right: "}}", errorOnMissingKey: false });
+      const theirs = answers[at]?.error === undefined ? answers[at]?.replaced : undefined;
+      return { text, ours: ours.ok ? ours.text : undefined, theirs };
+    });
+    expect(outcomes.filter(({ theirs }) => theirs !== undefined).length).toBeGreaterThan(TEMPLATES / 4);
+    const different = outcomes.filter(({ ours, theirs }) => ours !== theirs);
+    expect(different.toSorted((a, b) => a.text.length - b.text.length).slice(0, 5)).toEqual([]);
+  });
+});
 
 describe("whole job files", () => {
   const files = readdirSync(join(GOLDEN, "job")).filter(

@@ -9,6 +9,8 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"strings"
+	"text/template"
 
 	"github.com/hashicorp/nomad/jobspec2"
 )
@@ -24,6 +26,8 @@ type request struct {
 	Files []string
 	// Pattern, where it is set, is a regular expression for Subject, and Template what its matches become.
 	Pattern, Subject, Template string
+	// Actions, where it is set, is a template of text/template.
+	Actions string
 }
 
 type answer struct {
@@ -48,7 +52,9 @@ func main() {
 			os.Exit(1)
 		}
 		found := answer{}
-		if r.Pattern != "" {
+		if r.Actions != "" {
+			found = render(r)
+		} else if r.Pattern != "" {
 			found = match(r)
 		} else {
 			found = parse(r)
@@ -69,6 +75,26 @@ func match(r request) answer {
 		Groups:   pattern.FindStringSubmatch(r.Subject),
 		Replaced: pattern.ReplaceAllString(r.Subject, r.Template),
 	}
+}
+
+// render knows two functions of consul-template's besides Go's own, so that there are lists and maps, and renders of nothing, as it does.
+func render(r request) answer {
+	functions := template.FuncMap{
+		"split": func(sep, s string) []string { return strings.Split(s, sep) },
+		"parseJSON": func(s string) (data any, err error) {
+			err = json.Unmarshal([]byte(s), &data)
+			return
+		},
+	}
+	parsed, err := template.New("").Funcs(functions).Option("missingkey=zero").Parse(r.Actions)
+	if err != nil {
+		return answer{Error: err.Error()}
+	}
+	var out strings.Builder
+	if err := parsed.Execute(&out, nil); err != nil {
+		return answer{Error: err.Error()}
+	}
+	return answer{Replaced: out.String()}
 }
 
 // parse takes a panic of the parser for an error: it ends Nomad's command as well.

@@ -11,6 +11,8 @@ const blank: Show = (_, value) => (value === "" ? "" : BLANK);
 const SHOWS: Readonly<Record<string, Show>> = {
   Task: (name, value) => (name.startsWith("Env[") ? blank(name, value) : value),
   Artifact: showArtifact,
+  // User data has passwords in it.
+  Template: (name, value) => (name === "EmbeddedTmpl" ? blank(name, value) : value),
   Check: (name, value) => (name === "Body" ? blank(name, value) : value),
   Header: blank,
   // The data of QEMU's own secret objects.

@@ -39,6 +39,12 @@ job "quiet" {
         image_path = "local/a.img"
       }
 
+      template {
+        data        = "x"
+        destination = "local/x"
+        vault_grace = "1s"
+      }
+
       resources {
         iops = 5
       }

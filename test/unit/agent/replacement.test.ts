@@ -137,6 +137,38 @@ test("`${…}` counts by its value, whether or not its name is known", () => {
   expect(reasons(fetched("a"), fetched("b"))).toEqual([`${TASK}artifact`]);
 });
 
+const template = (data: string, more = ""): string => `template {
+  data        = ${JSON.stringify(data)}
+  destination = "local/x"
+  ${more}
+}`;
+
+test("a template counts by what it comes to, and not by when it would be rendered again", () => {
+  const of = (data: string, more = ""): Text => ({ task: template(data, more) });
+  const changes = 'change_mode = "noop"\n splay = "1m"\n once = true';
+  expect(reasons(of("x"), of("x", changes))).toEqual([]);
+  expect(reasons(of("x"), of('{{ "x" }}'))).toEqual([]);
+  expect(reasons(of("x"), of("y"))).toEqual([`${TASK}template`]);
+  expect(reasons(of("x"), of("x", 'perms = "0600"'))).toEqual([`${TASK}template`]);
+  expect(reasons({}, of("x"))).toEqual([`${TASK}template`]);
+  const using = (who: string): Text => ({ task: `${template('{{ env "WHO" }}')}\n env { WHO = "${who}" }` });
+  expect(reasons(using("a"), using("b"))).toEqual([`${TASK}template`]);
+  expect(reasons(using("a"), using("a"))).toEqual([]);
+  const fetched = (who: string): Text => ({
+    task: `template {\n source = "local/t"\n destination = "local/x"\n}\n env { WHO = "${who}" }`,
+  });
+  expect(reasons(fetched("a"), fetched("b"))).toEqual([`${TASK}template`]);
+  expect(reasons(fetched("a"), fetched("a"))).toEqual([]);
+});
+
+test("a variable of a template that args name is a part of them", () => {
+  const of = (serial: string): Text => ({
+    config: 'args = ["-smbios", "type=1,serial=${SERIAL}"]',
+    task: template(`SERIAL=${serial}`, "env = true"),
+  });
+  expect(reasons(of("a"), of("b"))).toEqual([`${TASK}config.args`, `${TASK}template`]);
+});
+
 test("a group or task that the new version has not is a reason", () => {
   const one = job();
   const group = { ...one, groups: one.groups.map((it) => ({ ...it, name: "other" })) };

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { blankSecrets, redactJobFile, redactJobJson } from "../../../src/cli/redact-job.ts";
 
-const SECRETS = ["pa ss", 'to"ken', "hdr-value", "heredoc secret", "s3cret", "ssh-key", "x"];
+const SECRETS = ["tmpl-pass", "pa ss", 'to"ken', "hdr-value", "heredoc secret", "s3cret", "ssh-key", "x"];
 const FILE = `# the author's comment stays
 job "web" {
   group "g" {
@@ -18,6 +18,12 @@ EOT
       config {
         image_path = "local/linux.img"
         args       = ["-m", "512"]
+      }
+      template {
+        data        = <<-EOT
+          password: tmpl-pass
+        EOT
+        destination = "local/user-data"
       }
       artifact {
         source = "https://me:s3cret@example.org/linux.img?sig=s3cret"
@@ -52,6 +58,7 @@ describe("a job file for a report", () => {
     expect(text).toContain('checksum = "sha256:00"');
     expect(text).toContain('checksum = "file:https://***@example.org/SHA256SUMS?sig=***"');
     expect(text).toContain('args       = ["-m", "512"]');
+    expect(text).toContain('destination = "local/user-data"');
     expect(found).toContain("hdr-value");
     // What is left is a job file still.
     expect(redactJobFile(text, "hcl2", new Set())).toBe(text);

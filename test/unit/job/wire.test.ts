@@ -273,14 +273,14 @@ describe("a job in Nomad's JSON", () => {
   test("is refused for what another server may do and this one does not", () => {
     const [group] = INSPECTED.TaskGroups;
     const [task] = group?.Tasks ?? [];
-    const asked = { ...task, Identity: { ...task?.Identity, Env: true }, Templates: [{ EmbeddedTmpl: "x" }] };
+    const asked = { ...task, Identity: { ...task?.Identity, Env: true }, Lifecycle: { Hook: "prestart" } };
     const messages = messagesOf({
       ...INSPECTED,
       TaskGroups: [{ ...group, Tasks: [asked] }],
       Periodic: { Enabled: true },
     });
     expect(messages).toEqual([
-      'TaskGroups[0].Tasks[0]: "Templates" is not supported yet',
+      'TaskGroups[0].Tasks[0]: "Lifecycle" is not supported yet',
       'TaskGroups[0].Tasks[0]: "Identity" is not supported: there are no workload identities here',
       '"Periodic" is not supported yet',
     ]);

@@ -25,10 +25,6 @@ job "later" {
       config {
         image_path = "local/a.img"
       }
-      template {
-        data        = "x"
-        destination = "local/x"
-      }
       lifecycle {
         hook = "prestart"
       }

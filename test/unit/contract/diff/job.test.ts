@@ -199,6 +199,10 @@ test("no secret is in it, and that one changed is", () => {
         aws_access_key_secret = "s3cr3t-key${mark}"
         ref = "open${mark}"
       }
+    }
+    template {
+      data        = "s3cr3t-text${mark}"
+      destination = "local/x"
     }`,
   });
   const texts = [diff(null, secret("1")), diff(secret("1"), null), diff(secret("1"), secret("2"))].map((it) =>
