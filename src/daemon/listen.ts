@@ -1,4 +1,6 @@
 import { chmodSync, chownSync, lstatSync, rmSync } from "node:fs";
+import { setTimeout } from "node:timers/promises";
+import { monotonicMillis } from "../base/clock.ts";
 import { AppError } from "../base/errors.ts";
 import { trySocket } from "../base/try-socket.ts";
 import { API_GROUP } from "../node/user-pool.ts";
@@ -47,19 +49,27 @@ export async function listen(path: string, handler: Handler): Promise<Server> {
 /** Milliseconds after which a listener that says nothing counts as an agent that hangs. */
 const SILENCE = 2_000;
 
+/** Milliseconds between two looks at a listener that hangs up: the kernel takes apart what a killed process held piece by piece. */
+const BETWEEN = 10;
+
 async function answers(path: string): Promise<boolean> {
-  const first = await trySocket(path);
-  // A program that a killed agent was just starting has that agent's sockets until it is loaded: it says nothing, and soon it is gone.
-  const code = first === undefined && !(await speaks(path)) ? await trySocket(path) : first;
-  if (code === undefined) return true;
-  if (code === "ENOENT" || code === "ECONNREFUSED" || code === "ENOTSOCK") return false;
-  throw new AppError("unavailable", `cannot look whether an agent answers at ${path}: ${code}`);
+  const began = monotonicMillis();
+  while (true) {
+    const code = await trySocket(path);
+    if (code === "ENOENT" || code === "ECONNREFUSED" || code === "ENOTSOCK") return false;
+    if (code !== undefined)
+      throw new AppError("unavailable", `cannot look whether an agent answers at ${path}: ${code}`);
+    // A program that a killed agent was just starting has that agent's sockets until it is loaded: it says nothing, and soon it is gone.
+    const left = SILENCE - (monotonicMillis() - began);
+    if (left <= 0 || (await speaks(path, left))) return true;
+    await setTimeout(BETWEEN);
+  }
 }
 
 /** Whether somebody says anything at a socket. Whoever keeps silent is waited for. */
-async function speaks(path: string): Promise<boolean> {
+async function speaks(path: string, millis: number): Promise<boolean> {
   try {
-    const reply = await fetchUnix(path, "/v1/agent/health", { signal: AbortSignal.timeout(SILENCE) });
+    const reply = await fetchUnix(path, "/v1/agent/health", { signal: AbortSignal.timeout(Math.ceil(millis)) });
     await reply.body?.cancel();
     return true;
   } catch {

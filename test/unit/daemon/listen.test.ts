@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { listen } from "../../../src/daemon/listen.ts";
 import { tempPerTest } from "../../helpers/temp-per-test.ts";
 import { until } from "../../helpers/until.ts";
@@ -35,6 +36,21 @@ test("who has the socket of a killed agent for a moment and says nothing is wait
   child.kill("SIGKILL");
   const server = await starting;
   expect(await (await fetch("http://localhost/", { unix: path })).text()).toBe("here");
+  await server.stop();
+});
+
+test("who hangs up and is gone a moment later is no other agent: a killed process loses its connections before its socket", async () => {
+  const path = dir.file("api.sock");
+  let connections = 0;
+  const dying = createServer((socket) => {
+    socket.on("error", () => undefined);
+    socket.once("data", () => socket.destroy());
+    connections += 1;
+    if (connections === 3) dying.close();
+  });
+  await new Promise<void>((listening) => dying.listen(path, listening));
+  const server = await listen(path, answer);
+  expect(connections).toBeGreaterThanOrEqual(3);
   await server.stop();
 });
 
