@@ -1,4 +1,4 @@
-import { editDistance } from "../../base/text.ts";
+import { nearestName } from "../../base/text.ts";
 import { shortName } from "../fault.ts";
 import { FUNCTIONS } from "./table.ts";
 
@@ -96,11 +96,5 @@ export function explainMissing(name: string): { readonly message: string; readon
 function nearest(name: string): string | undefined {
   if (name !== shortName(name)) return undefined;
   const longer = Object.keys(FUNCTIONS).find((own) => own.toLowerCase().startsWith(name.toLowerCase()));
-  if (longer !== undefined) return longer;
-  const distances = Object.keys(FUNCTIONS).map((own) => ({
-    own,
-    distance: editDistance(own.toLowerCase(), name.toLowerCase()),
-  }));
-  const [first] = distances.toSorted((a, b) => a.distance - b.distance);
-  return first !== undefined && first.distance <= Math.max(1, Math.floor(name.length / 3)) ? first.own : undefined;
+  return longer ?? nearestName(name, Object.keys(FUNCTIONS));
 }
