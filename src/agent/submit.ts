@@ -160,13 +160,14 @@ function nextRecord(
   { job, previous, unchanged, submission }: Omit<Recording, "decision">,
   { index, now }: { readonly index: number; readonly now: number },
 ): JobRecord {
-  // Whoever submits again what waits changes nothing and keeps their place.
-  const same = unchanged && previous?.waiting !== undefined ? previous : undefined;
+  // As in Nomad, what is submitted again is no other version, also when its machine has ended and it gets another.
+  const same = unchanged ? previous : undefined;
   return {
     job,
     version: same?.version ?? (store.lastVersion(job.id) ?? -1) + 1,
     stop: false,
-    submitTime: same?.submitTime ?? now,
+    // Whoever submits again what waits keeps their place.
+    submitTime: same?.waiting === undefined ? now : same.submitTime,
     createIndex: previous?.createIndex ?? index,
     modifyIndex: index,
     jobModifyIndex: index,

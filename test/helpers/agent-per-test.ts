@@ -21,7 +21,8 @@ export interface AgentPerTest {
   /** The agent that was started last. */
   readonly running: InProcessAgent;
   readonly agent: InProcessAgent["agent"];
-  start(options?: InProcessOptions): Promise<void>;
+  /** @param root another name of its directory. */
+  start(options?: InProcessOptions, root?: string): Promise<void>;
   /** Another agent takes the directory over from the one that runs; between the two `meanwhile` happens. */
   restart(meanwhile?: () => unknown, options?: InProcessOptions): Promise<void>;
   /** Submits a demo job; its disk is `image` unless told. */
@@ -40,8 +41,8 @@ export function agentPerTest(began: InProcessOptions | false = {}): AgentPerTest
     if (value === undefined) throw new Error("no test has begun, or its agent has not been started");
     return value;
   };
-  const start = async (options?: InProcessOptions) => {
-    running = await startInProcess(there(dir).path, options);
+  const start = async (options?: InProcessOptions, root = there(dir).path) => {
+    running = await startInProcess(root, options);
   };
   beforeEach(async () => {
     [dir, image, running] = [tempDir(), undefined, undefined];

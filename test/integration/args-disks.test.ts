@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { chmodSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { chmodSync, readFileSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { agentPerTest } from "../helpers/agent-per-test.ts";
 import { tarOf } from "../helpers/archives.ts";
 import { imagesDir, machineOf } from "../helpers/in-process-agent.ts";
@@ -61,6 +61,15 @@ describe("a fetched disk that names a file of the host is refused, where args na
     expect(ending.hint).toContain("format=raw");
     expect(bed.agent.allocations({})[0]?.tasks["vm"]?.startedAt ?? 0).toBe(0);
   });
+});
+
+test("a fetched disk that names a file of the host is refused below a data directory that is named by way of a link, too", async () => {
+  const root = bed.dir.file("link");
+  symlinkSync(bed.dir.path, root);
+  bed.running.close();
+  await bed.start({}, root);
+  await run(["-hdb", "local/evil"]);
+  expect((await machineOf(bed.agent, "ended")).ending.message).toContain("expected a disk that names no other file");
 });
 
 describe("what args name starts as with plain QEMU when it is", () => {

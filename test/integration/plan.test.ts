@@ -91,6 +91,12 @@ describe("a plan", () => {
     expect(troubles(other, "image")).toEqual([expect.stringContaining(`QEMU is process ${identity.pid}`)]);
     expect(troubles(await plan({ id: "other", config: 'args = ["-snapshot"]' }), "image")).toHaveLength(1);
     expect(troubles(await plan({ config: 'args = ["-smp", "2"]' }), "image")).toEqual([]);
+    await bed.submit({ config: 'args = ["-snapshot"]' });
+    const { identity: reader } = await machineOf(bed.agent, "running");
+    expect(troubles(await plan({ id: "other" }), "image")).toEqual([
+      expect.stringMatching(new RegExp(`is read by .* QEMU is process ${reader.pid}`)),
+    ]);
+    expect(troubles(await plan({ id: "other", config: 'disk = "overlay"' }), "image")).toEqual([]);
     const gone = await bed.agent.planJob(demoJob(`${bed.image}.gone`));
     expect(troubles(gone, "image")).toEqual([expect.stringContaining("no such file")]);
     const nowhere = await bed.agent.planJob(demoJob("local/demo.img"));
@@ -154,7 +160,20 @@ describe("a plan of a job that fetches its image", () => {
     bench.bed.running.close();
     await bench.bed.start({ site: { offline: true, trustedKeys: null } });
     const told = await bench.bed.agent.planJob(bench.jobOf("demo"));
-    expect(troubles(told, "artifact")).toEqual([expect.stringContaining("told to be offline")]);
+    expect(troubles(told, "artifact")).toEqual([
+      expect.stringContaining("not in the cache, and this agent is told to be offline"),
+    ]);
     expect(told.refused).toEqual([expect.stringContaining(bench.origin.url("/demo.img"))]);
+  });
+
+  test("without a network knows what was fetched before by its request, and reads no list of checksums", async () => {
+    await bench.run("other", { options: "" });
+    await machineOf(bench.bed.agent, "running", "other");
+    bench.bed.running.close();
+    await bench.bed.start({ site: { offline: true, trustedKeys: null } });
+    const listed = bench.jobOf("demo", { options: `checksum = "file:${bench.origin.url("/SUMS")}"` });
+    expect(texts(await bench.bed.agent.planJob(listed), "artifact")).toEqual([
+      expect.stringMatching(/: in the cache, .*: nothing is fetched$/),
+    ]);
   });
 });

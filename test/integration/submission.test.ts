@@ -19,6 +19,26 @@ describe("a job that is submitted again", () => {
     expect((await machineOf(bed.agent, "running")).identity).toEqual(before.identity);
   });
 
+  test("unchanged after its machine has failed gets another by the same version", async () => {
+    await bed.submit();
+    const { identity } = await machineOf(bed.agent, "running");
+    process.kill(identity.pid, "SIGKILL");
+    await machineOf(bed.agent, "ended");
+    const again = await bed.submit();
+    await machineOf(bed.agent, "running");
+    expect(bed.agent.allocations({ jobId: "demo" }).map(({ jobVersion }) => jobVersion)).toEqual([0, 0]);
+    expect(bed.agent.jobVersions("demo")).toEqual([again.job]);
+  });
+
+  test("is refused at any index but its own", async () => {
+    const { job } = await bed.submit();
+    const at = (enforceIndex: number) => bed.agent.registerJob(job.job, null, { enforceIndex });
+    for (const index of [0, job.jobModifyIndex - 1, job.jobModifyIndex + 1]) {
+      await expect(at(index)).rejects.toThrow(`was to be changed at index ${index}, but it has index ${job.jobModifyIndex}`);
+    }
+    expect((await at(job.jobModifyIndex)).job.version).toBe(0);
+  });
+
   test("changed waits for the old machine to end before the new one takes its disk", async () => {
     await bed.submit();
     await machineOf(bed.agent, "running");

@@ -44,6 +44,9 @@ test("of many changes in place, and of many that never came to a machine, the la
   }
   expect(bed.agent.job("demo").waiting).toBeDefined();
   expect(versions()).toEqual([16, 15, 14, 13, 12, 11, 9]);
+  await bed.submit({ task: 'kill_timeout = "1s"' });
+  expect(bed.agent.job("demo").waiting).toBeUndefined();
+  expect(bed.agent.evaluations({ jobId: "demo" }).filter(({ status }) => status === "blocked")).toEqual([]);
 });
 
 test("a check that is changed is asked as it is now, and what else changed leaves checks alone", async () => {

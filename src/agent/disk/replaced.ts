@@ -31,10 +31,9 @@ export type Change =
 export function changeOf(context: ReplacementContext, job: Job): Change {
   const { store } = context;
   const previous = store.job(job.id);
-  const live = liveAllocations(context, job.id);
-  const running = live.filter((allocation) => allocation.desired === "run");
+  const running = liveAllocations(context, job.id).filter((allocation) => allocation.desired === "run");
   const isSame = previous !== undefined && isUnchanged(previous, job) && previous.waiting === undefined;
-  if (isSame && live.length > 0) return { kind: "none", previous, running: live };
+  if (isSame && running.length > 0) return { kind: "none", previous, running };
   const reasonsOf = (one: Allocation): readonly Reason[] => {
     const before = store.jobVersion(one.jobId, one.jobVersion)?.job;
     return before === undefined ? [{ task: null, path: "" }] : reasonsToReplace(context, one, before, job);

@@ -115,6 +115,25 @@ function withImage(change: Text): Job {
   return JSON.parse(JSON.stringify(made).replaceAll("local/linux.img", "local/other.img")) as Job;
 }
 
+test("what no job file says yet makes a new machine, too", () => {
+  const withTask = (change: object): Job => {
+    const made = job();
+    return {
+      ...made,
+      groups: made.groups.map((group) => ({ ...group, tasks: group.tasks.map((task) => ({ ...task, ...change })) })),
+    };
+  };
+  expect(tell(job(), withTask({ driver: "other" }))).toEqual([`${TASK}driver`]);
+  expect(tell(job(), withTask({ user: "other" }))).toEqual([`${TASK}user`]);
+});
+
+test("a machine's own processors are known in what counts by its value", () => {
+  const bound = { ...context, store: { lastLaunch: () => ({ limits: { cores: [2, 3] } }) } as never };
+  const of = (who: string): Job =>
+    job({ config: 'args = ["-name", "${NOMAD_CPU_CORES} ${NOMAD_META_who}"]', task: `meta { who = "${who}" }` });
+  expect(reasonsToReplace(bound, allocation(), of("a"), of("b")).map(reasonText)).toEqual([`${TASK}config.args`]);
+});
+
 test("`${…}` in dns counts by its value: QEMU was given it", () => {
   const of = (meta: string): Text => ({
     network: 'dns { servers = ["${NOMAD_META_dns}"] }',
