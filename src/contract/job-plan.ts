@@ -163,7 +163,7 @@ function wordFor(task: TaskDiff, group: TaskGroupDiff["Type"], own: ToldPlan["gr
   if (group === "Deleted") return "forces destroy";
   const why = own.flatMap((one) => one.why);
   if (own.some(({ action }) => action === "create/destroy update")) {
-    const isReason = task.Type !== "Edited" || why.some((reason) => reason.task === task.Name);
+    const isReason = why.some((reason) => reason.task === task.Name);
     return isReason ? "forces create/destroy update" : "forces in-place update";
   }
   if (own.some(({ action }) => action === "create")) return "forces create";

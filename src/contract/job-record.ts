@@ -173,10 +173,7 @@ export function writeJobVersions(
 ): v.InferOutput<typeof JobVersionsSchema> {
   const written = versions.map(({ record, encoded }, at) => {
     const own = allocations.filter(({ jobVersion }) => jobVersion === record.version);
-    // One that was changed while it waited for room waits no more.
-    return at === 0
-      ? writeJob(record, allocations, encoded)
-      : writeJob({ ...record, waiting: undefined }, own, encoded);
+    return writeJob(record, at === 0 ? allocations : own, encoded);
   });
   return { Versions: written, Diffs: diffs, Index: index, KnownLeader: true, LastContact: 0 };
 }

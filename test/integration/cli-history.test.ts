@@ -60,6 +60,25 @@ test("job revert registers an earlier version, job scale another count, and both
   expect((await api.run(["job", "scale", "-detach", "-discard", "web", "1"])).code).toBe(0);
 });
 
+test("job revert and job scale change only what was asked about, not what somebody else made of it meanwhile", async () => {
+  await using api = withHistory();
+  const { jobModifyIndex } = api.agent.job("web");
+  api.agent.disksAtStake = async () => {
+    api.agent.put({ job: jobRecord({ version: 2, jobModifyIndex: jobModifyIndex + 1 }) });
+    return [];
+  };
+  await api.run(["job", "scale", "-detach", "web", "0"]);
+  expect(api.agent.registered.map(({ enforceIndex }) => enforceIndex)).toEqual([jobModifyIndex]);
+  await using other = withHistory();
+  other.agent.disksAtStake = async () => {
+    other.agent.put({ job: jobRecord({ version: 2 }) });
+    return [];
+  };
+  const { code, stderr } = await other.run(["job", "revert", "-detach", "web", "0"]);
+  expect([code, stderr]).toEqual([1, expect.stringContaining("was to be at version 1, but it is at 2")]);
+  expect(other.agent.registered).toEqual([]);
+});
+
 test("job revert and job scale say what is wrong with their words", async () => {
   await using api = withHistory();
   for (const args of [

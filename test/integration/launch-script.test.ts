@@ -107,6 +107,19 @@ test("a script makes no disk that is not there any more, and takes a relative TM
   ]);
 });
 
+test("what args say goes into a script as it is, also where it looks like a word of ours", () => {
+  const word = "socket,id=mine,path=/run/mine.sock,server=on,wait=off";
+  const Image = { Path: "/d", Format: "raw", Mode: "direct", Size: null, Base: null };
+  const origin = (Kind: string) => ({ Kind, Why: "", Attribute: "", Index: 1, Note: "" });
+  const Argv = ["emulator", "args", "paddock"].map((kind) => ({ Word: word, Origin: origin(kind) }));
+  const script = writeScript({ ...EXPLAINED, Argv, Image }, "x");
+  expect([...script.matchAll(/^set -- .*path=(\S*?),/gm)].map(([, path]) => path)).toEqual([
+    "/run/mine.sock",
+    "/run/mine.sock",
+    '"$place"/mine.sock',
+  ]);
+});
+
 test("a start whose disk is not known, and words that no shell spells alike, make no script", () => {
   expect(() => writeScript(EXPLAINED, "x")).toThrow("not known any more");
   const Image = { Path: "/a\u001b[2J", Format: "raw", Mode: "direct", Size: null, Base: null };

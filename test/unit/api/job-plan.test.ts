@@ -51,6 +51,19 @@ test("a plan has Nomad's shape: what differs, what happens to each group, what l
   expect(JSON.stringify(reply)).not.toMatch(/s3cr3t-env|another/);
 });
 
+test("a group that would have to wait keeps that reason beside a refusal of its job", async () => {
+  const { agent, write } = testApi();
+  const shortage = { dimension: "memory", text: "memory: 512 MiB needed", never: false };
+  agent.planned = {
+    ...agent.planned,
+    groups: [{ group: "vms", action: "create", allocationId: null, why: [], text: "a machine is made" }],
+    refused: ["job: no"],
+    failures: [{ group: "vms", shortages: [shortage], filtered: [] }],
+  };
+  const reply = await write(PlanReplySchema, "PUT", "/v1/job/web/plan", { Job });
+  expect(reply.FailedTGAllocs).toMatchObject({ vms: { DimensionExhausted: { memory: 1 } } });
+});
+
 test("without a diff there is none, and a refusal is a constraint for those who know no other word", async () => {
   const { agent, write } = testApi();
   agent.planned = {

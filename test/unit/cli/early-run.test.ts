@@ -62,12 +62,17 @@ test("a job file is sent to nobody in a directory where anybody may answer", () 
   expect(seen).toEqual([]);
 });
 
-test("a job file that takes values of this user's environment, or looks at this user's files, is left to the command itself", () => {
+test("a job file that takes values of this user's environment, or looks at this user's files, or is no text, is left to the command itself", () => {
   serve(() => Response.json({ EvalID: "e" }));
   for (const name of ["NOMAD_VAR_size", "PADDOCK_VAR_size"]) {
     const env = { XDG_RUNTIME_DIR: dir.path, [name]: "1" };
     expect(sendEarly(["run", dir.file("web.hcl")], { env, uid: process.getuid?.() || 1000, clock })).toBeNull();
   }
+  writeFileSync(
+    dir.file("web.hcl"),
+    Buffer.concat([Buffer.from("# "), Buffer.from([0xff]), Buffer.from('\njob "web" {}')]),
+  );
+  expect(send()).toBeNull();
   const own = functionsWithFiles({ base: "/", home: undefined });
   const names = [...own.keys()].filter((name) => own.get(name) !== FUNCTIONS.get(name));
   expect(names).toContain("fileset");

@@ -127,6 +127,19 @@ describe("what differs between two jobs", () => {
     ]);
   });
 
+  test("counts blocks that stand there several times", () => {
+    const of = (count: number): Text => ({ task: 'artifact {\n source = "http://example.org/a"\n }\n'.repeat(count) });
+    const changed = (old: number, now: number): string[] =>
+      diffJobs("web", encodeJob(job(of(old))), encodeJob(job(of(now)))).TaskGroups.flatMap(({ Tasks }) =>
+        Tasks.flatMap(({ Objects }) => Objects.map(({ Type, Name }) => `${Type} ${Name}`)),
+      );
+    expect([changed(1, 3), changed(3, 1), changed(2, 2)]).toEqual([
+      ["Added Artifact", "Added Artifact"],
+      ["Deleted Artifact", "Deleted Artifact"],
+      [],
+    ]);
+  });
+
   test("is an edit of those that have one, down to a check's own blocks", () => {
     const service = (interval: string, grace: string) => ({
       group: `service {
