@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { trySocket } from "../../../src/base/try-socket.ts";
 import { listen } from "../../../src/daemon/listen.ts";
 import { tempPerTest } from "../../helpers/temp-per-test.ts";
 import { until } from "../../helpers/until.ts";
@@ -30,7 +31,7 @@ test("a second one is refused while the first answers", async () => {
 test("who has the socket of a killed agent for a moment and says nothing is waited for", async () => {
   const path = dir.file("api.sock");
   await using child = spawnServer(path);
-  await until("the child to listen", () => existsSync(path));
+  await until("the child to listen", async () => (await trySocket(path)) === undefined);
   const starting = listen(path, answer);
   await until("the child to be asked", () => existsSync(dir.file("asked")));
   child.kill("SIGKILL");
@@ -54,10 +55,17 @@ test("who hangs up and is gone a moment later is no other agent: a killed proces
   await server.stop();
 });
 
+test("its socket is for its user and group alone", async () => {
+  const path = dir.file("api.sock");
+  const server = await listen(path, answer);
+  expect(statSync(path).mode & 0o777).toBe(0o660);
+  await server.stop();
+});
+
 test("who keeps the socket and hangs is another agent", async () => {
   const path = dir.file("api.sock");
   await using child = spawnServer(path);
-  await until("the child to listen", () => existsSync(path));
+  await until("the child to listen", async () => (await trySocket(path)) === undefined);
   await expect(listen(path, answer)).rejects.toThrow(`another agent answers at ${path}`);
   expect(child.killed).toBe(false);
 });
