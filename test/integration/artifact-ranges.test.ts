@@ -5,13 +5,16 @@ import type { Progress } from "../../src/artifact/progress.ts";
 import { AppError } from "../../src/base/errors.ts";
 import { sum } from "../helpers/artifact.ts";
 import { brokenDownloads, ETAG, FILE, IMAGE, OFTEN, OTHER } from "../helpers/broken-download.ts";
-import { type PlainReply, rangeReply, type SeenRequest, startOrigin } from "../helpers/origin.ts";
+import { type Pace, type PlainReply, rangeReply, type SeenRequest, startOrigin } from "../helpers/origin.ts";
 import { isPart, ODD_REPLIES, SOON, slowly, waitingForParts } from "../helpers/ranged-download.ts";
 import { refusal } from "../helpers/refusal.ts";
 
 const { each, expectNothingElse, get, journals, left, partPath, result, here } = brokenDownloads();
 
 const parts = () => here.origin.requests.filter(isPart);
+
+/** The pace of a first connection that has nothing to say any more once parts come. */
+const silent = (): Pace => ({ chunk: parts().length > 0 ? 0 : 1 << 10, every: 4 });
 
 /** Whoever limits each connection, and has the first one wait for the others. */
 const limited = (request: SeenRequest, more: Parameters<typeof rangeReply>[2] = {}, file = FILE): PlainReply =>
@@ -25,7 +28,7 @@ const expectImage = (): void => {
 setDefaultTimeout(60_000);
 
 /** Short where somebody is to be silent; a busy host is silent for a while, too. */
-const silenceOf = (reply: string): number => (reply.includes("stalls") ? 700 : 10_000);
+const silenceOf = (reply: string): number => (reply.includes("stalls") ? 1_500 : 30_000);
 
 describe("several connections at once", () => {
   test("bring a file from a server that limits each of them", async () => {
@@ -33,7 +36,7 @@ describe("several connections at once", () => {
     each((request) => limited(request, { pace: waitingForParts(here.origin, { pace }) }));
     const seen: Progress[] = [];
     const onProgress = (progress: Progress): void => void seen.push(progress);
-    const ranges = { ...SOON, warmMillis: 50, measureMillis: 150, gain: 1.1 };
+    const ranges = { ...SOON, warmMillis: 50, measureMillis: 150 };
     const acquired = await get({}, { ranges, onProgress });
     expect(acquired).toMatchObject({ bytes: IMAGE.length, checksum: sum("sha256", IMAGE), resumed: 0 });
     expectImage();
@@ -76,9 +79,21 @@ describe("several connections at once", () => {
 
   test("are given up when they bring nothing, and the first one goes on as if nothing had been", async () => {
     each((request) => limited(request));
-    await get({}, { ranges: { ...SOON, gain: 1000 } });
+    await get({}, { ranges: { ...SOON, gain: Number.POSITIVE_INFINITY } });
     expect(here.origin.requests.filter((request) => !isPart(request))).toHaveLength(1);
     expect(parts()).not.toHaveLength(0);
+    expectImage();
+  });
+
+  test("are one more once the first one has brought its part", async () => {
+    // No part comes before the next one was asked for, but the last.
+    const held = (asked: number) => (): Pace => ({ chunk: parts().length > asked ? 48 << 10 : 0, every: 4 });
+    each((request) => {
+      const isLast = request.headers["range"]?.endsWith(`-${IMAGE.length - 1}`) === true;
+      return isPart(request) && !isLast ? slowly(request, { pace: held(parts().length) }) : limited(request);
+    });
+    await get({ rules: { connections: 2 } }, { ranges: SOON });
+    expect(parts().length).toBeGreaterThan(5);
     expectImage();
   });
 
@@ -121,10 +136,52 @@ describe("a source that answers a request for a part with", () => {
 
   test("429 is asked by the one connection that it allows, which was not disturbed", async () => {
     each((request) => (isPart(request) ? { kind: "status", status: 429 } : limited(request)));
-    await get({}, { ranges: { ...SOON, gain: 1.1 } });
+    await get({}, { ranges: { ...SOON, gain: Number.POSITIVE_INFINITY } });
     expectImage();
     expect(here.origin.requests.filter((request) => !isPart(request))).toHaveLength(1);
-    expect(parts()).toHaveLength(3);
+    expect(parts().length).toBeLessThanOrEqual(3);
+  });
+});
+
+describe("a source is asked for no more parts", () => {
+  const BROKEN = { send: 2 << 20 };
+  const wholes = () => here.origin.requests.filter((request) => !isPart(request));
+
+  test("once they have brought nothing, also when the one connection breaks later", async () => {
+    let before = 0;
+    each((request) => {
+      if (!isPart(request)) before = parts().length;
+      if (isPart(request)) return limited(request);
+      return wholes().length > 1 ? limited(request, { pace: { chunk: 16 << 10, every: 5 } }) : limited(request, BROKEN);
+    });
+    await get({}, { ranges: { ...SOON, gain: Number.POSITIVE_INFINITY }, retry: OFTEN });
+    expectImage();
+    expect(wholes()).toHaveLength(2);
+    expect(before).toBeGreaterThan(0);
+    expect(parts()).toHaveLength(before);
+  });
+
+  test("once it has answered something else", async () => {
+    each((request) => {
+      const odd = isPart(request) && parts().length > 8 ? ODD_REPLIES["a longer part"] : undefined;
+      return odd?.(request) ?? limited(request);
+    });
+    await get({}, { ranges: SOON, retry: OFTEN });
+    expectImage();
+    // Four are under way when one of them is odd.
+    expect(parts().length).toBeLessThanOrEqual(12);
+  });
+
+  test("when its connections broke three times before they had brought much", async () => {
+    each((request) => {
+      if (isPart(request))
+        return slowly(request, { send: 64 << 10, end: "reset", pace: { chunk: 4 << 10, every: 20 } });
+      return slowly(request, { pace: { chunk: 16 << 10, every: 5 } });
+    });
+    await get({}, { ranges: { ...SOON, leastBytes: 1 << 20 }, retry: OFTEN });
+    expectImage();
+    expect(parts()).not.toHaveLength(0);
+    expect(wholes().length).toBeLessThanOrEqual(4);
   });
 });
 
@@ -169,9 +226,10 @@ test("parts of another file under the same ETag do not pass for the file", async
 });
 
 test("a disk that fails under a part ends the whole download, with what the disk said", async () => {
-  each((request) => limited(request));
-  const onProgress = ({ bytes }: Progress): void => {
-    if (bytes > 1 << 20) throw new AppError("fetch", "the disk is full");
+  // The first connection has nothing to write, and does not hear of it by itself.
+  each((request) => slowly(request, { pace: isPart(request) ? { chunk: 4 << 10, every: 10 } : silent }));
+  const onProgress = (): void => {
+    if (parts().length > 0) throw new AppError("fetch", "the disk is full");
   };
   const error = await refusal(get({}, { ranges: SOON, retry: OFTEN, onProgress }));
   expect(error.message).toBe("the disk is full");
@@ -181,9 +239,10 @@ test("a disk that fails under a part ends the whole download, with what the disk
 
 test("a download that is left for later leaves what it has without a gap, and the next one goes on from there", async () => {
   const cancel = new AbortController();
+  // What parts bring lies behind a gap.
   each((request) => {
-    if (parts().length > 8) cancel.abort(LEAVE);
-    return limited(request);
+    if (parts().length > 4) cancel.abort(LEAVE);
+    return slowly(request, isPart(request) ? {} : { pace: silent });
   });
   await refusal(get({}, { ranges: SOON, signal: cancel.signal }));
   expect(left()).toEqual(["a.img.part"]);

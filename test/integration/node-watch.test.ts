@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from "bun:test";
-import { chmodSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createLog } from "../../src/base/log.ts";
 import { readConfiguration } from "../../src/config/effective.ts";
 import { findNodeFacts } from "../../src/daemon/node-facts.ts";
@@ -162,6 +162,25 @@ describe("the node", () => {
       expect(attribute("driver.qemu.kvm")).toBeUndefined();
     },
   );
+
+  test("is not waited for by an agent that ends while an emulator does not say its version", async () => {
+    const { facts, clock } = await watch();
+    await facts.complete;
+    install("x86_64", "7.2.22", `touch ${dir.file("asked")}; while [ ! -e ${dir.file("go")} ]; do sleep 0.1; done`);
+    let isOver = false;
+    const looking = facts.look().finally(() => {
+      isOver = true;
+    });
+    await until("the emulator to be asked", () => existsSync(dir.file("asked")));
+    const closing = facts.close();
+    await until("the end to wait", () => clock.waiting > 0);
+    clock.advance(1_000);
+    await closing;
+    expect(isOver).toBe(false);
+    writeFileSync(dir.file("go"), "");
+    await looking;
+    expect(facts.current().qemu.healthy).toBe(false);
+  });
 
   test("is given up at once when the agent ends while an emulator says nothing", async () => {
     install("x86_64", "7.2.22", '[ "$1" = -machine ] && sleep 60');

@@ -237,7 +237,7 @@ describe("the KVM probe", () => {
   );
 });
 
-describe("execUntil", () => {
+describe("a program of the host", () => {
   test("gives files by descriptor, read-only and as long as asked for", async () => {
     const content = new TextEncoder().encode("hello");
     const script = "cat <&3 | wc -c; head -c 5 /proc/self/fd/3; (echo x >&3) 2>/dev/null || echo refused; sleep 60";
@@ -258,22 +258,31 @@ describe("execUntil", () => {
     expect(result).toMatchObject({ met: false, exit: { code: 4, signal: null }, stdout: "no\n" });
   });
 
-  test("the program ends with its children, long before its time, when whoever started it was killed", async () => {
-    const note = dir.file("pid");
-    const source = join(import.meta.dir, "../../src/base/exec.ts");
-    const starter = `
-      import { execUntil } from ${JSON.stringify(source)};
-      const script = "sleep 600 & echo $! > ${note}.new; mv ${note}.new ${note}; wait";
-      await execUntil(["/bin/sh", "-c", script], { deadlineMillis: 600_000, until: () => false });
+  const UNTIL = "execUntil(argv, { deadlineMillis: 600_000, until: () => false })";
+  const WATCHED =
+    'execWatched(argv, { env: {}, cwd: "/", output: null, look: () => undefined, signal: new AbortController().signal })';
+  test.each([
+    ["execUntil", UNTIL],
+    ["execWatched", WATCHED],
+  ])(
+    "what %s runs ends with its children, long before its time, when whoever started it was killed",
+    async (_, call) => {
+      const note = dir.file("pid");
+      const source = join(import.meta.dir, "../../src/base/exec.ts");
+      const starter = `
+      import { execUntil, execWatched } from ${JSON.stringify(source)};
+      const argv = ["/bin/sh", "-c", "sleep 600 & echo $! > ${note}.new; mv ${note}.new ${note}; wait"];
+      await ${call};
     `;
-    const process = Bun.spawn([Bun.argv[0] ?? "bun", "-e", starter], { stdout: "ignore", stderr: "inherit" });
-    try {
-      await until("the program to say who it is", () => existsSync(note));
-      expect(existsSync(`/proc/${readFileSync(note, "utf8").trim()}`)).toBe(true);
-    } finally {
-      process.kill("SIGKILL");
-      await process.exited;
-    }
-    await waitUntilGone(Number(readFileSync(note, "utf8")));
-  });
+      const process = Bun.spawn([Bun.argv[0] ?? "bun", "-e", starter], { stdout: "ignore", stderr: "inherit" });
+      try {
+        await until("the program to say who it is", () => existsSync(note));
+        expect(existsSync(`/proc/${readFileSync(note, "utf8").trim()}`)).toBe(true);
+      } finally {
+        process.kill("SIGKILL");
+        await process.exited;
+      }
+      await waitUntilGone(Number(readFileSync(note, "utf8")));
+    },
+  );
 });

@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { type EarlyRun, sendEarly } from "../../../src/cli/early-run.ts";
 import { INTERRUPT_SIGNALS } from "../../../src/cli/exit.ts";
 import { functionsWithFiles } from "../../../src/hcl/functions/files.ts";
 import { FUNCTIONS } from "../../../src/hcl/functions/table.ts";
+import { MAX_SOURCE_BYTES } from "../../../src/hcl/limits.ts";
 import { manualClock } from "../../helpers/manual-clock.ts";
 import { type TempDir, tempDir } from "../../helpers/temp.ts";
 import { until } from "../../helpers/until.ts";
@@ -53,6 +54,23 @@ test("a plain job file is sent to the agent of this user before anything else is
   serve(() => Response.json({ EvalID: "e" }));
   expect(await send()?.reply).toEqual({ EvalID: "e" });
   expect(seen).toEqual(["PUT /v1/jobs"]);
+});
+
+test.each([
+  ["no UTF-8", (path: string) => writeFileSync(path, Buffer.from([0x6a, 0xff, 0x62]))],
+  ["longer than job files are", (path: string) => writeFileSync(path, Buffer.alloc(MAX_SOURCE_BYTES + 1, " "))],
+  [
+    "no regular file",
+    (path: string) => {
+      rmSync(path);
+      symlinkSync("/dev/zero", path);
+    },
+  ],
+])("what is %s is left to the command", (_, change) => {
+  serve(() => Response.json({ EvalID: "e" }));
+  change(dir.file("web.hcl"));
+  expect(send()).toBeNull();
+  expect(seen).toEqual([]);
 });
 
 test("a job file is sent to nobody in a directory where anybody may answer", () => {

@@ -1,5 +1,7 @@
 import { expect, test } from "bun:test";
 import { ask, createClient } from "../../../src/client/client.ts";
+import { whileItLives } from "../../../src/client/patience.ts";
+import type { ApiRequest } from "../../../src/client/request.ts";
 import { type ManualClock, manualClock } from "../../helpers/manual-clock.ts";
 import { tempDir } from "../../helpers/temp.ts";
 import { until } from "../../helpers/until.ts";
@@ -51,6 +53,22 @@ async function outwait({ seen, clock }: ReturnType<typeof silentAgent>): Promise
   await until("the question whether it lives", () => seen.includes(HEALTH));
   clock.advance(5_000);
 }
+
+test("an answer that comes while the agent is asked whether it lives ends that question, too", async () => {
+  const { promise, resolve } = Promise.withResolvers<AbortSignal | undefined>();
+  const clock = manualClock();
+  const send = (_: unknown, { signal }: ApiRequest): Promise<Response> => {
+    resolve(signal);
+    return new Promise<Response>(() => undefined);
+  };
+  const address = { kind: "unix", path: "/nowhere" } as const;
+  const asked = async (): Promise<AbortSignal | undefined> => {
+    clock.advance(10_000);
+    return await promise;
+  };
+  const signal = await whileItLives(address, { target: "/v1/jobs" }, asked, { send, clock });
+  expect([signal?.aborted, clock.waiting]).toEqual([true, 0]);
+});
 
 for (const kind of ["client", "http"] as const) {
   test(`an agent that takes a request and hangs is told of, what asked and what to do (${kind})`, async () => {
