@@ -42,4 +42,4 @@ test("an agent that is killed at any instant leaves no file that could be taken 
   expect(readdirSync(here.dirs.local)).toEqual(["d.img"]);
   expect(listing(join(here.cache, "parts"))).toEqual([]);
   expect(namesIn(here.cache).filter((name) => name.endsWith(".download"))).toEqual([]);
-}, 60_000);
+}, 180_000);

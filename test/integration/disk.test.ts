@@ -22,7 +22,7 @@ import { hashOf, hexOf } from "../helpers/hash.ts";
 import { consoleOf, idOf, imagesDir, machineOf, writeDemoDisk } from "../helpers/in-process-agent.ts";
 import { until } from "../helpers/until.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(300_000);
 
 const { bed, run, booted, failure, filesOf, messages, restart, stop } = diskBench();
 
@@ -158,7 +158,7 @@ describe("an ISO 9660 image", () => {
     const serial = async (id: string): Promise<string> => withoutEscapes(await consoleOf(bed.agent, id));
     for (const id of ["demo", "second"]) await run("", id, iso);
     for (const id of ["demo", "second"]) {
-      await until(`GRUB in ${id}`, async () => (await serial(id)).includes("Welcome to GRUB"), { deadline: 40_000 });
+      await until(`GRUB in ${id}`, async () => (await serial(id)).includes("Welcome to GRUB"), { deadline: 140_000 });
       expect(await serial(id)).toContain("Booting from DVD/CD");
     }
     const argv = bed.agent.launchPlan(idOf(bed.agent), "vm").argv.map(({ word }) => word);
@@ -169,7 +169,7 @@ describe("an ISO 9660 image", () => {
     // What is made for both is a hard disk when the job says what to write to.
     await run(OVERLAY, "hybrid", iso);
     await until("GRUB from a disk", async () => (await serial("hybrid")).includes("Booting from Hard Disk"), {
-      deadline: 40_000,
+      deadline: 140_000,
     });
     expect(hashOf(iso)).toBe(hash);
   });

@@ -83,7 +83,8 @@ describe("a machine boots from", () => {
   test("the CD-ROM of GRUB's rescue disk", async () => {
     copyFileSync(grubRescueIso(), bed.dir.file("grub.iso"));
     await boot("grub.iso", "grub.iso");
-    await patiently("GRUB", async () => withoutEscapes(await consoleOf(bed.agent)).includes("Welcome to GRUB"));
+    const spoken = async () => withoutEscapes(await consoleOf(bed.agent)).includes("Welcome to GRUB");
+    await until("GRUB", spoken, { deadline: 140_000 });
   });
 });
 
