@@ -1,17 +1,18 @@
 import type { SupervisorContext } from "../supervisor/supervisor.ts";
 import type { AgentContext } from "./context.ts";
-import { logLimitsOf, restartRuleOf } from "./restart-rule.ts";
+import { logLimitsOf, restartRuleOf, runTimeOf } from "./restart-rule.ts";
 import { checkSpecsOf } from "./services.ts";
 import { stopOrder } from "./stop.ts";
 
 /** What the supervisor asks of a machine's job: each answer is that of the version which its allocation was placed for. */
 export function jobRules(
   context: Pick<AgentContext, "store" | "node" | "dirs" | "clock" | "policy">,
-): Pick<SupervisorContext, "ruleOf" | "logLimitsOf" | "checksOf" | "stopOrderOf"> {
+): Pick<SupervisorContext, "ruleOf" | "logLimitsOf" | "checksOf" | "stopOrderOf" | "runTimeOf"> {
   const { store } = context;
   return {
     ruleOf: (allocation, task) => restartRuleOf(store, allocation, task),
     logLimitsOf: (allocation, task) => logLimitsOf(store, allocation, task),
+    runTimeOf: (allocation) => runTimeOf(store, allocation),
     checksOf: (allocation, task) => checkSpecsOf(context, allocation, task),
     stopOrderOf: ({ jobId, jobVersion, group }, task, cause) =>
       stopOrder(context, { job: store.jobVersion(jobId, jobVersion)?.job, group, task }, cause),

@@ -27,11 +27,21 @@ export function logLimitsOf(store: Store, allocation: Allocation, taskName: stri
   return { maxFiles: logs?.max_files ?? 10, maxBytes: (logs?.max_file_size ?? 10) * MEBIBYTE };
 }
 
+/** How long an allocation may run by its group's `max_run_duration`, in milliseconds; null where the job sets no bound. */
+export function runTimeOf(store: Store, allocation: Allocation): number | null {
+  const most = findGroup(store, allocation).group?.max_run_duration;
+  return most === undefined ? null : toMillis(most);
+}
+
 /** Nomad's MB of `max_file_size`. */
 const MEBIBYTE = 1 << 20;
 
-function findTask(store: Store, allocation: Allocation, taskName: string) {
+function findGroup(store: Store, allocation: Allocation) {
   const job = store.jobVersion(allocation.jobId, allocation.jobVersion)?.job;
-  const group = job?.groups.find(({ name }) => name === allocation.group);
+  return { job, group: job?.groups.find(({ name }) => name === allocation.group) };
+}
+
+function findTask(store: Store, allocation: Allocation, taskName: string) {
+  const { job, group } = findGroup(store, allocation);
   return { job, task: group?.tasks.find(({ name }) => name === taskName) };
 }

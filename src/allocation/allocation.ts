@@ -73,6 +73,8 @@ export interface TaskRecord {
   /** Milliseconds since 1970; 0 before. */
   readonly lastRestart: number;
   readonly startedAt: number;
+  /** Of its first start; undefined before, and in records of agents that did not keep it. */
+  readonly firstStart?: number | undefined;
   readonly finishedAt: number;
   /** Progress of what is being fetched, for people who wait; not kept over an agent's restart. */
   readonly progress?: FetchProgress | undefined;

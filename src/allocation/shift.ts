@@ -19,6 +19,7 @@ function shiftTask(task: TaskRecord, millis: number): TaskRecord {
     ...task,
     machine: shiftMachine(machine, millis),
     window: window === null ? null : { ...window, startedAt: window.startedAt + millis },
+    ...(task.firstStart === undefined ? {} : { firstStart: task.firstStart + millis }),
     startedAt: task.startedAt === 0 || machine.kind === "ended" ? task.startedAt : task.startedAt + millis,
   };
 }

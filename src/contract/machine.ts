@@ -25,6 +25,7 @@ const CAUSES = [
   "job stopped",
   "job updated",
   "allocation stopped",
+  "max_run_duration is over",
   "unhealthy",
   "restart requested",
   "guest shut down",

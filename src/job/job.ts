@@ -34,6 +34,8 @@ export interface Group {
   /** `sticky`: a machine's disk moves along to the allocation that takes this one's place. */
   readonly ephemeral_disk: { readonly size: number; readonly sticky: boolean; readonly migrate: boolean };
   readonly shutdown_delay: Duration;
+  /** Absent for as long as the machines like, as in records of before. */
+  readonly max_run_duration?: Duration | undefined;
   readonly tasks: readonly Task[];
   /** Absent when there are none, as in records of before there were any. */
   readonly services?: readonly Service[];

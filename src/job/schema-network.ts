@@ -44,7 +44,10 @@ export const networkBlock = block({
   cidr: ignored(ANY_ADDRESS, { json: "CIDR" }),
   ip: ignored(ANY_ADDRESS, { json: "IP" }),
   mbits: ignored("has no effect: bandwidth is not limited", { json: "MBits", neutral: 10, encoded: 0 }),
-  cni: refused("is not supported: a machine has QEMU's user networking, not a network of CNI", { json: "CNI" }),
+  cni: refused("is not supported: a machine has QEMU's user networking, not a network of CNI", {
+    json: "CNI",
+    hint: PORTS_HINT,
+  }),
   reserved_ports: refused(OLD_FORM, { hint: PORTS_HINT }),
   dynamic_ports: refused(OLD_FORM, { hint: PORTS_HINT }),
 });

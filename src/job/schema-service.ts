@@ -6,6 +6,8 @@ import type { Check, CheckRestart, OnUpdate, Service } from "./service.ts";
 const NO_CONSUL = "has no effect: there is no Consul here";
 const NO_CONNECT = "is not supported: there is no Consul service mesh here";
 const SCRIPT = "is not supported: no command can be run in a machine";
+const LEAVE_OUT = "leave it out";
+const PROBE = 'use a check of type = "http" or type = "tcp"';
 const GRPC = "is not supported: checks are of type tcp or http";
 
 /** Nomad's. */
@@ -45,11 +47,11 @@ const writtenCheck = block({
   }),
   notes: ignored("has no effect: nobody shows it", { json: "Notes", encoded: "" }),
   advertise: ignored(NO_CONSUL, { json: "Advertise", encoded: "" }),
-  expose: refused(NO_CONNECT, { json: "Expose", encoded: false }),
-  command: refused(SCRIPT, { json: "Command", encoded: "" }),
-  args: refused(SCRIPT, { json: "Args" }),
-  grpc_service: refused(GRPC, { json: "GRPCService", encoded: "" }),
-  grpc_use_tls: refused(GRPC, { json: "GRPCUseTLS", encoded: false }),
+  expose: refused(NO_CONNECT, { json: "Expose", encoded: false, hint: LEAVE_OUT }),
+  command: refused(SCRIPT, { json: "Command", encoded: "", hint: PROBE }),
+  args: refused(SCRIPT, { json: "Args", hint: PROBE }),
+  grpc_service: refused(GRPC, { json: "GRPCService", encoded: "", hint: PROBE }),
+  grpc_use_tls: refused(GRPC, { json: "GRPCUseTLS", encoded: false, hint: PROBE }),
 });
 
 type WrittenCheck = Infer<typeof writtenCheck>;
@@ -82,8 +84,8 @@ const writtenService = block({
     neutral: "default",
     jsonOnly: true,
   }),
-  connect: refused(NO_CONNECT, { json: "Connect" }),
-  identity: refused("is not supported: there are no workload identities here", { json: "Identity" }),
+  connect: refused(NO_CONNECT, { json: "Connect", hint: "reach the machine by the port that is forwarded to it" }),
+  identity: refused("is not supported: there are no workload identities here", { json: "Identity", hint: LEAVE_OUT }),
 });
 
 /** `service { … }` of a group or task, but for the names that follow from where it stands. */

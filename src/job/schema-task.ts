@@ -24,6 +24,12 @@ import { serviceBlock } from "./schema-service.ts";
 import { templateBlock } from "./schema-template.ts";
 
 const LATER = "is not supported yet";
+export const NO_VAULT = "is not supported: there is no Vault here";
+export const NO_SECRETS = "is not supported: there is no secret provider here";
+/** What to do where Nomad would fetch a secret. */
+export const GIVE_VALUE = "declare a variable, and give its value with -var or in the environment";
+const NO_IDENTITIES = "is not supported: there are no workload identities here";
+const LEAVE_OUT = "leave it out";
 const EMULATOR_PREFIX = "qemu-system-";
 
 /** `80/tcp` is ours; a plain number is both protocols. */
@@ -94,8 +100,12 @@ const resourcesBlock = converted(
     }),
     iops: ignored("has no effect, in Nomad neither", { json: "IOPS", encoded: 0 }),
     secrets: ignored("has no effect: no secrets are written for a machine", { json: "SecretsMB", encoded: 0 }),
-    device: refused(LATER, { json: "Devices" }),
-    numa: refused(LATER, { json: "NUMA", neutral: { Affinity: "none" } }),
+    device: refused(LATER, { json: "Devices", hint: "name it in args, such as -device vfio-pci,host=…" }),
+    numa: refused(LATER, {
+      json: "NUMA",
+      neutral: { Affinity: "none" },
+      hint: "bind the machine with cores, and write -numa in args",
+    }),
   }),
   {
     read: (raw): Resources => ({ ...raw, cpu: raw.cpu ?? (raw.cores > 0 ? 0 : 100) }),
@@ -136,28 +146,29 @@ export const taskBlock = block({
   affinity: ignored("has no effect: there is one host to choose", { json: "Affinities" }),
   services: blocks(serviceBlock, { name: "service", json: "Services" }),
   templates: blocks(templateBlock, { name: "template", json: "Templates" }),
-  lifecycle: refused(LATER, { json: "Lifecycle" }),
-  dispatch_payload: refused(LATER, { json: "DispatchPayload" }),
+  lifecycle: refused(LATER, { json: "Lifecycle", hint: "run it in the guest, from its user data for example" }),
+  dispatch_payload: refused(LATER, { json: "DispatchPayload", hint: "write the file with a template block" }),
   volume_mount: refused("is not supported: Nomad's qemu driver mounts no volumes either", {
     json: "VolumeMounts",
     hint: "give the machine a disk by image_path or args",
   }),
-  csi_plugin: refused("is not supported: a machine is no storage plugin", { json: "CSIPluginConfig" }),
-  identity: refused("is not supported: there are no workload identities here", {
-    json: "Identities",
-    hint: "leave it out",
-  }),
+  csi_plugin: refused("is not supported: a machine is no storage plugin", { json: "CSIPluginConfig", hint: LEAVE_OUT }),
+  identity: refused(NO_IDENTITIES, { json: "Identities", hint: LEAVE_OUT }),
   // A server adds this one to every task; it means nothing unless the job asks for its token.
-  default_identity: refused("is not supported: there are no workload identities here", {
+  default_identity: refused(NO_IDENTITIES, {
     json: "Identity",
     jsonOnly: true,
     neutral: { Name: "default", Audience: ["nomadproject.io"] },
+    hint: LEAVE_OUT,
   }),
-  vault: refused("is not supported: there is no Vault here", { json: "Vault" }),
-  secret: refused("is not supported: there is no secret provider here", { json: "Secrets" }),
-  consul: refused("is not supported: there is no Consul here", { json: "Consul" }),
-  kind: refused("is not supported: a machine is no Consul proxy", { json: "Kind" }),
-  action: refused("is not supported: no command can be run in a machine", { json: "Actions" }),
-  schedule: refused(LATER, { json: "Schedule" }),
+  vault: refused(NO_VAULT, { json: "Vault", hint: GIVE_VALUE }),
+  secret: refused(NO_SECRETS, { json: "Secrets", hint: GIVE_VALUE }),
+  consul: refused("is not supported: there is no Consul here", { json: "Consul", hint: LEAVE_OUT }),
+  kind: refused("is not supported: a machine is no Consul proxy", { json: "Kind", hint: LEAVE_OUT }),
+  action: refused("is not supported: no command can be run in a machine", {
+    json: "Actions",
+    hint: "type it at paddock console, or have the guest run it",
+  }),
+  schedule: refused(LATER, { json: "Schedule", hint: "a systemd timer can run paddock job run and paddock job stop" }),
   scaling: refused(LATER, { json: "ScalingPolicies", hint: "write the resources that the machine needs" }),
 });

@@ -19,7 +19,7 @@ import { constraintBlock } from "./schema-constraint.ts";
 import { networkBlock } from "./schema-network.ts";
 import { defaultRestart, mergeRestart, restartBlock } from "./schema-restart.ts";
 import { serviceBlock } from "./schema-service.ts";
-import { taskBlock } from "./schema-task.ts";
+import { GIVE_VALUE, NO_SECRETS, NO_VAULT, taskBlock } from "./schema-task.ts";
 import { nameService, type Service } from "./service.ts";
 
 /**
@@ -76,6 +76,7 @@ const groupBlock = block({
   restart: optional(restartBlock, { json: "RestartPolicy" }),
   ephemeral_disk: single(ephemeralDiskBlock, { json: "EphemeralDisk" }),
   shutdown_delay: attribute(duration(), { json: "ShutdownDelay", default: 0 }),
+  max_run_duration: attribute(duration(), { json: "MaxRunDuration" }),
   tasks: blocks(taskBlock, { name: "task", json: "Tasks" }),
   affinity: ignored(ONE_HOST, { json: "Affinities" }),
   spread: ignored(ONE_HOST, { json: "Spreads" }),
@@ -90,9 +91,8 @@ const groupBlock = block({
   prevent_reschedule_on_lost: ignored(NOT_LOST, { json: "PreventRescheduleOnLost" }),
   consul: ignored("has no effect: there is no Consul here", { json: "Consul", neutral: { Cluster: "default" } }),
   volume: refused(LATER, { json: "Volumes", hint: "give the machine a disk by image_path or args" }),
-  max_run_duration: refused(LATER, { json: "MaxRunDuration" }),
-  vault: refused("is not supported: there is no Vault here"),
-  secret: refused("is not supported: there is no secret provider here"),
+  vault: refused(NO_VAULT, { hint: GIVE_VALUE }),
+  secret: refused(NO_SECRETS, { hint: GIVE_VALUE }),
 });
 
 /** What a server writes into a job besides what a user wrote. */
@@ -125,9 +125,9 @@ const writtenBlock = block({
   consul_token: ignored("has no effect: there is no Consul here", { json: "ConsulToken", encoded: "" }),
   vault_token: ignored("has no effect: there is no Vault here", { json: "VaultToken", encoded: "" }),
   periodic: refused(LATER, { json: "Periodic", hint: "a systemd timer can run paddock job run" }),
-  parameterized: refused(LATER, { json: "ParameterizedJob" }),
-  vault: refused("is not supported: there is no Vault here"),
-  secret: refused("is not supported: there is no secret provider here"),
+  parameterized: refused(LATER, { json: "ParameterizedJob", hint: "declare variables, and run the file with -var" }),
+  vault: refused(NO_VAULT, { hint: GIVE_VALUE }),
+  secret: refused(NO_SECRETS, { hint: GIVE_VALUE }),
   ...Object.fromEntries(SERVER_KEYS.map((key) => [key, passed(key)])),
 });
 
@@ -166,7 +166,7 @@ function toJob(written: Written): Job {
 function fromJob(job: Job): Written {
   const groups = job.groups.map((group) => {
     const tasks = group.tasks.map((task) => ({ templates: [], services: [], ...task }));
-    return { ...group, tasks, services: group.services ?? [] };
+    return { max_run_duration: undefined, ...group, tasks, services: group.services ?? [] };
   });
   return { ...job, groups };
 }

@@ -47,6 +47,7 @@ function checkGroups(job: Job, report: Reporter): void {
     const path = `groups[${index}]`;
     if (index > 0) report.error(path, "several groups are not supported yet", "write a job for each group");
     checkGroup(group, report.at(path));
+    checkRunDuration(job, group, report.at(path));
   });
 }
 
@@ -67,6 +68,15 @@ function checkGroup(group: Group, report: Reporter): void {
   }
   checkTasks(group, report);
   checkServices(group, report);
+}
+
+/** Nomad bounds only what ends by itself. */
+function checkRunDuration({ type }: Job, { max_run_duration: most }: Group, report: Reporter): void {
+  if (most === undefined) return;
+  if (type !== "batch" && type !== "sysbatch") {
+    const hint = 'use type = "batch", or paddock job stop from a systemd timer';
+    report.error("max_run_duration", `max_run_duration is for jobs of type batch, found ${type}`, hint);
+  } else if (most === 0) report.must("max_run_duration", "be more than 0");
 }
 
 function checkTasks(group: Group, report: Reporter): void {

@@ -164,11 +164,13 @@ export class Ledger {
 }
 
 function withStep(record: TaskRecord, machine: MachineState, reports: readonly TaskEvent[]): TaskRecord {
+  const startedAt = machine.kind === "running" || machine.kind === "stopping" ? machine.startedAt : record.startedAt;
   return {
     ...record,
     machine,
     events: reports.reduce(appendEvent, record.events),
-    startedAt: machine.kind === "running" || machine.kind === "stopping" ? machine.startedAt : record.startedAt,
+    startedAt,
+    ...(startedAt === 0 ? {} : { firstStart: record.firstStart ?? startedAt }),
     finishedAt: machine.kind === "ended" ? machine.ending.at : 0,
   };
 }

@@ -12,6 +12,7 @@ import type { VersionChange } from "./ledger.ts";
 import { LogKeeper, type LogKeeperContext } from "./log-keeper.ts";
 import { placeOf } from "./machine-place.ts";
 import { RoomKeeper } from "./room-keeper.ts";
+import { RunTimeKeeper, type RunTimeKeeperContext } from "./run-time-keeper.ts";
 import { sweepSockets } from "./sweep.ts";
 import { UsageKeeper, type UsageReader } from "./usage-keeper.ts";
 
@@ -48,12 +49,14 @@ export interface Supervisor extends MachineCommands {
 
 export type SupervisorContext = Omit<ActorContext, "onTerminal" | "onChange" | "tally"> &
   LogKeeperContext &
-  CheckKeeperContext;
+  CheckKeeperContext &
+  RunTimeKeeperContext;
 
 export function createSupervisor(context: SupervisorContext): Supervisor {
   const actors = new Map<string, AllocationActor>();
   const checks = new CheckKeeper(context);
   const room = new RoomKeeper(context);
+  const runTimes = new RunTimeKeeper(context);
   const listeners: (() => void)[] = [];
   const logs = new LogKeeper(context, () => [...actors.values()].flatMap((actor) => actor.logging()));
   const usage = new UsageKeeper(context, () => [...actors.values()]);
@@ -62,7 +65,7 @@ export function createSupervisor(context: SupervisorContext): Supervisor {
     tally: usage.tally,
     onChange: (id, task) => {
       const actor = actors.get(id);
-      if (actor !== undefined) for (const keeper of [checks, room]) keeper.see(actor, task);
+      if (actor !== undefined) for (const keeper of [checks, room, runTimes]) keeper.see(actor, task);
     },
     onTerminal: (allocation) => {
       if (!isTerminal(allocation)) return;
@@ -100,7 +103,7 @@ export function createSupervisor(context: SupervisorContext): Supervisor {
         actor.send(task, { kind: "stop_requested", at: context.clock.now(), order: orderFor(task) });
       }
     },
-    update: (allocationId, change) => goOnBy(change, actors.get(allocationId), checks),
+    update: (allocationId, change) => goOnBy(change, actors.get(allocationId), { checks, runTimes }),
     ...machineCommands(actors, context.clock),
     whenEnded: (listener) => void listeners.push(listener),
     live: (allocationId) => {
@@ -118,16 +121,22 @@ export function createSupervisor(context: SupervisorContext): Supervisor {
       logs.close();
       checks.close();
       room.close();
+      runTimes.close();
       for (const actor of actors.values()) actor.close();
       actors.clear();
     },
   };
 }
 
-function goOnBy(change: VersionChange, actor: AllocationActor | undefined, checks: CheckKeeper): void {
+function goOnBy(
+  change: VersionChange,
+  actor: AllocationActor | undefined,
+  { checks, runTimes }: { readonly checks: CheckKeeper; readonly runTimes: RunTimeKeeper },
+): void {
   if (actor === undefined) return;
   actor.setVersion(change);
   checks.renew(actor);
+  runTimes.see(actor);
 }
 
 /** Begins with a machine unless an older allocation of its job has not ended: two may not share disk and ports. */

@@ -71,6 +71,7 @@ const IN_PLACE: readonly (readonly [what: string, Text])[] = [
   ["sticky", { group: "ephemeral_disk {\n sticky = false\n}" }],
   ["shutdown_delay", { group: 'shutdown_delay = "3s"' }],
   ["kill_timeout", { task: 'kill_timeout = "9s"' }],
+  ["max_run_duration", { job: 'type = "batch"', group: 'max_run_duration = "1h"' }],
   ["kill_signal", { task: 'kill_signal = "SIGINT"' }],
   ["leader", { task: "leader = true" }],
   ["bounds of logs", { task: "logs {\n max_files = 2\n max_file_size = 3\n}" }],

@@ -43,6 +43,7 @@ function allocationOf(machine: MachineState): Allocation {
   const window = { startedAt: T + 12, count: 1 };
   const task: TaskRecord = {
     ...{ machine, events: [], restarts: 1, window, fetched: true, lastRestart: 0, startedAt: T + 1, finishedAt: 0 },
+    firstStart: T - 1,
   };
   const numbers = { index: 0, jobVersion: 0, createTime: 1, modifyTime: 1, createIndex: 1, modifyIndex: 1 };
   const names = { id: "id", name: "j.g[0]", jobId: "j", group: "g", evalId: "e", nodeId: "n" };
