@@ -34,7 +34,9 @@ describe("a job that is submitted again", () => {
     const { job } = await bed.submit();
     const at = (enforceIndex: number) => bed.agent.registerJob(job.job, null, { enforceIndex });
     for (const index of [0, job.jobModifyIndex - 1, job.jobModifyIndex + 1]) {
-      await expect(at(index)).rejects.toThrow(`was to be changed at index ${index}, but it has index ${job.jobModifyIndex}`);
+      await expect(at(index)).rejects.toThrow(
+        `was to be changed at index ${index}, but it has index ${job.jobModifyIndex}`,
+      );
     }
     expect((await at(job.jobModifyIndex)).job.version).toBe(0);
   });
