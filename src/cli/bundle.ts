@@ -7,6 +7,7 @@ import { formatBytes } from "../base/units.ts";
 import { ask, type Client, type Question } from "../client/client.ts";
 import type { Allocation } from "../client/replies.ts";
 import type { Why } from "../client/why.ts";
+import { isJsonText } from "../hcl/format.ts";
 import { packTar } from "../runtime/archive.ts";
 import { build } from "../runtime/build.ts";
 import { blankSecrets, redactJobFile, redactJobJson } from "./redact-job.ts";
@@ -129,10 +130,9 @@ async function addJob(client: Client, { allocation, why, files, secrets }: JobPa
   const target = `${ask.job(allocation.JobID).target}/submission?version=${why.JobVersion}`;
   const sent = await client.readJson(target);
   if (!isObject(sent) || typeof sent["Source"] !== "string") return;
-  const format = sent["Format"] === "json" ? "json" : "hcl2";
-  const text = redactJobFile(sent["Source"], format, secrets);
+  const text = redactJobFile(sent["Source"], secrets);
   if (text === null) throw new AppError("invalid", "the job file cannot be read, so its secrets cannot be left out");
-  files.set(format === "json" ? "job-file.json" : "job-file.hcl", text);
+  files.set(isJsonText(sent["Source"]) ? "job-file.json" : "job-file.hcl", text);
 }
 
 function addTexts(files: Map<string, string | Uint8Array>, why: Why): void {

@@ -1,33 +1,34 @@
 import { isOpenOption, redactChecksum, redactSource } from "../artifact/redact.ts";
 import { BLANK, blankSecretData } from "../base/redact.ts";
-import type { Body, Expression } from "../hcl/ast.ts";
+import type { Block, Body, Expression } from "../hcl/ast.ts";
+import { isJsonText } from "../hcl/format.ts";
 import { parseHcl } from "../hcl/parser.ts";
+import { secretNames } from "../hcl/secret-lines.ts";
+import { expressionsIn, plainText } from "../hcl/syntax/references.ts";
+import { fileBlock } from "../job/schema.ts";
+
+type Kind = "secrets" | "source" | "options";
+
+const asSecrets = (names: Iterable<string>): [string, Kind][] => [...names].map((name) => [name, "secrets"]);
 
 /** What a name of a job file, or of Nomad's JSON, holds: all values secret, an address, an artifact's options. */
-const KINDS: Readonly<Record<string, "secrets" | "source" | "options">> = {
-  env: "secrets",
-  // What a password is set by: nobody knows which of them is one.
-  default: "secrets",
-  variables: "secrets",
-  locals: "secrets",
-  Env: "secrets",
-  // The text of a template.
-  data: "secrets",
-  EmbeddedTmpl: "secrets",
-  headers: "secrets",
-  GetterHeaders: "secrets",
-  source: "source",
-  GetterSource: "source",
-  options: "options",
-  GetterOptions: "options",
-};
+const KINDS: ReadonlyMap<string, Kind> = new Map<string, Kind>([
+  ...asSecrets(secretNames(fileBlock, "hcl")),
+  ...asSecrets(secretNames(fileBlock, "json")),
+  // What a password is set by or compared with: nobody knows which of them is one.
+  ...asSecrets(["default", "condition", "variables", "locals", "for_each"]),
+  ["source", "source"],
+  ["GetterSource", "source"],
+  ["options", "options"],
+  ["GetterOptions", "options"],
+]);
 
 /**
- * A job in JSON without the values of its env, and without the credentials of its artifacts.
+ * A job in JSON without the values that are never shown, and without the credentials of its artifacts.
  * @param found takes every text that was blanked, so that it can be looked for elsewhere.
  */
 export function redactJobJson(value: unknown, found: Set<string>, name = ""): unknown {
-  const kind = KINDS[name];
+  const kind = KINDS.get(name);
   if (value === null || value === undefined) return value;
   if (Array.isArray(value)) return value.map((item) => redactJobJson(item, found, kind === undefined ? "" : name));
   if (typeof value === "object") {
@@ -65,8 +66,8 @@ function redactAddress(source: string, found: Set<string>): string {
  * A job file, in HCL or JSON, as `redactJobJson` does it; all else of it stays as its author wrote it.
  * @returns null when it cannot be read, so that nobody knows what in it is secret.
  */
-export function redactJobFile(text: string, format: "hcl2" | "json", found: Set<string>): string | null {
-  if (format === "json") {
+export function redactJobFile(text: string, found: Set<string>): string | null {
+  if (isJsonText(text)) {
     try {
       return `${JSON.stringify(redactJobJson(JSON.parse(text), found), null, 2)}\n`;
     } catch (error) {
@@ -81,13 +82,22 @@ export function redactJobFile(text: string, format: "hcl2" | "json", found: Set<
   for (const { value, kind } of cuts) {
     const { start, end } = value.span;
     const spelled = redacted.slice(start.offset, end.offset);
-    const inner = spelled.startsWith('"') ? spelled.slice(1, -1) : spelled;
-    if (kind === "secrets") found.add(inner);
+    const quoted = kind !== "secrets" && value.kind === "template" && spelled.startsWith('"');
+    if (!quoted) for (const secret of textsIn(value)) found.add(secret);
     const redact = kind === "source" ? redactAddress : redactSum;
-    const blank = kind !== "secrets" && spelled.startsWith('"') ? redact(inner, found) : BLANK;
+    const blank = quoted ? redact(spelled.slice(1, -1), found) : BLANK;
     redacted = `${redacted.slice(0, start.offset)}"${blank}"${spelled.endsWith("\n") ? "\n" : ""}${redacted.slice(end.offset)}`;
   }
   return redacted;
+}
+
+/** Each text that is written in an expression, without white space around it. */
+function textsIn(value: Expression): string[] {
+  return expressionsIn(value).flatMap((part) => {
+    const texts =
+      part.kind === "template" ? part.parts.flatMap((piece) => (piece.kind === "text" ? [piece.text] : [])) : [];
+    return texts.map((text) => text.trim());
+  });
 }
 
 interface Cut {
@@ -98,13 +108,20 @@ interface Cut {
 /** The values that are to go. @param name of the block that the body belongs to. */
 function cutsOf(body: Body, name: string): Cut[] {
   const own = body.attributes.flatMap(({ name: key, value }) =>
-    cutsOfValue(KINDS[name] === undefined ? key : name, key, value),
+    cutsOfValue(KINDS.get(name) === undefined ? key : name, key, value),
   );
-  return [...own, ...body.blocks.flatMap((block) => cutsOf(block.body, block.type))];
+  return [...own, ...body.blocks.flatMap(cutsOfBlock)];
+}
+
+/** What stands in `content` of a `dynamic` block stands in blocks of the type that its label says. */
+function cutsOfBlock({ type, labels, body }: Block): Cut[] {
+  if (type !== "dynamic") return cutsOf(body, type);
+  const inner = body.blocks.flatMap((block) => cutsOf(block.body, labels[0]?.text ?? ""));
+  return [...cutsOf({ ...body, blocks: [] }, ""), ...inner];
 }
 
 function cutsOfValue(name: string, key: string, value: Expression): Cut[] {
-  const kind = KINDS[name];
+  const kind = KINDS.get(name);
   if (kind === "options" && key === "checksum") return [{ value, kind: "checksum" }];
   if (kind === undefined || (kind === "options" && isOpenOption(key))) return [];
   if (value.kind === "object") {
@@ -114,9 +131,7 @@ function cutsOfValue(name: string, key: string, value: Expression): Cut[] {
 }
 
 function keyOf(key: Expression): string {
-  if (key.kind === "traversal") return key.root;
-  if (key.kind !== "template") return "";
-  return key.parts.map((part) => (part.kind === "text" ? part.text : "")).join("");
+  return key.kind === "traversal" ? key.root : (plainText(key) ?? "");
 }
 
 /** Shorter ones are in every text by chance. */

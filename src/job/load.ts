@@ -8,6 +8,7 @@ import { FUNCTIONS } from "../hcl/functions/table.ts";
 import { parseJson } from "../hcl/json.ts";
 import { bodyOfJson } from "../hcl/json-body.ts";
 import { type ParsedHcl, parseHcl } from "../hcl/parser.ts";
+import { markSecretLines, secretNames } from "../hcl/secret-lines.ts";
 import type { Source } from "../hcl/source.ts";
 import type { VariableInputs } from "../hcl/variables/input.ts";
 import { resolveNames } from "../hcl/variables/resolve.ts";
@@ -50,12 +51,15 @@ export function loadJob(file: string, text: string | Uint8Array, options: LoadOp
   return loadBody(file, { body: bodyOfJson(value, fileBlock, told), diagnostics: told, source }, options);
 }
 
+/** What a variable is by default may be a password, too. */
+const SECRETS = new Set([...secretNames(fileBlock, "hcl"), "default", "variables"]);
+
 function loadBody(file: string, parsed: ParsedHcl, options: LoadOptions): LoadedJob {
   const surroundings = { functions: options.functions ?? FUNCTIONS, budget: new Budget() };
   const names = resolveNames(parsed.body, options.variables ?? {}, surroundings);
   const reshape = groupLooseTasks;
   const decoded = decodeBody(fileBlock, names.rest, { scope: names.scope, surroundings, reshape });
-  const told = [...parsed.diagnostics, ...names.diagnostics];
+  const told = [...markSecretLines(parsed.diagnostics, parsed.body, SECRETS), ...names.diagnostics];
   const { job, diagnostics } = checkJob({ ...decoded, value: decoded.value.job }, "job", told);
   const sources = new Map([[file, parsed.source], ...names.sources]);
   return { job, diagnostics: settleDiagnostics(diagnostics), sources, format: "hcl2" };

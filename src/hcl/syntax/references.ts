@@ -2,15 +2,20 @@ import type { AccessStep, Expression, Loop, TemplatePart } from "../ast.ts";
 
 type Traversal = Extract<Expression, { kind: "traversal" }>;
 
-/** All references in an expression, in no particular order; those to names of its own loops, too. */
-export function referencesIn(expression: Expression): Traversal[] {
-  const found: Traversal[] = [];
+/** An expression and all that it is made of, in no particular order. */
+export function expressionsIn(expression: Expression): Expression[] {
+  const found: Expression[] = [];
   const open: Expression[] = [expression];
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
-    if (next.kind === "traversal") found.push(next);
+    found.push(next);
     for (const part of partsOf(next)) open.push(part);
   }
   return found;
+}
+
+/** All references in an expression, in no particular order; those to names of its own loops, too. */
+export function referencesIn(expression: Expression): Traversal[] {
+  return expressionsIn(expression).filter((part) => part.kind === "traversal");
 }
 
 function partsOf(expression: Expression): readonly Expression[] {
