@@ -64,6 +64,12 @@ export function orList(words: readonly string[]): string {
   return `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`;
 }
 
+/** The first of some words, and how many more there are: `a, b and 7 more`. */
+export function listSome(words: readonly string[], most: number): string {
+  const shown = words.slice(0, most).join(", ");
+  return words.length > most ? `${shown} and ${words.length - most} more` : shown;
+}
+
 /** A word as a shell takes it: in single quotes unless it would be left alone without. */
 export function shellWord(word: string): string {
   return /^[\w%+,./:=@-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;

@@ -1,3 +1,4 @@
+import { listSome } from "../base/text.ts";
 import {
   compareSegments,
   compareVersions,
@@ -32,11 +33,11 @@ const ORDERS: Readonly<Record<string, (order: number) => boolean>> = {
 const equal: Operator = (left, right) => ({ ok: left !== undefined && left === right });
 const different: Operator = (left, right) => ({ ok: (left ?? "") !== (right ?? "") });
 const containsAll = lists((left, right) => {
-  const missing = right.filter((item) => !left.includes(item));
+  const missing = right.filter((item) => !left.has(item));
   return missing.length === 0 ? { ok: true } : { ok: false, reason: `the set lacks ${quoteAll(missing)}` };
 });
 const containsAny = lists((left, right) => {
-  const ok = right.some((item) => left.includes(item));
+  const ok = right.some((item) => left.has(item));
   return ok ? { ok } : { ok, reason: `the set has none of ${quoteAll(right)}` };
 });
 const meetsVersion = both((left, right) => testVersion(left, right, parseVersionConstraints, "version"));
@@ -75,13 +76,19 @@ function both(test: (left: string, right: string) => Answer): Operator {
   return (left, right) => (left === undefined || right === undefined ? { ok: false } : test(left, right));
 }
 
-/** A test of two comma lists. */
-function lists(test: (left: readonly string[], right: readonly string[]) => Answer): Operator {
-  return both((left, right) => test(splitList(left), splitList(right)));
+/** A test of two comma lists; either may be a job's own, and as long as a job is. */
+function lists(test: (left: ReadonlySet<string>, right: readonly string[]) => Answer): Operator {
+  return both((left, right) => test(new Set(splitList(left)), splitList(right)));
 }
 
+/** So many items of a list are told. */
+const SHOWN = 20;
+
 function quoteAll(items: readonly string[]): string {
-  return items.map((item) => JSON.stringify(item)).join(", ");
+  return listSome(
+    items.map((item) => JSON.stringify(item)),
+    SHOWN,
+  );
 }
 
 function splitList(text: string): string[] {
@@ -110,6 +117,7 @@ function explainVersion(
   operator: "version" | "semver",
 ): string | undefined {
   const items = right.split(",").map((item) => item.trim());
+  if (items.length > SHOWN) return undefined;
   const unmet = items.filter((item) => !parse(item)?.(version));
   const which =
     items.length > 1 ? `it is not ${unmet.map((item) => JSON.stringify(item)).join(" and not ")}` : undefined;

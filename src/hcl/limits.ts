@@ -38,3 +38,6 @@ export const MAX_VALUE_DEPTH = 300;
 export function quoteName(name: string): string {
   return name.length <= 60 ? `"${name}"` : `"${name.slice(0, 60)}…"`;
 }
+
+/** Stands in messages for a text that is not shown. */
+export const HIDDEN = '"…"';

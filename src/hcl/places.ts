@@ -1,4 +1,5 @@
 import type { Diagnostic } from "./diagnostic.ts";
+import { HIDDEN } from "./limits.ts";
 import type { Span } from "./span.ts";
 
 /** Where a decoded value came from, in the text and in the user's words. */
@@ -52,8 +53,8 @@ export function createReporter(places: Places, diagnostics: Diagnostic[], base =
       severity,
       span,
       where,
-      message: place.hidden === true ? withoutFound(message(place.name)) : message(place.name),
-      hint,
+      message: place.hidden === true ? withoutValue(message(place.name)) : message(place.name),
+      hint: place.hidden === true ? hint?.replace(QUOTED, HIDDEN) : hint,
       ...(place.secret && { secret: true }),
     });
   };
@@ -65,10 +66,13 @@ export function createReporter(places: Places, diagnostics: Diagnostic[], base =
   };
 }
 
-/** What was found stands last in a message. */
-function withoutFound(message: string): string {
-  return message.replace(/\bfound [\s\S]*$/, "found what is not shown");
+/** What was found stands last in a message; in one without it, values are in quotes. */
+function withoutValue(message: string): string {
+  const shown = message.replace(/\bfound [\s\S]*$/, "found what is not shown");
+  return shown === message ? message.replace(QUOTED, HIDDEN) : shown;
 }
+
+const QUOTED = /"(?:[^"\\]|\\.)*"/g;
 
 function joinTail(base: string, path: string): string {
   return path.startsWith("[") ? `${base}${path}` : joinPath(base, path);

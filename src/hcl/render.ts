@@ -65,10 +65,13 @@ interface Line {
   readonly end: number;
 }
 
+/** `name =`, or a name in quotes with `=` or `:`: any other line may be one of a text of several lines, and all of it secret. */
+const NAME = /^(?:[^=:"]*=|[\s{[,]*"(?:[^"\\]|\\.)*"\s*[=:])/;
+
 /** Leaves the name before the first `=` or `:`; of a line without one, nothing. */
 function blankSecret({ text, start, end }: Line): Line {
-  const sign = text.search(/[=:]/);
-  const kept = sign === -1 ? (/^\s*/.exec(text)?.[0] ?? "") : `${text.slice(0, sign + 1)} `;
+  const name = NAME.exec(text)?.[0];
+  const kept = name === undefined ? (/^\s*/.exec(text)?.[0] ?? "") : `${name} `;
   return { text: `${kept}…`, start: Math.min(start, kept.length), end: Math.min(end, kept.length + 1) };
 }
 

@@ -30,14 +30,10 @@ function withoutForeignConfig(decoded: Decoded<Job>, base: string): Diagnostic[]
       return { inside: decoded.places.get(path)?.inside, foreign: task.driver !== QEMU_DRIVER && task.driver !== "" };
     }),
   );
-  const own = tasks.filter(({ foreign }) => !foreign).map(({ inside }) => inside);
-  const foreign = tasks.flatMap(({ inside }) => (inside === undefined || own.includes(inside) ? [] : [inside]));
-  return decoded.diagnostics.filter(
-    ({ where, message }) => !foreign.some((task) => isAboutConfig(task, where, message)),
-  );
-}
-
-function isAboutConfig(task: string, where: string | undefined, message: string): boolean {
-  if (where === task) return /^missing (block "config"|key "Config")$/.test(message);
-  return where === `${task}, config` || where === `${task}.Config`;
+  const own = new Set(tasks.filter(({ foreign }) => !foreign).map(({ inside }) => inside));
+  const foreign = new Set(tasks.flatMap(({ inside }) => (inside === undefined || own.has(inside) ? [] : [inside])));
+  return decoded.diagnostics.filter(({ where = "", message }) => {
+    const missing = /^missing (block "config"|key "Config")$/.test(message) && foreign.has(where);
+    return !missing && !foreign.has(/^(.*)(?:, config|\.Config)$/s.exec(where)?.[1] ?? "");
+  });
 }

@@ -1,3 +1,4 @@
+import { listSome } from "../base/text.ts";
 import { quoteFound } from "../hcl/content.ts";
 import type { Reporter } from "../hcl/places.ts";
 import type { Group, Network, Port } from "./job.ts";
@@ -40,9 +41,21 @@ function placedNetworks(group: Group): PlacedNetwork[] {
   return [...own, ...ofTasks];
 }
 
-/** Labels of all ports that a task of this group may forward. */
-export function portLabels(group: Group): readonly string[] {
-  return [...new Set(placedNetworks(group).flatMap(({ network }) => network.ports.map(({ label }) => label)))];
+/** The ports that a task of a group may forward. */
+export interface KnownPorts {
+  readonly labels: ReadonlySet<string>;
+  /** What there are, in words. */
+  readonly text: string;
+}
+
+/** So many labels are told. */
+const SHOWN_LABELS = 10;
+
+/** Gathers them once: a group may have as many ports as places that name one. */
+export function knownPorts(group: Group): KnownPorts {
+  const labels = new Set(placedNetworks(group).flatMap(({ network }) => network.ports.map(({ label }) => label)));
+  const text = labels.size === 0 ? "this group has none" : `there are ${listSome([...labels], SHOWN_LABELS)}`;
+  return { labels, text };
 }
 
 function checkNetwork(network: Network, report: Reporter): void {

@@ -4,7 +4,7 @@ import type { Reporter } from "../hcl/places.ts";
 import type { Group } from "./job.ts";
 import type { Check, Service } from "./service.ts";
 import { checkName } from "./validate-names.ts";
-import { portLabels } from "./validate-network.ts";
+import { type KnownPorts, knownPorts } from "./validate-network.ts";
 
 /** Nomad's `minCheckInterval` and `minCheckTimeout`. */
 const SHORTEST = SECOND;
@@ -38,11 +38,12 @@ export function checkServices(group: Group, report: Reporter): void {
     ),
   ];
   const seen = new Set<string>();
+  const ports = knownPorts(group);
   for (const { service, path, task } of placed) {
     const id = `${service.name}\0${task}\0${service.port}`;
     if (seen.has(id)) report.error(path, `service ${quoteFound(service.name)} stands twice for one port`);
     seen.add(id);
-    checkService(service, { group, task }, report.at(path));
+    checkService(service, { group, ports, task }, report.at(path));
   }
   if (new Set(placed.map(({ service }) => service.provider)).size > 1) {
     report.error(placed.at(-1)?.path ?? "", "the services of a group must have one provider", "use one for all");
@@ -51,6 +52,7 @@ export function checkServices(group: Group, report: Reporter): void {
 
 interface Around {
   readonly group: Group;
+  readonly ports: KnownPorts;
   /** "" for a service of the group. */
   readonly task: string;
 }
@@ -73,15 +75,16 @@ function checkService(service: Service, around: Around, report: Reporter): void 
   }
   checkAddressMode(service.address_mode, ["auto", "host"], report);
   checkWord(report, "on_update", service.on_update, ON_UPDATE);
-  checkPort(service.port, around.group, report);
+  checkPort(service.port, around.ports, report);
   checkOwner(service.task, around, report);
   service.tags.forEach((tag, index) => {
     if (LINE_BREAK.test(tag)) report.must(`tags[${index}]`, "hold no line break");
   });
-  const names = service.checks.map((check) => check.name);
+  const names = new Set<string>();
   service.checks.forEach((check, index) => {
     const path = `checks[${index}]`;
-    if (names.indexOf(check.name) < index) report.error(path, `check ${quoteFound(check.name)} stands twice`);
+    if (names.has(check.name)) report.error(path, `check ${quoteFound(check.name)} stands twice`);
+    names.add(check.name);
     checkCheck(check, service, around, report.at(path));
   });
 }
@@ -99,7 +102,7 @@ function checkCheck(check: Check, service: Service, around: Around, report: Repo
   if (service.port === "" && check.port === "") {
     report.error("port", "a check needs a port, and neither it nor its service has one", 'write port = "label"');
   }
-  checkPort(check.port, around.group, report);
+  checkPort(check.port, around.ports, report);
   checkAddressMode(check.address_mode, ["", "host"], report);
   checkWord(report, "initial_status", check.initial_status, INITIAL);
   checkWord(report, "on_update", check.on_update, ON_UPDATE);
@@ -149,13 +152,11 @@ function checkNomadOnly(check: Check, report: Reporter): void {
 }
 
 /** A label of a port, or the number of a port that something in `args` forwards. */
-function checkPort(port: string, group: Group, report: Reporter): void {
+function checkPort(port: string, ports: KnownPorts, report: Reporter): void {
   if (port === "" || isLater(port)) return;
-  const labels = portLabels(group);
-  if (labels.includes(port)) return;
+  if (ports.labels.has(port)) return;
   if (/^\d{1,5}$/.test(port) && Number(port) >= 1 && Number(port) <= 65_535) return;
-  const found = labels.length === 0 ? "this group has none" : `there are ${labels.join(", ")}`;
-  report.error("port", `port ${quoteFound(port)} is in no network block: ${found}`, 'write port = "label"');
+  report.error("port", `port ${quoteFound(port)} is in no network block: ${ports.text}`, 'write port = "label"');
 }
 
 function checkAddressMode(mode: string, known: readonly string[], report: Reporter): void {

@@ -6,7 +6,7 @@ import { isTemplate } from "./run-time-template.ts";
 import { checkArtifact } from "./validate-artifact.ts";
 import { checkConstraints } from "./validate-constraint.ts";
 import { checkTaskName } from "./validate-names.ts";
-import { portLabels } from "./validate-network.ts";
+import { knownPorts } from "./validate-network.ts";
 import { checkTemplates } from "./validate-template.ts";
 
 export const QEMU_DRIVER = "qemu";
@@ -90,10 +90,9 @@ function checkWord(report: Reporter, path: string, word: string, known?: readonl
 }
 
 function checkPortMap(config: QemuConfig, group: Group, report: Reporter): void {
-  const labels = portLabels(group);
+  const { labels, text: found } = knownPorts(group);
   for (const label of Object.keys(config.port_map)) {
-    if (labels.includes(label)) continue;
-    const found = labels.length === 0 ? "this group has none" : `there are ${labels.join(", ")}`;
+    if (labels.has(label)) continue;
     const hint = `write network { port ${JSON.stringify(label)} {} } in the group`;
     report.error(
       `config.port_map.${label}`,

@@ -1,3 +1,5 @@
+import { cut, type Digits, roundDigits, roundUp, withoutLast } from "./digits.ts";
+
 /**
  * Numbers of HCL: binary floating point with up to 512 bits of mantissa, as HashiCorp's cty has them, so that every integer of 154
  * digits is exact, `0.1` prints as `0.1`, and 1/3 has the digits that it has in Nomad. The value is `mantissa` × 2^`exponent`.
@@ -139,13 +141,6 @@ export function exactDigits({ mantissa, exponent }: BigFloat): Digits {
   return mantissa === 0n ? { text: "", point: 0 } : expand(mantissa, exponent);
 }
 
-/** Decimal digits without zeros at their end. */
-export interface Digits {
-  readonly text: string;
-  /** Where the point stands, in digits from the start. */
-  readonly point: number;
-}
-
 /** Keeps as many digits of `full` × 2^`exponent` as tell it from the borders to its neighbours. */
 function shorten(full: bigint, exponent: number): Digits {
   const own = expand(full, exponent);
@@ -156,28 +151,11 @@ function shorten(full: bigint, exponent: number): Digits {
     const [low, digit, high] = [lower[at] ?? "0", own.text[at] ?? "0", upper[at] ?? "0"];
     const down = low !== digit || (inclusive && at + 1 === lower.length);
     const up = digit !== high && (inclusive || Number(digit) + 1 < Number(high) || at + 1 < upper.length);
-    if (down && up) return isUpperHalf(own.text, at + 1) ? roundUp(own, at + 1) : cut(own, at + 1);
+    if (down && up) return roundDigits(own, at + 1);
     if (down) return cut(own, at + 1);
     if (up) return roundUp(own, at + 1);
   }
   return own;
-}
-
-function isUpperHalf(text: string, at: number): boolean {
-  const next = text[at] ?? "0";
-  // Exactly in the middle, the even digit is taken.
-  if (next === "5" && at + 1 === text.length) return Number(text[at - 1]) % 2 === 1;
-  return next >= "5";
-}
-
-function cut({ text, point }: Digits, length: number): Digits {
-  return { text: withoutLast(text.slice(0, length), "0"), point };
-}
-
-function roundUp({ text, point }: Digits, length: number): Digits {
-  const kept = withoutLast(text.slice(0, length), "9");
-  if (kept === "") return { text: "1", point: point + 1 };
-  return { text: kept.slice(0, -1) + String(Number(kept.at(-1)) + 1), point };
 }
 
 /** All decimal digits of `mantissa` × 2^`exponent`, without zeros at the end. */
@@ -188,13 +166,6 @@ function expand(mantissa: bigint, exponent: number): Digits {
   }
   const text = String(mantissa * 5n ** BigInt(-exponent));
   return { text: withoutLast(text, "0"), point: text.length + exponent };
-}
-
-/** Without the same digit at the end, in linear time. */
-function withoutLast(text: string, digit: string): string {
-  let end = text.length;
-  while (end > 0 && text[end - 1] === digit) end--;
-  return text.slice(0, end);
 }
 
 function placePoint({ text, point }: Digits): string {

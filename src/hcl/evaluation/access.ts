@@ -3,7 +3,7 @@ import { convert, Mismatch } from "../cty/convert.ts";
 import { type Datum, describeDatum, isMapping } from "../cty/datum.ts";
 import { type BigFloat, formatNumber, isWhole, NumberRange, truncate } from "../cty/number.ts";
 import { NUMBER, STRING } from "../cty/type.ts";
-import { quoteName } from "../limits.ts";
+import { HIDDEN, quoteName } from "../limits.ts";
 
 /** Thrown for a part that a value does not have. */
 export class NoPart extends Error {
@@ -42,9 +42,6 @@ export function attributeOf(datum: Datum, name: string, subject: Subject): Datum
   const hint = `[0].${name} is that of the first item, [*].${name} that of each`;
   throw new NoPart(`${subject.name} is ${what} and has no ${shown}`, hint);
 }
-
-/** Stands in messages for what is not shown. */
-export const HIDDEN = '"…"';
 
 /** The part of a value at an index or key, as `[key]` says it. @throws NoPart, Mismatch. */
 export function partAt(datum: Datum, key: Datum, subject: Subject): Datum {

@@ -2,10 +2,9 @@ import type { Expression } from "../ast.ts";
 import type { Budget } from "../budget.ts";
 import type { Datum } from "../cty/datum.ts";
 import type { Diagnostic } from "../diagnostic.ts";
-import { quoteName } from "../limits.ts";
+import { HIDDEN, quoteName } from "../limits.ts";
 import type { Span } from "../span.ts";
 import { isWrittenOut } from "../syntax/references.ts";
-import { HIDDEN } from "./access.ts";
 import type { Scope } from "./scope.ts";
 
 /** The evaluation of an expression as its parts see it. */

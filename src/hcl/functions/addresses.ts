@@ -1,7 +1,7 @@
 import { isIPv4, isIPv6 } from "node:net";
 import { type Datum, list, text } from "../cty/datum.ts";
 import { STRING } from "../cty/type.ts";
-import { integerAt, numberParameter, textAt, textParameter } from "./arguments.ts";
+import { integerAt, numberParameter, textAt, textParameter, wholeAt } from "./arguments.ts";
 import { CallProblem, type FunctionSpec } from "./function.ts";
 
 /** Functions of IP addresses and their blocks. */
@@ -66,7 +66,7 @@ function netmask({ prefix, bits }: Block): string {
 
 /** Counts from the end of the block when the number is negative. */
 function host(args: readonly Datum[]): Datum {
-  const number = BigInt(integerAt(args, 1));
+  const number = wholeAt(args, 1);
   const { base, prefix, bits } = readBlock(args);
   const last = (1n << BigInt(bits - prefix)) - 1n;
   const position = number < 0n ? last + 1n + number : number;
@@ -78,7 +78,7 @@ function host(args: readonly Datum[]): Datum {
 const MOST_BITS = 32;
 
 function subnet(args: readonly Datum[]): Datum {
-  const [more, number] = [integerAt(args, 1), BigInt(integerAt(args, 2))];
+  const [more, number] = [integerAt(args, 1), wholeAt(args, 2)];
   const { base, prefix, bits } = readBlock(args);
   if (more < 0 || more > MOST_BITS) throw new CallProblem(`expected a number from 0 to ${MOST_BITS}`, 1);
   const longer = prefix + more;

@@ -37,12 +37,17 @@ const LEAST = -(2n ** 63n);
 const MOST = 2n ** 63n - 1n;
 
 /** The whole number of an argument, as large as Go's `int`. @throws CallProblem. */
-export function integerAt(args: readonly Datum[], index: number): number {
+export function wholeAt(args: readonly Datum[], index: number): bigint {
   const value = numberAt(args, index);
   const whole = truncate(value);
   if (!isWhole(value)) throw new CallProblem("expected a whole number, found one with a fraction", index);
   if (whole < LEAST || whole > MOST) throw new CallProblem("the number is too large or too small", index);
-  return Number(whole);
+  return whole;
+}
+
+/** The same as a double, for what is compared with lengths: beyond 2^53 it is not exact. @throws CallProblem. */
+export function integerAt(args: readonly Datum[], index: number): number {
+  return Number(wholeAt(args, index));
 }
 
 /** The items of an argument that is a list, a set or a tuple. @throws CallProblem. */

@@ -64,7 +64,7 @@ function pad(value: number, digits = 2): string {
 }
 
 /** A quoted literal, a verb, which is one letter several times, or other text. */
-const TOKEN = /'(?:[^']|'')*'|'|([A-Za-z])\1*|[^A-Za-z']+/g;
+const TOKEN = /'[^']*(?:''[^']*)*'|'|([A-Za-z])\1*|[^A-Za-z']+/g;
 
 function format(args: readonly Datum[]): Datum {
   const moment = parseMoment(textAt(args, 1), 1);

@@ -2,7 +2,7 @@ import { convert } from "../cty/convert.ts";
 import { unify } from "../cty/convertible.ts";
 import { boolean, compareText, type Datum, isSequence, list, number, text, tuple, typeOf } from "../cty/datum.ts";
 import { distinctItems, isEqual } from "../cty/equality.ts";
-import { add, type BigFloat, compare, fromInteger, truncate, ZERO } from "../cty/number.ts";
+import { add, type BigFloat, compare, fromInteger, ZERO } from "../cty/number.ts";
 import { describeType, NUMBER, STRING } from "../cty/type.ts";
 import {
   anyParameter,
@@ -14,6 +14,7 @@ import {
   numberParameter,
   textsAt,
   textsParameter,
+  wholeAt,
 } from "./arguments.ts";
 import { CallProblem, type FunctionSpec } from "./function.ts";
 
@@ -112,11 +113,10 @@ function itemsOf(datum: Datum): readonly Datum[] {
 function element(args: readonly Datum[]): Datum {
   const [arg] = args;
   if (arg?.kind !== "list" && arg?.kind !== "tuple") throw new CallProblem("expected a list", 0);
-  integerAt(args, 1);
+  const wanted = wholeAt(args, 1);
   if (arg.items.length === 0) throw new CallProblem("the list is empty", 0);
   const length = BigInt(arg.items.length);
-  // An index may be larger than a double keeps exactly.
-  const index = ((truncate(numberAt(args, 1)) % length) + length) % length;
+  const index = ((wanted % length) + length) % length;
   return arg.items[Number(index)] ?? arg;
 }
 

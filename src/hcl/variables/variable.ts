@@ -82,12 +82,15 @@ function readPlain(block: Block, tell: Tell, diagnostics: Diagnostic[]): Variabl
   }
   return block.body.attributes.map(({ name, nameSpan, value }): Variable => {
     const { value: found, diagnostics: told } = computeWrittenOut(value);
-    diagnostics.push(...told);
+    diagnostics.push(...told.map(asSecret));
     const fallback = found === undefined ? undefined : { value: found, outside: false, span: value.span };
     const type = found === undefined ? undefined : typeOf(found);
     return { name, span: nameSpan, type, fallback, validations: [], broken: found === undefined };
   });
 }
+
+/** A default may be a password: its line is not shown. */
+const asSecret = (diagnostic: Diagnostic): Diagnostic => ({ ...diagnostic, secret: true });
 
 const ATTRIBUTES = ["type", "default", "description"];
 
@@ -163,7 +166,7 @@ class Declaration {
     if (attribute === undefined) return undefined;
     const { span } = attribute.value;
     const { value, diagnostics } = computeWrittenOut(attribute.value);
-    this.#diagnostics.push(...diagnostics.map((diagnostic) => ({ ...diagnostic, secret: true })));
+    this.#diagnostics.push(...diagnostics.map(asSecret));
     this.#broken ||= value === undefined;
     if (value === undefined) return undefined;
     try {

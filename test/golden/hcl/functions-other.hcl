@@ -10,7 +10,7 @@ urlencode    = urlencode("a b&c=d/é")
 hashes       = [md5("a"), sha1("a"), sha256("a")]
 sha512       = sha512("a")
 uuidv5       = uuidv5("dns", "example.com")
-cidrhost     = [cidrhost("10.12.127.0/20", 16), cidrhost("10.0.0.0/8", -2), cidrhost("fd00::/64", 34)]
+cidrhost     = [cidrhost("10.12.127.0/20", 16), cidrhost("10.0.0.0/8", -2), cidrhost("fd00::/64", 34), cidrhost("fd00::/64", 9007199254740993)]
 cidrnetmask  = cidrnetmask("172.16.0.0/12")
 cidrsubnet   = cidrsubnet("172.16.0.0/12", 4, 2)
 cidrsubnets  = cidrsubnets("10.1.0.0/16", 4, 4, 8, 4)

@@ -126,3 +126,8 @@ test.each(LONG_FILES)(
   },
   DEADLINE_MS,
 );
+
+test("a long field in quotes is read to its end", () => {
+  const { diagnostics } = loadJob("x.hcl", job(`csvdecode("a\\n\\"${"x".repeat(2_000_000)}\\"")[0].a`));
+  expect(diagnostics.map(({ message }) => message)).toEqual(["a job needs a group"]);
+});
