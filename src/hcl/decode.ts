@@ -22,6 +22,7 @@ import { NOTHING_KNOWN, type Scope } from "./evaluation/scope.ts";
 import { findKey, isSecret, knownNames, nameIn, nearestKnown } from "./names.ts";
 import { Notes, orUndefined, type Site } from "./notes.ts";
 import { createReporter, joinPath, type Places } from "./places.ts";
+import { spellBlock } from "./spelling.ts";
 import type { Value } from "./value.ts";
 
 export interface Decoded<T> {
@@ -46,7 +47,7 @@ export function decodeBody<T>(block: Block<T>, body: Body, evaluating?: Evaluati
     surroundings = withoutFunctions(),
     reshape = (content: Content) => content,
   } = evaluating ?? {};
-  const decoder = new Decoder(new Notes("hcl"));
+  const decoder = new Decoder(new Notes("hcl"), surroundings.json);
   const content = contentOfBody(body, body.span, [], scope, {
     evaluate: (expression, names) => decoder.evaluate(expression, names, surroundings),
     expand: evaluating === undefined ? undefined : (dynamic, names) => decoder.expand(dynamic, names, surroundings),
@@ -61,11 +62,14 @@ export function decodeObject<T>(block: Block<T>, object: Value & { kind: "object
 
 class Decoder {
   readonly #notes: Notes;
+  /** HCL's own, in which names are HCL's. */
+  readonly #jsonSyntax: boolean;
   /** The attribute that is being read, for what its expression tells. */
   #reading = { where: "", secret: false };
 
-  constructor(notes: Notes) {
+  constructor(notes: Notes, jsonSyntax = false) {
     this.#notes = notes;
+    this.#jsonSyntax = jsonSyntax;
   }
 
   decode<T>(block: Block<T>, content: Content): Decoded<T> {
@@ -221,8 +225,7 @@ class Decoder {
   #contentsOf(field: BlockField | BlocksField, item: Item, where: string): Content[] {
     if (item.block !== undefined) return [item.block];
     if (this.#notes.format === "hcl") {
-      const hint = `write ${item.name} { … } without "="`;
-      this.#notes.error(where, item.nameSpan, `${item.name} is a block, found an attribute`, hint);
+      this.#tellAttribute(field.block, item, where);
       return [];
     }
     const value = item.value();
@@ -232,6 +235,14 @@ class Decoder {
     const expected = field.kind === "block" ? "an object" : "a list of objects";
     this.#notes.error(where, value.span, `${item.name} must be ${expected}, found ${describeFound(value, true)}`);
     return [];
+  }
+
+  #tellAttribute(block: AnyBlock, { name, nameSpan }: Item, where: string): void {
+    const labels = Object.entries(block.fields).flatMap(([key, { kind }]) => (kind === "label" ? [key] : []));
+    const [what, hint] = this.#jsonSyntax
+      ? ["a value", `write ${spellBlock(name, labels, true)}`]
+      : ["an attribute", `write ${name} { … } without "="`];
+    this.#notes.error(where, nameSpan, `${name} is a block, found ${what}`, hint);
   }
 
   #readInner(block: AnyBlock, content: Content, site: Site, name: string, outermost: boolean): unknown {

@@ -9,6 +9,7 @@ import { type Computed, compute, type Surroundings } from "./evaluation/evaluate
 import { type Scope, withNames } from "./evaluation/scope.ts";
 import { quoteName } from "./limits.ts";
 import type { Span } from "./span.ts";
+import { spellBlock } from "./spelling.ts";
 
 const ATTRIBUTES = ["for_each", "iterator", "labels"];
 
@@ -47,10 +48,12 @@ class Expansion {
   readonly diagnostics: Diagnostic[] = [];
   readonly #scope: Scope;
   readonly #surroundings: Surroundings;
+  readonly #json: boolean;
 
   constructor(scope: Scope, surroundings: Surroundings) {
     this.#scope = scope;
     this.#surroundings = surroundings;
+    this.#json = surroundings.json ?? false;
   }
 
   fail(span: Span, message: string, hint?: string): undefined {
@@ -77,17 +80,23 @@ class Expansion {
   #refuseOthers(body: Body): void {
     for (const { name, nameSpan } of body.attributes) {
       if (ATTRIBUTES.includes(name)) continue;
-      this.fail(nameSpan, `unknown attribute ${quoteName(name)} of a dynamic block`, HINT_CONTENT);
+      this.fail(nameSpan, `unknown attribute ${quoteName(name)} of a dynamic block`, this.#hintContent());
     }
     for (const { type, typeSpan } of body.blocks) {
-      if (type !== "content") this.fail(typeSpan, `unknown block ${quoteName(type)} in a dynamic block`, HINT_CONTENT);
+      if (type !== "content")
+        this.fail(typeSpan, `unknown block ${quoteName(type)} in a dynamic block`, this.#hintContent());
     }
+  }
+
+  #hintContent(): string {
+    const content = spellBlock("content", [], this.#json);
+    return `what the blocks hold stands in ${content}; known here: for_each, iterator, labels, content`;
   }
 
   #readIterator(expression: Expression | undefined, type: Label): string | undefined {
     if (expression === undefined) return type.text;
     if (expression.kind === "traversal" && expression.steps.length === 0) return expression.root;
-    return this.fail(expression.span, "iterator is a name without quotes");
+    return this.fail(expression.span, `iterator is a name ${this.#json ? "in double" : "without"} quotes`);
   }
 
   #compute(expression: Expression, scope: Scope): Computed {
@@ -142,5 +151,3 @@ function toText(datum: Datum): string | undefined {
     throw error;
   }
 }
-
-const HINT_CONTENT = "what the blocks hold stands in content { … }; known here: for_each, iterator, labels, content";

@@ -48,14 +48,14 @@ export function loadJob(file: string, text: string | Uint8Array, options: LoadOp
     return { ...decodeParsedJob(parsed, file), format: "json" };
   }
   const told = [...diagnostics];
-  return loadBody(file, { body: bodyOfJson(value, fileBlock, told), diagnostics: told, source }, options);
+  return loadBody(file, { body: bodyOfJson(value, fileBlock, told), diagnostics: told, source }, options, true);
 }
 
 /** What a variable is by default may be a password, too. */
 const SECRETS = new Set([...secretNames(fileBlock, "hcl"), "default", "variables"]);
 
-function loadBody(file: string, parsed: ParsedHcl, options: LoadOptions): LoadedJob {
-  const surroundings = { functions: options.functions ?? FUNCTIONS, budget: new Budget() };
+function loadBody(file: string, parsed: ParsedHcl, options: LoadOptions, json = false): LoadedJob {
+  const surroundings = { functions: options.functions ?? FUNCTIONS, budget: new Budget(), json };
   const names = resolveNames(parsed.body, options.variables ?? {}, surroundings);
   const reshape = groupLooseTasks;
   const decoded = decodeBody(fileBlock, names.rest, { scope: names.scope, surroundings, reshape });

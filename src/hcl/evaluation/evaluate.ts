@@ -28,6 +28,8 @@ type Expr<K extends Expression["kind"]> = Extract<Expression, { kind: K }>;
 export interface Surroundings {
   readonly functions: FunctionTable;
   readonly budget: Budget;
+  /** The file is in HCL's JSON syntax, which hints spell then. */
+  readonly json?: boolean;
 }
 
 /** Without functions, for files in which none can be called. */

@@ -11,6 +11,7 @@ import { quoteName } from "../limits.ts";
 import { parseHcl } from "../parser.ts";
 import type { Source } from "../source.ts";
 import type { Span } from "../span.ts";
+import { spellBlock } from "../spelling.ts";
 import { type Assignment, computeWrittenOut, type Variable } from "./variable.ts";
 
 /** A value that somebody gave for a variable in one text: by the environment or on the command line. */
@@ -47,9 +48,12 @@ export class Inputs {
   readonly broken = new Set<string>();
   readonly #variables: ReadonlyMap<string, Variable>;
   readonly #strict: boolean;
+  readonly #json: boolean;
 
-  constructor(variables: ReadonlyMap<string, Variable>, inputs: VariableInputs) {
+  /** @param json whether the job file is in HCL's JSON syntax, which hints spell then. */
+  constructor(variables: ReadonlyMap<string, Variable>, inputs: VariableInputs, json = false) {
     this.#variables = variables;
+    this.#json = json;
     this.#strict = inputs.strict ?? true;
     for (const given of inputs.environment ?? []) if (variables.has(given.name)) this.#takeText(given);
     for (const file of inputs.files ?? []) this.#takeFile(file);
@@ -164,7 +168,9 @@ export class Inputs {
   #tellUndeclared(name: string, by: string, span: Span | undefined): void {
     const near = nearestName(name, this.#variables.keys());
     const hint =
-      near === undefined ? `declare it: variable ${JSON.stringify(name)} {}` : `did you mean ${quoteName(near)}?`;
+      near === undefined
+        ? `declare it: ${spellBlock("variable", [name], this.#json)}`
+        : `did you mean ${quoteName(near)}?`;
     const message = `variable ${quoteName(name)} is set by ${by}, and the job file declares none of this name`;
     this.diagnostics.push({ severity: this.#strict ? "error" : "warning", span, message, hint, secret: true });
   }

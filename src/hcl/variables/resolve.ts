@@ -1,11 +1,11 @@
 import type { Body } from "../ast.ts";
-import type { Budget } from "../budget.ts";
 import { type Datum, object } from "../cty/datum.ts";
 import type { Diagnostic } from "../diagnostic.ts";
 import { compute, type Surroundings } from "../evaluation/evaluate.ts";
 import type { Lookup, Scope } from "../evaluation/scope.ts";
 import { quoteName } from "../limits.ts";
 import type { Source } from "../source.ts";
+import { spellBlock } from "../spelling.ts";
 import { Inputs, type VariableInputs } from "./input.ts";
 import { orderLocals } from "./local.ts";
 import { type Assignment, readVariables, type Variable, validateVariable } from "./variable.ts";
@@ -30,7 +30,7 @@ type Member = Pick<Assignment, "value" | "outside"> | undefined;
 export function resolveNames(body: Body, inputs: VariableInputs, surroundings: Surroundings): Resolved {
   const diagnostics: Diagnostic[] = [];
   const variables = readVariables(body, diagnostics);
-  const given = new Inputs(variables, inputs);
+  const given = new Inputs(variables, inputs, surroundings.json);
   diagnostics.push(...given.diagnostics);
   const values = new Map<string, Member>();
   for (const variable of variables.values()) {
@@ -38,7 +38,7 @@ export function resolveNames(body: Body, inputs: VariableInputs, surroundings: S
   }
   const locals = computeLocals(body, values, surroundings, diagnostics);
   const rest = { ...body, blocks: body.blocks.filter(({ type }) => !BLOCKS.includes(type)) };
-  return { scope: scopeOf(values, locals, surroundings.budget), diagnostics, sources: given.sources, rest };
+  return { scope: scopeOf(values, locals, surroundings), diagnostics, sources: given.sources, rest };
 }
 
 function settle(
@@ -67,7 +67,7 @@ function computeLocals(
 ): ReadonlyMap<string, Member> {
   const { order, circular } = orderLocals(body, diagnostics);
   const locals = new Map<string, Member>(order.map(({ name }) => [name, undefined]));
-  const scope = scopeOf(variables, locals, surroundings.budget);
+  const scope = scopeOf(variables, locals, surroundings);
   for (const { name, value } of order) {
     if (circular.has(name)) continue;
     const { value: found, diagnostics: told, outside } = compute(value, scope, surroundings);
@@ -77,10 +77,14 @@ function computeLocals(
   return locals;
 }
 
-function scopeOf(variables: ReadonlyMap<string, Member>, locals: ReadonlyMap<string, Member>, budget: Budget): Scope {
+function scopeOf(
+  variables: ReadonlyMap<string, Member>,
+  locals: ReadonlyMap<string, Member>,
+  surroundings: Surroundings,
+): Scope {
   return (root, member): Lookup => {
-    if (root === "var") return lookUp(variables, member, "variable", budget);
-    if (root === "local") return lookUp(locals, member, "local", budget);
+    if (root === "var") return lookUp(variables, member, "variable", surroundings);
+    if (root === "local") return lookUp(locals, member, "local", surroundings);
     return undefined;
   };
 }
@@ -89,15 +93,13 @@ function lookUp(
   members: ReadonlyMap<string, Member>,
   name: string | undefined,
   kind: "variable" | "local",
-  budget: Budget,
+  { budget, json = false }: Surroundings,
 ): Lookup {
   if (name === undefined) return whole(members);
   if (!members.has(name)) {
     const [near] = budget.suggest(name, members.keys(), 1);
-    const spelled =
-      kind === "variable"
-        ? `declare it: variable ${JSON.stringify(name)} { … }`
-        : `set it in locals { … }: ${name} = …`;
+    const local = json ? `set it: "locals": { ${JSON.stringify(name)}: … }` : `set it in locals { … }: ${name} = …`;
+    const spelled = kind === "variable" ? `declare it: ${spellBlock("variable", [name], json)}` : local;
     const hint = near === undefined ? spelled : `did you mean ${quoteName(near)}?`;
     return { kind: "problem", message: `there is no ${kind} ${quoteName(name)}`, hint };
   }

@@ -134,7 +134,7 @@ class Declaration {
   }
 
   #refuseOthers(body: Body): void {
-    const hint = "known here: type, default, description, validation { … }";
+    const hint = "known here: type, default, description, validation";
     for (const { name, nameSpan } of body.attributes) {
       if (!ATTRIBUTES.includes(name)) this.#tell(nameSpan, `unknown attribute ${quoteName(name)} of a variable`, hint);
     }
