@@ -54,7 +54,7 @@ export function createReporter(places: Places, diagnostics: Diagnostic[], base =
       span,
       where,
       message: place.hidden === true ? withoutValue(message(place.name)) : message(place.name),
-      hint: place.hidden === true ? hint?.replace(QUOTED, HIDDEN) : hint,
+      hint,
       ...(place.secret && { secret: true }),
     });
   };

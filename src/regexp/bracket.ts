@@ -69,7 +69,7 @@ function readPosix(source: string, at: number): ReadGroup | undefined {
 
 function readRange(source: string, at: number, start: number): { part: SetPart; end: number } {
   const first = readMember(source, at, start);
-  const isRange = source[first.end] === "-" && first.end + 1 < source.length && source[first.end + 1] !== "]";
+  const isRange = source[first.end] === "-" && source[first.end + 1] !== "]";
   const last = isRange ? readMember(source, first.end + 1, start) : first;
   if (last.codePoint < first.codePoint) {
     throw new SyntaxFailure(`${quote(source, at, last.end)} goes from a later character to an earlier one`);

@@ -32,7 +32,7 @@ export function formatGeneral(value: BigFloat, count: number | undefined): strin
   const wanted = count === 0 ? 1 : count;
   const digits = wanted === undefined ? shortestDigits(value) : roundDigits(exactDigits(value), wanted);
   const { text, point } = digits;
-  const limit = wanted === undefined ? 6 : wanted > text.length && text.length >= point ? text.length : wanted;
+  const limit = wanted ?? 6;
   const exponent = point - 1;
   if (text !== "" && (exponent < -4 || exponent >= limit)) return placeScientific(digits, text.length - 1);
   return placeFixed(digits, Math.max(text.length - point, 0));

@@ -83,8 +83,8 @@ function readFile(path: string, budget: Budget): Buffer {
     const bytes = readUntrusted(realpathSync(path), MAX_FILE_BYTES);
     if (bytes !== undefined) return bytes;
   } catch (error) {
-    if (error instanceof AppError) throw new CallProblem("the file cannot be read", 0, error.message);
-    throw asProblem(path, error);
+    if (error instanceof AppError && error.cause === undefined) throw notRegular(path);
+    throw asProblem(path, error instanceof AppError ? error.cause : error);
   }
   throw noFile(path);
 }
@@ -94,6 +94,10 @@ function asProblem(path: string, error: unknown): unknown {
   const code = errnoOf(error);
   if (code === "ENOENT") return noFile(path);
   return code === undefined ? error : new CallProblem(`cannot be read: ${code}`, 0, path);
+}
+
+function notRegular(path: string): CallProblem {
+  return new CallProblem("this is no regular file", 0, path);
 }
 
 function noFile(path: string): CallProblem {
@@ -117,7 +121,7 @@ function fileExists(path: string): boolean {
   } catch (error) {
     throw asProblem(path, error);
   }
-  throw new CallProblem("this is no regular file", 0, path);
+  throw notRegular(path);
 }
 
 /** The files below a directory whose paths fit a pattern; links to directories are not gone into. */

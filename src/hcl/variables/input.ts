@@ -39,6 +39,13 @@ export interface VariableInputs {
   readonly strict?: boolean;
 }
 
+interface JobFileFacts {
+  /** It is in HCL's JSON syntax, which hints spell then. */
+  readonly json: boolean;
+  /** Some of it could not be read, which was told: there may be variables that are not known. */
+  readonly incomplete: boolean;
+}
+
 /** The values that are given from outside, and what is wrong with them. */
 export class Inputs {
   readonly values = new Map<string, Assignment>();
@@ -46,14 +53,16 @@ export class Inputs {
   readonly sources = new Map<string, Source>();
   /** Variables of which a value was given that is wrong, which was told. */
   readonly broken = new Set<string>();
+  /** Some of a file of variables could not be read, which was told: what has no value may have one there. */
+  incomplete = false;
   readonly #variables: ReadonlyMap<string, Variable>;
   readonly #strict: boolean;
-  readonly #json: boolean;
+  readonly #job: JobFileFacts;
 
-  /** @param json whether the job file is in HCL's JSON syntax, which hints spell then. */
-  constructor(variables: ReadonlyMap<string, Variable>, inputs: VariableInputs, json = false) {
+  /** @param job what is known of the job file besides its variables. */
+  constructor(variables: ReadonlyMap<string, Variable>, inputs: VariableInputs, job: JobFileFacts) {
     this.#variables = variables;
-    this.#json = json;
+    this.#job = job;
     this.#strict = inputs.strict ?? true;
     for (const given of inputs.environment ?? []) if (variables.has(given.name)) this.#takeText(given);
     for (const file of inputs.files ?? []) this.#takeFile(file);
@@ -108,6 +117,7 @@ export class Inputs {
     const { body, diagnostics, source } = parseHcl(file, text);
     this.sources.set(file, source);
     this.#tellFile(diagnostics);
+    this.incomplete ||= body.incomplete === true;
     for (const { type, typeSpan } of body.blocks) {
       const message = type === "variable" ? "a file of variables declares none" : "a file of variables holds no blocks";
       const hint = type === "variable" ? "declare it in the job file; here stands: name = value" : `write ${type} = …`;
@@ -122,6 +132,7 @@ export class Inputs {
     const { value, diagnostics, source } = parseJson(file, text);
     this.sources.set(file, source);
     this.#tellFile(diagnostics);
+    this.incomplete ||= value === undefined;
     if (value?.kind !== "object") return;
     for (const { key, keySpan, value: part } of value.entries) {
       this.#takeEntry(key, keySpan, part.span, () => datumOfJson(part), file);
@@ -166,10 +177,11 @@ export class Inputs {
   }
 
   #tellUndeclared(name: string, by: string, span: Span | undefined): void {
+    if (this.#job.incomplete) return;
     const near = nearestName(name, this.#variables.keys());
     const hint =
       near === undefined
-        ? `declare it: ${spellBlock("variable", [name], this.#json)}`
+        ? `declare it: ${spellBlock("variable", [name], this.#job.json)}`
         : `did you mean ${quoteName(near)}?`;
     const message = `variable ${quoteName(name)} is set by ${by}, and the job file declares none of this name`;
     this.diagnostics.push({ severity: this.#strict ? "error" : "warning", span, message, hint, secret: true });

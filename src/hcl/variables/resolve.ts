@@ -30,7 +30,8 @@ type Member = Pick<Assignment, "value" | "outside"> | undefined;
 export function resolveNames(body: Body, inputs: VariableInputs, surroundings: Surroundings): Resolved {
   const diagnostics: Diagnostic[] = [];
   const variables = readVariables(body, diagnostics);
-  const given = new Inputs(variables, inputs, surroundings.json);
+  const { json = false } = surroundings;
+  const given = new Inputs(variables, inputs, { json, incomplete: isIncomplete(body) });
   diagnostics.push(...given.diagnostics);
   const values = new Map<string, Member>();
   for (const variable of variables.values()) {
@@ -39,6 +40,11 @@ export function resolveNames(body: Body, inputs: VariableInputs, surroundings: S
   const locals = computeLocals(body, values, surroundings, diagnostics);
   const rest = { ...body, blocks: body.blocks.filter(({ type }) => !BLOCKS.includes(type)) };
   return { scope: scopeOf(values, locals, surroundings), diagnostics, sources: given.sources, rest };
+}
+
+/** A block that is never closed may have taken along what stands behind it. */
+function isIncomplete({ incomplete, blocks }: Body): boolean {
+  return incomplete === true || blocks.some(({ body }) => body.incomplete);
 }
 
 function settle(
@@ -51,6 +57,7 @@ function settle(
   const assignment = given.values.get(name) ?? fallback;
   if (broken || given.broken.has(name)) return undefined;
   if (assignment === undefined) {
+    if (given.incomplete) return undefined;
     const hint = `set it: -var ${name}=…, a file by -var-file, or PADDOCK_VAR_${name}; or give it a default`;
     diagnostics.push({ severity: "error", span, message: `variable ${quoteName(name)} has no value`, hint });
     return undefined;

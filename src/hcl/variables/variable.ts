@@ -4,6 +4,7 @@ import { type Datum, typeOf } from "../cty/datum.ts";
 import type { Type } from "../cty/type.ts";
 import type { Diagnostic } from "../diagnostic.ts";
 import { compute, type Surroundings, withoutFunctions } from "../evaluation/evaluate.ts";
+import { toBoolean } from "../evaluation/operators.ts";
 import type { Scope } from "../evaluation/scope.ts";
 import { readType } from "../evaluation/type-expression.ts";
 import { quoteName } from "../limits.ts";
@@ -237,20 +238,32 @@ export function validateVariable(
     const { value, diagnostics: told } = compute(condition, scope, surroundings);
     diagnostics.push(...told);
     if (value === undefined) continue;
-    const verdict = value.kind === "string" ? value.value : value.kind === "bool" ? String(value.value) : "";
-    if (verdict === "true" || verdict === "1") continue;
+    const holds = verdictOf(value);
+    if (holds === true) continue;
+    if (holds === undefined) {
+      diagnostics.push({ severity: "error", span, message: "a condition must be true or false" });
+      continue;
+    }
     const at = assignment.span ?? declared;
-    if (verdict === "false" || verdict === "0") {
-      // The line of a file of variables has the value; that of the declaration has none.
-      const secret = assignment.outside && assignment.span !== undefined ? { secret: true } : {};
-      const hint = `the condition of it stands on line ${span.start.line}`;
-      diagnostics.push({
-        severity: "error",
-        span: at,
-        message: `variable ${quoteName(name)}: ${message}`,
-        hint,
-        ...secret,
-      });
-    } else diagnostics.push({ severity: "error", span, message: "a condition must be true or false" });
+    // The line of a file of variables has the value; that of the declaration has none.
+    const secret = assignment.outside && assignment.span !== undefined ? { secret: true } : {};
+    const hint = `the condition of it stands on line ${span.start.line}`;
+    diagnostics.push({
+      severity: "error",
+      span: at,
+      message: `variable ${quoteName(name)}: ${message}`,
+      hint,
+      ...secret,
+    });
+  }
+}
+
+/** Whether a condition holds; undefined for a value that is neither true nor false. */
+function verdictOf(value: Datum): boolean | undefined {
+  try {
+    return toBoolean(value);
+  } catch (error) {
+    if (error instanceof Mismatch) return undefined;
+    throw error;
   }
 }

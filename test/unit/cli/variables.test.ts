@@ -118,9 +118,9 @@ describe("functions that look at files", () => {
     expect(await found('pathexpand("~/x")')).toBe(dir.file("home/x"));
     expect((await outputOf('file("conf/raw")')).stderr).toContain("the file is no UTF-8 text");
     expect((await outputOf('file("conf/z.txt")')).stderr).toContain(`there is no such file: ${dir.file("conf/z.txt")}`);
-    expect((await outputOf('file("conf")')).stderr).toContain("not a regular file");
+    expect((await outputOf('file("conf")')).stderr).toContain("this is no regular file");
     expect((await outputOf('fileexists("conf")')).stderr).toContain("is no regular file");
     expect((await outputOf('file("~root/x")')).stderr).toContain("~ stands for your own home only");
-    expect((await outputOf('file("/dev/zero")')).stderr).toContain("not a regular file");
+    expect((await outputOf('file("/dev/zero")')).stderr).toContain("this is no regular file");
   });
 });

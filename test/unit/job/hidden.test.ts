@@ -7,10 +7,19 @@ const SECRET = "hunter2secret";
 
 /** What is told of a file whose variable `p` is a password that somebody gave. */
 function tell(text: string): string {
-  const { diagnostics, sources } = loadJob("x.hcl", `variable "p" {\n}\n${text}`, {
-    functions: functionsWithFiles({ base: "/nowhere", home: undefined }),
-    variables: { flags: [{ name: "p", text: SECRET, by: "-var" }] },
-  });
+  const { diagnostics, sources } = loadJob(
+    "x.hcl",
+    `variable "p" {\n}\nvariable "m" {\ntype = map(string)\n}\n${text}`,
+    {
+      functions: functionsWithFiles({ base: "/nowhere", home: undefined }),
+      variables: {
+        flags: [
+          { name: "p", text: SECRET, by: "-var" },
+          { name: "m", text: `{ ${SECRET} = "a" }`, by: "-var" },
+        ],
+      },
+    },
+  );
   return renderDiagnostics(diagnostics, sources);
 }
 
@@ -24,6 +33,8 @@ const GIVEN: readonly (readonly [name: string, text: string, told: string])[] = 
   ["a key on the way to a part", local("{ (var.p) = [1] }[var.p][3]"), "has 1 item and none at 3"],
   ["a key that a loop makes", local("{ for i in [1, 2] : var.p => i }"), '"for" makes the key "…" twice'],
   ["a key that stands twice", local("{ (var.p) = 1, (var.p) = 2 }"), 'key "…" stands twice'],
+  ["a key that was nearly named", local("var.m.huntersecret"), '"var.m" has no "huntersecret"'],
+  ["a number", 'job "j" {\n  priority = "${var.p}0"\n}\n', "found text"],
   ["a path", local("file(var.p)"), "there is no such file\n"],
   ["a pattern", local('regex_replace("a", "[${var.p}", "")'), "this is no regular expression\n"],
   ["letters of a date", local('formatdate(var.p, "2026-01-01T00:00:00Z")'), "letters that stand for nothing"],

@@ -83,6 +83,7 @@ describe("interpolateConfig", () => {
       '${hasindex([1], 0)} ${hasindex([1], 1)} ${hasindex(attr, "kernel")} ${hasindex(attr, 0)}',
       "true false true false",
     ],
+    ['${hasindex([1], 0.5)} ${hasindex([1], "0")} ${hasindex([1], -1)}', "false false false"],
     ['${env[upper("image")]}', "disk.img"],
     ["e\u0301 $ % {}", "e\u0301 $ % {}"],
   ])("%s becomes %s", (text, expected) => {
@@ -184,4 +185,8 @@ describe("interpolateConfig", () => {
     expect(diagnostics).toHaveLength(1);
     expect(JSON.stringify(diagnostics)).not.toContain("hunter2");
   });
+});
+
+test("a task's own variable comes before what the node has of its name", () => {
+  expect(interpolateText("${node.class}", { ...env, "node.class": "own" }, node)).toBe("own");
 });

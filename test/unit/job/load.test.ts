@@ -226,6 +226,20 @@ describe("the text", () => {
       'job "a" {\n  task "redis" {\n    driver = "docker"\n    config {\n      image = "redis"\n      ports = ["db"]\n    }\n  }\n}',
     );
     expect(diagnostics.map(({ message }) => message)).toEqual(['driver must be "qemu", found "docker"']);
+    const without = loadJob("redis.hcl", 'job "a" {\n  task "redis" {\n    driver = "docker"\n  }\n}');
+    expect(without.diagnostics.map(({ message }) => message)).toEqual(['driver must be "qemu", found "docker"']);
+  });
+
+  test("whose dynamic block has two contents is refused", () => {
+    const twice = 'dynamic "group" {\n  for_each = []\n  content {\n  }\n  content {\n  }\n}\n';
+    const { diagnostics } = loadJob("a.hcl", `job "a" {\n${twice}}\n`);
+    expect(diagnostics.map(({ message }) => message)).toContain("content stands twice");
+  });
+
+  test("that cannot be read to its end is not said to declare no variable of a given name", () => {
+    const variables = { flags: [{ name: "a", text: "1", by: "-var" }] };
+    const { diagnostics } = loadJob("a.hcl", 'job "a {\n', { variables });
+    expect(diagnostics.map(({ message }) => message)).not.toContainEqual(expect.stringContaining("declares none"));
   });
 });
 

@@ -97,6 +97,7 @@ describe("the value of a variable", () => {
     const locals = `${VAR}\nlocals {\n  b = upper(local.c)\n  c = "-\${var.a}-"\n}`;
     expect(look(locals, "local.b")).toMatchObject({ value: '"-FILE-"', outside: false });
     expect(look(locals, "local.b", { flags })).toMatchObject({ value: '"-GIVEN-"', outside: true });
+    expect(look(VAR, 'try(var.a.part, "none")', { flags })).toMatchObject({ value: '"none"', outside: true });
   });
 
   test("may be asked for by a name that is computed", () => {
@@ -169,6 +170,24 @@ describe("what is given and wrong", () => {
       VAR,
       { files: [{ name: "v.json", text: '{"a": hunter2}' }] },
       'expected a value, found "h"',
+    ],
+    [
+      "what a validation refuses in a file",
+      'variable "a" {\n  validation {\n    condition = var.a == "x"\n    error_message = "No."\n  }\n}',
+      { files: [{ name: "v.hcl", text: 'a = "hunter2"' }] },
+      'variable "a": No.',
+    ],
+    [
+      "a file that may have the value and cannot be read",
+      'variable "a" {}',
+      { files: [{ name: "v.json", text: '{"a": hunter2}' }] },
+      'expected a value, found "h"',
+    ],
+    [
+      "a broken line that may have the value",
+      'variable "a" {}',
+      { files: [{ name: "v.hcl", text: '"a hunter2' }] },
+      "string is never closed",
     ],
   ])("%s is told once, without the value", (_, declarations, inputs, message) => {
     const { told, rendered } = look(declarations, "var.a", inputs);
