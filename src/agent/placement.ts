@@ -1,9 +1,9 @@
 import { AppError } from "../base/errors.ts";
 import { formatDuration } from "../base/units.ts";
 import { checkConstraints, type Verdict } from "../constraint/check.ts";
+import { isTemplate } from "../hcl/syntax/embedded.ts";
 import type { Job } from "../job/job.ts";
 import { groupPlace, taskPlace } from "../job/place-text.ts";
-import { isTemplate } from "../job/run-time-template.ts";
 import type { Node } from "../node/node.ts";
 import { assertPorts, portsOf } from "../placement/ports.ts";
 import { assertAccelerator } from "../qemu/accelerator.ts";

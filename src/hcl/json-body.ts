@@ -3,7 +3,7 @@ import type { AnyBlock, AnyField } from "./describe.ts";
 import type { Diagnostic } from "./diagnostic.ts";
 import { findKey } from "./names.ts";
 import type { Span } from "./span.ts";
-import { embeddedExpression, embeddedTemplate } from "./syntax/embedded.ts";
+import { embeddedExpression, embeddedTemplate, isTemplate } from "./syntax/embedded.ts";
 import type { ObjectEntry, Value } from "./value.ts";
 
 type ObjectValue = Value & { readonly kind: "object" };
@@ -156,7 +156,7 @@ class Converter {
   }
 
   #text(text: string, span: Span, literal: boolean): Expression {
-    if (literal || !/[$%]\{/.test(text)) return { kind: "template", parts: [{ kind: "text", text }], span };
+    if (literal || !isTemplate(text)) return { kind: "template", parts: [{ kind: "text", text }], span };
     return embeddedTemplate(text, span, this.#diagnostics);
   }
 }

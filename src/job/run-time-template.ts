@@ -8,7 +8,7 @@ import { compute } from "../hcl/evaluation/evaluate.ts";
 import type { Scope } from "../hcl/evaluation/scope.ts";
 import { RUN_TIME_FUNCTIONS } from "../hcl/functions/run-time.ts";
 import type { Span } from "../hcl/span.ts";
-import { embeddedTemplate } from "../hcl/syntax/embedded.ts";
+import { embeddedTemplate, isTemplate } from "../hcl/syntax/embedded.ts";
 import { plainText } from "../hcl/syntax/references.ts";
 
 /** What is wrong with a template, and what to do about it. */
@@ -27,11 +27,6 @@ export interface RunTimeNames {
   readonly names: readonly string[];
   /** All that `variable` knows. */
   readonly variables: readonly string[];
-}
-
-/** Whether a text has its value only when the task starts. */
-export function isTemplate(text: string): boolean {
-  return /[$%]\{/.test(text);
 }
 
 /** Values may come from anywhere: nothing is told of a place in a text. */

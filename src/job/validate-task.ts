@@ -1,8 +1,8 @@
 import { quoteFound } from "../hcl/content.ts";
 import type { Reporter } from "../hcl/places.ts";
+import { isTemplate } from "../hcl/syntax/embedded.ts";
 import { readDiskSize } from "./disk-mode.ts";
 import type { Group, QemuConfig, Resources, Task } from "./job.ts";
-import { isTemplate } from "./run-time-template.ts";
 import { checkArtifact } from "./validate-artifact.ts";
 import { checkConstraints } from "./validate-constraint.ts";
 import { checkTaskName } from "./validate-names.ts";

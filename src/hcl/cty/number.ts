@@ -176,7 +176,7 @@ function placePoint({ text, point }: Digits): string {
 }
 
 /** All decimal digits, for what must not be rounded twice. */
-export function formatNumberExactly({ mantissa, exponent }: BigFloat): string {
+function formatNumberExactly({ mantissa, exponent }: BigFloat): string {
   const digits = expand(mantissa < 0n ? -mantissa : mantissa, exponent);
   return (mantissa < 0n ? "-" : "") + placePoint(digits);
 }

@@ -5,12 +5,14 @@ const segmenter = new Intl.Segmenter("en", { granularity: "grapheme" });
 
 /** The characters that people see: what belongs to one, such as accents and the parts of an emoji, stays together. */
 export function splitClusters(text: string, budget: Budget): string[] {
-  if (PLAIN.test(text)) {
-    budget.work(Math.ceil(text.length / 8));
-    return text.split("");
-  }
-  budget.work(text.length);
+  countWalk(text, budget);
+  if (PLAIN.test(text)) return text.split("");
   return Array.from(segmenter.segment(text), ({ segment }) => segment);
+}
+
+/** Counts a walk through the characters of a text, which takes longer than a look at it. @throws Exhausted. */
+export function countWalk(text: string, budget: Budget): void {
+  budget.work(PLAIN.test(text) ? Math.ceil(text.length / 8) : text.length);
 }
 
 /** How many characters people see. */

@@ -8,7 +8,7 @@ import { makeSet } from "../cty/equality.ts";
 import { STRING } from "../cty/type.ts";
 import { textAt, textParameter } from "./arguments.ts";
 import { CallProblem, type FunctionSpec, type FunctionTable, type Surroundings } from "./function.ts";
-import { matchesPattern } from "./glob.ts";
+import { readPattern } from "./glob.ts";
 import { FUNCTIONS } from "./table.ts";
 
 /** Where the functions look for files. */
@@ -126,6 +126,7 @@ function fileExists(path: string): boolean {
 
 /** The files below a directory whose paths fit a pattern; links to directories are not gone into. */
 function listFiles(root: string, pattern: string): Datum {
+  const fits = readPattern(pattern);
   const found: Datum[] = [];
   const open = [""];
   let seen = 0;
@@ -134,7 +135,7 @@ function listFiles(root: string, pattern: string): Datum {
       if (++seen > MAX_ENTRIES) throw new CallProblem(`more than ${MAX_ENTRIES} files and directories`, 0);
       const path = below === "" ? entry.name : `${below}/${entry.name}`;
       if (entry.isDirectory()) open.push(path);
-      else if (matchesPattern(path, pattern) && isFile(join(root, path))) found.push(text(path));
+      else if (fits(path) && isFile(join(root, path))) found.push(text(path));
     }
   }
   return makeSet(STRING, found);

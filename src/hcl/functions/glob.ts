@@ -1,17 +1,21 @@
 import { CallProblem } from "./function.ts";
 
 /**
- * Whether a path with slashes fits a pattern of `fileset`: `*` is anything within a name, `**` any directories, `?` one character,
+ * Says whether a path with slashes fits a pattern of `fileset`: `*` is anything within a name, `**` any directories, `?` one character,
  * `[a-z]` one of several, `{a,b}` one of several texts. In linear time, whatever the pattern.
  * @throws CallProblem for a pattern that is none.
  */
-export function matchesPattern(path: string, pattern: string): boolean {
-  return spread(pattern).some((plain) =>
-    matchNames(
-      path.split("/"),
-      plain.split("/").filter((part) => part !== ""),
-    ),
+export function readPattern(pattern: string): (path: string) => boolean {
+  const plain = spread(pattern).map((one) =>
+    one
+      .split("/")
+      .filter((part) => part !== "")
+      .map(readName),
   );
+  return (path) => {
+    const names = path.split("/").map((name) => [...name]);
+    return plain.some((parts) => matchAll(names, parts, isAnyDirectories, matchName));
+  };
 }
 
 /** Longer patterns are no patterns. */
@@ -36,30 +40,33 @@ function spread(pattern: string): string[] {
   return plain;
 }
 
-function matchNames(names: readonly string[], parts: readonly string[]): boolean {
-  return matchAll(names, parts, (part) => part === "**", matchName);
-}
-
-function matchName(name: string, part: string): boolean {
+/** The pieces of a name in a pattern; each stands for one character, or for any number of them. */
+function readName(part: string): readonly string[] {
   const pieces = part.match(/\*+|\?|\[(?:\\.|[^\]\\])+\]|\\.|[^*?[\\]/gsu) ?? [];
   if (pieces.join("") !== part) throw new CallProblem("the pattern is not well formed", 1);
-  return matchAll([...name], pieces, (piece) => piece.startsWith("*"), matchCharacter);
+  return pieces;
+}
+
+const isAnyDirectories = (pieces: readonly string[]): boolean => pieces.length === 1 && pieces[0] === "**";
+
+function matchName(name: readonly string[], pieces: readonly string[]): boolean {
+  return matchAll(name, pieces, (piece) => piece.startsWith("*"), matchCharacter);
 }
 
 /** Goes back to the last piece that stands for any number of items, and never further, so that it takes no more than n × m steps. */
-function matchAll(
-  items: readonly string[],
-  pieces: readonly string[],
-  isAny: (piece: string) => boolean,
-  matches: (item: string, piece: string) => boolean,
+function matchAll<Item, Piece>(
+  items: readonly Item[],
+  pieces: readonly Piece[],
+  isAny: (piece: Piece) => boolean,
+  matches: (item: Item, piece: Piece) => boolean,
 ): boolean {
   let [item, piece, any, resume] = [0, 0, -1, 0];
   while (item < items.length) {
-    const current = pieces[piece];
+    const [current, own] = [pieces[piece], items[item]];
     if (current !== undefined && isAny(current)) {
       any = piece++;
       resume = item;
-    } else if (current !== undefined && matches(items[item] ?? "", current)) {
+    } else if (current !== undefined && own !== undefined && matches(own, current)) {
       item++;
       piece++;
     } else if (any !== -1) {

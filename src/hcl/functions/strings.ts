@@ -3,7 +3,7 @@ import { replaceAll } from "../../regexp/replace.ts";
 import { type Datum, integer, list, text } from "../cty/datum.ts";
 import { STRING } from "../cty/type.ts";
 import { integerAt, numberParameter, textAt, textParameter, textsAt, textsParameter } from "./arguments.ts";
-import { capitalize, lower, splitClusters, upper } from "./characters.ts";
+import { capitalize, countWalk, lower, splitClusters, upper } from "./characters.ts";
 import { CallProblem, type FunctionSpec, type Surroundings } from "./function.ts";
 
 /** White space as Go's `unicode.IsSpace` has it. */
@@ -68,7 +68,11 @@ export const STRING_FUNCTIONS: Readonly<Record<string, FunctionSpec>> = {
 };
 
 function onText(change: (value: string) => string): FunctionSpec {
-  return { parameters: [textParameter("str")], run: (args) => text(change(textAt(args, 0))) };
+  const run: FunctionSpec["run"] = (args, { budget }) => {
+    countWalk(textAt(args, 0), budget);
+    return text(change(textAt(args, 0)));
+  };
+  return { parameters: [textParameter("str")], run };
 }
 
 /** Where what is at the end begins. */

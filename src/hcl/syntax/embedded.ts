@@ -40,6 +40,11 @@ function markerFor(text: string): string {
   return MARKER + "-".repeat(longest + 1);
 }
 
+/** Whether a text has anything in it that is computed. */
+export function isTemplate(text: string): boolean {
+  return /[$%]\{/.test(text);
+}
+
 /** A template that is no quoted string: what is in it needs no escapes, but for `$${` and `%%{`. */
 export function embeddedTemplate(text: string, span: Span, diagnostics: Diagnostic[]): Expression {
   const marker = markerFor(text);

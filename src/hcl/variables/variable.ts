@@ -42,7 +42,7 @@ export interface Validation {
 export type Tell = (span: Span, message: string, hint?: string) => undefined;
 
 /** A scope in which nothing is known and nothing is left to the run time: for what must be written out. */
-export const WRITTEN_OUT: Scope = () => ({ kind: "problem", message: "a value is written out here: no references" });
+const WRITTEN_OUT: Scope = () => ({ kind: "problem", message: "a value is written out here: no references" });
 
 /** The value of an expression that may use neither names nor functions. */
 export function computeWrittenOut(expression: Expression): {

@@ -57,6 +57,7 @@ const HOSTILE: readonly (readonly [name: string, text: string, told: string])[] 
   ["an indentation of billions", job('indent(1000000000, "a\\nb")'), "from 0 to 4096"],
   ["a product of many lists", job("length(setproduct(range(1000), range(1000), range(1000)))"), VALUES],
   ["many long texts counted", job(`[for i in range(1000) : strlen(replace(${LONG}, "a", "é"))]`), WORK],
+  ["many long texts in capitals", job(`[for i in range(1000) : length([upper(replace(${LONG}, "a", "é"))])]`), WORK],
   ["many sorts", job(`[for i in range(1000) : length(sort([for j in range(1000) : md5(i + j)]))]`), VALUES],
   ["many searches", job("[for i in range(1000) : [for j in range(1000) : contains(range(1000), -1)]]"), VALUES],
   ["many parentheses", job(`${"(".repeat(5000)}1${")".repeat(5000)}`), "nested more than 200 deep"],
