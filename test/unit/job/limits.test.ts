@@ -54,6 +54,18 @@ const HOSTILE: readonly (readonly [name: string, text: string, told: string])[] 
     job(`length(setproduct([for i in range(500) : range(1024)]...))`),
     VALUES,
   ],
+  [
+    "a product of one list and many of one item",
+    job('length(setproduct(range(1024), [for i in range(1000) : ["x"]]...))'),
+    VALUES,
+  ],
+  [
+    "loops that fail at their first turn",
+    `locals {\n  b = flatten([for i in range(10) : range(1024)])\n}\n${job("[for i in range(1024) : can([for x in local.b : x.y])]")}`,
+    WORK,
+  ],
+  ["a list of itself twice, not chosen", growing("[1]", (l) => `[${l}, ${l}]`, "true ? [1] : LAST"), WORK],
+  ["a splat too many", job(`[1]${"[*]".repeat(21)}`), "more than 20 splats"],
   ["an indentation of billions", job('indent(1000000000, "a\\nb")'), "from 0 to 4096"],
   ["a product of many lists", job("length(setproduct(range(1000), range(1000), range(1000)))"), VALUES],
   ["many long texts counted", job(`[for i in range(1000) : strlen(replace(${LONG}, "a", "é"))]`), WORK],
@@ -93,6 +105,11 @@ test.each(HOSTILE)(
   },
   DEADLINE_MS,
 );
+
+test("as many splats as may be are read", () => {
+  const { diagnostics } = loadJob("x.hcl", job(`length([1]${"[*]".repeat(20)})`));
+  expect(diagnostics.map(({ message }) => message)).toEqual(["a job needs a group"]);
+});
 
 test("long rows of operators and references are read, however long", () => {
   const { diagnostics } = loadJob("x.hcl", job(`1${" + 1".repeat(50_000)}`));

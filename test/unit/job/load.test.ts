@@ -230,6 +230,15 @@ describe("the text", () => {
     expect(without.diagnostics.map(({ message }) => message)).toEqual(['driver must be "qemu", found "docker"']);
   });
 
+  test.each(["version", "semver"])("whose constraint %s lacks its value is told that alone", (operator) => {
+    const constraint = `constraint {\n  attribute = "a"\n  operator = "${operator}"\n}\n`;
+    const { diagnostics } = loadJob("a.hcl", `job "a" {\n${constraint}}\n`);
+    expect(diagnostics.map(({ message }) => message)).toEqual([
+      "a job needs a group",
+      `value must be set for operator ${operator}`,
+    ]);
+  });
+
   test("whose dynamic block has two contents is refused", () => {
     const twice = 'dynamic "group" {\n  for_each = []\n  content {\n  }\n  content {\n  }\n}\n';
     const { diagnostics } = loadJob("a.hcl", `job "a" {\n${twice}}\n`);
