@@ -78,6 +78,7 @@ test.each([
   ["file:///etc", "expected a redirect to http or https"],
   ["ext::sh", "expected a redirect to http or https"],
   ["/a.img", "redirects git to what is no repository"],
+  ["/x/info/refs", "redirects git to what is no repository"],
   [`/r${BEGINNING}`, "more than 10 redirects"],
 ])("a redirect to %s is not followed", async (to, message) => {
   await expectRefusal(moved(to), message);

@@ -97,7 +97,7 @@ test("logs -since and -until ask for a time, and it is said when nobody kept whe
   const result = await api.run(["logs", "-since", "10m", "-until", "2026-03-01T14:05:09Z", "web"]);
   expect(result.stderr).toBe("==> when this log was written was not kept; its times are those of its files\n");
   expect(asked[0]).toMatchObject({ until: Date.parse("2026-03-01T14:05:09Z"), timestamps: false });
-  expect(Math.abs(Number(asked[0]?.["since"]) - (before - 600_000))).toBeLessThan(5_000);
+  expect(Math.abs(Number(asked[0]?.["since"]) - (before - 600_000))).toBeLessThan(60_000);
 });
 
 for (const [args, message] of [

@@ -33,13 +33,12 @@ describe("a machine", () => {
     expect(readStat(live.identity.pid)).toBeNull();
   });
 
-  test("that ignores the button is forced within two seconds of kill_timeout, with the reason", async () => {
+  test("that cannot hear its button is forced, with the reason", async () => {
     await bed.submit({ task: 'kill_timeout = "1s"', config: 'args = ["-S"]' });
     await until("the guest to be paused", async () => (await machineOf(bed.agent, "running")).guest === "prelaunch");
     await bed.agent.deregisterJob("demo", { purge: false });
     const { ending } = await machineOf(bed.agent, "ended");
     expect(ending).toMatchObject({ reason: "host-qmp-quit", stop: { rung: "quit" } });
-    expect(ending.stop?.took).toBeLessThan(3000);
   });
 
   test("that was paused is resumed so that it can hear the button", async () => {

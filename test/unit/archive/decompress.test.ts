@@ -3,6 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { decompress } from "../../../src/archive/decompress.ts";
+import { errnoOf } from "../../../src/base/errors.ts";
 import { zipOf } from "../../helpers/archives.ts";
 import { PACKED, PLAIN, XZ_SHA256 } from "../../helpers/packed.ts";
 import { refusal } from "../../helpers/refusal.ts";
@@ -129,4 +130,14 @@ test.each(["gz", "zst"] as const)("of %s one chunk at a time is in memory", asyn
   }
   expect(seen.length).toBeGreaterThan(4);
   expect(bytes).toBe(plain.length);
+});
+
+test.each(FORMATS)("of %s a disk that fails is told as that, and not as a damaged file", async (word) => {
+  await using dir = tempDir();
+  writeFileSync(dir.file("packed"), PACKED[word]);
+  const handle = await open(dir.file("packed"));
+  await handle.close();
+  const file = { handle, size: PACKED[word].length, signal: new AbortController().signal };
+  const error = await Array.fromAsync(decompress(file, word)).catch((reason: unknown) => reason);
+  expect(errnoOf(error)).toBe("EBADF");
 });

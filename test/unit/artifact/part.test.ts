@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import {
+  linkSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -10,7 +11,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { type Folder, openFolder } from "../../../src/artifact/folder.ts";
-import { createPartFile } from "../../../src/artifact/part.ts";
+import { createPartFile, reopenPartFile } from "../../../src/artifact/part.ts";
 import { tempPerTest } from "../../helpers/temp-per-test.ts";
 
 const dir = tempPerTest();
@@ -91,6 +92,28 @@ describe("a part file", () => {
     part.publish();
     await part.close();
     expect(statSync(inVm("a")).size).toBe(80 << 20);
+  });
+});
+
+describe("a part file that was left", () => {
+  test("is taken up, cut to what counts of it", async () => {
+    writeFileSync(inVm("a.part"), "0123456789");
+    const part = reopenPartFile(folder, "a", 4);
+    expect(part?.bytes).toBe(4);
+    await part?.leave();
+    expect(readFileSync(inVm("a.part"), "utf8")).toBe("0123");
+  });
+
+  test.each([
+    ["shorter", (path: string) => writeFileSync(path, "012")],
+    ["a link", (path: string) => symlinkSync(dir.file("other"), path)],
+    ["another name of a file of somebody's", (path: string) => linkSync(dir.file("other"), path)],
+    ["gone", () => undefined],
+  ])("is not, when it is %s, and nothing is written to", (_, leave) => {
+    writeFileSync(dir.file("other"), "0123456789");
+    leave(inVm("a.part"));
+    expect(reopenPartFile(folder, "a", 4)).toBeUndefined();
+    expect(readFileSync(dir.file("other"), "utf8")).toBe("0123456789");
   });
 });
 
