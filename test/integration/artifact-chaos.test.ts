@@ -162,4 +162,4 @@ test(`${ROUNDS} downloads from a faulty origin, most of them killed in the middl
   // How many parts a killed download has asked for is up to how busy this host is; those that nobody kills ask for some.
   expect(inRounds.some(isPart)).toBe(true);
   for (const count of [ends.killed, ends.refused]) expect(count).toBeGreaterThan(0);
-}, 300_000);
+}, ROUNDS * 10_000);
