@@ -22,18 +22,20 @@ export interface Recorder {
   /** Runs `work` as one transaction under the next index. @throws StoreError when it cannot be kept, whatever `work` throws otherwise. */
   record<T>(work: (index: number) => T): T;
   /**
-   * The same for a change that nobody is told of and nothing is done about before `durable` has resolved: its sync of the disk is that of
-   * the next change, which at a start comes in the same turn of the event loop. Whoever waits for a change may see it some moments
-   * before.
+   * The same for a change that nobody is told of and nothing is done about before it is on disk, as `sync` or `durable` says. Whoever waits
+   * for a change may see it some moments before.
    */
   recordSoon<T>(work: (index: number) => T): T;
-  /** Resolves when everything that was recorded is on disk. @throws StoreError when it cannot be brought there. */
+  /** Brings everything that was recorded to the disk, beside this thread. @throws StoreError when it cannot be brought there. */
+  sync(): Promise<void>;
+  /** The same, together with a change that comes in this turn of the event loop, as at a start: a sync costs as much as all else. */
   durable(): Promise<void>;
 }
 
 export function createRecorder(store: Store): Recorder {
   const changes = createChangeSignal(Number(store.fact(INDEX_FACT) ?? "1"));
   let unsynced = false;
+  let syncing: { readonly upTo: number; readonly done: Promise<void> } | null = null;
   const write = <T>(work: (index: number) => T, synced: boolean): T => {
     const index = changes.index + 1;
     const result = keep(() =>
@@ -47,15 +49,31 @@ export function createRecorder(store: Store): Recorder {
     changes.bump();
     return result;
   };
+  const bring = async (upTo: number): Promise<void> => {
+    try {
+      await store.sync();
+    } catch (error) {
+      if (errnoOf(error) !== "ENOENT") throw new StoreError(error);
+      // On a file system that allows no such log a write brings along what was before it.
+      keep(() => store.setFact(INDEX_FACT, String(changes.index)));
+    } finally {
+      if (syncing?.upTo === upTo) syncing = null;
+    }
+    if (changes.index === upTo) unsynced = false;
+  };
+  const sync = async (): Promise<void> => {
+    const upTo = changes.index;
+    if (unsynced && syncing?.upTo !== upTo) syncing = { upTo, done: bring(upTo) };
+    if (unsynced) await syncing?.done;
+  };
   return {
     changes,
     record: (work) => write(work, true),
     recordSoon: (work) => write(work, false),
+    sync,
     durable: async () => {
       if (unsynced) await setImmediate();
-      if (!unsynced) return;
-      keep(() => store.setFact(INDEX_FACT, String(changes.index)));
-      unsynced = false;
+      await sync();
     },
   };
 }

@@ -6,6 +6,7 @@ import { errorText } from "../base/errors.ts";
 import type { LaunchPlan } from "../qemu/launch.ts";
 import { type CollectionTables, collectionTables, decidedAt, endedAt } from "./collection-tables.ts";
 import { openDatabase } from "./database.ts";
+import { syncLog } from "./disk-sync.ts";
 import { type LiveAllocations, liveAllocations, oldestFirst, type Placed } from "./live-allocations.ts";
 import type { Evaluation, JobRecord } from "./records.ts";
 import { createRows, type Rows } from "./rows.ts";
@@ -73,6 +74,8 @@ export interface Store extends CollectionTables {
    * @param synced false leaves it to the next write to bring them to the disk. Until then a power cut takes them; nothing else does.
    */
   transaction<T>(work: () => T, synced?: boolean): T;
+  /** Brings to the disk what transactions left to the next write, beside this thread. @throws as `syncLog` does. */
+  sync(): Promise<void>;
   close(): void;
 }
 
@@ -101,6 +104,7 @@ export function openStore(path: string): Store {
         throw error;
       }
     },
+    sync: () => syncLog(path),
     close: () => database.close(),
   };
 }

@@ -17,11 +17,8 @@ import { Ledger, type VersionChange } from "./ledger.ts";
 import type { LoggingMachine } from "./log-keeper.ts";
 import { type MachinePlace, placeOf } from "./machine-place.ts";
 import { Mailbox } from "./mailbox.ts";
-import { prepareMachine, startMachine } from "./start.ts";
+import { AGENT_ENDS, prepareMachine, startMachine } from "./start.ts";
 import { Watch } from "./watch.ts";
-
-/** Why what is being prepared ends; the next agent goes on with what was fetched. */
-const AGENT_ENDS = new AppError("unavailable", "the agent ends");
 
 /** Owns the machines of one allocation: takes events one after the other, persists what they lead to, then acts. */
 export class AllocationActor {

@@ -11,6 +11,7 @@ import { processUids } from "../node/users.ts";
 import type { MachineFiles } from "../paths.ts";
 import type { LaunchPlan } from "../qemu/launch.ts";
 import { type Child, type Stdio, spawn } from "../runtime/spawn.ts";
+import type { Prepared } from "./hands.ts";
 import { writeIntent } from "./intent.ts";
 import { limitsFor } from "./limits.ts";
 import type { MachinePlace } from "./machine-place.ts";
@@ -25,17 +26,22 @@ export interface Launched {
   readonly identity: ProcessIdentity;
 }
 
+interface LaunchOptions {
+  readonly bootId: string;
+  readonly group: MachineGroup | null;
+  /** Resolves when the wrapper may be started; what it throws is thrown. */
+  readonly beforeSpawn: () => Promise<void>;
+}
+
 /**
- * Starts QEMU behind its wrapper. The intent is on disk before anything runs, so that a crash of the agent between the two is
+ * Starts QEMU behind its wrapper. The intent is written before anything runs, so that a crash of the agent between the two is
  * seen at its next start.
  * @throws AppError when the wrapper cannot be started or does not say who QEMU is.
  */
 export async function launchMachine(
   place: MachinePlace,
-  plan: LaunchPlan,
-  image: BootDisk,
-  bootId: string,
-  group: MachineGroup | null,
+  { plan, image }: Prepared,
+  { bootId, group, beforeSpawn }: LaunchOptions,
 ): Promise<Launched> {
   makeSocketDirectory(place, plan);
   const logs = { stdout: place.stdout, stderr: place.stderr };
@@ -51,6 +57,7 @@ export async function launchMachine(
       bootId,
       plan.argv.map(({ word }) => word),
     );
+    await beforeSpawn();
     const child = await spawnWrapper(place, files, plan, { image, group, logs });
     try {
       return { child, identity: await waitForIdentity(place, files, { child, bootId }) };

@@ -84,7 +84,8 @@ export class Ledger {
   /**
    * Keeps what an event led to, and when that is an end, its post-mortem. A stop that is under way goes on also when the store takes
    * nothing: its rungs may be tried twice by the next agent, its deadline may not be missed. It is kept with the next change.
-   * @param plan what is about to be launched: kept in the same transaction, for each takes the disk some time.
+   * @param plan what is about to be launched: kept in the same transaction, for each takes the disk some time. It is on disk once
+   *   `recorder.sync` says so, and nothing runs before.
    * @throws StoreError otherwise.
    */
   saveStep(
@@ -107,10 +108,13 @@ export class Ledger {
     const end = postMortemOf(record.machine, event, machine, { paddock: build.version, kernel: release() });
     const next = withStep(countFor(record, event, machine), machine, reports);
     try {
-      this.#saveTask(task, next, reports, () => {
+      const also = (): void => {
         if (end !== null) store.putPostMortem(id, task, end);
         if (plan !== undefined && machine.kind === "starting") store.putLaunch(id, task, machine.generation, plan);
-      });
+      };
+      // The launch itself waits for the disk.
+      const begins = record.machine.kind !== "starting" && machine.kind === "starting";
+      this.#saveTask(task, next, reports, also, begins ? recorder.recordSoon : recorder.record);
     } catch (error) {
       const climbs = record.machine.kind === "stopping" && machine.kind === "stopping";
       if (!climbs || !(error instanceof StoreError)) throw error;
@@ -136,14 +140,18 @@ export class Ledger {
     this.save({ ...this.#allocation, tasks: { ...this.#allocation.tasks, [task]: { ...record, user } } }, []);
   }
 
-  /** Writes the record with what happened to it, in one transaction. @param also writes more in it. */
+  /**
+   * Writes the record with what happened to it, in one transaction.
+   * @param also writes more in it. @param record how it is recorded.
+   */
   save(
     allocation: Allocation,
     reports: readonly { readonly task: string; readonly event: TaskEvent }[],
     also: () => void = () => undefined,
+    record: Recorder["record"] = this.#context.recorder.record,
   ): void {
-    const { recorder, store, clock } = this.#context;
-    this.#allocation = recorder.record((modifyIndex) => {
+    const { store, clock } = this.#context;
+    this.#allocation = record((modifyIndex) => {
       const saved = { ...allocation, modifyIndex, modifyTime: clock.now() };
       store.putAllocation(saved);
       for (const { task, event } of reports) store.appendEvent(allocation.id, task, event);
@@ -152,12 +160,19 @@ export class Ledger {
     });
   }
 
-  #saveTask(task: string, next: TaskRecord, reports: readonly TaskEvent[], also?: () => void): void {
+  #saveTask(
+    task: string,
+    next: TaskRecord,
+    reports: readonly TaskEvent[],
+    also?: () => void,
+    record?: Recorder["record"],
+  ): void {
     const before = this.#allocation.tasks[task] ?? next;
     this.save(
       { ...this.#allocation, tasks: { ...this.#allocation.tasks, [task]: next } },
       reports.map((event) => ({ task, event })),
       also,
+      record,
     );
     this.#context.tally.count(before, next, reports);
   }

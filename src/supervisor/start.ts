@@ -6,6 +6,9 @@ import type { Desk } from "./desk.ts";
 import { releaseImage } from "./hands.ts";
 import { launchMachine } from "./launch.ts";
 
+/** Why what is being prepared or started ends; the next agent goes on with what was fetched. */
+export const AGENT_ENDS = new AppError("unavailable", "the agent ends");
+
 /** Makes a machine ready to be spawned and says so, or why not, to its actor; never rejects. */
 export async function prepareMachine(desk: Desk, generation: number): Promise<void> {
   const { task, hands, context, send } = desk;
@@ -45,13 +48,21 @@ export async function prepareMachine(desk: Desk, generation: number): Promise<vo
 /** Spawns a prepared machine and says who it is, or why there is none, to its actor; never rejects. */
 export async function startMachine(desk: Desk, generation: number): Promise<void> {
   const { task, hands, context, send } = desk;
-  const { clock, log, bootId } = context;
+  const { clock, log, bootId, recorder } = context;
   const prepared = hands.prepared;
   if (prepared === null) throw new Error("launch without preparation");
+  // While its files are made; QEMU is not started before.
+  const recorded = recorder.sync();
+  recorded.catch(() => undefined);
+  const beforeSpawn = async (): Promise<void> => {
+    await recorded;
+    // The image's descriptors were given back: their numbers may be anything by now.
+    if (desk.closed()) throw AGENT_ENDS;
+  };
   const group = openGroup(desk, generation, prepared.plan);
   try {
     const place = desk.place(generation);
-    const { child, identity } = await launchMachine(place, prepared.plan, prepared.image, bootId, group);
+    const { child, identity } = await launchMachine(place, prepared, { bootId, group, beforeSpawn });
     hands.child = child;
     spareWrapper(child.pid);
     if (group !== null) assertInGroup(desk, group.path, identity.pid);

@@ -101,6 +101,8 @@ export interface InProcessOptions {
   readonly lookAgain?: (node: Node) => Node;
   /** Artifacts at the same time. */
   readonly parallel?: number;
+  /** Comes before what was recorded is brought to the disk beside the agent's thread; the disk is as slow as this. */
+  readonly beforeSync?: () => Promise<void>;
   /** What sources may have of the host; nothing unless told. */
   readonly sources?: Partial<SourceConfig>;
 }
@@ -121,6 +123,7 @@ export async function startInProcess(
     parallel = 16,
     emulators = [],
     lookAgain = (node) => node,
+    beforeSync = () => Promise.resolve(),
     sources,
   }: InProcessOptions = {},
 ): Promise<InProcessAgent> {
@@ -133,7 +136,8 @@ export async function startInProcess(
     capacity: { ...found.capacity, ...capacity },
     qemu: { ...found.qemu, emulators: [...found.qemu.emulators, ...emulators] },
   };
-  const store = openStore(databaseFile(dirs));
+  const opened = openStore(databaseFile(dirs));
+  const store = { ...opened, sync: () => beforeSync().then(opened.sync) };
   const logLines: string[] = [];
   const log = createLog("debug", (line) => logLines.push(line));
   const base = {

@@ -48,7 +48,8 @@ test("what does not say who it is in time is ended: no machine runs that no reco
   let now = performance.now();
   const clock = spyOn(performance, "now").mockImplementation(() => (now += 30_000));
   try {
-    await expect(launchMachine(place, plan, image, "boot", group)).rejects.toThrow("did not say who QEMU is");
+    const options = { bootId: "boot", group, beforeSpawn: () => Promise.resolve() };
+    await expect(launchMachine(place, { plan, image }, options)).rejects.toThrow("did not say who QEMU is");
   } finally {
     clock.mockRestore();
     for (const fd of [...Object.values(fds), group.procsFd]) closeSync(fd);

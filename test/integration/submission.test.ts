@@ -1,8 +1,9 @@
-import { describe, expect, setDefaultTimeout, spyOn, test } from "bun:test";
+import { beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync } from "node:fs";
-import { DatabaseSync, StatementSync } from "node:sqlite";
+import { machineFiles, taskDirs } from "../../src/paths.ts";
 import { agentPerTest } from "../helpers/agent-per-test.ts";
 import { bannerOf, consoleOf, jobFrom, machineOf } from "../helpers/in-process-agent.ts";
+import { processesAt } from "../helpers/processes.ts";
 import { until } from "../helpers/until.ts";
 
 setDefaultTimeout(60_000);
@@ -103,35 +104,57 @@ test("what only sticky differs in is updated in place: a former version had anot
   expect((await machineOf(bed.agent, "running")).identity).toEqual(before.identity);
 });
 
-/** What SQLite was told while `work` ran: transactions, how much they are synced, and what was written outside of any. */
-async function toldSqlite(work: () => Promise<unknown>): Promise<string[]> {
-  const exec = spyOn(DatabaseSync.prototype, "exec");
-  const run = spyOn(StatementSync.prototype, "run");
-  try {
-    await work();
-    const said = exec.mock.calls.map(([sql], at) => ({
-      what: String(sql),
-      order: exec.mock.invocationCallOrder[at] ?? 0,
-    }));
-    const written = run.mock.invocationCallOrder.map((order) => ({ what: "write", order }));
-    const told = [...said, ...written].toSorted((a, b) => a.order - b.order).map(({ what }) => what);
-    const depthAt = (at: number): number => told.slice(0, at).filter((what) => what.startsWith("BEGIN")).length;
-    const endsAt = (at: number): number => told.slice(0, at).filter((what) => what === "COMMIT").length;
-    return told.filter((what, at) => what !== "write" || depthAt(at) === endsAt(at));
-  } finally {
-    exec.mockRestore();
-    run.mockRestore();
-  }
-}
+describe("on a disk that takes its time", () => {
+  const order: string[] = [];
+  let disk = Promise.withResolvers<void>();
+  const slow = {
+    beforeSync: async () => {
+      order.push("begun");
+      await disk.promise;
+      order.push("done");
+    },
+  };
+  beforeEach(async () => {
+    order.length = 0;
+    disk = Promise.withResolvers();
+    await bed.restart(undefined, slow);
+  });
 
-const LEFT_TO_THE_NEXT = ["PRAGMA synchronous = NORMAL", "BEGIN IMMEDIATE", "COMMIT", "PRAGMA synchronous = FULL"];
+  /** Once all is made that stands before the start of QEMU, which would follow in the same turn. */
+  const aboutToStart = () =>
+    until("the machine to be about to start", () => {
+      const [placed] = bed.agent.allocations({ jobId: "demo" });
+      return placed !== undefined && existsSync(machineFiles(taskDirs(bed.dirs, placed.id, "vm"), 1).intent);
+    });
 
-test("whoever hands in a job is answered once it is on disk, also when nothing starts", async () => {
-  const told = await toldSqlite(() => bed.submit({ id: "none", group: "count = 0" }));
-  expect(told.slice(0, 5)).toEqual([...LEFT_TO_THE_NEXT, "write"]);
-});
+  test("whoever hands in a job is answered once it is there, also when nothing starts", async () => {
+    const answered = bed.submit({ id: "none", group: "count = 0" }).then(() => order.push("answered"));
+    await until("the disk to be asked", () => order.includes("begun"));
+    disk.resolve();
+    await answered;
+    expect(order).toEqual(["begun", "done", "answered"]);
+  });
 
-test("a job goes to the disk with the change that says that its machine is about to start", async () => {
-  const told = await toldSqlite(() => bed.submit());
-  expect(told.slice(0, 6)).toEqual([...LEFT_TO_THE_NEXT, "BEGIN IMMEDIATE", "COMMIT"]);
+  test("a machine does not start before its job and its start are there, which go there together", async () => {
+    const answered = bed.submit().then(() => order.push("answered"));
+    await aboutToStart();
+    expect(processesAt(bed.dir.path)).toEqual([]);
+    disk.resolve();
+    await answered;
+    await machineOf(bed.agent, "running");
+    expect(order).toEqual(["begun", "done", "answered"]);
+  });
+
+  test("an agent that ends meanwhile starts nothing, and the next one does", async () => {
+    // Nobody is there to answer any more.
+    const answered = bed.submit().catch(() => undefined);
+    await aboutToStart();
+    await bed.restart(async () => {
+      disk.resolve();
+      await answered;
+      expect(processesAt(bed.dir.path)).toEqual([]);
+    });
+    await machineOf(bed.agent, "running");
+    expect(bed.agent.allocations({ jobId: "demo" })).toHaveLength(1);
+  });
 });

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, spyOn, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { closeSync, mkdirSync, openSync, readdirSync, rmSync, statSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -196,81 +196,6 @@ describe("recording", () => {
       }),
     ).toThrow("disk full");
     expect(recorder.changes.index).toBe(before);
-  });
-});
-
-describe("a change that is recorded soon", () => {
-  /** A recorder, and of each of its transactions whether it was brought to the disk. */
-  const watched = () => {
-    const synced: boolean[] = [];
-    const recorder = createRecorder({
-      ...store,
-      setFact: (name, value) => {
-        synced.push(true);
-        store.setFact(name, value);
-      },
-      transaction: (work, all = true) => {
-        const result = store.transaction(work, all);
-        // The number of the change is a write of the same transaction.
-        synced.splice(-1, 1, all);
-        return result;
-      },
-    });
-    return { recorder, synced };
-  };
-
-  test("is on disk with the next change, which whoever waits for it does not bring there again", async () => {
-    const { recorder, synced } = watched();
-    const first = recorder.recordSoon((index) => index);
-    const durable = recorder.durable();
-    expect(recorder.record((index) => index)).toBe(first + 1);
-    await durable;
-    expect(synced).toEqual([false, true]);
-  });
-
-  test("is brought there for who waits when nothing else is", async () => {
-    const { recorder, synced } = watched();
-    recorder.recordSoon((index) => index);
-    await recorder.durable();
-    await recorder.durable();
-    expect(synced).toEqual([false, true]);
-  });
-
-  test("leaves those behind it as durable as they were, also when it fails", () => {
-    const said = spyOn(DatabaseSync.prototype, "exec");
-    try {
-      store.transaction(() => store.setFact("a", "1"), false);
-      const refuse = (): void => {
-        throw new Error("no");
-      };
-      expect(() => store.transaction(refuse, false)).toThrow("no");
-      store.transaction(() => store.setFact("a", "2"));
-      const [begin, commit] = ["BEGIN IMMEDIATE", "COMMIT"];
-      const [less, full] = ["NORMAL", "FULL"].map((level) => `PRAGMA synchronous = ${level}`);
-      expect(said.mock.calls.flat()).toEqual([
-        ...[less, begin, commit, full],
-        ...[less, begin, "ROLLBACK", full],
-        ...[begin, commit],
-      ] as string[]);
-    } finally {
-      said.mockRestore();
-    }
-    expect(store.fact("a")).toBe("2");
-  });
-
-  test("that cannot be brought there is told to who waits", async () => {
-    const full = Object.assign(new Error("disk I/O error"), { code: "ERR_SQLITE_ERROR" });
-    let broken = false;
-    const recorder = createRecorder({
-      ...store,
-      setFact: (name, value) => {
-        if (broken) throw full;
-        store.setFact(name, value);
-      },
-    });
-    recorder.recordSoon(() => undefined);
-    broken = true;
-    expect(await recorder.durable().catch((error: unknown) => error)).toBeInstanceOf(StoreError);
   });
 });
 
