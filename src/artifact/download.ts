@@ -98,7 +98,7 @@ async function fetchInto(job: Fetch): Promise<Brought | null> {
   let draft: Draft | undefined;
   try {
     draft = await openDraft(plan, folder, cancelled);
-    const resumed = draft.bytes;
+    const resumed = draft.there;
     const reply = await fetchPatiently(job, draft);
     if (reply === null) return null;
     const checksum = proveBytes(plan, draft);
@@ -133,7 +133,7 @@ interface Reply {
 /** Asks the source until all of it is there. @returns null when it has what is known. @throws AppError when it is hopeless. */
 async function fetchPatiently(job: Fetch, draft: Draft): Promise<Reply | null> {
   const { options, cancelled } = job;
-  for (let failures = 1, best = draft.bytes; ; failures++) {
+  for (let failures = 1, best = draft.there; ; failures++) {
     try {
       const reply = await fetchOnce(job, draft);
       if (reply !== undefined) return reply;
@@ -142,7 +142,7 @@ async function fetchPatiently(job: Fetch, draft: Draft): Promise<Reply | null> {
     } catch (error) {
       if (cancelled.aborted) throw cancelled.reason;
       if (!(error instanceof PassingTrouble)) throw error;
-      const kept = draft.version === null ? 0 : draft.bytes;
+      const kept = draft.version === null ? 0 : draft.there;
       if (kept >= best + PROGRESS_BYTES) {
         best = kept;
         failures = 1;
@@ -170,7 +170,7 @@ async function fetchOnce(job: Fetch, draft: Draft): Promise<Reply | null | undef
     if (source === null) return null;
     const anew = source.offset === 0 && draft.bytes > 0;
     await settleDraft(plan, draft, source);
-    settleRoom(plan, folder, options, [draft.bytes, source.total]);
+    settleRoom(plan, folder, options, [draft.there, source.total]);
     const isWhole = await moveBytes(job, { draft, source, watchdog, signal, abort: (error) => ended.abort(error) });
     return isWhole ? { anew, validator: source.validator } : undefined;
   } finally {

@@ -1,27 +1,34 @@
 import { fsyncSync } from "node:fs";
-import { setImmediate } from "node:timers/promises";
 import { monotonicMillis } from "../base/clock.ts";
+import { AppError } from "../base/errors.ts";
 import { formatBytes } from "../base/units.ts";
 import { type Checksum, DEFAULT_TYPE } from "../cache/checksum.ts";
-import { artifactError, onDisk } from "./failure.ts";
+import { onDisk } from "./failure.ts";
 import type { Folder } from "./folder.ts";
-import { readJournal, removeJournal, writeJournal } from "./journal.ts";
-import { type Checkpoint, createPartFile, type PartFile, reopenPartFile } from "./part.ts";
+import { createIslands, type Island, type Islands } from "./islands.ts";
+import { removeJournal, writeJournal } from "./journal.ts";
+import { type Checkpoint, createPartFile, type PartFile } from "./part.ts";
 import type { ArtifactPlan } from "./plan.ts";
+import { absorb, takeUp } from "./resume.ts";
 import { createHashSink, type HashSink, type Sink } from "./sink.ts";
 import type { FileVersion } from "./source/version.ts";
 
 /** What is there of an artifact that is not whole yet: part file, hash and journal, which always agree. */
 export interface Draft extends Sink {
+  /** From the beginning, without a gap. */
   readonly bytes: number;
+  /** What lies behind a gap, in the file's order. */
+  readonly islands: readonly Island[];
+  /** `bytes`, and those of the islands. */
+  readonly there: number;
   /** What the bytes are a beginning of; null when the rest of it cannot be asked for. */
   readonly version: FileVersion | null;
-  /** Writes bytes that come before those in front of them. They count once `absorb` has hashed them, in the file's order. */
+  /** Writes bytes that come before those in front of them: an island, until `absorb` hashes them in the file's order. */
   ahead(chunk: Uint8Array, position: number): void;
-  /** Takes in what was written ahead, from `bytes` up to `end`. */
-  absorb(end: number): void;
-  /** Drops what was written ahead and not taken in. */
-  trim(): void;
+  /** Takes in the islands before which there is no gap any more. */
+  absorb(): void;
+  /** Drops the islands. @returns how many bytes they had. */
+  trim(): number;
   /** Drops what is there: other bytes come. */
   startOver(version: FileVersion | null): Promise<void>;
   /** To be asked once, at the end. */
@@ -35,72 +42,83 @@ export interface Draft extends Sink {
   close(keep: boolean): Promise<void>;
 }
 
-/** The journal is written so often at the most: on ext4 it costs 6 ms each time, in the way of the download's bytes. */
-const NOTE_MILLIS = 1000;
-
 /**
- * Takes up what an earlier try left, or begins with nothing. The state of a hash cannot be stored, so what is there is read again,
- * and must have the hash that the journal has: neither a power cut nor somebody else's file gets into the result.
+ * Takes up what an earlier try left, or begins with nothing.
  * @throws AppError `fetch` of the disk, or the signal's reason.
  */
 export async function openDraft(plan: ArtifactPlan, folder: Folder, signal: AbortSignal): Promise<Draft> {
   const type = plan.checksum?.type ?? DEFAULT_TYPE;
-  const path = `${plan.target.path}.part`;
-  const { fileName } = plan.target;
-  let version: FileVersion | null = null;
-  let dropped = false;
-  let hash = createHashSink(type);
-  let notedAt = monotonicMillis();
-  const mark = (): (() => void) => {
-    if (version === null || part.bytes === 0) return () => undefined;
-    const journal = { version, bytes: part.bytes, hex: hash.peek().hex };
-    return () => {
-      if (!dropped) note(plan, journal);
-    };
-  };
-  const markSeldom = (): (() => void) => {
-    if (monotonicMillis() - notedAt < NOTE_MILLIS) return () => undefined;
-    notedAt = monotonicMillis();
-    return mark();
-  };
-  const begin = (checkpoint: Checkpoint): PartFile => {
+  let held: Held;
+  const notes = createNotes(plan, () => held);
+  const begin = (): PartFile => {
     removeJournal(plan);
-    return createPartFile(folder, fileName, checkpoint);
+    return createPartFile(folder, plan.target.fileName, notes.markSeldom);
   };
-  let part: PartFile;
-  const left = await takeUp(plan, folder, markSeldom, signal);
-  if (left === undefined) part = onDisk(plan.source, path, "create", () => begin(markSeldom));
-  else ({ part, hash, version } = left);
+  held = (await takeUp(plan, folder, notes.markSeldom, signal)) ?? {
+    part: onDisk(plan.source, partPath(plan), "create", begin),
+    hash: createHashSink(type),
+    islands: createIslands(type),
+    version: null,
+  };
+  return draftOf(plan, folder, held, notes);
+}
+
+/** What a draft is made of. */
+interface Held {
+  readonly part: PartFile;
+  hash: HashSink;
+  readonly islands: Islands;
+  version: FileVersion | null;
+}
+
+function draftOf(plan: ArtifactPlan, folder: Folder, held: Held, notes: Notes): Draft {
+  const { part, islands } = held;
+  const path = partPath(plan);
   return {
     get bytes() {
       return part.bytes;
     },
+    get islands() {
+      return islands.all;
+    },
+    get there() {
+      return part.bytes + islands.bytes;
+    },
     get version() {
-      return version;
+      return held.version;
     },
     write(chunk) {
+      const [next] = islands.all;
+      if (next !== undefined && part.bytes + chunk.length > next.start) {
+        throw new AppError("internal", "a part of a download came twice");
+      }
       // The hash first: a checkpoint that the write begins speaks of both.
-      hash.write(chunk);
+      held.hash.write(chunk);
       const howFar = (): string => `after ${formatBytes(part.bytes)}`;
       onDisk(plan.source, path, "write", () => part.write(chunk), howFar);
     },
     ahead(chunk, position) {
+      islands.add(chunk, position);
       onDisk(plan.source, path, "write", () => part.ahead(chunk, position));
     },
-    absorb(end) {
-      onDisk(plan.source, path, "read", () => absorb(plan, part, hash, end));
+    absorb() {
+      onDisk(plan.source, path, "read", () => absorb(plan, part, held.hash, islands));
     },
     trim() {
-      onDisk(plan.source, path, "write", () => part.trim());
+      const { bytes } = islands;
+      islands.clear();
+      if (bytes > 0) onDisk(plan.source, path, "write", () => part.trim());
+      return bytes;
     },
     async startOver(next) {
-      version = null;
+      held.version = null;
+      islands.clear();
       await part.clear();
       onDisk(plan.source, path, "write", () => removeJournal(plan));
-      hash = createHashSink(type);
-      version = next;
+      held.hash = createHashSink(plan.checksum?.type ?? DEFAULT_TYPE);
+      held.version = next;
     },
-    digest: () => hash.digest(),
+    digest: () => held.hash.digest(),
     sync: () => part.sync(),
     publish() {
       part.publish();
@@ -108,9 +126,9 @@ export async function openDraft(plan: ArtifactPlan, folder: Folder, signal: Abor
       removeJournal(plan);
     },
     async close(keep) {
-      if (keep && version !== null && part.bytes > 0 && (await settle(part, mark()))) return await part.leave();
-      // What is being written back meanwhile has nothing to note any more.
-      dropped = true;
+      if (keep && held.version !== null && part.bytes > 0 && (await settle(part, notes.mark())))
+        return await part.leave();
+      notes.drop();
       try {
         removeJournal(plan);
       } finally {
@@ -120,65 +138,43 @@ export async function openDraft(plan: ArtifactPlan, folder: Folder, signal: Abor
   };
 }
 
-interface Left {
-  readonly part: PartFile;
-  readonly hash: HashSink;
-  readonly version: FileVersion;
+/** Keeps the journal. */
+interface Notes {
+  readonly mark: Checkpoint;
+  /** Does nothing where the journal was written a moment ago. */
+  readonly markSeldom: Checkpoint;
+  /** What is being written back meanwhile has nothing to note any more. */
+  drop(): void;
 }
 
-async function takeUp(
-  plan: ArtifactPlan,
-  folder: Folder,
-  checkpoint: Checkpoint,
-  signal: AbortSignal,
-): Promise<Left | undefined> {
-  const journal = readJournal(plan);
-  if (journal === undefined) return undefined;
-  const path = `${plan.target.path}.part`;
-  const open = (): PartFile | undefined => reopenPartFile(folder, plan.target.fileName, journal.bytes, checkpoint);
-  const part = onDisk(plan.source, path, "read", open);
-  if (part === undefined) return undefined;
-  const hash = createHashSink(plan.checksum?.type ?? DEFAULT_TYPE);
-  let fits = false;
-  try {
-    fits = await rehash(part, hash, signal);
-    fits &&= hash.peek().hex === journal.hex;
-  } catch (error) {
-    // A bad sector of the part file is no reason not to fetch it again.
-    if (signal.aborted) throw error;
-  } finally {
-    if (!fits) await part.leave();
-  }
-  return fits ? { part, hash, version: journal.version } : undefined;
+/** The journal is written so often at the most: on ext4 it costs 6 ms each time, in the way of the download's bytes. */
+const NOTE_MILLIS = 1000;
+
+function createNotes(plan: ArtifactPlan, holding: () => Held): Notes {
+  let dropped = false;
+  let notedAt = monotonicMillis();
+  const mark = (): (() => void) => {
+    const { part, hash, islands, version } = holding();
+    if (version === null || part.bytes === 0) return () => undefined;
+    const journal = { version, bytes: part.bytes, hex: hash.peek().hex, islands: islands.mark() };
+    return () => {
+      if (!dropped) note(plan, journal);
+    };
+  };
+  return {
+    mark,
+    markSeldom() {
+      if (monotonicMillis() - notedAt < NOTE_MILLIS) return () => undefined;
+      notedAt = monotonicMillis();
+      return mark();
+    },
+    drop() {
+      dropped = true;
+    },
+  };
 }
 
-/** @returns false when the file became shorter meanwhile. @throws system errors, the signal's reason. */
-async function rehash(part: PartFile, hash: HashSink, signal: AbortSignal): Promise<boolean> {
-  const buffer = Buffer.alloc(READ_BYTES);
-  for (let position = 0; position < part.bytes; ) {
-    // Lets a cancellation in between.
-    await setImmediate();
-    signal.throwIfAborted();
-    const count = part.read(buffer, position);
-    if (count === 0) return false;
-    hash.write(buffer.subarray(0, Math.min(count, part.bytes - position)));
-    position += count;
-  }
-  return true;
-}
-
-/** Reads at a time. */
-const READ_BYTES = 1 << 20;
-
-function absorb({ source }: ArtifactPlan, part: PartFile, hash: HashSink, end: number): void {
-  const buffer = Buffer.allocUnsafe(Math.min(READ_BYTES, end - part.bytes));
-  while (part.bytes < end) {
-    const count = Math.min(part.read(buffer, part.bytes), end - part.bytes);
-    if (count === 0) throw artifactError(source, "the part file was cut while it was written");
-    hash.write(buffer.subarray(0, count));
-    part.advance(count);
-  }
-}
+const partPath = ({ target }: ArtifactPlan): string => `${target.path}.part`;
 
 /** @returns whether bytes and journal are on the disk. */
 async function settle(part: PartFile, noted: () => void): Promise<boolean> {

@@ -61,15 +61,16 @@ export async function moveBytes(job: MoveJob, move: Move): Promise<boolean> {
   const { ranges: rule = DEFAULT_RANGES } = options;
   const { draft, source, watchdog, signal } = move;
   const { total } = source;
-  const before = draft.bytes;
-  const meter = createMeter(total, options.onProgress, before);
-  const watch = watchRoom(job, before, total);
   const count = (bytes: number): void => {
     meter.add(bytes);
     watch(bytes);
     trial?.count(bytes);
   };
   const trial = chances.left > 0 ? tryRanges(job, move, rule, count) : null;
+  if (trial === null) draft.trim();
+  const before = draft.there;
+  const meter = createMeter(total, options.onProgress, before);
+  const watch = watchRoom(job, before, total);
   let isWhole = true;
   try {
     const sinks = [limitTo(plan, draft, total), counted(draft, trial?.first ?? draft, count)];
@@ -84,7 +85,7 @@ export async function moveBytes(job: MoveJob, move: Move): Promise<boolean> {
     if (trial?.isLost || trial?.ranges?.refused) chances.left = 0;
   }
   if (!isWhole) {
-    if (draft.bytes - before < rule.leastBytes) chances.left--;
+    if (draft.there - before < rule.leastBytes) chances.left--;
     return false;
   }
   if (total === null || draft.bytes === total) return true;
@@ -99,11 +100,11 @@ async function goOn({ ranges }: Trial): Promise<boolean> {
 
 /** Nothing is written by them when this returns. */
 async function letGo(ranges: Ranges | null): Promise<void> {
-  ranges?.giveUp();
+  ranges?.end();
   await ranges?.done.catch(() => undefined);
 }
 
-/** @returns null where there is to be one connection. */
+/** @returns null where there is to be one connection; what an earlier try left behind a gap is in its way. */
 function tryRanges(
   { plan, options }: MoveJob,
   { draft, source, signal, abort }: Move,
@@ -112,7 +113,8 @@ function tryRanges(
 ): Trial | null {
   const { version, total } = source;
   const connections = plan.transport.connections - 1;
-  if (version === null || total === null || !source.ranges || connections < 1) return null;
+  if (version === null || total === null || !source.ranges) return null;
+  if (connections < 1 && draft.islands.length === 0) return null;
   const open = (start: number, ahead: number): Ranges => {
     const { pieceBytes } = rule;
     // As far as they come until it is known what they bring, and enough that a slow one does not hold up the others.

@@ -23,11 +23,11 @@ export interface PartFile extends Sink {
   readonly bytes: number;
   /** Reads from the beginning; for a file that was taken up again. @returns bytes read, 0 at the end. */
   read(buffer: Uint8Array, position: number): number;
-  /** Writes bytes further on, behind a gap; they count once `advance` says so. */
+  /** Writes bytes further on, behind a gap; they count once `advance` says so. A checkpoint that this begins speaks of them. */
   ahead(chunk: Uint8Array, position: number): void;
   /** Says that the next `count` bytes are there. */
   advance(count: number): void;
-  /** Drops what was written ahead and does not count. */
+  /** Drops what was written ahead and is not counted. */
   trim(): void;
   /** Drops all bytes. */
   clear(): Promise<void>;
@@ -102,14 +102,15 @@ export async function publishWhole<T>(
 }
 
 /**
- * Opens a part file that an earlier try left, cut to its first `bytes`. Only a plain file of our own that has no second name: a
+ * Opens a part file that an earlier try left. Only a plain file of our own that has no second name: a
  * machine may own the directory and put anything there.
- * @returns undefined when there is none such, or it is shorter.
+ * @param lengths `bytes` count, up to `end` there may be others; what is behind that is cut off.
+ * @returns undefined when there is none such, or it has fewer than `bytes`.
  */
 export function reopenPartFile(
   folder: Folder,
   fileName: string,
-  bytes: number,
+  { bytes, end }: { readonly bytes: number; readonly end: number },
   checkpoint?: Checkpoint,
 ): PartFile | undefined {
   let fd: number;
@@ -122,7 +123,7 @@ export function reopenPartFile(
   try {
     const found = fstatSync(fd);
     if (found.isFile() && found.nlink === 1 && found.uid === process.geteuid?.() && found.size >= bytes) {
-      ftruncateSync(fd, bytes);
+      ftruncateSync(fd, Math.min(found.size, end));
       return usePartFile(folder, fileName, fd, bytes, checkpoint);
     }
   } catch (error) {

@@ -1,5 +1,6 @@
 import { AppError } from "../base/errors.ts";
 import type { Draft } from "./draft.ts";
+import type { Island } from "./islands.ts";
 
 /** A part of a file that one request asks for. No two of them overlap, so no byte of the file is written twice. */
 export interface Piece {
@@ -14,11 +15,11 @@ export interface PiecesRequest {
   readonly draft: Draft;
   /** Bytes of the whole file. */
   readonly total: number;
-  /** Where the first piece begins. */
+  /** Where the first piece begins, or the first island of the draft. */
   readonly start: number;
   /** Of one piece. */
   readonly pieceBytes: number;
-  /** How far in front of the draft's bytes a piece may begin: what is so far ahead is fetched again after a crash. */
+  /** How far in front of the draft's bytes a piece may begin: what is so far ahead may not be in the page cache when it is hashed. */
   readonly windowBytes: number;
 }
 
@@ -32,16 +33,20 @@ export interface Pieces {
   write(piece: Piece, chunk: Uint8Array): void;
   /** Has the draft take in what lies behind its bytes without a gap. */
   advance(): void;
-  /** Drops what is not in the draft. @returns how many bytes that were. */
+  /** Drops what lies ahead. @returns how many bytes that were. */
   drop(): number;
+}
+
+interface Known extends Piece {
+  at: number;
 }
 
 /** Bytes that come before those in front of them are written at their place and hashed later, from the page cache. */
 export function createPieces({ draft, total, start, pieceBytes, windowBytes }: PiecesRequest): Pieces {
-  /** In the file's order, those of which the draft has not all. */
-  const known: { start: number; end: number; at: number }[] = [];
+  /** In the file's order, those of which the draft has not all in front. */
+  const known: Known[] = [...piecesBetween(draft.islands, start, pieceBytes)];
   const given = new Set<Piece>();
-  let next = start;
+  let next = known.at(-1)?.end ?? start;
   const find = (wanted: Piece) => {
     const found = known.find((piece) => piece === wanted);
     if (found === undefined || wanted.at < draft.bytes) {
@@ -68,18 +73,25 @@ export function createPieces({ draft, total, start, pieceBytes, windowBytes }: P
       piece.at += chunk.length;
     },
     advance() {
-      for (let first = known[0]; first !== undefined && first.start <= draft.bytes; first = known[0]) {
-        if (first.at > draft.bytes) draft.absorb(first.at);
-        if (first.at < first.end) return;
-        known.shift();
-      }
+      draft.absorb();
+      while (known[0] !== undefined && known[0].end <= draft.bytes) known.shift();
     },
     drop() {
-      const bytes = known.reduce((sum, piece) => sum + Math.max(0, piece.at - Math.max(piece.start, draft.bytes)), 0);
       known.length = 0;
       next = total;
-      draft.trim();
-      return bytes;
+      return draft.trim();
     },
   };
+}
+
+/** What an earlier try left behind a gap, and pieces for the gaps behind it. */
+function* piecesBetween(islands: readonly Island[], start: number, pieceBytes: number): Generator<Known> {
+  let next = start;
+  for (const island of islands) {
+    for (; next < island.start; next = Math.min(next + pieceBytes, island.start)) {
+      yield { start: next, end: Math.min(next + pieceBytes, island.start), at: next };
+    }
+    next = island.end;
+    yield { start: island.start, end: next, at: next };
+  }
 }

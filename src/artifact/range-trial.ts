@@ -1,5 +1,6 @@
 import { monotonicMillis } from "../base/clock.ts";
 import type { Draft } from "./draft.ts";
+import type { Island } from "./islands.ts";
 import type { Ranges } from "./ranges.ts";
 import type { Sink } from "./sink.ts";
 
@@ -38,7 +39,10 @@ export interface TrialRequest {
   readonly now?: () => number;
 }
 
-/** Finds out whether further connections bring a file sooner, while the first one goes on as if there were none. */
+/**
+ * Finds out whether further connections bring a file sooner, while the first one goes on as if there were none. Where an earlier try left
+ * something behind a gap this is known already.
+ */
 export interface Trial {
   /** Takes what the first connection brings. */
   readonly first: Sink;
@@ -60,7 +64,11 @@ type Stage =
 
 export function createTrial({ rule, total, draft, open, now = monotonicMillis }: TrialRequest): Trial {
   const gauge = (): Gauge => createGauge(rule, now);
-  let stage: Stage = { kind: "alone", gauge: gauge() };
+  const resume = (first: Island): Stage => {
+    return { kind: "several", ranges: open(first.start, Math.max(rule.pieceBytes, first.start - draft.bytes)) };
+  };
+  const [left] = draft.islands;
+  let stage: Stage = left === undefined ? { kind: "alone", gauge: gauge() } : resume(left);
   const tryOut = (alone: number): void => {
     // The first connection gets there when it is known what the others bring.
     const seconds = (rule.warmMillis * 2 + rule.measureMillis) / 1000;
@@ -87,8 +95,7 @@ export function createTrial({ rule, total, draft, open, now = monotonicMillis }:
       write(chunk) {
         if (stage.kind === "trying" && draft.bytes + chunk.length >= stage.ranges.start) judge(stage.gauge.soFar());
         // What is behind their start is theirs alone: no byte is written by two.
-        const others = stage.kind === "several" && !stage.ranges.ended ? stage.ranges : null;
-        const room = others === null ? chunk.length : others.start - draft.bytes;
+        const room = stage.kind === "several" ? stage.ranges.start - draft.bytes : chunk.length;
         if (room > 0) draft.write(chunk.subarray(0, room));
       },
     },
@@ -99,7 +106,7 @@ export function createTrial({ rule, total, draft, open, now = monotonicMillis }:
       if (stage.kind === "alone") tryOut(rate);
       else judge(rate);
     },
-    isOver: () => stage.kind === "several" && !stage.ranges.ended && draft.bytes >= stage.ranges.start,
+    isOver: () => stage.kind === "several" && draft.bytes >= stage.ranges.start,
     get ranges() {
       return stage.kind === "alone" ? null : stage.ranges;
     },

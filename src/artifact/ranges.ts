@@ -7,7 +7,6 @@ import type { FileVersion } from "./source/version.ts";
 import { transfer } from "./transfer.ts";
 import { createWatchdog } from "./watchdog.ts";
 
-/** @property start what is before it is the first connection's. */
 export interface RangesRequest extends PiecesRequest {
   readonly plan: ArtifactPlan;
   readonly version: FileVersion;
@@ -21,19 +20,21 @@ export interface RangesRequest extends PiecesRequest {
 
 /** The rest of a file, fetched over several connections into one draft. */
 export interface Ranges {
+  /** What is before it is the first connection's; infinite once they are at an end and have left nothing that is in its way. */
   readonly start: number;
   /** True as soon as no byte is written any more. */
   readonly ended: boolean;
   /** Whether the source did otherwise than it was asked to, and not only broke off. */
   readonly refused: boolean;
   /**
-   * True once the draft has all of the file, false when it was given up: then the draft has a beginning of it, and one connection has to
-   * go on. Settles when no connection is left. @throws what the disk, `onBytes` or the signal says.
+   * True once the draft has all of the file, false when they ended before that: then another request has to go on with what the draft has. Settles when no connection is left. @throws what the disk, `onBytes` or the signal says.
    */
   readonly done: Promise<boolean>;
   /** The first connection has brought all before `start`, and its place is free. */
   takeOver(): void;
-  /** Lets go of what is not in the draft yet. */
+  /** Ends them. What they brought stays in the draft. */
+  end(): void;
+  /** Ends them and drops what lies ahead, so that one connection can go on with the rest. */
   giveUp(): void;
 }
 
@@ -43,8 +44,8 @@ const LONGEST_SILENCE_MILLIS = 10_000;
 const ODD_REPLY = "the source answered something else than the part that it was asked for";
 
 /**
- * Fetches what is behind `start`, piece by piece in the file's order over a few connections; the draft tells at any time how far the
- * file has come without a gap.
+ * Fetches what is behind `start`, and not among the draft's islands, piece by piece in the file's order over a few connections; the draft
+ * tells at any time what of the file has come.
  *
  * A connection that breaks is one less, and its piece is another one's. A reply that is not exactly the piece ends it all: what a source
  * does that mixes things up is not worth a guess.
@@ -57,10 +58,11 @@ export function openRanges(request: RangesRequest): Ranges {
   let limit = request.connections;
   let refused = false;
 
+  const end = (): void => ending.settle((resolve) => resolve(false));
   const giveUp = (): void => {
-    if (ending.begun) return;
-    ending.settle((resolve) => resolve(false));
-    onBytes(-pieces.drop());
+    end();
+    const dropped = pieces.drop();
+    if (dropped > 0) onBytes(-dropped);
   };
   const advance = (): void => {
     pieces.advance();
@@ -82,7 +84,7 @@ export function openRanges(request: RangesRequest): Ranges {
     else if (error instanceof AppError && !(error instanceof PassingTrouble)) {
       refused = true;
       giveUp();
-    } else if (--limit === 0) giveUp();
+    } else if (--limit === 0) end();
   };
   const begin = (piece: Piece): void => {
     const run = fetchPiece(request, piece, ending.signal, (chunk) => write(piece, chunk))
@@ -104,7 +106,9 @@ export function openRanges(request: RangesRequest): Ranges {
   };
   fill();
   return {
-    start: request.start,
+    get start() {
+      return ending.begun && draft.islands.length === 0 ? Number.POSITIVE_INFINITY : request.start;
+    },
     get ended() {
       return ending.begun;
     },
@@ -118,6 +122,7 @@ export function openRanges(request: RangesRequest): Ranges {
       ending.orFail(advance);
       fill();
     },
+    end,
     giveUp,
   };
 }

@@ -1,3 +1,4 @@
+import type { Island } from "../../src/artifact/islands.ts";
 import type { RangeRule } from "../../src/artifact/range-trial.ts";
 import { ETAG, FILE, IMAGE, OTHER } from "./broken-download.ts";
 import { type Origin, type Pace, type PlainReply, rangeReply, type SeenRequest } from "./origin.ts";
@@ -36,6 +37,40 @@ export function slowly(request: SeenRequest, more: Parameters<typeof rangeReply>
 /** Whether one of several connections asks, and not the only one. */
 export function isPart({ headers }: SeenRequest): boolean {
   return /^bytes=\d+-\d+$/.test(headers["range"] ?? "");
+}
+
+/** The part that a request asks for; all of the file unless it says so. */
+export function askedPart({ headers }: SeenRequest): Island {
+  const [, first = 0, last = Number.POSITIVE_INFINITY] = /^bytes=(\d+)-(\d+)?$/.exec(headers["range"] ?? "") ?? [];
+  return { start: Number(first), end: Number(last) + 1 };
+}
+
+export function overlap(one: Island, other: Island): boolean {
+  return one.start < other.end && other.start < one.end;
+}
+
+/**
+ * A server that holds up the `nth` part that it is asked for, so that the others leave it behind; `held` says what it answers to a request
+ * for it.
+ */
+export function holdingOne(
+  held: (request: SeenRequest) => PlainReply,
+  others: (request: SeenRequest) => PlainReply,
+  nth = 3,
+): (request: SeenRequest) => PlainReply {
+  const asked: number[] = [];
+  return (request) => {
+    const { start: from } = askedPart(request);
+    if (isPart(request)) asked.push(from);
+    const wanted = asked[nth - 1];
+    const isHeld = wanted !== undefined && isPart(request) && from >= wanted && from < wanted + SOON.pieceBytes;
+    return isHeld ? held(request) : others(request);
+  };
+}
+
+/** Sends a byte each 50 ms: a part that is alive and does not come to its end. */
+export function inchingly(request: SeenRequest, file = FILE): PlainReply {
+  return rangeReply(request, file, { pace: { chunk: 1, every: 50 } });
 }
 
 /** Replies to a request for a part that a source may give by fault or by malice; none may harm the file. */

@@ -1,15 +1,13 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { readFileSync } from "node:fs";
-import { LEAVE } from "../../src/artifact/download.ts";
 import type { Progress } from "../../src/artifact/progress.ts";
 import { AppError } from "../../src/base/errors.ts";
 import { sum } from "../helpers/artifact.ts";
 import { brokenDownloads, ETAG, FILE, IMAGE, OFTEN, OTHER } from "../helpers/broken-download.ts";
-import { type Pace, type PlainReply, rangeReply, type SeenRequest, startOrigin } from "../helpers/origin.ts";
+import { type Pace, type PlainReply, type rangeReply, type SeenRequest, startOrigin } from "../helpers/origin.ts";
 import { isPart, ODD_REPLIES, SOON, slowly, waitingForParts } from "../helpers/ranged-download.ts";
 import { refusal } from "../helpers/refusal.ts";
 
-const { each, expectNothingElse, get, journals, left, partPath, result, here } = brokenDownloads();
+const { each, expectNothingElse, get, journals, left, result, here } = brokenDownloads();
 
 const parts = () => here.origin.requests.filter(isPart);
 
@@ -235,22 +233,6 @@ test("a disk that fails under a part ends the whole download, with what the disk
   expect(error.message).toBe("the disk is full");
   expect(left()).toEqual([]);
   expect(here.origin.requests.filter((request) => !isPart(request))).toHaveLength(1);
-});
-
-test("a download that is left for later leaves what it has without a gap, and the next one goes on from there", async () => {
-  const cancel = new AbortController();
-  // What parts bring lies behind a gap.
-  each((request) => {
-    if (parts().length > 4) cancel.abort(LEAVE);
-    return slowly(request, isPart(request) ? {} : { pace: silent });
-  });
-  await refusal(get({}, { ranges: SOON, signal: cancel.signal }));
-  expect(left()).toEqual(["a.img.part"]);
-  const there = readFileSync(partPath());
-  expect(there.equals(IMAGE.subarray(0, there.length))).toBe(true);
-  each((request) => rangeReply(request, { body: IMAGE, etag: ETAG }));
-  expect((await get()).resumed).toBe(there.length);
-  expectImage();
 });
 
 test("a download that is cancelled while parts come leaves nothing", async () => {

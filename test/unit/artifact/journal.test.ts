@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Journal, readJournal, removeJournal, writeJournal } from "../../../src/artifact/journal.ts";
 import { type ArtifactPlan, planArtifact } from "../../../src/artifact/plan.ts";
@@ -10,6 +10,7 @@ const JOURNAL: Journal = {
   version: { validator: { kind: "etag", value: '"a"' }, total: null },
   bytes: 5,
   hex: "00",
+  islands: [],
 };
 
 test("a journal is for the same request only, holds no secret and is the agent's alone", async () => {
@@ -46,16 +47,55 @@ test("a journal is for the same request only, holds no secret and is the agent's
   expect(readdirSync(dirs.alloc)).toEqual([]);
 });
 
+/** A journal of an empty directory. */
+function journalIn(dir: string) {
+  const dirs = taskDirs({ dataDir: dir, runDir: dir }, "id", "vm");
+  mkdirSync(dirs.alloc, { recursive: true });
+  const artifact = { headers: {}, options: {}, destination: "local/", mode: "any", insecure: false } as const;
+  const plan = planArtifact({ source: "http://h/a.img", ...artifact }, dirs);
+  const path = (): string => join(dirs.alloc, readdirSync(dirs.alloc)[0] ?? "none");
+  return { plan, path };
+}
+
+const islandsOf = (count: number) =>
+  Array.from({ length: count }, (_, at) => ({ start: at * 100 + 10, end: at * 100 + 90, hex: "00".repeat(32) }));
+
+test("what lies behind gaps is kept with it, a long list of it too", async () => {
+  await using dir = tempDir();
+  const { plan } = journalIn(dir.path);
+  for (const islands of [islandsOf(2), islandsOf(256), []]) {
+    writeJournal(plan, { ...JOURNAL, islands });
+    expect(readJournal(plan)?.islands).toEqual(expect.arrayContaining(islands));
+  }
+  writeJournal(plan, { ...JOURNAL, islands: islandsOf(100_000) });
+  expect(readJournal(plan)?.islands).toEqual(islandsOf(256));
+});
+
+test("a journal that was torn, or is that of a former version, has at least its beginning", async () => {
+  await using dir = tempDir();
+  const { plan, path } = journalIn(dir.path);
+  writeJournal(plan, { ...JOURNAL, islands: islandsOf(100) });
+  const whole = readFileSync(path());
+  for (let length = 4096; length < whole.length; length += 61) {
+    const torn = Buffer.concat([
+      whole.subarray(0, length),
+      Buffer.from('"start":7}\n{"start":9,"end":3,"hex":""}\nnull\n'),
+    ]);
+    writeFileSync(path(), torn);
+    const { islands = [], ...front } = readJournal(plan) ?? {};
+    expect(front).toMatchObject({ bytes: 5, hex: "00" });
+    expect(islandsOf(100)).toEqual(expect.arrayContaining([...islands]));
+    expect(islands.length).toBeGreaterThanOrEqual(Math.floor((length - 4096) / 110) - 1);
+  }
+  const former = whole.subarray(0, 4095);
+  writeFileSync(path(), former);
+  expect(readJournal(plan)).toMatchObject({ bytes: 5, islands: [] });
+});
+
 test.skipIf(process.getuid?.() === 0)("a journal that cannot be read is none", async () => {
   await using dir = tempDir();
-  const dirs = taskDirs({ dataDir: dir.path, runDir: dir.path }, "id", "vm");
-  mkdirSync(dirs.alloc, { recursive: true });
-  const source = "http://h/a.img";
-  const plan = planArtifact(
-    { source, headers: {}, options: {}, destination: "local/", mode: "any", insecure: false },
-    dirs,
-  );
+  const { plan, path } = journalIn(dir.path);
   writeJournal(plan, JOURNAL);
-  for (const name of readdirSync(dirs.alloc)) chmodSync(join(dirs.alloc, name), 0);
+  chmodSync(path(), 0);
   expect(readJournal(plan)).toBeUndefined();
 });

@@ -1,11 +1,13 @@
 import { expect, test } from "bun:test";
 import type { Draft } from "../../../src/artifact/draft.ts";
+import { createIslands } from "../../../src/artifact/islands.ts";
 import { createPieces } from "../../../src/artifact/pieces.ts";
 
 /** A draft of text, which tells what was taken in from the front and what lies ahead. */
 function textDraft(beginning: string) {
   let front = beginning;
   let file = beginning;
+  const islands = createIslands("sha256");
   const put = (text: string, position: number): void => {
     file = file.padEnd(position, ".").slice(0, position) + text + file.slice(position + text.length);
   };
@@ -17,12 +19,23 @@ function textDraft(beginning: string) {
       put(Buffer.from(chunk).toString(), front.length);
       front = file.slice(0, front.length + chunk.length);
     },
-    ahead: (chunk: Uint8Array, position: number) => put(Buffer.from(chunk).toString(), position),
-    absorb(end: number) {
-      front = file.slice(0, end);
+    get islands() {
+      return islands.all;
+    },
+    ahead(chunk: Uint8Array, position: number) {
+      put(Buffer.from(chunk).toString(), position);
+      islands.add(chunk, position);
+    },
+    absorb() {
+      for (let next = islands.shift(front.length); next !== undefined; next = islands.shift(front.length)) {
+        front = file.slice(0, next.end);
+      }
     },
     trim() {
+      const { bytes } = islands;
+      islands.clear();
       file = file.slice(0, front.length);
+      return bytes;
     },
   } satisfies Partial<Draft>;
   return { draft: draft as unknown as Draft, front: () => front, file: () => file };
@@ -90,4 +103,26 @@ test("a piece that the draft has is never written to again", () => {
   if (first === undefined) throw new Error("none");
   draft.write(Buffer.from("4567"));
   expect(() => pieces.write(first, Buffer.from("x"))).toThrow("came twice");
+});
+
+test("what lies behind a gap from an earlier try is asked for by no piece, and the gaps are", () => {
+  const { draft, front } = textDraft("0123");
+  draft.ahead(Buffer.from("678"), 6);
+  draft.ahead(Buffer.from("f"), 15);
+  const pieces = createPieces({ ...rule, draft, start: 6 });
+  const taken = [pieces.take(), pieces.take(), pieces.take()];
+  expect(taken).toMatchObject([
+    { start: 9, end: 13, at: 9 },
+    { start: 13, end: 15, at: 13 },
+    { start: 16, end: 20, at: 16 },
+  ]);
+  for (const [at, text] of ["9abc", "de", "ghij"].entries()) {
+    const piece = taken[at];
+    if (piece === undefined) throw new Error("too few");
+    pieces.write(piece, Buffer.from(text));
+  }
+  draft.write(Buffer.from("45"));
+  pieces.advance();
+  expect(front()).toBe("0123456789abcdefghij");
+  expect(pieces.take()).toBeUndefined();
 });

@@ -1,5 +1,6 @@
 import { beforeEach, expect, test } from "bun:test";
 import type { Draft } from "../../../src/artifact/draft.ts";
+import type { Island } from "../../../src/artifact/islands.ts";
 import { createTrial, type RangeRule } from "../../../src/artifact/range-trial.ts";
 import type { Ranges } from "../../../src/artifact/ranges.ts";
 
@@ -8,20 +9,21 @@ const RULE: RangeRule = { leastBytes: 1000, pieceBytes: 100, warmMillis: 1000, m
 let now: number;
 let bytes: number;
 let opened: { start: number; ahead: number }[];
-let ranges: { ended: boolean };
+let ranges: { ended: boolean; start: number };
 
 beforeEach(() => {
   now = 0;
   bytes = 0;
   opened = [];
-  ranges = { ended: false };
+  ranges = { ended: false, start: 0 };
 });
 
-function trialOf(total: number) {
+function trialOf(total: number, islands: readonly Island[] = []) {
   const draft = {
     get bytes() {
       return bytes;
     },
+    islands,
     write(chunk: Uint8Array) {
       bytes += chunk.length;
     },
@@ -90,10 +92,30 @@ test("those that gave up leave the whole file to the first one", () => {
   const { trial, run } = trialOf(100_000);
   run(3.2, 100);
   run(3.2, 100, 100);
-  ranges.ended = true;
+  Object.assign(ranges, { ended: true, start: Number.POSITIVE_INFINITY });
   run(10, 100);
   expect(trial.isOver()).toBe(false);
   expect(bytes).toBe(1640);
+});
+
+test("those that ended leave the first one what is before what they brought", () => {
+  const { trial, run } = trialOf(100_000);
+  run(3.2, 100);
+  run(3.2, 100, 100);
+  ranges.ended = true;
+  run(10, 100);
+  expect(trial.isOver()).toBe(true);
+  expect(bytes).toBe(ranges.start);
+});
+
+test("what an earlier try left behind a gap is gone on with at once", () => {
+  const { trial, run } = trialOf(100_000, [{ start: 250, end: 400 }]);
+  expect(opened).toEqual([{ start: 250, ahead: 250 }]);
+  run(2, 100);
+  expect(trial.isOver()).toBe(false);
+  run(1, 100);
+  expect(trial.isOver()).toBe(true);
+  expect(bytes).toBe(250);
 });
 
 test.each([
