@@ -40,6 +40,8 @@ export function userCacheDir(env: Readonly<Record<string, string | undefined>>):
 
 export const apiSocket = (dirs: AgentDirs): string => join(dirs.runDir, "api.sock");
 export const databaseFile = (dirs: AgentDirs): string => join(dirs.dataDir, "paddock.db");
+/** Room that is set aside for a full disk. */
+export const reserveFile = (dirs: AgentDirs): string => join(dirs.dataDir, "reserve");
 /** Held locked by the one agent of a data directory. */
 export const lockFile = (dirs: AgentDirs): string => join(dirs.dataDir, "agent.lock");
 

@@ -116,7 +116,7 @@ function deregister(
   { purge, discard = false, ...options }: DeregisterOptions,
 ): Evaluation {
   const { store, recorder, clock } = context;
-  const evaluation = recorder.record((index) => {
+  const evaluation = recorder.recordFreeing((index) => {
     const moment = { index, now: clock.now() };
     const made = newEvaluation(record.job, "job-deregister", moment);
     store.putEvaluation(made);
@@ -138,7 +138,7 @@ function stopAllocation(
   placed: { readonly allocation: Allocation; readonly job: Job },
   options: StopOptions,
 ): Evaluation {
-  const evaluation = context.recorder.record((index) => {
+  const evaluation = context.recorder.recordFreeing((index) => {
     const made = newEvaluation(placed.job, "alloc-stop", { index, now: context.clock.now() });
     context.store.putEvaluation(made);
     return made;

@@ -12,10 +12,11 @@ import { errorText } from "../base/errors.ts";
 import { createLog, type Log } from "../base/log.ts";
 import type { AgentConfig } from "../config/agent-config.ts";
 import { readConfiguration } from "../config/effective.ts";
-import { apiSocket, cacheDir, databaseFile } from "../paths.ts";
+import { apiSocket, cacheDir, databaseFile, reserveFile } from "../paths.ts";
 import { build } from "../runtime/build.ts";
 import { releaseCodePages } from "../runtime/code-pages.ts";
 import { createRecorder } from "../state/recorder.ts";
+import { createReserve } from "../state/reserve.ts";
 import { openStore } from "../state/store.ts";
 import { readBootId } from "../supervisor/identity.ts";
 import { createSupervisor } from "../supervisor/supervisor.ts";
@@ -67,9 +68,10 @@ interface Surroundings {
 }
 
 async function serve(config: AgentConfig, { log, manager, stopAsked }: Surroundings): Promise<void> {
-  const store = openStore(databaseFile(config.dirs));
+  const reserve = createReserve(reserveFile(config.dirs), log);
+  const store = openStore(databaseFile(config.dirs), reserve);
   try {
-    const recorder = createRecorder(store);
+    const recorder = createRecorder(store, reserve);
     const bootId = readBootId();
     const users = await findMachineUsers(config, { store, log });
     const { cgroups, attributes } = findControlGroups(config.dirs, log);

@@ -1,6 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 import { AppError, errnoOf, errorText } from "../base/errors.ts";
 import { type ChangeSignal, createChangeSignal } from "../events/bus.ts";
+import { NO_RESERVE, type Reserve } from "./reserve.ts";
 import type { Store } from "./store.ts";
 
 const INDEX_FACT = "index";
@@ -21,6 +22,10 @@ export interface Recorder {
   readonly changes: ChangeSignal;
   /** Runs `work` as one transaction under the next index. @throws StoreError when it cannot be kept, whatever `work` throws otherwise. */
   record<T>(work: (index: number) => T): T;
+  /** The same for a change that makes room on the disk, or leads to it: on a full one it gets what was set aside. */
+  recordFreeing<T>(work: (index: number) => T): T;
+  /** Sets room aside again once there is some. */
+  setAside(): void;
   /**
    * The same for a change that nobody is told of and nothing is done about before it is on disk, as `sync` or `durable` says. Whoever waits
    * for a change may see it some moments before.
@@ -32,7 +37,9 @@ export interface Recorder {
   durable(): Promise<void>;
 }
 
-export function createRecorder(store: Store): Recorder {
+/** @param reserve where the store's file system is to have some room for what makes room. */
+export function createRecorder(store: Store, reserve: Reserve = NO_RESERVE): Recorder {
+  reserve.make();
   const changes = createChangeSignal(Number(store.fact(INDEX_FACT) ?? "1"));
   let unsynced = false;
   let syncing: { readonly upTo: number; readonly done: Promise<void> } | null = null;
@@ -69,6 +76,16 @@ export function createRecorder(store: Store): Recorder {
   return {
     changes,
     record: (work) => write(work, true),
+    recordFreeing(work) {
+      for (;;) {
+        try {
+          return write(work, true);
+        } catch (error) {
+          if (!(error instanceof StoreError) || !reserve.release()) throw error;
+        }
+      }
+    },
+    setAside: () => reserve.make(),
     recordSoon: (work) => write(work, false),
     sync,
     durable: async () => {

@@ -2,13 +2,14 @@ import type { DatabaseSync } from "node:sqlite";
 import { type Allocation, isTerminal } from "../allocation/allocation.ts";
 import type { PostMortem } from "../allocation/post-mortem.ts";
 import type { TaskEvent } from "../allocation/task-event.ts";
-import { errorText } from "../base/errors.ts";
+import { AppError, errorText } from "../base/errors.ts";
 import type { LaunchPlan } from "../qemu/launch.ts";
 import { type CollectionTables, collectionTables, decidedAt, endedAt } from "./collection-tables.ts";
 import { openDatabase } from "./database.ts";
 import { syncLog } from "./disk-sync.ts";
 import { type LiveAllocations, liveAllocations, oldestFirst, type Placed } from "./live-allocations.ts";
 import type { Evaluation, JobRecord } from "./records.ts";
+import { NO_RESERVE, type Reserve } from "./reserve.ts";
 import { createRows, type Rows } from "./rows.ts";
 import { startTables } from "./start-tables.ts";
 
@@ -79,9 +80,12 @@ export interface Store extends CollectionTables {
   close(): void;
 }
 
-/** @throws AppError `conflict` or `internal`, see `openDatabase`. */
-export function openStore(path: string): Store {
-  const database = openDatabase(path);
+/**
+ * @param reserve room that is given free when there is none to open the store in.
+ * @throws AppError `conflict` or `internal`, see `openDatabase`.
+ */
+export function openStore(path: string, reserve: Reserve = NO_RESERVE): Store {
+  const database = openWithRoom(path, reserve);
   const rows = createRows(database, path);
   const listeners: ((allocationId: string) => void)[] = [];
   const live = liveAllocations(() => rows.all<Allocation>("SELECT record FROM allocations WHERE terminal = 0"));
@@ -107,6 +111,17 @@ export function openStore(path: string): Store {
     sync: () => syncLog(path),
     close: () => database.close(),
   };
+}
+
+function openWithRoom(path: string, reserve: Reserve): DatabaseSync {
+  for (;;) {
+    try {
+      return openDatabase(path);
+    } catch (error) {
+      const mayBeFull = error instanceof AppError && error.code === "internal";
+      if (!mayBeFull || !reserve.release()) throw error;
+    }
+  }
 }
 
 function jobTable(rows: Rows, database: DatabaseSync) {

@@ -24,8 +24,9 @@ import type { Job } from "../../src/job/job.ts";
 import { loadJob } from "../../src/job/load.ts";
 import { composeNode, findHost } from "../../src/node/fingerprint.ts";
 import type { Capacity, Emulator, Node } from "../../src/node/node.ts";
-import { cacheDir, databaseFile } from "../../src/paths.ts";
+import { cacheDir, databaseFile, reserveFile } from "../../src/paths.ts";
 import { createRecorder } from "../../src/state/recorder.ts";
+import { createReserve } from "../../src/state/reserve.ts";
 import { openStore } from "../../src/state/store.ts";
 import { readBootId } from "../../src/supervisor/identity.ts";
 import { createSupervisor } from "../../src/supervisor/supervisor.ts";
@@ -136,17 +137,18 @@ export async function startInProcess(
     capacity: { ...found.capacity, ...capacity },
     qemu: { ...found.qemu, emulators: [...found.qemu.emulators, ...emulators] },
   };
-  const opened = openStore(databaseFile(dirs));
-  const store = { ...opened, sync: () => beforeSync().then(opened.sync) };
   const logLines: string[] = [];
   const log = createLog("debug", (line) => logLines.push(line));
+  const reserve = createReserve(reserveFile(dirs), log);
+  const opened = openStore(databaseFile(dirs), reserve);
+  const store = { ...opened, sync: () => beforeSync().then(opened.sync) };
   const base = {
     dirs,
     policy: { imagePaths: [imagesDir(root)], argsAllowlist: [], emulatorsAllowlist: [], maxKillTimeout },
     sources: testSources(dirs, sources),
     site,
     store,
-    recorder: createRecorder(store),
+    recorder: createRecorder(store, reserve),
     users: await findMachineUsers({ dirs, users }, { store, log }),
     node: () => known,
     nodeComplete: Promise.resolve(),

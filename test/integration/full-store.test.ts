@@ -1,11 +1,10 @@
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { execFileSync } from "node:child_process";
-import { closeSync, mkdirSync, openSync, rmSync, writeSync } from "node:fs";
 import { machineSockets } from "../../src/paths.ts";
 import { makeCounterDisk } from "../guests/counter.ts";
 import { agentPerTest } from "../helpers/agent-per-test.ts";
 import { capacity } from "../helpers/capacity.ts";
 import { bannerOf, demoJob, idOf, machineOf, writeDemoDisk } from "../helpers/in-process-agent.ts";
+import { mountTmpfs, type SmallDisk } from "../helpers/small-disk.ts";
 import { until } from "../helpers/until.ts";
 import { CTRL_D, typeOn } from "../helpers/victim.ts";
 
@@ -13,15 +12,13 @@ setDefaultTimeout(60_000);
 
 /** Mounting a small file system is root's; nobody else can have one that is full. */
 describe.skipIf(process.getuid?.() !== 0)("an agent whose data_dir is on a full file system", () => {
-  let data: string;
+  let disk: SmallDisk;
   // Before the directory goes that it is mounted in.
-  afterEach(() => void execFileSync("umount", ["-l", data]));
+  afterEach(() => disk.unmount());
   const bed = agentPerTest(false);
 
   beforeEach(async () => {
-    data = bed.dir.file("data");
-    mkdirSync(data);
-    execFileSync("mount", ["-t", "tmpfs", "-o", "size=4m,mode=0755", "none", data]);
+    disk = mountTmpfs(bed.dir.file("data"), "4m");
     // What jobs ask for as ephemeral_disk, this one has not.
     await bed.start({ capacity: capacity() });
     await bed.submit();
@@ -32,26 +29,13 @@ describe.skipIf(process.getuid?.() !== 0)("an agent whose data_dir is on a full 
   const id = () => idOf(bed.agent);
   const sockets = () => machineSockets({ dataDir: "", runDir: bed.dir.file("run") }, id(), "vm");
 
-  /** Takes every block there is. */
-  function fill(): void {
-    const ballast = openSync(`${data}/ballast`, "w");
-    const block = new Uint8Array(4096);
-    try {
-      for (;;) writeSync(ballast, block);
-    } catch (error) {
-      expect(error).toMatchObject({ code: "ENOSPC" });
-    } finally {
-      closeSync(ballast);
-    }
-  }
-
   /** Until what SQLite has set aside is used up, a change may still be kept. */
   async function refusal(): Promise<string> {
-    fill();
+    disk.fill();
     return await until("a change to be refused", async () => {
       try {
         await bed.agent.registerJob(demoJob(writeDemoDisk(bed.dir.path, "b.img"), { id: "other" }), null, {});
-        fill();
+        disk.fill();
         return null;
       } catch (error) {
         return String(error);
@@ -71,7 +55,7 @@ describe.skipIf(process.getuid?.() !== 0)("an agent whose data_dir is on a full 
     const { guest, identity } = await machineOf(bed.agent, "running");
     expect(guest).toBe("running");
     expect(bed.agent.allocation(id()).tasks["vm"]?.machine).toMatchObject({ identity });
-    rmSync(`${data}/ballast`);
+    disk.empty();
     await bed.agent.registerJob(demoJob(writeDemoDisk(bed.dir.path, "c.img"), { id: "third" }), null, {});
     await machineOf(bed.agent, "running", "third");
   });
@@ -83,7 +67,7 @@ describe.skipIf(process.getuid?.() !== 0)("an agent whose data_dir is on a full 
     await until("the agent to say that it cannot keep it", () =>
       bed.running.logLines.some((line) => line.includes("what happened to a machine cannot be kept")),
     );
-    rmSync(`${data}/ballast`);
+    disk.empty();
     const { ending } = await machineOf(bed.agent, "ended");
     expect(ending).toMatchObject({ reason: "guest-shutdown", failed: false });
   });
@@ -97,7 +81,7 @@ describe.skipIf(process.getuid?.() !== 0)("an agent whose data_dir is on a full 
     await refusal();
     await machineOf(bed.agent, "stopping", "deaf");
     await until("QEMU to be gone", () => !isThere(identity.pid));
-    rmSync(`${data}/ballast`);
+    disk.empty();
     const { ending } = await machineOf(bed.agent, "ended", "deaf");
     expect(ending).toMatchObject({ reason: "host-qmp-quit", stop: { rung: "quit" } });
   });
@@ -107,7 +91,7 @@ describe.skipIf(process.getuid?.() !== 0)("an agent whose data_dir is on a full 
     const { identity } = await machineOf(bed.agent, "running");
     process.kill(identity.pid, "SIGKILL");
     await until("QEMU to be gone", () => !isThere(identity.pid));
-    rmSync(`${data}/ballast`);
+    disk.empty();
     const { ending } = await machineOf(bed.agent, "ended");
     expect(ending).toMatchObject({ reason: "killed", signal: 9 });
   });

@@ -115,7 +115,7 @@ class Sweeper {
   }
 
   async sweep({ asked, discard }: How): Promise<GarbageOutcome> {
-    const { store, clock, cacheKeeper } = this.#context;
+    const { store, clock } = this.#context;
     const now = clock.now();
     for (const [id, until] of this.#later) if (asked || until <= now) this.#later.delete(id);
     const found: Found = { removed: [], kept: [], troubles: [] };
@@ -129,7 +129,7 @@ class Sweeper {
     if (!this.closed) this.#dropVersions(found, asked);
     const jobs = this.closed ? 0 : await this.#oneByOne(async () => forgetJobs(this.#context, asked));
     const evaluations = this.closed ? 0 : await forgetEvaluations(this.#context, asked);
-    if (found.removed.length > 0) cacheKeeper.grown();
+    this.#tidied(found);
     return { ...found, jobs, evaluations };
   }
 
@@ -148,8 +148,14 @@ class Sweeper {
       this.#remover.close();
     }
     this.#dropVersions(found, false);
-    if (found.removed.length > 0) this.#context.cacheKeeper.grown();
+    this.#tidied(found);
     return { ...found, jobs: 0, evaluations: 0 };
+  }
+
+  #tidied({ removed }: Found): void {
+    const { recorder, cacheKeeper } = this.#context;
+    if (!this.closed) recorder.setAside();
+    if (removed.length > 0) cacheKeeper.grown();
   }
 
   async #removeEnded({ asked, discard }: How, found: Found): Promise<void> {
@@ -199,7 +205,7 @@ class Sweeper {
     if (this.closed || examined.kind === "none") return { kind: "none" };
     if (examined.kind === "goes") {
       const collection = { allocationId, jobId, reason, endedAt, begunAt: clock.now(), doneAt: null, bytes: 0 };
-      recorder.record(() => store.beginCollection(collection));
+      recorder.recordFreeing(() => store.beginCollection(collection));
       // It had to stay when it was looked at before; nothing was tried yet.
       this.#later.delete(allocationId);
       return { kind: "goes", collection };
@@ -221,7 +227,7 @@ class Sweeper {
     const { store, recorder } = this.#context;
     const touched = new Set(removed.map(({ jobId }) => jobId));
     if (touched.size > 0) {
-      recorder.record(() => {
+      recorder.recordFreeing(() => {
         for (const jobId of touched) store.dropVersions(jobId);
       });
     }

@@ -29,7 +29,7 @@ export function forgetJobs(context: Context, asked: boolean): number {
   const { store, recorder } = context;
   const over = store.jobsWithoutAllocations().filter(({ job }) => jobStanding(context, job.id, asked) === "over");
   if (over.length === 0) return 0;
-  recorder.record(() => {
+  recorder.recordFreeing(() => {
     for (const { job } of over) {
       store.deleteJob(job.id);
       store.dropVersions(job.id);
@@ -47,7 +47,7 @@ export async function forgetEvaluations({ store, recorder, clock, garbage }: Con
     clock.now() - (asked ? Math.min(JUST_MADE_MILLIS, garbage.evalThresholdMillis) : garbage.evalThresholdMillis);
   let dropped = 0;
   while (store.hasForgettable(before)) {
-    const turn = recorder.record(() => store.dropEvaluations(before));
+    const turn = recorder.recordFreeing(() => store.dropEvaluations(before));
     dropped += turn;
     await setImmediate();
   }

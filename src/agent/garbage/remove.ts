@@ -27,7 +27,7 @@ export async function removeAllocation(
     const path = allocDir(dirs, allocationId);
     const text = `${path} cannot be removed: ${escapeControls(trouble.slice(0, LONGEST_TROUBLE))}`;
     if (names > 0 || collection.trouble !== text) {
-      recorder.record(() => store.beginCollection({ ...freed, trouble: text }));
+      recorder.recordFreeing(() => store.beginCollection({ ...freed, trouble: text }));
     }
     return text;
   }
@@ -37,7 +37,7 @@ export async function removeAllocation(
     if (!more) store.finishCollection(done);
     return more;
   };
-  while (recorder.record(forget)) await setImmediate();
+  while (recorder.recordFreeing(forget)) await setImmediate();
   log.info("removed an ended allocation", {
     alloc: allocationId,
     job: jobId,
