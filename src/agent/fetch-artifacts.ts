@@ -1,4 +1,5 @@
 import { acquire } from "../artifact/acquire.ts";
+import { assertApart } from "../artifact/collision.ts";
 import type { Fetched, Placing } from "../artifact/fetched.ts";
 import { planOffline, rulesFor } from "../artifact/offline.ts";
 import { planForFile } from "../artifact/place.ts";
@@ -34,6 +35,7 @@ export async function fetchArtifacts(
   const { offline } = context.site;
   const rules = rulesFor(context.sources, offline);
   const plans = waiting.map((artifact) => planArtifact(artifact, request.place.dirs, rules));
+  assertApart(plans);
   const fetched: Fetched[] = [];
   const failed = new AbortController();
   const signal = AbortSignal.any([request.signal, failed.signal]);

@@ -1,4 +1,5 @@
-import { planArtifact } from "../artifact/plan.ts";
+import { assertApart } from "../artifact/collision.ts";
+import { type ArtifactPlan, planArtifact } from "../artifact/plan.ts";
 import { assertMayHave } from "../artifact/source/local-file.ts";
 import { rulesWithoutFiles } from "../artifact/source/rules.ts";
 import { AppError } from "../base/errors.ts";
@@ -32,19 +33,29 @@ export function findRefusedSources(context: SourceContext, job: Job): string[] {
 }
 
 function refusalsOf(context: SourceContext, job: Job): Refusal[] {
-  return foreseeArtifacts(context, job).flatMap((foreseen) => refusalOf(context, foreseen) ?? []);
+  const known = foreseeArtifacts(context, job).filter(({ artifact }) => !awaitsAllocation(artifact));
+  return [...Map.groupBy(known, ({ where }) => where)].flatMap(([where, artifacts]) => {
+    const refused: Refusal[] = [];
+    const plans: ArtifactPlan[] = [];
+    const noting = (work: () => void): void => {
+      try {
+        work();
+      } catch (error) {
+        if (!(error instanceof AppError)) throw error;
+        refused.push({ line: `${where}: ${error.message}`, hint: error.hint });
+      }
+    };
+    for (const artifact of artifacts) noting(() => plans.push(planForAgent(context, artifact)));
+    noting(() => assertApart(plans));
+    return refused;
+  });
 }
 
-function refusalOf({ sources }: SourceContext, { artifact, dirs, where }: ForeseenArtifact): Refusal | undefined {
-  if (awaitsAllocation(artifact)) return undefined;
-  try {
-    // Files with credentials are read when something is fetched: what is in them refuses nothing.
-    const plan = planArtifact(artifact, dirs, rulesWithoutFiles(sources));
-    assertMayHave(plan);
-    if (plan.checksumFile !== null) assertMayHave(plan.checksumFile.from);
-    return undefined;
-  } catch (error) {
-    if (!(error instanceof AppError)) throw error;
-    return { line: `${where}: ${error.message}`, hint: error.hint };
-  }
+/** @throws AppError for what this agent does not fetch. */
+function planForAgent({ sources }: SourceContext, { artifact, dirs }: ForeseenArtifact): ArtifactPlan {
+  // Files with credentials are read when something is fetched: what is in them refuses nothing.
+  const plan = planArtifact(artifact, dirs, rulesWithoutFiles(sources));
+  assertMayHave(plan);
+  if (plan.checksumFile !== null) assertMayHave(plan.checksumFile.from);
+  return plan;
 }

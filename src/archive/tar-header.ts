@@ -10,6 +10,7 @@ export interface TarHeader {
   readonly mode: number;
   /** Bytes that follow, before padding. */
   readonly size: number;
+  /** Seconds since 1970, before which it is negative. */
   readonly mtime: number;
   /** A letter; `0` for a file of the oldest archives too. */
   readonly type: string;
@@ -32,7 +33,7 @@ export function readTarHeader(block: Buffer): TarHeader | null {
     name,
     mode: readNumber(block, 100, 8, name) & 0o7777,
     size: readNumber(block, 124, 12, name),
-    mtime: readNumber(block, 136, 12, name),
+    mtime: readTime(block, 136, 12, name),
     type: type === "\0" || type === "7" ? "0" : type,
     link: untilNul(block.subarray(157, 257)),
   };
@@ -47,6 +48,12 @@ export function readNumber(block: Buffer, start: number, length: number, name: B
   const value = first >= 0x80 ? readBytes(block, start, length) : readOctal(block, start, length);
   if (first !== 0xff && Number.isSafeInteger(value)) return value;
   throw archiveError(`the tar header of ${quoteName(name.toString("latin1"))} has a damaged or negative number`);
+}
+
+/** The same for a time, of which GNU tar writes those before 1970 as two's complement. */
+function readTime(block: Buffer, start: number, length: number, name: Buffer): number {
+  if (block[start] !== 0xff) return readNumber(block, start, length, name);
+  return -1 - block.subarray(start, start + length).reduce((value, byte) => value * 256 + (0xff - byte), 0);
 }
 
 function readBytes(block: Buffer, start: number, length: number): number {

@@ -193,7 +193,7 @@ function kindOf({ type }: TarHeader, name: string): Entry["kind"] {
 
 function mtimeOf(header: TarHeader, pax: PaxRecords): number {
   const exact = Number(paxValue(pax, "mtime")?.toString("latin1") ?? Number.NaN);
-  return Number.isFinite(exact) && exact >= 0 ? exact : header.mtime;
+  return Number.isFinite(exact) ? exact : header.mtime;
 }
 
 function padded(size: number): number {

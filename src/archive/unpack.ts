@@ -178,7 +178,7 @@ async function addFile(work: Work, entry: Entry, parts: readonly string[]): Prom
     endSparse(fd, length);
     // Whoever runs the machine must be able to read it; more than that and "may be run" an archive does not decide.
     fchmodSync(fd, (entry.mode & 0o100) === 0 ? 0o644 : 0o755);
-    if (entry.mtime !== null && entry.mtime > 0 && entry.mtime < LAST_TIME) futimesSync(fd, entry.mtime, entry.mtime);
+    if (entry.mtime !== null) setTime(fd, Math.min(Math.max(entry.mtime, 0), LAST_TIME));
     await fsyncAsync(fd);
     work.bytes += length;
   } finally {
@@ -186,8 +186,10 @@ async function addFile(work: Work, entry: Entry, parts: readonly string[]): Prom
   }
 }
 
-/** In the year 2242; later ones do not fit every file system. */
+/** In the year 2242; later ones do not fit every file system, and those before 1970 not every runtime. */
 const LAST_TIME = 2 ** 33;
+
+const setTime = (fd: number, time: number): void => futimesSync(fd, time, time);
 
 /** A file is brought to the disk each time that this much came: one sync of gigabytes at its end would hear no cancellation for minutes. */
 const SYNC_BYTES = 32 << 20;

@@ -63,6 +63,37 @@ describe("a job is refused when it is submitted, and told when it is validated, 
   });
 });
 
+describe("two artifacts that would be written to the same place are refused", () => {
+  const from = (name: string, more = ""): string => `source = "http://h/${name}"\n${more}`;
+  test.each([
+    ["the same name", from("x"), from("y/x"), "local/x"],
+    ["the name that the other has until it is whole", from("x"), from("x.part"), "local/x"],
+    ["the same, the other way round", from("x.part"), from("x"), "local/x"],
+    ["the name of what the other is unpacked to", from("x.xz"), from("x"), "local/x"],
+    ["a file, and a directory of that name", from("x"), from("y", 'destination = "local/x/"'), "local/x"],
+    ["the same archive twice", from("x.tar"), from("x.tar"), "local/.archive-"],
+  ])("%s", async (_, one, other, path) => {
+    const { message, hint } = await expectRefusal(jobOf(one, other));
+    expect(message).toMatch(/artifacts http:\/\/h\/\S+ and http:\/\/h\/\S+ would both be written to /);
+    expect(message).toContain(`written to vm/${path}`);
+    expect(hint).toBe("give one of them another destination");
+    expect(bed.agent.validateJob(jobOf(one, other)).warnings).toHaveLength(1);
+  });
+
+  test("and others are not", () => {
+    const apart = jobOf(from("x"), from("x.parts"), from("x.part", 'destination = "local/y"'), from("x.tar"));
+    expect(bed.agent.validateJob(apart).warnings).toEqual([]);
+  });
+
+  test("when the machine starts, where that is known only then", async () => {
+    const task = [from("x"), from("${NOMAD_PORT_web}/x")].map((text) => `artifact {\n ${text}\n }`).join("\n");
+    const group = 'network {\n port "web" {}\n }';
+    await bed.agent.registerJob(demoJob("local/disk.img", { task, group }), null, {});
+    const { ending } = await machineOf(bed.agent, "ended");
+    expect(ending.message).toContain("would both be written to");
+  });
+});
+
 test("a file that the configuration lets jobs have may come before the job starts, and what hangs on the allocation is looked at then", async () => {
   const job = jobOf(`source = "${own}/disk.img"`);
   expect(bed.agent.validateJob(job).warnings).toEqual([]);

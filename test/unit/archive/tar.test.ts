@@ -70,6 +70,18 @@ describe("names and sizes that a header cannot hold", () => {
     expect(statSync(dir.file("out", `${long}-ä`)).mtimeMs).toBe(1_500_000_000_250);
   });
 
+  test.each([
+    ["of 1960, as GNU tar writes it", { raw: { 136: Buffer.from("ffffffffffffffffed300880", "hex") } }, [], 0],
+    ["of 1960, as pax writes it", { mtime: 0 }, [["mtime", "-315619199.5"]], 0],
+    ["a second before 1970", { raw: { 136: Buffer.alloc(12, 0xff) } }, [], 0],
+    ["of 1970", { mtime: 0 }, [], 0],
+    ["of the year 2400", { raw: { 136: Buffer.from("80000000000000032a1c7900", "hex") } }, [], 2 ** 33],
+  ] as const)("a time %s", async (_, raw, records, time) => {
+    await using dir = tempDir();
+    await unpackBytes(dir, tarOf(pax(records), { name: "old", body: "x", ...raw }), "tar");
+    expect(statSync(dir.file("out", "old")).mtimeMs).toBe(time * 1000);
+  });
+
   test("a size of bytes instead of digits", async () => {
     await using dir = tempDir();
     const size = Buffer.from([0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5]);
