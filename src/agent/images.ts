@@ -61,8 +61,8 @@ export interface Images {
    * @throws AppError `invalid` and `unsupported` before anything else is done, then `fetch`.
    */
   pull(artifact: PulledArtifact): Pull;
-  /** Reads every byte again; what is damaged is set aside. @throws the signal's reason. */
-  verify(key: string, options: WatchOptions): Promise<Exclude<Verdict, { readonly kind: "absent" }>>;
+  /** Reads every byte again; what is damaged is set aside. @returns "absent" for what goes meanwhile. @throws the signal's reason. */
+  verify(key: string, options: WatchOptions): Promise<Verdict>;
 }
 
 type ImageContext = Pick<
@@ -139,7 +139,6 @@ function useCases(context: ImageContext): Images {
     verify: async (text, { signal, onProgress }) => {
       const key = readKey(text);
       const verdict = await verifyEntry(place.cache, key, { signal, onProgress: meterOf(onProgress) });
-      if (verdict.kind === "absent") throw absent(key);
       if (verdict.kind === "damaged") {
         log.warn("an entry of the cache is damaged and set aside", {
           image: formatKey(key),

@@ -11,6 +11,7 @@ import {
   writeImages,
   writePruneReply,
   writePulled,
+  writeVerdict,
 } from "../contract/image.ts";
 import { writeProgress } from "../contract/task-state.ts";
 import { readHeaders } from "./blocking.ts";
@@ -56,12 +57,7 @@ async function verifyImage(c: Context, context: ApiContext): Promise<Response> {
     const onProgress = (progress: Progress): void =>
       update({ Progress: writeProgress({ source: checksum, ...progress }) });
     const verdict = await images.verify(checksum, { signal, onProgress });
-    tell({
-      Verified:
-        verdict.kind === "sound"
-          ? { Sound: true, Bytes: verdict.bytes, Why: "", SetAside: null }
-          : { Sound: false, Bytes: 0, Why: verdict.why, SetAside: verdict.setAside },
-    });
+    tell({ Verified: writeVerdict(verdict) });
   });
 }
 

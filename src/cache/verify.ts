@@ -34,15 +34,20 @@ export async function verifyEntry(
   const found = lookUp(cache, key);
   if (found.kind === "absent") return found;
   const trouble = found.kind === "damaged" ? found.why : await readUnlessGone(cache, found.entry, options, start);
-  if (trouble === undefined) return { kind: "absent" };
+  if (trouble === undefined) return ABSENT;
   if (trouble === null) return { kind: "sound", bytes: found.kind === "there" ? bytesOf(found.entry) : 0 };
   const now = lookUp(cache, key);
   // What was fetched anew meanwhile is another file.
   if (found.kind === "there" && now.kind === "there" && !isSame(found.entry, now.entry)) {
     return { kind: "damaged", why: trouble, setAside: null };
   }
-  return { kind: "damaged", why: trouble, setAside: setAside(cache, key) ?? null };
+  const aside = setAside(cache, key);
+  // What is half removed already looks damaged.
+  if (aside === undefined && found.kind === "damaged") return ABSENT;
+  return { kind: "damaged", why: trouble, setAside: aside ?? null };
 }
+
+const ABSENT: Verdict = { kind: "absent" };
 
 const isSame = (a: Entry, b: Entry): boolean => identityText(a.content) === identityText(b.content);
 
@@ -58,7 +63,10 @@ async function readUnlessGone(
   try {
     return await readAgain(entry, options, start);
   } catch (error) {
-    if (!options.signal.aborted && lookUp(cache, entry.key).kind === "absent") return undefined;
+    if (options.signal.aborted) throw error;
+    const now = lookUp(cache, entry.key);
+    // Another one may have come in its place.
+    if (now.kind === "absent" || (now.kind === "there" && !isSame(entry, now.entry))) return undefined;
     throw error;
   }
 }

@@ -22,7 +22,7 @@ export const IMAGE_VERIFY: Command = {
     "Reads every byte of the images in the agent's cache again, all of them unless CHECKSUMs are named, and compares them with what they must be. A damaged one is set aside, and fetched again when a job asks for it; machines that use it keep it. Ctrl-C ends the reading and changes nothing.",
   examples: ["paddock image verify", "paddock image verify sha256:9f86d081"],
   exits: [
-    [EXIT.ok, "every byte is right"],
+    [EXIT.ok, "every byte is right of all that was not removed meanwhile"],
     [EXIT.failed, "one is damaged, or could not be read"],
     [EXIT.SIGINT, "Ctrl-C; what was not read yet is not known"],
   ],
@@ -42,6 +42,7 @@ async function runImageVerify(invocation: Invocation): Promise<number> {
   try {
     for (const image of chosen) {
       const verified = await verifyOne(client, image, terminal, interrupt.signal).catch((error: unknown) => {
+        if (error instanceof AppError && error.code === "not_found") return REMOVED;
         // One that went, or could not be read, says nothing of the others; an agent that went says it of all.
         if (!(error instanceof AppError) || error.code === "unavailable") throw error;
         terminal.err.line({ text: "unknown", style: "yellow" }, `  ${shortChecksum(image.Checksum)}  ${error.message}`);
@@ -55,10 +56,13 @@ async function runImageVerify(invocation: Invocation): Promise<number> {
     interrupt.release();
   }
   if (invocation.flags.has("json")) printJson(terminal.out, found);
-  return unread === 0 && found.every(({ Sound }) => Sound) ? EXIT.ok : EXIT.failed;
+  return unread === 0 && found.every(({ Sound, Removed }) => Sound || Removed) ? EXIT.ok : EXIT.failed;
 }
 
 type Verified = NonNullable<ImageFrame["Verified"]>;
+
+/** Of one that went between the list and the question. */
+const REMOVED: Verified = { Sound: false, Bytes: 0, Why: "removed meanwhile", SetAside: null, Removed: true };
 
 async function verifyOne(client: Client, image: Image, terminal: Terminal, signal: AbortSignal): Promise<Verified> {
   const show = createProgress(terminal);
@@ -70,8 +74,12 @@ async function verifyOne(client: Client, image: Image, terminal: Terminal, signa
   throw new AppError("unavailable", "the agent broke off its reply", { hint: "look at the agent's log" });
 }
 
-function printVerdict(image: Image, { Sound, Bytes, Why, SetAside }: Verified, { out }: Terminal): void {
+function printVerdict(image: Image, { Sound, Bytes, Why, SetAside, Removed }: Verified, { out, err }: Terminal): void {
   const name = shortChecksum(image.Checksum);
+  if (Removed) {
+    err.line({ text: "unknown", style: "yellow" }, `  ${name}  ${Why}`);
+    return;
+  }
   const users = usersText(image);
   const rows: Piece[][] = Sound
     ? [[{ text: "sound  ", style: "green" }, name, formatBytes(Bytes)]]

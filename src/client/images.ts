@@ -67,7 +67,7 @@ export type Pruned = v.InferOutput<typeof PrunedSchema>;
 const ImageFrameSchema = v.object({
   Progress: orNull(ProgressSchema),
   Message: text,
-  Verified: orNull(v.object({ Sound: flag, Bytes: count, Why: text, SetAside: orNull(v.string()) })),
+  Verified: orNull(v.object({ Sound: flag, Bytes: count, Why: text, SetAside: orNull(v.string()), Removed: flag })),
   Pulled: orNull(v.object({ Checksum: text, Bytes: count, Cached: flag, Resumed: count })),
   Error: orNull(v.object({ Message: text, Hint: orNull(v.string()) })),
 });

@@ -3,6 +3,7 @@ import type { Entry, Lookup } from "../cache/entry.ts";
 import { type EntryKey, formatKey } from "../cache/key.ts";
 import type { PruneReason } from "../cache/prune.ts";
 import type { Damaged } from "../cache/remove.ts";
+import type { Verdict } from "../cache/verify.ts";
 import type { ImageDescription } from "../image/describe.ts";
 import type { Qcow2Facts } from "../image/qcow2-facts.ts";
 import { CountSchema, NanosSchema, TextMapSchema, writeTime } from "./scalars.ts";
@@ -237,9 +238,22 @@ export const ImageFrameSchema = v.object({
       Why: v.string(),
       /** Where it lies now; null for a sound one. */
       SetAside: v.nullable(v.string()),
+      /** It was removed while it was read, and nothing is known of it. */
+      Removed: v.optional(v.literal(true)),
     }),
   ),
   Pulled: v.optional(PulledSchema),
   Error: v.optional(v.object({ Message: v.string(), Hint: v.nullable(v.string()) })),
 });
 export type WireImageFrame = v.InferOutput<typeof ImageFrameSchema>;
+
+export function writeVerdict(verdict: Verdict): NonNullable<WireImageFrame["Verified"]> {
+  switch (verdict.kind) {
+    case "sound":
+      return { Sound: true, Bytes: verdict.bytes, Why: "", SetAside: null };
+    case "damaged":
+      return { Sound: false, Bytes: 0, Why: verdict.why, SetAside: verdict.setAside };
+    case "absent":
+      return { Sound: false, Bytes: 0, Why: "removed meanwhile", SetAside: null, Removed: true };
+  }
+}

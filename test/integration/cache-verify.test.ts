@@ -1,5 +1,15 @@
 import { beforeEach, expect, test } from "bun:test";
-import { chmodSync, existsSync, readFileSync, statSync, truncateSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  linkSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { gzipSync } from "node:zlib";
 import { listEntries, lookUp, mtimeOf } from "../../src/cache/entry.ts";
 import { type EntryKey, filesOf } from "../../src/cache/key.ts";
@@ -142,6 +152,20 @@ test("an entry that goes while it is read is absent, and no failure", async () =
     return new Worker(new URL("../../src/cache/verify-worker.ts", import.meta.url).href);
   };
   expect(await verifyEntry(cache, key, quiet, start)).toEqual({ kind: "absent" });
+});
+
+test("an entry that goes while it is read, and is fetched anew, is absent, and the new one stays", async () => {
+  const body = Buffer.alloc(10);
+  const key = putEntry(cache, body);
+  // Held, so that the new one is another inode.
+  linkSync(filesOf(cache, key).content, dir.file("held"));
+  const start = (): Worker => {
+    rmSync(filesOf(cache, key).dir, { recursive: true });
+    putEntry(cache, body);
+    return new Worker(URL.createObjectURL(new Blob(["throw new Error('ENOENT')"])));
+  };
+  expect(await verifyEntry(cache, key, quiet, start)).toEqual({ kind: "absent" });
+  expect(lookUp(cache, key).kind).toBe("there");
 });
 
 test("a Worker that dies is no verdict: the entry stays", async () => {

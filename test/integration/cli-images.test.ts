@@ -194,26 +194,38 @@ describe("image verify", () => {
     expect(existsSync(filesOf(cache, a).dir)).toBe(false);
   });
 
-  test("one that goes meanwhile is not known, and the others are read all the same", async () => {
-    const [a, b] = [put("a.img", 10), put("b.img", 20)].toSorted((x, y) => (x.hex < y.hex ? -1 : 1));
-    if (a === undefined || b === undefined) throw new Error("two were made");
-    const { verify } = api.agent.images;
-    api.agent.images = {
-      ...api.agent.images,
-      verify: async (name, options) => {
-        if (name === formatKey(a)) removeEntrySync(cache, a);
-        return await verify(name, options);
-      },
-    };
-    const { code, stdout, stderr } = await api.run(["image", "verify"]);
-    expect({ code, stdout: stdout.slice(0, 28) }).toEqual({ code: 1, stdout: `sound    ${short(b)}` });
-    expect(stderr).toBe(`unknown  ${short(a)}  ${formatKey(a)} is not in the cache\n`);
-  });
+  test.each(["verify", "find"] as const)(
+    "one that goes before the agent comes to %s is told as gone, and is no failure",
+    async (step) => {
+      const [a, b] = [put("a.img", 10), put("b.img", 20)].toSorted((x, y) => (x.hex < y.hex ? -1 : 1));
+      if (a === undefined || b === undefined) throw new Error("two were made");
+      const { verify, find } = api.agent.images;
+      const going = (name: string, at: typeof step): void => {
+        if (name === formatKey(a) && at === step) removeEntrySync(cache, a);
+      };
+      api.agent.images = {
+        ...api.agent.images,
+        verify: async (name, options) => {
+          going(name, "verify");
+          return await verify(name, options);
+        },
+        find: async (name) => {
+          going(name, "find");
+          return await find(name);
+        },
+      };
+      const { code, stdout, stderr } = await api.run(["image", "verify"]);
+      expect({ code, stdout: stdout.slice(0, 28) }).toEqual({ code: 0, stdout: `sound    ${short(b)}` });
+      expect(stderr).toBe(`unknown  ${short(a)}  removed meanwhile\n`);
+    },
+  );
 
   test("-json is a list of what was found", async () => {
     const key = put("a.img", 10);
     const { stdout } = await api.run(["image", "verify", "-json"]);
-    expect(JSON.parse(stdout)).toEqual([{ Checksum: formatKey(key), Sound: true, Bytes: 10, Why: "", SetAside: null }]);
+    expect(JSON.parse(stdout)).toEqual([
+      { Checksum: formatKey(key), Sound: true, Bytes: 10, Why: "", SetAside: null, Removed: false },
+    ]);
   });
 
   test("Ctrl-C ends it with 130, and the agent stops reading", async () => {
