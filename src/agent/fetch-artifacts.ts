@@ -12,6 +12,7 @@ import type { Artifact } from "../job/job.ts";
 import { cacheDir } from "../paths.ts";
 import type { PrepareRequest } from "../supervisor/hands.ts";
 import type { AgentContext } from "./context.ts";
+import { withGitUser } from "./machine-users.ts";
 import type { Subject } from "./subject.ts";
 
 /** How many artifacts of a task are fetched at once, as in Nomad. */
@@ -24,7 +25,7 @@ const PARALLEL_ARTIFACTS = 3;
  * @throws AppError of the first artifact that failed; the others are given up then.
  */
 export async function fetchArtifacts(
-  context: Pick<AgentContext, "dirs" | "site" | "sources" | "node" | "cacheKeeper" | "artifactTurns" | "log">,
+  context: Pick<AgentContext, "dirs" | "site" | "sources" | "users" | "node" | "cacheKeeper" | "artifactTurns" | "log">,
   request: PrepareRequest,
   { task, env }: Pick<Subject, "task" | "env">,
   placing: (path: string) => Placing,
@@ -34,7 +35,9 @@ export async function fetchArtifacts(
   const waiting = task.artifacts.map((artifact) => interpolateArtifact(artifact, env, context));
   const { offline } = context.site;
   const rules = rulesFor(context.sources, offline);
-  const plans = waiting.map((artifact) => planArtifact(artifact, request.place.dirs, rules));
+  const plans = waiting.map((artifact) =>
+    withGitUser(context.users, planArtifact(artifact, request.place.dirs, rules)),
+  );
   assertApart(plans);
   const fetched: Fetched[] = [];
   const failed = new AbortController();

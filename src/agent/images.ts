@@ -67,7 +67,7 @@ export interface Images {
 
 type ImageContext = Pick<
   AgentContext,
-  "dirs" | "site" | "sources" | "cacheKeeper" | "artifactTurns" | "clock" | "log"
+  "dirs" | "site" | "sources" | "users" | "cacheKeeper" | "artifactTurns" | "clock" | "log"
 > & {
   readonly store: Pick<AgentContext["store"], "allocation">;
 };

@@ -1,4 +1,5 @@
 import type { Allocation } from "../allocation/allocation.ts";
+import type { ArtifactPlan } from "../artifact/plan.ts";
 import { createUserChooser, type MachineUser, type UserPool } from "../node/users.ts";
 import type { LaunchPlan } from "../qemu/launch.ts";
 import type { Store } from "../state/store.ts";
@@ -21,6 +22,15 @@ export function createMachineUsers(pool: UserPool | null, store: Pick<Store, "li
   if (pool === null) return null;
   const choose = createUserChooser(pool);
   return { pool, choose: (more = []) => choose([...takenUids(store.liveAllocations()), ...more]) };
+}
+
+/**
+ * Gives git a user such as machines have: as nobody it would share its files with whatever else of the host runs as nobody. That user is
+ * nobody else's while git runs, for a uid comes round last, and not while a process has it.
+ */
+export function withGitUser(users: MachineUsers | null, plan: ArtifactPlan): ArtifactPlan {
+  if (plan.via.kind !== "git" || users === null) return plan;
+  return { ...plan, via: { ...plan.via, uid: users.choose().uid } };
 }
 
 function takenUids(live: readonly Allocation[]): number[] {

@@ -10,6 +10,7 @@ import type { Artifact } from "../job/job.ts";
 import { cacheDir, taskDirs } from "../paths.ts";
 import type { AgentContext } from "./context.ts";
 import { describeFetched, describeInsecure, describeRetry, describeUnpacked, describeWait } from "./fetch-artifacts.ts";
+import { withGitUser } from "./machine-users.ts";
 
 /** What is to be fetched, as a job says it. */
 export type PulledArtifact = Pick<Artifact, "source" | "options" | "headers" | "insecure">;
@@ -39,19 +40,17 @@ export function planPull(
     dirs,
     site,
     sources,
+    users,
     cacheKeeper,
     artifactTurns,
     log,
-  }: Pick<AgentContext, "dirs" | "site" | "sources" | "cacheKeeper" | "artifactTurns" | "log">,
+  }: Pick<AgentContext, "dirs" | "site" | "sources" | "users" | "cacheKeeper" | "artifactTurns" | "log">,
   artifact: PulledArtifact,
 ): Pull {
   // No allocation is called so, and nothing is put below it: what is fetched stays in the cache.
   const nowhere = taskDirs(dirs, "pull", "pull");
-  const plan = planArtifact(
-    { ...artifact, destination: "local/", mode: "any" },
-    nowhere,
-    rulesFor(sources, site.offline),
-  );
+  const wanted = { ...artifact, destination: "local/", mode: "any" } as const;
+  const plan = withGitUser(users, planArtifact(wanted, nowhere, rulesFor(sources, site.offline)));
   const { source } = plan;
   const run = async ({ signal, onProgress, onMessage }: PullOptions): Promise<Brought> => {
     const left = new AbortController();

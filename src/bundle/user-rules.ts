@@ -25,5 +25,5 @@ export function userRules(env: Readonly<Record<string, string | undefined>>, caF
   };
   const nothing = { certFile: null, keyFile: null, filePaths: [], connections: DEFAULT_CONNECTIONS };
   const config = { ...files, ...nothing, environment: VARIABLES };
-  return { ...readRules(settleSources(config, env, { dataDir: "/nowhere", runDir: "/nowhere" })), ownGit: true };
+  return { ...readRules(settleSources(config, env, { dataDir: "/nowhere", runDir: "/nowhere" })), gitUid: null };
 }

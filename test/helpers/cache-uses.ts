@@ -29,6 +29,7 @@ export function imagesOf(
   return imageUseCases({
     dirs,
     store: { allocation },
+    users: null,
     sources: testSources(dirs),
     site: { offline: false, trustedKeys: null },
     cacheKeeper: { maxBytes: 0, grown: () => undefined },

@@ -14,8 +14,8 @@ export interface GitPlan {
   /** Directories whose repositories a job may name, and those of the agent, of which it may have none. */
   readonly roots: readonly string[];
   readonly agentDirs: readonly string[];
-  /** Of root, git is root, too; else it is nobody. */
-  readonly own: boolean;
+  /** Uid and gid that git of root runs as; null is root. */
+  readonly uid: number | null;
   /** What else of the agent's environment git gets. */
   readonly environment: Readonly<Record<string, string>>;
 }
@@ -51,7 +51,7 @@ export function planGit(url: URL, options: Readonly<Record<string, string>>, rul
     throw new AppError("invalid", `sshkey means nothing to ${scheme}://`, { hint: "leave it out" });
   }
   const login = scheme === "ssh" ? settleSshUser(url) : takeLogin(url, rules);
-  const { filePaths, agentDirs, environment, ownGit } = rules;
+  const { filePaths, agentDirs, environment, gitUid } = rules;
   const sshKey = sshkey === undefined ? null : decodeKey(sshkey);
   return {
     ref: ref === undefined || ref === "HEAD" ? null : ref,
@@ -59,7 +59,7 @@ export function planGit(url: URL, options: Readonly<Record<string, string>>, rul
     sshKey,
     roots: filePaths,
     agentDirs,
-    own: ownGit,
+    uid: gitUid,
     environment,
   };
 }

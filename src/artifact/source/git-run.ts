@@ -1,4 +1,4 @@
-import { lchownSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, lchownSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { monotonicMillis } from "../../base/clock.ts";
 import { AppError } from "../../base/errors.ts";
@@ -10,9 +10,7 @@ import { artifactError, PassingTrouble } from "../failure.ts";
 import type { GitPlan } from "./git-plan.ts";
 import type { SourcePlan } from "./plan.ts";
 import { proxyFor } from "./proxy.ts";
-
-/** Whom git of root's agent runs as: `nobody`, which ssh wants to have a name. */
-const NOBODY = { uid: 65_534, gid: 65_534 };
+import { NOBODY } from "./rules.ts";
 
 export interface GitOptions {
   /** A directory that is made for it; what has its name goes. */
@@ -44,13 +42,15 @@ export async function openGit(plan: SourcePlan, wanted: GitPlan, address: URL, o
   // Others may pass, so that git's user gets to its own directory, and see no names.
   makePassable(dirname(dir));
   mkdirSync(dir, { mode: 0o700 });
-  const user = process.geteuid?.() === 0 && !wanted.own ? NOBODY : undefined;
-  const give = (path: string): void => {
-    if (user !== undefined) lchownSync(path, user.uid, user.gid);
+  const user = process.geteuid?.() === 0 ? userFor(wanted, address) : undefined;
+  const give = (path: string, mode: number): void => {
+    if (user === undefined) return;
+    lchownSync(path, 0, user.gid);
+    chmodSync(path, mode);
   };
   const write = (name: string, text: string): void => {
     writeFileSync(join(dir, name), text, { mode: 0o600, flag: "wx" });
-    give(join(dir, name));
+    give(join(dir, name), 0o640);
   };
   const env = environmentOf(plan, wanted, address, dir);
   write("config", await configOf(plan, address, dir, write));
@@ -59,11 +59,11 @@ export async function openGit(plan: SourcePlan, wanted: GitPlan, address: URL, o
   // What the repository's own attributes would leave out or fill in comes as it is.
   for (const name of ["template", "template/info"]) {
     mkdirSync(join(dir, name), { mode: 0o700 });
-    give(join(dir, name));
+    give(join(dir, name), 0o750);
   }
   write("template/info/attributes", "* -export-ignore -export-subst\n");
-  // Last: from then on whatever else runs as nobody may put links there, and root writes nothing any more.
-  give(dir);
+  // Last: from then on git may put links there, and root writes nothing any more.
+  give(dir, 0o770);
   const ask = (args: readonly [string, ...string[]], output?: number): Promise<ExecResult> =>
     runGit(plan, { ...options, env, user }, args, output ?? null);
   return {
@@ -78,6 +78,15 @@ export async function openGit(plan: SourcePlan, wanted: GitPlan, address: URL, o
     },
     close: () => rmSync(dir, { recursive: true, force: true }),
   };
+}
+
+/**
+ * What is git's is its group's, which has no member: ssh runs as nobody but a user that has a name, and others of that name get neither
+ * to its files nor to its memory.
+ */
+function userFor({ uid }: GitPlan, { protocol }: URL): { readonly uid: number; readonly gid: number } | undefined {
+  if (uid === null) return undefined;
+  return { uid: protocol === "ssh:" ? NOBODY : uid, gid: uid };
 }
 
 function environmentOf(plan: SourcePlan, wanted: GitPlan, address: URL, dir: string): Record<string, string> {
@@ -217,7 +226,7 @@ function hintOf(stderr: string): string | undefined {
     return "give credentials: user info of an https:// URL, or sshkey in options";
   }
   if (/Permission denied|dubious ownership|does not appear to be a git repository/.test(stderr)) {
-    return "git of root's agent runs as nobody: a repository of the host must be open to everybody, and data_dir to pass";
+    return "git of root's agent runs as a user without rights: a repository of the host must be open to everybody, and data_dir to pass";
   }
   if (/Could not resolve host/.test(stderr)) return "check the name and this host's DNS";
   return /not found|does not exist/i.test(stderr) ? "check the address of the repository" : undefined;

@@ -28,9 +28,15 @@ export interface SourceRules
   /** Text of a netrc file. */
   readonly netrc: string;
   readonly tls: TlsIdentity;
-  /** Git of root runs as root: a person asks for a bundle as for a clone, and nobody else gets into that person's directories. */
-  readonly ownGit: boolean;
+  /**
+   * Uid and gid that git of root runs as. Null leaves it root: a person asks for a bundle as for a clone, and nobody else gets into that
+   * person's directories.
+   */
+  readonly gitUid: number | null;
 }
+
+/** `nobody`, where there is no user of its own for git. */
+export const NOBODY = 65_534;
 
 /** Most servers bear so many of one client; some answer 429 or 503 to more. */
 export const DEFAULT_CONNECTIONS = 4;
@@ -43,7 +49,7 @@ export const PLAIN_RULES: SourceRules = {
   agentDirs: [],
   netrc: "",
   tls: NO_TLS,
-  ownGit: false,
+  gitUid: NOBODY,
   environment: {},
   proxies: NO_PROXIES,
   connections: DEFAULT_CONNECTIONS,
@@ -85,7 +91,7 @@ export function readRules(settings: SourceSettings): SourceRules {
     key: readSetting("key_file", settings.keyFile),
   };
   const netrc = readSetting("netrc_file", settings.netrcFile) ?? "";
-  return { filePaths, agentDirs, environment, proxies, connections, netrc, tls, ownGit: false };
+  return { filePaths, agentDirs, environment, proxies, connections, netrc, tls, gitUid: NOBODY };
 }
 
 function readSetting(key: string, path: string | null): string | null {
