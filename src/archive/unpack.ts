@@ -159,6 +159,7 @@ async function addFile(work: Work, entry: Entry, parts: readonly string[]): Prom
   const isMetered = request.format.container !== "zip";
   if (entry.size > 0) budget.length(entry.size);
   const fd = tree.file(entry.name, parts);
+  let synced: Promise<void> = Promise.resolve();
   try {
     let end = 0;
     let unsynced = 0;
@@ -171,9 +172,13 @@ async function addFile(work: Work, entry: Entry, parts: readonly string[]): Prom
       unsynced += bytes.length;
       if (unsynced < SYNC_BYTES) continue;
       unsynced = 0;
-      await fsyncAsync(fd);
+      // What comes meanwhile is the next one's.
+      await synced;
+      synced = fsyncAsync(fd);
+      synced.catch(() => undefined);
       request.file.signal.throwIfAborted();
     }
+    await synced;
     const length = Math.max(end, entry.size);
     endSparse(fd, length);
     // Whoever runs the machine must be able to read it; more than that and "may be run" an archive does not decide.
@@ -182,6 +187,8 @@ async function addFile(work: Work, entry: Entry, parts: readonly string[]): Prom
     await fsyncAsync(fd);
     work.bytes += length;
   } finally {
+    // The descriptor's number must not be given to another file while a sync is under way.
+    await synced.catch(() => undefined);
     closeSync(fd);
   }
 }

@@ -1,9 +1,10 @@
+import { setTimeout } from "node:timers";
 import { systemClock } from "../base/clock.ts";
 import { AppError, errorText } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { formatBytes } from "../base/units.ts";
 import { releaseCodePages } from "../runtime/code-pages.ts";
-import { collectGarbageSoon } from "../runtime/memory.ts";
+import { collectGarbageSoon, shrinkMemory } from "../runtime/memory.ts";
 import { listenTo, startWorker } from "../runtime/worker.ts";
 import { artifactError } from "./failure.ts";
 import { type FromWorker, type Outcome, type Task, type ToWorker, unpackError } from "./messages.ts";
@@ -60,11 +61,27 @@ export async function runWorker(
   const leave = await turns?.take(signal, onWait).catch(() => {
     throw artifactError(task.plan.source, "cancelled");
   });
+  working++;
   try {
     return await useWorker(task, options, discard, start());
   } finally {
+    working--;
+    letGoLater();
     leave?.();
   }
+}
+
+/** Workers at this moment. */
+let working = 0;
+
+/** By then a machine that waited for an artifact has been started, and what follows an archive that is unpacked has begun. */
+const LET_GO_MILLIS = 1_000;
+
+/** What Workers have brought this thread to take grows with each of them otherwise: after twelve it had twice as much. */
+function letGoLater(): void {
+  setTimeout(() => {
+    if (working === 0) shrinkMemory();
+  }, LET_GO_MILLIS).unref();
 }
 
 async function useWorker(

@@ -11,6 +11,14 @@ export function collectGarbageSoon(): void {
 }
 
 /**
+ * Has this thread give back what it can do without as soon as it has nothing to do: garbage, room that is free, and machine code, which is
+ * made anew of what runs often. Takes as long as a collection.
+ */
+export function shrinkMemory(): void {
+  if (runtimeKind === "bun") Bun.shrink();
+}
+
+/**
  * Gives back at once the memory of bytes that nobody looks at any more, where they are all that their buffer holds; they are gone then.
  * The collector does not see what buffers hold outside of its heap, and lets them pile up.
  * @returns whether it did.

@@ -27,7 +27,7 @@ const smaps = (...regions: readonly Mapped[]): string =>
 
 const PROGRAM = "/usr/local/bin/my paddock";
 
-test("the code of a program is what is mapped of its file to be run, and nothing that was written to", () => {
+test("the code of a program is what is mapped of its file to be run or read, and nothing that is or can be written to", () => {
   const text = smaps(
     { range: "55d3a0000000-55d3a2a00000", access: "r--p", path: PROGRAM },
     { range: "55d3a2a00000-55d3a8200000", access: "r-xp", path: PROGRAM },
@@ -37,7 +37,10 @@ test("the code of a program is what is mapped of its file to be run, and nothing
     { range: "7f3d14100000-7f3d14200000", access: "r-xp", path: "" },
     { range: "ffffffffff600000-ffffffffff601000", access: "r-xp", path: `${PROGRAM} (deleted)` },
   );
-  expect(findCode(text, PROGRAM)).toEqual([{ from: 0x55d3a2a00000n, to: 0x55d3a8200000n }]);
+  expect(findCode(text, PROGRAM)).toEqual([
+    { from: 0x55d3a0000000n, to: 0x55d3a2a00000n },
+    { from: 0x55d3a2a00000n, to: 0x55d3a8200000n },
+  ]);
   expect(findCode("", PROGRAM)).toEqual([]);
 });
 
