@@ -161,7 +161,7 @@ async function settleUnpacked(
       mkdirSync(dir, { mode: 0o700 });
       const rootFd = openSync(dir, constants.O_RDONLY | constants.O_DIRECTORY);
       try {
-        return await unpackFile(filesOf(cache, key).content, {
+        return await unpackFile(filesOf(cache, key), {
           format: { container: "single", compression: format },
           rootFd,
           agentName: "",

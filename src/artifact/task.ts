@@ -41,7 +41,7 @@ async function place(task: Extract<Task, { kind: "place" }>, { signal, onDamaged
   const file = cachedFile(plan, files);
   try {
     if (file === undefined && plan.unpack !== null) {
-      return await unpackArchive(plan, plan.unpack, giving, files.content, signal, limits);
+      return await unpackArchive(plan, plan.unpack, giving, files, signal, limits);
     }
     await placeCopy(planForFile(plan), giving, file ?? files.content, signal);
     return null;

@@ -7,7 +7,9 @@ import type { Unpacked } from "../archive/unpack.ts";
 import { monotonicMillis } from "../base/clock.ts";
 import { AppError, errnoOf } from "../base/errors.ts";
 import { MAKE_ROOM } from "../base/room.ts";
+import { noteRefusal } from "../cache/record.ts";
 import { makeRoom } from "../cache/room.ts";
+import type { EntryFiles } from "../paths.ts";
 import { artifactError, diskError } from "./failure.ts";
 import type { UnpackedNow } from "./fetched.ts";
 import { type Folder, kindOf, lookAt, openFolder } from "./folder.ts";
@@ -29,8 +31,20 @@ interface UnpackFile {
   readonly signal: AbortSignal;
 }
 
-/** Unpacks a file of the cache. @throws as `unpack` does. */
-export async function unpackFile(archive: string, { signal, ...rest }: UnpackFile): Promise<Unpacked> {
+/** Unpacks the content of an entry of the cache, and keeps there what is wrong with it. @throws as `unpack` does. */
+export async function unpackFile({ content, record }: EntryFiles, options: UnpackFile): Promise<Unpacked> {
+  try {
+    const unpacked = await unpackContent(content, options);
+    noteRefusal(record, undefined);
+    return unpacked;
+  } catch (error) {
+    const isItsFault = error instanceof AppError && error.hint !== MAKE_ROOM && !options.signal.aborted;
+    if (isItsFault) noteRefusal(record, error.message);
+    throw error;
+  }
+}
+
+async function unpackContent(archive: string, { signal, ...rest }: UnpackFile): Promise<Unpacked> {
   // What only fetches has no use for the decompressors.
   const { unpack } = await import("../archive/unpack.ts");
   const handle = await open(archive, constants.O_RDONLY | constants.O_NOFOLLOW);
@@ -49,14 +63,14 @@ export async function unpackFile(archive: string, { signal, ...rest }: UnpackFil
  * Unpacks an archive of several files, which lies in the cache, to where the plan says. Blocks on the disk, so it runs in a Worker.
  * Whatever fails leaves nothing of what was in it.
  * @param cache gives room; null gives none.
- * @param archive its path.
+ * @param archive its entry.
  * @throws AppError `fetch`.
  */
 export async function unpackArchive(
   plan: ArtifactPlan,
   wanted: UnpackPlan,
   cache: string | null,
-  archive: string,
+  archive: EntryFiles,
   signal: AbortSignal,
   limits: Limits,
 ): Promise<UnpackedNow> {
@@ -93,7 +107,7 @@ async function unpackInto(
   plan: ArtifactPlan,
   wanted: UnpackPlan,
   folder: Folder,
-  archive: string,
+  archive: EntryFiles,
   signal: AbortSignal,
   limits: Limits,
 ): Promise<Unpacked> {

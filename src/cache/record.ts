@@ -2,6 +2,8 @@ import { closeSync, constants, fsyncSync, openSync, renameSync, utimesSync } fro
 import * as v from "valibot";
 import { AppError, errnoOf } from "../base/errors.ts";
 import { readUntrusted, writeNew } from "../base/files.ts";
+import { newId } from "../base/ids.ts";
+import { shorten } from "../base/text.ts";
 
 const FORMAT = 1;
 
@@ -20,6 +22,8 @@ const schema = v.object({
       mtime: v.pipe(v.number(), v.safeInteger()),
     }),
   ),
+  /** Why it was not unpacked, for people; left out unless somebody tried, and when the last one could. */
+  refused: v.optional(v.string()),
 });
 
 /** What is written down about an entry; nothing in it is a secret. Times are milliseconds since 1970. */
@@ -40,6 +44,22 @@ export function readRecord(path: string): EntryRecord | undefined {
  */
 export function writeRecord(path: string, record: EntryRecord, mark = ""): void {
   writeJson(path, { format: FORMAT, ...record }, { mark });
+}
+
+/** Longest text of why something was not unpacked. */
+const LONGEST_REFUSAL = 500;
+
+/** Keeps why an entry was not unpacked; undefined that it was. What cannot be kept is not told later, and no more. */
+export function noteRefusal(path: string, refused: string | undefined): void {
+  const record = readRecord(path);
+  if (record === undefined || record.refused === refused) return;
+  const { refused: _, ...rest } = record;
+  const next = refused === undefined ? rest : { ...rest, refused: shorten(refused, LONGEST_REFUSAL) };
+  try {
+    writeRecord(path, next, `.${newId()}`);
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error;
+  }
 }
 
 /** Says that an entry was used now. @throws system errors. */

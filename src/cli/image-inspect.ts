@@ -52,7 +52,8 @@ async function inspectCached(invocation: Invocation, name: string): Promise<numb
   if (invocation.flags.has("json")) printJson(out, await client.readJson(question.target));
   else if (info.File === null) for (const line of alignFacts(entryFacts(info), out.columns)) out.line(...line);
   else printImage(entryFacts(info), info.File, out);
-  return info.State === "sound" && (info.File?.Refused ?? null) === null ? EXIT.ok : EXIT.failed;
+  const mayBeUsed = info.State === "sound" && info.Refused === "" && (info.File?.Refused ?? null) === null;
+  return mayBeUsed ? EXIT.ok : EXIT.failed;
 }
 
 function entryFacts(info: ImageInfo): [string, Piece][] {
@@ -64,6 +65,7 @@ function entryFacts(info: ImageInfo): [string, Piece][] {
   }
   facts.push(["Source", info.Source], ["Fetched", formatTime(info.FetchedAt)], ["Last used", formatTime(info.UsedAt)]);
   if (info.Unpacked !== null) facts.push(["Packed size", exactBytes(info.Bytes)]);
+  if (info.Refused !== "") facts.push(["Not unpacked", { text: info.Refused, style: "red" }]);
   facts.push(["Used by", usersText(info) || "nobody"]);
   if (info.File === null) facts.push(["Size", exactBytes(info.Bytes)], ["Holds", "an archive, not an image"]);
   return facts;

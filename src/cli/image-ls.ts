@@ -59,8 +59,12 @@ function describeRow(image: Image, verbose: boolean): Piece[] {
     formatBytes(image.Allocated),
     formatSpan(Math.max(0, Date.now() * MILLISECOND - image.UsedAt)),
     verbose ? usersText(image) || "-" : cut(shortUsers(image), USERS_WIDTH),
-    verbose ? image.Source : sourceName(image),
+    describeName(verbose ? image.Source : sourceName(image), image),
   ];
+}
+
+function describeName(name: string, { Refused }: Image): Piece {
+  return Refused === "" ? name : { text: `${name} (not unpacked: ${Refused})`, style: "yellow" };
 }
 
 /** Jobs alone, each once. */

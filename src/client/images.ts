@@ -45,6 +45,7 @@ const ImageSchema = v.object({
   FetchedAt: count,
   UsedAt: count,
   Unpacked: orNull(v.object({ Format: text, Bytes: count })),
+  Refused: text,
   Links: count,
   Users: list(v.object({ AllocID: v.string(), JobID: orNull(v.string()), Over: flag })),
 });

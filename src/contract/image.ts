@@ -107,6 +107,8 @@ export const ImageSchema = v.object({
   UsedAt: NanosSchema,
   /** What it holds when it is one compressed file and somebody needed it. */
   Unpacked: v.nullable(v.object({ Format: v.string(), Bytes: CountSchema })),
+  /** Why it was not unpacked when somebody tried, else "". */
+  Refused: v.string(),
   /** Names that its files have outside of the cache: with one or more it is in use. */
   Links: CountSchema,
   Users: v.array(UserSchema),
@@ -147,7 +149,16 @@ export function writeImage({ key, found, users }: ToldImage): WireImage {
 }
 
 /** Of a damaged entry nothing is to be believed. */
-const UNKNOWN = { Source: "", Bytes: 0, Allocated: 0, FetchedAt: 0, UsedAt: 0, Unpacked: null, Links: 0 } as const;
+const UNKNOWN = {
+  Source: "",
+  Bytes: 0,
+  Allocated: 0,
+  FetchedAt: 0,
+  UsedAt: 0,
+  Unpacked: null,
+  Refused: "",
+  Links: 0,
+} as const;
 
 function writeEntry({ record, allocated, usedAt, pins }: Entry) {
   const { unpacked } = record;
@@ -158,6 +169,7 @@ function writeEntry({ record, allocated, usedAt, pins }: Entry) {
     FetchedAt: writeTime(record.fetchedAt),
     UsedAt: writeTime(usedAt),
     Unpacked: unpacked === null ? null : { Format: unpacked.format, Bytes: unpacked.bytes },
+    Refused: record.refused ?? "",
     Links: pins,
   };
 }

@@ -1,8 +1,10 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readdirSync } from "node:fs";
 import { gzipSync, zstdCompressSync } from "node:zlib";
+import { listEntries } from "../../src/cache/entry.ts";
 import { GNU_MAGIC, octal, pax, TAR_END, type TarEntry, tarEntry, tarOf, zipOf } from "../helpers/archives.ts";
 import { artifactBench } from "../helpers/artifact.ts";
+import { checksumOf } from "../helpers/hash.ts";
 import { peakGrowth } from "../helpers/memory.ts";
 import { refusal } from "../helpers/refusal.ts";
 import { runProgram } from "../helpers/run.ts";
@@ -145,5 +147,31 @@ describe("little memory is enough to refuse", () => {
     expect(grown).toBeLessThan(ENOUGH);
     // What was fetched stays as it was; it was what its server has.
     expect(listing(here.cache).filter((name) => /unpacked|parts\//.test(name))).toEqual([]);
+  });
+
+  test.each([
+    ["bomb.img.gz", () => gzipSync(Buffer.alloc(64)).subarray(0, 20), "ends too early"],
+    ["bomb.tar", () => tarOf({ name: "a", type: "3" }), "a character device"],
+  ] as const)("%s is kept, with why it was refused, and the next try fetches nothing", async (name, make, why) => {
+    const body = make();
+    here.origin.set(`/${name}`, { kind: "bytes", body });
+    const get = (checksum: string) => here.getByWorker(here.origin.url(`/${name}`), { checksum });
+    for (let tries = 0; tries < 2; tries++) await here.expectFailure(get(checksumOf(body)), why);
+    expect(here.origin.requests).toHaveLength(1);
+    expect(listEntries(here.cache)).toMatchObject([
+      { found: { kind: "there", entry: { record: { refused: expect.stringContaining(why) } } } },
+    ]);
+  });
+
+  test("what did not unpack as something else, and does by now, is refused no more", async () => {
+    const body = tarOf({ name: "a", body: "x" });
+    here.origin.set("/a.bin", { kind: "bytes", body });
+    const get = (archive: string) =>
+      here.getByWorker(here.origin.url("/a.bin"), { options: { archive, checksum: checksumOf(body) } });
+    await here.expectFailure(get("zip"), "zip");
+    await get("tar");
+    const [entry] = listEntries(here.cache);
+    expect(entry).toMatchObject({ found: { kind: "there" } });
+    expect(JSON.stringify(entry)).not.toContain("refused");
   });
 });

@@ -59,6 +59,19 @@ describe("image ls", () => {
     expect(stdout).toMatch(/web \(6f1d9b52\) +https:\/\/mirror\.example\.org\/images\/a\.img$/m);
   });
 
+  test("says of what was fetched and does not unpack why, within 80 columns, and so does inspect, which exits with 1", async () => {
+    const refused = `entry "${"deep/".repeat(20)}x": a device`;
+    const source = "https://mirror.example.org/images/bomb.tar.gz";
+    const key = putEntry(cache, Buffer.alloc(100), "sha256", { source, refused });
+    const { stdout } = await api.run(["image", "ls"], { columns: 80 });
+    expect(stdout).toMatch(/ bomb\.tar\.gz \(not unpacked: .*…$/m);
+    expect(stdout.split("\n").filter((line) => [...line].length > 80)).toEqual([]);
+    expect((await api.run(["image", "ls", "-verbose"])).stdout).toContain(`${source} (not unpacked: ${refused})\n`);
+    const { code, stdout: inspected } = await api.run(["image", "inspect", short(key)]);
+    expect(code).toBe(1);
+    expect(inspected).toMatch(/^Not unpacked += entry "deep/m);
+  });
+
   test("shows what is damaged, what was set aside, and escapes of a source", async () => {
     truncateSync(filesOf(cache, put("cut.img", 100)).content, 1);
     setAside(cache, put("aside.img", 100), Date.UTC(2026, 1, 3));
