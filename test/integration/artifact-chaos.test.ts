@@ -143,23 +143,27 @@ async function oneRound(random: Random, checksum: string): Promise<End> {
   return "refused";
 }
 
-test(`${ROUNDS} downloads from a faulty origin, most of them killed in the middle, leave nothing bad, and the next one gets the file (seed ${FUZZ_SEED})`, async () => {
-  const ends: Record<End, number> = { killed: 0, there: 0, refused: 0 };
-  await fuzz("faults", ROUNDS, async (random) => {
-    const checksum = random(2) === 0 ? checksumOf(NEW.body) : "";
-    const told = answerBadly(random);
-    try {
-      ends[await oneRound(random, checksum)]++;
-    } catch (error) {
-      throw new Error(`${checksum === "" ? "no checksum" : "checksum"}; ${told.join(", ")}: ${error}`);
-    }
-  });
-  const inRounds = [...here.origin.requests];
-  await expectFile((request) => rangeReply(request, NEW));
-  if (isOneRun) return;
-  const resumed = inRounds.filter(({ headers }) => /^bytes=\d+-$/.test(headers["range"] ?? ""));
-  expect(resumed.length).toBeGreaterThan(5);
-  // How many parts a killed download has asked for is up to how busy this host is; those that nobody kills ask for some.
-  expect(inRounds.some(isPart)).toBe(true);
-  for (const count of [ends.killed, ends.refused]) expect(count).toBeGreaterThan(0);
-}, ROUNDS * 10_000);
+test(
+  `${ROUNDS} downloads from a faulty origin, most of them killed in the middle, leave nothing bad, and the next one gets the file (seed ${FUZZ_SEED})`,
+  async () => {
+    const ends: Record<End, number> = { killed: 0, there: 0, refused: 0 };
+    await fuzz("faults", ROUNDS, async (random) => {
+      const checksum = random(2) === 0 ? checksumOf(NEW.body) : "";
+      const told = answerBadly(random);
+      try {
+        ends[await oneRound(random, checksum)]++;
+      } catch (error) {
+        throw new Error(`${checksum === "" ? "no checksum" : "checksum"}; ${told.join(", ")}: ${error}`);
+      }
+    });
+    const inRounds = [...here.origin.requests];
+    await expectFile((request) => rangeReply(request, NEW));
+    if (isOneRun) return;
+    const resumed = inRounds.filter(({ headers }) => /^bytes=\d+-$/.test(headers["range"] ?? ""));
+    expect(resumed.length).toBeGreaterThan(5);
+    // How many parts a killed download has asked for is up to how busy this host is; those that nobody kills ask for some.
+    expect(inRounds.some(isPart)).toBe(true);
+    for (const count of [ends.killed, ends.refused]) expect(count).toBeGreaterThan(0);
+  },
+  ROUNDS * 10_000,
+);

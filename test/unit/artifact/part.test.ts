@@ -98,7 +98,7 @@ describe("a part file", () => {
 describe("a part file that was left", () => {
   test("is taken up, cut to what counts of it", async () => {
     writeFileSync(inVm("a.part"), "0123456789");
-    const part = reopenPartFile(folder, "a", 4);
+    const part = reopenPartFile(folder, "a", { bytes: 4, end: 4 });
     expect(part?.bytes).toBe(4);
     await part?.leave();
     expect(readFileSync(inVm("a.part"), "utf8")).toBe("0123");
@@ -112,7 +112,7 @@ describe("a part file that was left", () => {
   ])("is not, when it is %s, and nothing is written to", (_, leave) => {
     writeFileSync(dir.file("other"), "0123456789");
     leave(inVm("a.part"));
-    expect(reopenPartFile(folder, "a", 4)).toBeUndefined();
+    expect(reopenPartFile(folder, "a", { bytes: 4, end: 4 })).toBeUndefined();
     expect(readFileSync(dir.file("other"), "utf8")).toBe("0123456789");
   });
 });
