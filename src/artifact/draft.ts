@@ -179,8 +179,6 @@ const partPath = ({ target }: ArtifactPlan): string => `${target.path}.part`;
 /** @returns whether bytes and journal are on the disk. */
 async function settle(part: PartFile, noted: () => void): Promise<boolean> {
   try {
-    // Parts that were under way when it ended lie behind a gap.
-    part.trim();
     await part.sync();
     noted();
     return true;
