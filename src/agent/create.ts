@@ -123,7 +123,15 @@ function deregister(
     cancelBlocked(store, record.waiting?.evalId, "the job was stopped", moment);
     if (purge && discard) for (const { id } of store.allocations({ jobId: record.job.id })) store.discard(id);
     if (purge) store.deleteJob(record.job.id);
-    else store.putJob({ ...record, waiting: undefined, stop: true, modifyIndex: index, jobModifyIndex: index });
+    else
+      store.putJob({
+        ...record,
+        waiting: undefined,
+        rollout: undefined,
+        stop: true,
+        modifyIndex: index,
+        jobModifyIndex: index,
+      });
     return made;
   });
   for (const allocation of liveAllocations(context, record.job.id)) {

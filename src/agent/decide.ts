@@ -1,66 +1,116 @@
 import type { Allocation, AssignedPort } from "../allocation/allocation.ts";
+import { isSamePlace, type Place, placeName } from "../allocation/place.ts";
 import { shortId } from "../base/ids.ts";
-import { groupsToRun } from "../job/groups-to-run.ts";
 import type { Group, Job } from "../job/job.ts";
 import { groupPlace } from "../job/place-text.ts";
 import type { Amounts } from "../node/node.ts";
 import { amountsOf, type Claim, findShortages, sumClaims } from "../placement/amounts.ts";
-import type { PlacementFailure } from "../placement/failure.ts";
+import type { PlacementFailure, Shortage } from "../placement/failure.ts";
 import type { HeldPort } from "../placement/ports.ts";
 import type { AgentContext } from "./context.ts";
 import { assignPorts } from "./ports.ts";
 import { firstOpenPort } from "./reach.ts";
+import type { Turn } from "./reconcile/turns.ts";
 
-/** A group with what it gets of the host. */
-export interface PlacedGroup {
+/** A copy of a group with what it gets of the host. */
+export interface PlacedCopy {
   readonly group: Group;
+  readonly index: number;
   readonly ports: readonly AssignedPort[];
   readonly resources: Amounts;
+  /** Ids of allocations that have to end before it begins. */
+  readonly waitsFor: readonly string[];
 }
 
-/** Whether there is room for a job now; all of its groups or none. */
-export type Decision =
-  | { readonly kind: "placed"; readonly groups: readonly PlacedGroup[] }
-  | { readonly kind: "waits"; readonly failures: readonly PlacementFailure[] };
+/** For which copies there is room now, and why for others there is not; one that lacks room keeps no other from its own. */
+export interface Decision {
+  readonly placed: readonly PlacedCopy[];
+  readonly failures: readonly PlacementFailure[];
+}
 
 type DecideContext = Pick<AgentContext, "store" | "node" | "users">;
 
 /**
- * Compares what a job asks for with what the allocations of the other jobs leave: those of the job itself end before new ones begin.
+ * Compares what copies of a job ask for with what everything else leaves. What has the place of a copy ends before it begins. Where there
+ * is room only once others of the job that are to stop have ended, it waits for these, too.
+ * @param stopping of the job, to be stopped now.
  * @throws AppError `unplaceable`, `conflict` for ports that this host cannot give at all.
  */
-export async function decidePlacement(context: DecideContext, job: Job): Promise<Decision> {
-  const { capacity } = context.node();
-  const others = otherAllocations(context, job);
-  const claims = [...claimsOf(context, others)];
-  const held = others.flatMap(heldPorts);
-  const groups: PlacedGroup[] = [];
-  const failures: PlacementFailure[] = [];
-  for (const group of groupsToRun(job)) {
-    const resources = amountsOf(group, capacity);
-    const lacking = findShortages(capacity, sumClaims(claims), resources);
-    const given = await assignPorts(group, capacity, held, context.users === null ? undefined : firstOpenPort);
-    const shortages = [...lacking, ...given.shortages];
-    if (shortages.length > 0) failures.push({ group: group.name, shortages, filtered: [] });
-    groups.push({ group, ports: given.ports, resources });
-    // Groups of one job run side by side.
-    claims.push({ jobId: `${job.id} ${group.name}`, amounts: resources });
-    for (const port of given.ports) {
-      held.push({ address: port.hostAddress, port: port.hostPort, holder: groupPlace(group) });
+export async function decidePlacement(
+  context: DecideContext,
+  job: Job,
+  turns: readonly Turn[],
+  stopping: readonly Allocation[] = [],
+): Promise<Decision> {
+  const live = context.store.liveAllocations();
+  const own = live.filter(({ jobId }) => jobId === job.id);
+  const ends = new Set(stopping.map(({ id }) => id));
+  const leaving = own.filter(({ id, desired }) => desired === "stop" || ends.has(id));
+  const placed: PlacedCopy[] = [];
+  const failures = new Map<string, PlacementFailure>();
+  for (const { place, replaces } of turns) {
+    const before = failures.get(place.group);
+    if (before !== undefined) {
+      failures.set(place.group, { ...before, coalesced: (before.coalesced ?? 0) + 1 });
+      continue;
     }
+    const here = own.filter((one) => isSamePlace(one, place));
+    const all = [...new Set([...here, ...leaving])];
+    const beside = (gone: readonly Allocation[]) => fit(context, { job, place, live, gone, placed });
+    const first = await beside(here);
+    const given = "ports" in first || all.length === here.length ? first : await beside(all);
+    if ("ports" in given) {
+      placed.push(given);
+      if (replaces !== undefined) leaving.push(replaces);
+    } else failures.set(place.group, { group: place.group, shortages: given.shortages, filtered: [] });
   }
-  return failures.length > 0 ? { kind: "waits", failures } : { kind: "placed", groups };
+  return { placed, failures: [...failures.values()] };
 }
 
-/** Those that go on beside a job. */
-export function otherAllocations({ store }: Pick<AgentContext, "store">, job: Job): Allocation[] {
-  return store.liveAllocations().filter(({ jobId }) => jobId !== job.id);
+interface Fitting {
+  readonly job: Job;
+  readonly place: Place;
+  readonly live: readonly Allocation[];
+  /** Of these, those that have ended by then. */
+  readonly gone: readonly Allocation[];
+  /** Copies that were placed just now. */
+  readonly placed: readonly PlacedCopy[];
+}
+
+async function fit(
+  context: DecideContext,
+  { job, place, live, gone, placed }: Fitting,
+): Promise<PlacedCopy | { readonly shortages: readonly Shortage[] }> {
+  const group = job.groups.find(({ name }) => name === place.group);
+  if (group === undefined) throw new Error(`job ${job.id} has no group ${place.group}`);
+  const { capacity } = context.node();
+  const others = live.filter((one) => !gone.includes(one));
+  const claims = [...claimsOf(context, others), ...placed.map((copy) => claimOf(job, copy))];
+  const isSibling = (one: Allocation): boolean => one.jobId === job.id && one.group === group.name;
+  const held = [
+    ...others.flatMap((one) => heldPorts(one, isSibling(one))),
+    ...placed.flatMap((copy) => newPorts(job, copy, copy.group === group)),
+  ];
+  const resources = amountsOf(group, capacity);
+  const lacking = findShortages(capacity, sumClaims(claims), resources);
+  const given = await assignPorts(group, capacity, held, context.users === null ? undefined : firstOpenPort);
+  const shortages = [...lacking, ...given.shortages];
+  if (shortages.length > 0) return { shortages };
+  return { group, index: place.index, ports: given.ports, resources, waitsFor: gone.map(({ id }) => id) };
 }
 
 /** What allocations have of the host. */
 export function claimsOf(context: Pick<AgentContext, "store" | "node">, allocations: readonly Allocation[]): Claim[] {
-  return allocations.map((one) => ({ jobId: one.jobId, amounts: resourcesOf(context, one) }));
+  return allocations.map((one) => ({ place: placeKey(one.jobId, one), amounts: resourcesOf(context, one) }));
 }
+
+const claimOf = (job: Job, { group, index, resources }: PlacedCopy): Claim => ({
+  place: placeKey(job.id, { group: group.name, index }),
+  amounts: resources,
+});
+
+/** Names of allocations are not unique: a job's name may have dots, and a group's. */
+const placeKey = (jobId: string, { group, index }: Place): string => JSON.stringify([jobId, group, index]);
 
 /** What is wrong with a job's size that time does not mend, for whoever only checks it. */
 export function neverFits({ node }: Pick<AgentContext, "node">, job: Job): string[] {
@@ -80,7 +130,12 @@ function resourcesOf({ store, node }: Pick<AgentContext, "store" | "node">, allo
   return group === undefined ? { cpu: 0, cores: 0, memory: 0, disk: 0 } : amountsOf(group, node().capacity);
 }
 
-function heldPorts({ id, jobId, ports }: Allocation): HeldPort[] {
+function heldPorts({ id, jobId, ports }: Allocation, own: boolean): HeldPort[] {
   const holder = `allocation ${shortId(id)} of job "${jobId}"`;
-  return ports.map(({ hostAddress, hostPort }) => ({ address: hostAddress, port: hostPort, holder }));
+  return ports.map(({ hostAddress, hostPort }) => ({ address: hostAddress, port: hostPort, holder, own }));
+}
+
+function newPorts(job: Job, { group, index, ports }: PlacedCopy, own: boolean): HeldPort[] {
+  const holder = `${placeName(job.id, { group: group.name, index })} of the same job`;
+  return ports.map(({ hostAddress, hostPort }) => ({ address: hostAddress, port: hostPort, holder, own }));
 }

@@ -26,20 +26,18 @@ export function newEvaluation(job: Job, triggeredBy: Evaluation["triggeredBy"], 
   };
 }
 
-/** The two evaluations of a job that has to wait: the one of the change, and the one that stays until it is placed. */
-export function newBlockedPair(
+/**
+ * The evaluation that stays until what lacks room is placed.
+ * @param previousEval id of the one that it came of. @returns undefined when nothing lacks room.
+ */
+export function newBlocked(
   job: Job,
-  failures: readonly PlacementFailure[],
+  { failures, previousEval }: { readonly failures: readonly PlacementFailure[]; readonly previousEval: string },
   moment: Moment,
-): { readonly evaluation: Evaluation; readonly blocked: Evaluation } {
-  const evaluation = newEvaluation(job, "job-register", moment);
-  const blocked: Evaluation = {
-    ...newEvaluation(job, "queued-allocs", moment),
-    ...blockedBy(failures),
-    status: "blocked",
-    previousEval: evaluation.id,
-  };
-  return { evaluation: { ...evaluation, failures, blockedEval: blocked.id }, blocked };
+): Evaluation | undefined {
+  if (failures.length === 0) return undefined;
+  const evaluation = newEvaluation(job, "queued-allocs", moment);
+  return { ...evaluation, ...blockedBy(failures), status: "blocked", previousEval };
 }
 
 /** What an evaluation says of the reasons why it is blocked. */

@@ -1,4 +1,5 @@
 import type { AssignedPort } from "../allocation/allocation.ts";
+import { placeName } from "../allocation/place.ts";
 import { groupsToRun } from "../job/groups-to-run.ts";
 import type { Artifact, Group, Job, Task } from "../job/job.ts";
 import { taskPlace } from "../job/place-text.ts";
@@ -44,10 +45,11 @@ function foreseeTask(
 /** The words of a task's environment before it is placed. @param ports as its allocation would have them. */
 export function foreseenEnvironment(
   context: Pick<AgentContext, "dirs" | "node">,
-  { job, group, task }: Pick<Subject, "job" | "group" | "task">,
+  { job, group, task, index = 0 }: Pick<Subject, "job" | "group" | "task"> & { readonly index?: number },
   ports: readonly AssignedPort[] = [],
 ): { readonly dirs: TaskDirs; readonly env: Subject["env"] } {
   const dirs = taskDirs(context.dirs, "foreseen", task.name);
-  const place = { id: "00000000-0000-0000-0000-000000000000", name: `${job.id}.${group.name}[0]`, index: 0, ports };
+  const name = placeName(job.id, { group: group.name, index });
+  const place = { id: "00000000-0000-0000-0000-000000000000", name, index, ports };
   return { dirs, env: environmentOf(context, { job, group, task, cores: [] }, place, dirs) };
 }

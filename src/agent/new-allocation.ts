@@ -1,9 +1,10 @@
 import type { Allocation } from "../allocation/allocation.ts";
+import { isSamePlace, type Place, placeName } from "../allocation/place.ts";
 import type { TaskEvent } from "../allocation/task-event.ts";
 import { newId } from "../base/ids.ts";
-import type { Evaluation, JobRecord } from "../state/records.ts";
+import type { JobRecord } from "../state/records.ts";
 import type { AgentContext } from "./context.ts";
-import type { PlacedGroup } from "./decide.ts";
+import type { PlacedCopy } from "./decide.ts";
 import { predecessorOf } from "./disk/predecessor.ts";
 import type { Moment } from "./evaluation.ts";
 import { chooseUsers } from "./machine-users.ts";
@@ -15,15 +16,22 @@ import { stopMachines } from "./stop.ts";
  */
 export function putAllocations(
   context: AllocationContext,
-  { record, evaluation, groups }: { record: JobRecord; evaluation: Evaluation; groups: readonly PlacedGroup[] },
+  { placed, ...placing }: Placing,
   moment: Moment,
 ): Allocation[] {
   // One after the other: what one has taken, the next one must see.
-  return groups.map((placed) => {
-    const made = newAllocation(context, record, evaluation, placed, moment);
+  return placed.map((copy) => {
+    const made = newAllocation(context, placing, copy, moment);
     keepNew(context.store, made);
     return made;
   });
+}
+
+interface Placing {
+  readonly record: JobRecord;
+  readonly placed: readonly PlacedCopy[];
+  /** The id of the evaluation that led to a group's copies. */
+  readonly evalOf: (group: string) => string;
 }
 
 /** Writes a placed allocation, its first event into the history, too. */
@@ -38,9 +46,8 @@ type AllocationContext = Pick<AgentContext, "node" | "users" | "store">;
 
 function newAllocation(
   context: AllocationContext,
-  record: JobRecord,
-  evaluation: Evaluation,
-  { group, ports, resources }: PlacedGroup,
+  { record, evalOf }: Omit<Placing, "placed">,
+  { group, index: copy, ports, resources, waitsFor }: PlacedCopy,
   { index, now }: Moment,
 ): Allocation {
   const received: TaskEvent = {
@@ -51,16 +58,17 @@ function newAllocation(
     failsTask: false,
   };
   const users = chooseUsers(context.users, group.tasks);
-  const previous = predecessorOf(context.store, record.job.id, group.name);
+  const place: Place = { group: group.name, index: copy };
+  const previous = predecessorOf(context.store, record.job.id, place);
   return {
     id: newId(),
-    name: `${record.job.id}.${group.name}[0]`,
-    index: 0,
+    name: placeName(record.job.id, place),
+    ...place,
     jobId: record.job.id,
     jobVersion: record.version,
-    group: group.name,
-    evalId: evaluation.id,
+    evalId: evalOf(group.name),
     ...(previous !== undefined && { previousAllocation: previous.id }),
+    waitsFor,
     nodeId: context.node().id,
     desired: "run",
     desiredDescription: "",
@@ -93,19 +101,19 @@ export function liveAllocations({ store }: Pick<AgentContext, "store">, jobId: s
   return store.liveAllocations().filter((allocation) => allocation.jobId === jobId);
 }
 
-/**
- * Does what was recorded: the old machines of a job are stopped, and the new ones begin when they have ended. These come first, so
- * that they are known whatever becomes of the stop.
- */
-export function replaceAllocations(
-  context: AgentContext,
-  { job }: JobRecord,
-  replaced: readonly Allocation[],
-  placed: readonly Allocation[],
-): void {
+/** Begins with allocations that were recorded, and stops what runs in their places. */
+export function startAllocations(context: AgentContext, record: JobRecord, placed: readonly Allocation[]): void {
+  // These first, so that they are known whatever becomes of the stops.
   for (const allocation of placed) context.supervisor.start(allocation);
-  for (const allocation of replaced) {
-    const started = context.store.jobVersion(job.id, allocation.jobVersion)?.job ?? job;
-    stopMachines(context, { allocation, job: started }, "job updated");
+  const made = new Set(placed.map(({ id }) => id));
+  const older = liveAllocations(context, record.job.id).filter(({ id, desired }) => desired === "run" && !made.has(id));
+  for (const allocation of older) {
+    if (placed.some((one) => isSamePlace(one, allocation))) stopReplaced(context, record, allocation);
   }
+}
+
+/** Stops an allocation whose job asks for another one in its place, or for none. */
+export function stopReplaced(context: AgentContext, { job }: JobRecord, allocation: Allocation): void {
+  const started = context.store.jobVersion(job.id, allocation.jobVersion)?.job ?? job;
+  stopMachines(context, { allocation, job: started }, "job updated");
 }

@@ -1,7 +1,9 @@
 import type { Allocation } from "../allocation/allocation.ts";
 import type { StopCause } from "../allocation/ladder.ts";
 import { errorText } from "../base/errors.ts";
+import type { JobRecord } from "../state/records.ts";
 import type { AgentContext } from "./context.ts";
+import { reconcile } from "./reconcile/reconcile.ts";
 import { stopMachines } from "./stop.ts";
 
 /**
@@ -13,9 +15,10 @@ export function settleStops(context: AgentContext): void {
   const { store, log } = context;
   for (const [jobId, allocations] of Map.groupBy(store.liveAllocations(), (allocation) => allocation.jobId)) {
     const record = store.job(jobId);
-    const wanted = record === undefined || record.stop ? "none" : newestOf(allocations);
+    const running = allocations.filter(({ desired }) => desired === "run");
+    const unwanted = record === undefined || record.stop ? running : reconcile(record.job, running, () => []).stopped;
     for (const allocation of allocations) {
-      const cause = causeFor(allocation, wanted);
+      const cause = causeFor(allocation, unwanted.includes(allocation), record);
       if (cause === null) continue;
       log.info("goes through with a stop that a former agent recorded", { alloc: allocation.id, cause });
       const job = store.jobVersion(jobId, allocation.jobVersion)?.job ?? record?.job;
@@ -29,19 +32,18 @@ export function settleStops(context: AgentContext): void {
   }
 }
 
-/** When the newest of those that are to run were made; a job that waits for room has but its old ones. */
-function newestOf(allocations: readonly Allocation[]): number {
-  return Math.max(...allocations.filter(({ desired }) => desired === "run").map(({ createIndex }) => createIndex));
-}
-
 /** Why an allocation has to stop; null when it has not, or does already. */
-function causeFor({ desired, desiredDescription, createIndex, tasks }: Allocation, wanted: number | "none") {
+function causeFor(
+  { desired, desiredDescription, tasks }: Allocation,
+  unwanted: boolean,
+  record: JobRecord | undefined,
+) {
   if (desired === "stop") {
     const begun = Object.values(tasks).every(({ machine }) => machine.kind === "stopping" || machine.kind === "ended");
     return begun ? null : (CAUSES.find((cause) => cause === desiredDescription) ?? "job stopped");
   }
-  if (wanted === "none") return "job stopped";
-  return createIndex < wanted ? "job updated" : null;
+  if (!unwanted) return null;
+  return record === undefined || record.stop ? "job stopped" : "job updated";
 }
 
 /** What `desiredDescription` of a stop may be. */

@@ -1,20 +1,21 @@
 import { isDeepStrictEqual } from "node:util";
-import type { Allocation } from "../allocation/allocation.ts";
 import { AppError, errorText } from "../base/errors.ts";
 import type { Job } from "../job/job.ts";
 import type { PlacementFailure } from "../placement/failure.ts";
 import { StoreError } from "../state/recorder.ts";
-import type { JobRecord } from "../state/records.ts";
+import type { Evaluation, JobRecord } from "../state/records.ts";
 import type { AgentContext } from "./context.ts";
-import { type Decision, decidePlacement, type PlacedGroup } from "./decide.ts";
-import { blockedBy } from "./evaluation.ts";
-import { liveAllocations, putAllocations, replaceAllocations } from "./new-allocation.ts";
+import { type Decision, decidePlacement } from "./decide.ts";
+import { blockedBy, type Moment, newBlocked } from "./evaluation.ts";
+import { putAllocations, startAllocations } from "./new-allocation.ts";
 import { checkPlacement, knowWhatMatters } from "./placement.ts";
+import { openPlaces, rolloutWithout, waitingFor } from "./reconcile/left.ts";
+import { nextTurns, type Turn } from "./reconcile/turns.ts";
 
 /** Milliseconds until it is tried again when a full disk or the like kept a job from being placed. */
 const RETRY_AFTER = 5_000;
 
-/** The jobs for which there was no room, and whoever places them when there is. */
+/** The jobs of which copies wait for room or for their turn, and whoever places them when it has come. */
 export interface WaitingRoom {
   /** To be called with the record of every job that was changed. */
   note(record: JobRecord): void;
@@ -30,125 +31,186 @@ export function createWaitingRoom(
   context: AgentContext,
   oneByOne: (work: () => Promise<void>) => Promise<void>,
 ): WaitingRoom {
-  const waiting = new Set(
-    context.store.jobs("").flatMap(({ job, waiting: waits }) => (waits === undefined ? [] : [job.id])),
-  );
-  let [asked, closed] = [false, false];
+  const waiting = new Set(context.store.jobs("").flatMap((record) => (isOpen(record) ? [record.job.id] : [])));
+  const ending = new AbortController();
+  const { signal } = ending;
+  let [asked, followed] = [false, false];
   let cancelRetry = (): void => undefined;
   let trouble: string | null = null;
 
-  const tryAll = async (): Promise<void> => {
-    asked = false;
-    const records = inOrder([...waiting].flatMap((id) => context.store.job(id) ?? []));
+  const records = (): readonly JobRecord[] => {
+    const known = inOrder([...waiting].flatMap((id) => context.store.job(id) ?? []));
     waiting.clear();
-    for (const { job } of records) waiting.add(job.id);
-    for (const record of records) {
-      const decision = await decideAgain(context, record);
-      if (closed) return;
-      const failures = decision.kind === "waits" ? decision.failures : tryPlace(context, record, decision.groups);
-      if (failures.length > 0) recordReasons(context, record, failures);
-      else waiting.delete(record.job.id);
+    for (const { job } of known) waiting.add(job.id);
+    return known;
+  };
+  const tryAll = async (mayTry: (record: JobRecord, turns: readonly Turn[]) => boolean): Promise<void> => {
+    for (const record of records()) {
+      const turns = turnsOf(context, record);
+      if (turns.length === 0 || !mayTry(record, turns)) continue;
+      const decision = await decideAgain(context, record, turns);
+      if (signal.aborted) return;
+      if (!isOpen(tryPlace(context, record, turns, decision))) waiting.delete(record.job.id);
+    }
+    if (records().some(waitsForTurn)) follow();
+  };
+  const attempt = async (work: () => Promise<void>): Promise<void> => {
+    try {
+      await oneByOne(work);
+      trouble = null;
+    } catch (error) {
+      if (signal.aborted) return;
+      const text = errorText(error);
+      if (text !== trouble) context.log.warn("a job that waits was not placed; it is tried again", { error: text });
+      trouble = text;
+      cancelRetry();
+      cancelRetry = context.clock.after(RETRY_AFTER, look);
     }
   };
   const look = (): void => {
-    if (asked || closed || waiting.size === 0) return;
+    if (asked || signal.aborted || waiting.size === 0) return;
     asked = true;
     cancelRetry();
-    oneByOne(tryAll).then(
-      () => {
-        trouble = null;
-      },
-      (error: unknown) => {
-        if (closed) return;
-        const text = errorText(error);
-        if (text !== trouble) context.log.warn("a job that waits was not placed; it is tried again", { error: text });
-        trouble = text;
-        cancelRetry = context.clock.after(RETRY_AFTER, look);
-      },
-    );
+    void attempt(async () => {
+      asked = false;
+      await tryAll(() => true);
+    });
+  };
+  /** Whose turn it is hangs on machines that come up. Nothing is followed while nobody waits for a turn. */
+  const follow = (): void => {
+    if (followed) return;
+    followed = true;
+    void (async () => {
+      const { changes } = context.recorder;
+      for (let seen = 0; followed; ) {
+        seen = await changes.waitAbove(seen, signal);
+        if (signal.aborted) return;
+        await attempt(async () => {
+          followed = records().some(waitsForTurn);
+          if (followed) await tryAll(isItsTurn);
+        });
+      }
+    })();
   };
   return {
-    note: ({ job, waiting: waits }) => {
-      if (waits === undefined) waiting.delete(job.id);
-      else waiting.add(job.id);
+    note: (record) => {
+      if (isOpen(record)) waiting.add(record.job.id);
+      else waiting.delete(record.job.id);
+      if (waitsForTurn(record)) follow();
     },
     forget: (jobId) => void waiting.delete(jobId),
     look,
     close: () => {
-      closed = true;
+      ending.abort();
       cancelRetry();
     },
   };
 }
 
+const isOpen = (record: JobRecord): boolean => openPlaces(record).length > 0;
+
+/** Whether some of a job's copies have what they need but their turn. */
+const waitsForTurn = (record: JobRecord): boolean => openPlaces(record).length > (record.waiting?.groups.length ?? 0);
+
+/** Whether there are turns for which room was not found lacking: what lacks it is tried when there is more. */
+const isItsTurn = ({ waiting }: JobRecord, turns: readonly Turn[]): boolean =>
+  turns.some(({ place }) => waiting?.groups.includes(place.group) !== true);
+
+function turnsOf({ store, supervisor }: AgentContext, record: JobRecord): Turn[] {
+  const { job, version } = record;
+  const allocations = store.allocations({ jobId: job.id }).map((stored) => supervisor.live(stored.id) ?? stored);
+  return nextTurns({ job, version, places: openPlaces(record), allocations });
+}
+
 /** By priority, then by who came first, as Nomad's broker hands evaluations out. */
 function inOrder(records: readonly JobRecord[]): JobRecord[] {
   return records
-    .filter(({ waiting, stop }) => waiting !== undefined && !stop)
+    .filter((record) => isOpen(record) && !record.stop)
     .toSorted(
       (a, b) => b.job.priority - a.job.priority || a.submitTime - b.submitTime || a.createIndex - b.createIndex,
     );
 }
 
 /** The node may have changed while the job waited: what it would be refused for today keeps it waiting with that reason. */
-async function decideAgain(context: AgentContext, { job }: JobRecord): Promise<Decision> {
+async function decideAgain(context: AgentContext, { job }: JobRecord, turns: readonly Turn[]): Promise<Decision> {
   try {
     await knowWhatMatters(context, job);
     checkPlacement(context, job);
-    return await decidePlacement(context, job);
+    return await decidePlacement(context, job, turns);
   } catch (error) {
-    return { kind: "waits", failures: failuresOf(job, error) };
+    return { placed: [], failures: failuresOf(turns, error) };
   }
 }
 
 /** A refusal as the reason why each group waits. @throws what is a fault and no refusal. */
-function failuresOf(job: Job, error: unknown): PlacementFailure[] {
+function failuresOf(turns: readonly Turn[], error: unknown): PlacementFailure[] {
   if (!(error instanceof AppError) || error instanceof StoreError || error.code === "internal") throw error;
   const lines = error.message.split("\n").map((line) => line.trim());
   const filtered = lines.length > 1 ? lines.slice(1) : lines;
-  return job.groups.map(({ name }) => ({ group: name, shortages: [], filtered }));
+  return [...Map.groupBy(turns, ({ place }) => place.group)].map(([group, { length }]) => ({
+    group,
+    ...(length > 1 && { coalesced: length - 1 }),
+    shortages: [],
+    filtered,
+  }));
 }
 
-/** Keeps the reasons when they are others than before. */
-function recordReasons(context: AgentContext, record: JobRecord, failures: readonly PlacementFailure[]): void {
-  const { store, recorder, clock } = context;
-  const found = store.evaluation(record.waiting?.evalId ?? "");
-  if (found === undefined || isDeepStrictEqual(found.failures, failures)) return;
-  recorder.record((index) => {
-    store.putEvaluation({ ...found, ...blockedBy(failures), modifyIndex: index, modifyTime: clock.now() });
-  });
-}
-
-/** @returns why it could not be placed after all: no user may be left for its machine. */
-function tryPlace(context: AgentContext, record: JobRecord, groups: readonly PlacedGroup[]): PlacementFailure[] {
+/** Why nothing could be placed after all is kept as the reason: no user may be left for a machine. @returns the record as it is then. */
+function tryPlace(context: AgentContext, record: JobRecord, turns: readonly Turn[], decision: Decision): JobRecord {
   try {
-    place(context, record, groups);
-    return [];
+    return place(context, record, decision);
   } catch (error) {
-    return failuresOf(record.job, error);
+    return place(context, record, { placed: [], failures: failuresOf(turns, error) });
   }
 }
 
-function place(context: AgentContext, record: JobRecord, groups: readonly PlacedGroup[]): void {
-  const { store, recorder, clock } = context;
-  const running = liveAllocations(context, record.job.id).filter(({ desired }) => desired === "run");
-  const blocked = store.evaluation(record.waiting?.evalId ?? "");
-  if (blocked === undefined) throw new AppError("internal", `the store has no evaluation of job "${record.job.id}"`);
-  const allocations = recorder.record((index): Allocation[] => {
+function place(context: AgentContext, record: JobRecord, { placed, failures }: Decision): JobRecord {
+  const { store, recorder, clock, log } = context;
+  const { job, waiting } = record;
+  const before = store.evaluation(waiting?.evalId ?? "");
+  if (placed.length === 0 && isDeepStrictEqual(before?.failures ?? [], failures)) return record;
+  const origin = record.rollout?.evalId ?? waiting?.evalId ?? "";
+  const done = recorder.record((index) => {
     const moment = { index, now: clock.now() };
-    const evaluation = {
-      ...blocked,
-      status: "complete" as const,
-      statusDescription: "",
-      failures: undefined,
+    const blocked = putBlocked(context, { job, before, previousEval: origin, failures }, moment);
+    const next: JobRecord = {
+      ...record,
+      waiting: waitingFor(failures, blocked),
+      rollout: rolloutWithout(openPlaces(record), placed, origin),
       modifyIndex: index,
-      modifyTime: moment.now,
     };
-    const placed = { ...record, waiting: undefined, modifyIndex: index };
-    store.putEvaluation(evaluation);
-    store.putJob(placed);
-    return putAllocations(context, { record: placed, evaluation, groups }, moment);
+    store.putJob(next);
+    const evalOf = (group: string): string => (waiting?.groups.includes(group) ? waiting.evalId : origin);
+    return { next, allocations: putAllocations(context, { record: next, placed, evalOf }, moment) };
   });
-  context.log.info("a job that waited is placed", { job: record.job.id, evaluation: blocked.id });
-  replaceAllocations(context, record, running, allocations);
+  if (placed.length > 0) log.info("copies of a job that waited are placed", { job: job.id, copies: placed.length });
+  startAllocations(context, done.next, done.allocations);
+  return done.next;
+}
+
+interface Blocking {
+  readonly job: Job;
+  /** The evaluation that was blocked until now; undefined when nothing lacked room. */
+  readonly before: Evaluation | undefined;
+  readonly previousEval: string;
+  readonly failures: readonly PlacementFailure[];
+}
+
+/** Keeps why copies lack room. @returns the evaluation that is blocked from now on; undefined when none does. */
+function putBlocked(
+  { store }: Pick<AgentContext, "store">,
+  { job, before, previousEval, failures }: Blocking,
+  moment: Moment,
+): Evaluation | undefined {
+  const changed = { modifyIndex: moment.index, modifyTime: moment.now };
+  if (before !== undefined && failures.length === 0) {
+    store.putEvaluation({ ...before, status: "complete", statusDescription: "", failures: undefined, ...changed });
+    return undefined;
+  }
+  const blocked =
+    before === undefined
+      ? newBlocked(job, { failures, previousEval }, moment)
+      : { ...before, ...blockedBy(failures), ...changed };
+  if (blocked !== undefined) store.putEvaluation(blocked);
+  return blocked;
 }

@@ -65,7 +65,8 @@ export function tellWhy(
           limit: HISTORY_SHOWN,
         });
   const plan = end === null ? undefined : store.launch(allocation.id, name, end.generation);
-  return { allocation, name, task, ends, end, plan: plan ?? null, history, artifacts: artifactsOf(job, name) };
+  const artifacts = artifactsOf(job, allocation.group, name);
+  return { allocation, name, task, ends, end, plan: plan ?? null, history, artifacts };
 }
 
 /** What the record alone says of an end that a former version saw: it kept no post-mortem. */
@@ -78,8 +79,9 @@ function fromRecord({ machine, startedAt }: TaskRecord): PostMortem[] {
   return [{ generation, ending, startedAt, endedAt, pid: null, adopted: false, next, remains: null, versions }];
 }
 
-function artifactsOf(job: Job | undefined, name: string): FetchedArtifact[] {
-  const task = job?.groups.flatMap(({ tasks }) => tasks).find((candidate) => candidate.name === name);
+function artifactsOf(job: Job | undefined, groupName: string, name: string): FetchedArtifact[] {
+  const group = job?.groups.find((candidate) => candidate.name === groupName);
+  const task = group?.tasks.find((candidate) => candidate.name === name);
   return (task?.artifacts ?? []).map(({ source, destination, options }) => ({
     source: redactSource(source),
     destination,

@@ -1,7 +1,8 @@
 import type { Amounts } from "../node/node.ts";
 import type { MachineUser } from "../node/users.ts";
-import type { CheckReport } from "./check.ts";
+import { type CheckReport, healthOf } from "./check.ts";
 import type { MachineState } from "./machine.ts";
+import type { Place } from "./place.ts";
 import type { RestartWindow } from "./restart.ts";
 import type { TaskEvent } from "./task-event.ts";
 
@@ -25,17 +26,17 @@ export interface ClockMark {
 }
 
 /** One placed copy of a group, as the store has it. It ends once and is never reused. */
-export interface Allocation {
+export interface Allocation extends Place {
   readonly id: string;
   /** Nomad's form `job.group[index]`. */
   readonly name: string;
-  readonly index: number;
   readonly jobId: string;
   readonly jobVersion: number;
-  readonly group: string;
   readonly evalId: string;
-  /** The allocation whose place it took, whose disk it may have; undefined for a job's first, and in records of before. */
+  /** The allocation whose place it took, whose disk it may have; undefined for a place's first, and in records of before. */
   readonly previousAllocation?: string | undefined;
+  /** Ids of allocations that have to end before it begins: it has their room. Undefined in records of before, where all older ones of its job had to. */
+  readonly waitsFor?: readonly string[] | undefined;
   readonly nodeId: string;
   readonly desired: "run" | "stop";
   /** Why it is to stop, for people; "" while it is to run. */
@@ -128,6 +129,15 @@ export function clientStatus(allocation: Allocation): ClientStatus {
   if (machines.some((machine) => machine.kind !== "ended")) return "pending";
   if (machines.some((machine) => machine.kind === "ended" && machine.ending.reason === "lost")) return "lost";
   return machines.some(taskFailed) ? "failed" : "complete";
+}
+
+/**
+ * Whether an allocation does what it is there for: its machines run, and its checks, as far as its job has any that say so, succeed.
+ * A check that was not asked yet is none that succeeds.
+ */
+export function isUp(allocation: Allocation): boolean {
+  const checks = (allocation.checks ?? []).filter(({ spec }) => spec.mode === "healthiness");
+  return clientStatus(allocation) === "running" && (checks.length === 0 || healthOf(checks) === true);
 }
 
 /** True once nothing of an allocation runs or will run. */

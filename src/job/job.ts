@@ -37,6 +37,11 @@ export interface Group {
   /** Absent for as long as the machines like, as in records of before. */
   readonly max_run_duration?: Duration | undefined;
   readonly tasks: readonly Task[];
+  /** How a changed job takes over. Absent for Nomad's default of one machine at a time, as in records of before there was a choice. */
+  readonly update?: {
+    /** Machines that are replaced at the same time; 0 for all of them. */
+    readonly max_parallel: number;
+  };
   /** Absent when there are none, as in records of before there were any. */
   readonly services?: readonly Service[];
 }

@@ -24,20 +24,21 @@ export function amountsOf(group: Group, { total }: Pick<Capacity, "total">): Amo
   };
 }
 
-/** What a job's allocation has until it ended. */
+/** What an allocation has until it ended. */
 export interface Claim {
-  readonly jobId: string;
+  /** The same for allocations of the same copy of the same group of the same job. */
+  readonly place: string;
   readonly amounts: Amounts;
 }
 
 /**
- * What all claims take together. Allocations of one job never run at the same time (a new one waits until the old one has ended),
- * so a job counts as the largest of them.
+ * What all claims take together. Allocations of one place never run at the same time (a new one waits until the old one has ended),
+ * so that a place counts as the largest of them.
  */
 export function sumClaims(claims: readonly Claim[]): Amounts {
-  const byJob = new Map<string, Amounts>();
-  for (const { jobId, amounts } of claims) byJob.set(jobId, join(byJob.get(jobId) ?? NOTHING, amounts, Math.max));
-  return [...byJob.values()].reduce((all, one) => join(all, one, (a, b) => a + b), NOTHING);
+  const byPlace = new Map<string, Amounts>();
+  for (const { place, amounts } of claims) byPlace.set(place, join(byPlace.get(place) ?? NOTHING, amounts, Math.max));
+  return [...byPlace.values()].reduce((all, one) => join(all, one, (a, b) => a + b), NOTHING);
 }
 
 /** What is there for machines: all that the host has without what is reserved. */

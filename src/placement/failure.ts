@@ -8,9 +8,11 @@ export interface Shortage {
   readonly never: boolean;
 }
 
-/** Why a group of a job was not placed; Nomad's `FailedTGAllocs` is written from it. */
+/** Why copies of a group were not placed; Nomad's `FailedTGAllocs` is written from it. */
 export interface PlacementFailure {
   readonly group: string;
+  /** Further copies that were not placed for the same reasons; undefined for none. */
+  readonly coalesced?: number | undefined;
   readonly shortages: readonly Shortage[];
   /** Constraints that do not hold any more, for a job that waited and met a changed node. */
   readonly filtered: readonly string[];

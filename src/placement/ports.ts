@@ -12,6 +12,8 @@ export interface HeldPort {
   readonly port: number;
   /** Who has it, for messages. */
   readonly holder: string;
+  /** Another copy of the same group has it, so that it will not become free for this one. */
+  readonly own?: boolean;
 }
 
 /** Every port that a group and its tasks ask for, in the order of the job file. */
@@ -61,7 +63,7 @@ export function assertPorts(group: Group, capacity: Capacity): void {
 
 /** The static ports of a group that somebody has, and those that it asks for twice. */
 export function findCollisions(group: Group, capacity: Capacity, held: readonly HeldPort[]): Shortage[] {
-  const taken: (HeldPort & { readonly own: boolean })[] = held.map((one) => ({ ...one, own: false }));
+  const taken = [...held];
   return portsOf(group).flatMap((port): Shortage[] => {
     if (port.static === 0) return [];
     const address = addressOf(port, capacity);
@@ -73,7 +75,7 @@ export function findCollisions(group: Group, capacity: Capacity, held: readonly 
       {
         dimension: `network: reserved port collision ${port.label}=${port.static}`,
         text: `port ${port.static}${where} (label "${port.label}") is held by ${other.holder}`,
-        never: other.own,
+        never: other.own === true,
       },
     ];
   });

@@ -1,4 +1,5 @@
 import { type Allocation, isTerminal } from "../allocation/allocation.ts";
+import type { Place } from "../allocation/place.ts";
 import type { Collection, Evaluation, JobRecord } from "./records.ts";
 import type { Rows } from "./rows.ts";
 
@@ -18,8 +19,8 @@ export interface CollectionTables {
   endedAllocations(after: EndedAllocation | undefined, limit: number): EndedAllocation[];
   /** Of these, those whose jobs are no more. */
   purgedAllocations(after: EndedAllocation | undefined, limit: number): EndedAllocation[];
-  /** The newest allocation of a job's group. */
-  newestOfGroup(jobId: string, group: string): Allocation | undefined;
+  /** The newest allocation of a job in a place. */
+  newestAt(jobId: string, place: Place): Allocation | undefined;
 
   /** Says that an allocation is removed. Nobody finds it any more; what belongs to it goes with `finishCollection`. */
   beginCollection(collection: Collection): void;
@@ -165,7 +166,7 @@ function forgetting(
 
 function endedReadings(
   rows: Rows,
-): Pick<CollectionTables, "countAllocations" | "endedAllocations" | "purgedAllocations" | "newestOfGroup"> {
+): Pick<CollectionTables, "countAllocations" | "endedAllocations" | "purgedAllocations" | "newestAt"> {
   const endedPage = (where: string, after: EndedAllocation | undefined, limit: number): EndedAllocation[] =>
     rows.columns<EndedAllocation>(
       `SELECT id, job_id AS jobId, ended_at AS endedAt FROM allocations
@@ -179,12 +180,14 @@ function endedReadings(
     endedAllocations: (after, limit) => endedPage("", after, limit),
     purgedAllocations: (after, limit) =>
       endedPage("AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.id = allocations.job_id)", after, limit),
-    newestOfGroup: (jobId, group) =>
+    newestAt: (jobId, { group, index }) =>
       rows.one<Allocation>(
-        `SELECT record FROM allocations WHERE job_id = ? AND json_extract(record, '$.group') = ?
+        `SELECT record FROM allocations
+           WHERE job_id = ? AND json_extract(record, '$.group') = ? AND json_extract(record, '$.index') = ?
            ORDER BY create_index DESC LIMIT 1`,
         jobId,
         group,
+        index,
       ),
   };
 }

@@ -1,3 +1,4 @@
+import type { Place } from "../allocation/place.ts";
 import type { Job } from "../job/job.ts";
 import type { PlacementFailure } from "../placement/failure.ts";
 
@@ -14,8 +15,13 @@ export interface JobRecord {
   readonly modifyIndex: number;
   /** Index of the last change by a user, which `EnforceIndex` compares. */
   readonly jobModifyIndex: number;
-  /** While this version waits for room; undefined otherwise. */
+  /** While some of it waits for room: the blocked evaluation, and the group of each copy that waits. Undefined otherwise. */
   readonly waiting?: { readonly evalId: string; readonly groups: readonly string[] } | undefined;
+  /**
+   * While copies lack a machine of this version, for want of room or because it is not their turn: these, and the evaluation that led to it.
+   * Undefined otherwise, and in records of agents that knew jobs of one copy only.
+   */
+  readonly rollout?: { readonly evalId: string; readonly places: readonly Place[] } | undefined;
   readonly submission: { readonly source: string; readonly format: "hcl2" | "json" } | null;
 }
 

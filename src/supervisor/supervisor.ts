@@ -20,7 +20,7 @@ import { UsageKeeper, type UsageReader } from "./usage-keeper.ts";
 export interface Supervisor extends MachineCommands {
   /** Takes over what the store says has not ended; resolves when each machine was looked at. */
   adoptAll(): Promise<void>;
-  /** Starts a recorded allocation, at once or when the older ones of its job have ended: two may not share disk and ports. */
+  /** Starts a recorded allocation, at once or when those have ended that it waits for: two may not share disk and ports. */
   start(allocation: Allocation): void;
   /** Stops every machine of an allocation; one that ended already is left alone. */
   stop(allocationId: string, orderFor: (task: string) => StopOrder, description: string): void;
@@ -139,16 +139,19 @@ function goOnBy(
   runTimes.see(actor);
 }
 
-/** Begins with a machine unless an older allocation of its job has not ended: two may not share disk and ports. */
+/** Begins with a machine unless an allocation that it waits for has not ended. */
 function beginIfFree(actor: AllocationActor, actors: ReadonlyMap<string, AllocationActor>, clock: Clock): void {
-  const { id, jobId, createIndex, tasks } = actor.allocation;
-  const blocked = [...actors.values()].some(
-    ({ allocation }) => allocation.jobId === jobId && allocation.id !== id && allocation.createIndex < createIndex,
-  );
-  if (blocked) return;
+  const { waitsFor = olderOf(actor.allocation, actors), tasks } = actor.allocation;
+  if (waitsFor.some((id) => actors.has(id))) return;
   for (const [task, record] of Object.entries(tasks)) {
     if (record.machine.kind === "pending") actor.send(task, { kind: "begin", at: clock.now() });
   }
+}
+
+/** What an allocation waits for that a former version made: its job had one copy. */
+function olderOf({ jobId, createIndex }: Allocation, actors: ReadonlyMap<string, AllocationActor>): string[] {
+  const all = [...actors.values()].map(({ allocation }) => allocation);
+  return all.filter((one) => one.jobId === jobId && one.createIndex < createIndex).map(({ id }) => id);
 }
 
 /** Tells an actor what became of its machines while no agent looked. */

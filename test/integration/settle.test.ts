@@ -60,11 +60,15 @@ test("an allocation that was said to stop when the agent was killed does so, and
   expect(await ended(id)).toBe("allocation stopped");
 });
 
-test("an allocation that was replaced when the agent was killed makes room for its successor", async () => {
+test.each([
+  ["", (one: Allocation) => ({ waitsFor: [one.id] })],
+  [" that an agent of before recorded", () => ({ waitsFor: undefined })],
+])("an allocation that was replaced when the agent was killed makes room for its successor%s", async (_, told) => {
   const successor = newId();
   const id = await recorded((job, one) => {
     const tasks = { vm: { ...one.tasks["vm"], machine: { kind: "pending" } } } as Allocation["tasks"];
-    const next = { ...one, id: successor, createIndex: one.createIndex + 100, createTime: one.createTime + 1, tasks };
+    const later = { createIndex: one.createIndex + 100, createTime: one.createTime + 1, tasks, ...told(one) };
+    const next = { ...one, id: successor, ...later };
     return [job, [next]];
   });
   await machineOf(bed.agent, "running");

@@ -1,16 +1,17 @@
 import { statSync } from "node:fs";
 import { isAbsolute, resolve } from "node:path";
 import { type Allocation, isTerminal } from "../../allocation/allocation.ts";
+import { isSamePlace } from "../../allocation/place.ts";
 import { planForFile } from "../../artifact/place.ts";
 import { planArtifact } from "../../artifact/plan.ts";
 import { shortId } from "../../base/ids.ts";
 import { formatBytes } from "../../base/units.ts";
 import { isTemplate } from "../../hcl/syntax/embedded.ts";
 import { changeOf } from "../../image/disk-record.ts";
-import { groupsToRun } from "../../job/groups-to-run.ts";
 import type { Artifact, Job, Task } from "../../job/job.ts";
 import { type AgentDirs, taskDirs } from "../../paths.ts";
 import type { AgentContext } from "../context.ts";
+import { placesOf } from "../reconcile/reconcile.ts";
 import { type FormerDisk, findFormerDisk } from "./bring.ts";
 import { isBelow } from "./left.ts";
 
@@ -51,8 +52,8 @@ export async function fatesOfDisks(
 }
 
 async function fateOf(context: FateContext, allocation: Allocation, task: string, next: Job): Promise<DiskFate> {
-  const { id, group } = allocation;
-  const goesOn = groupsToRun(next).some(({ name }) => name === group);
+  const { id } = allocation;
+  const goesOn = placesOf(next).some((place) => isSamePlace(place, allocation));
   const [ended, also] = isTerminal(allocation) ? ["has ended", " and is replaced"] : ["is stopped", " and replaced"];
   const place = `allocation ${shortId(id)} ${ended}${goesOn ? also : ""}`;
   const fate = (text: string, discarded: DiskFate["discarded"] = null): DiskFate => ({
@@ -93,7 +94,7 @@ function usedInPlace({ store }: FateContext, { id }: Allocation, task: string): 
 /** Why a disk does not move along, as far as the job file tells before anything is fetched; undefined when it does. */
 function discards(former: FormerDisk, before: Job | undefined, next: Job): string | undefined {
   const { record, allocation } = former;
-  // Whoever takes an allocation's place is found by the group's name.
+  // Whoever takes an allocation's place is found by the group's name and the copy's index.
   const group = next.groups.find(({ name }) => name === allocation.group);
   if (group === undefined) return `the job has no group "${allocation.group}" any more`;
   const task = taskOf(next, former);

@@ -98,12 +98,14 @@ const CONFLICTS = {
 } as const;
 
 function conflictOf(ours: Use, theirs: Use): keyof typeof CONFLICTS | undefined {
-  if (ours.written !== undefined && isSame(ours.written, theirs.written)) return "both write";
-  if (ours.written !== undefined && theirs.read.some((file) => isSame(file, ours.written))) return "we write";
-  return ours.read.some((file) => isSame(file, theirs.written)) ? "they write" : undefined;
+  if (ours.written !== undefined && isSameFile(ours.written, theirs.written)) return "both write";
+  if (ours.written !== undefined && theirs.read.some((file) => isSameFile(file, ours.written))) return "we write";
+  return ours.read.some((file) => isSameFile(file, theirs.written)) ? "they write" : undefined;
 }
 
-const isSame = (one: File, other: File | undefined): boolean => one.dev === other?.dev && one.ino === other.ino;
+/** Whether two are one file, under whatever names. */
+export const isSameFile = (one: File, other: File | undefined): boolean =>
+  one.dev === other?.dev && one.ino === other.ino;
 
 const hasProcess = ({ kind }: MachineState): boolean =>
   kind === "starting" || kind === "running" || kind === "stopping";

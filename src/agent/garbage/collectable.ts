@@ -70,7 +70,7 @@ export interface Ended {
   readonly standing: JobStanding;
   /** When its last machine had ended, in milliseconds since 1970 by the clock of now. */
   readonly endedAt: number;
-  /** No later one of its job's group is there. */
+  /** No later one is there in its place, and its job asks for a machine there. */
   readonly newest: boolean;
   /** What takes its place will look for its disk, or for that of one before it. */
   readonly awaited: boolean;

@@ -1,10 +1,12 @@
 import { type Allocation, isTerminal } from "../../allocation/allocation.ts";
+import { isSamePlace } from "../../allocation/place.ts";
 import { machineFiles, taskDirs } from "../../paths.ts";
 import type { EndedAllocation } from "../../state/collection-tables.ts";
 import { isNamed } from "../../supervisor/command-lines.ts";
 import type { AgentContext } from "../context.ts";
 import { findFormerDisk, LONGEST_CHAIN } from "../disk/bring.ts";
 import { findLeftDisks, type LeftDisk } from "../disk/left.ts";
+import { placesOf } from "../reconcile/reconcile.ts";
 import { type JobStanding, reasonToStay, type Stay } from "./collectable.ts";
 
 type Context = Pick<AgentContext, "store" | "dirs" | "supervisor" | "clock" | "garbage">;
@@ -37,14 +39,15 @@ export async function examineEnded(
   if (allocation === undefined || !isTerminal(allocation) || supervisor.live(id) !== undefined) return { kind: "none" };
   const journals = Object.keys(allocation.tasks).map((task) => journalOf(context, allocation, task));
   if (journals.some((journal) => isNamed(journal, commandLines))) return { kind: "runs" };
-  const newest = store.newestOfGroup(allocation.jobId, allocation.group);
+  const newest = store.newestAt(allocation.jobId, allocation);
+  const isNewest = newest?.id === id && isWanted(store, allocation);
   // The rule that needs no look at its directory.
-  if (standing === "current" && newest?.id === id) return { kind: "stays", stay: { because: "newest" }, disks: [] };
+  if (standing === "current" && isNewest) return { kind: "stays", stay: { because: "newest" }, disks: [] };
   const disks = await findLeftDisks({ store, dirs }, allocation);
   const ended = {
     standing,
     endedAt: Math.max(endOf(allocation, context, bootId), collectingSince(store)),
-    newest: newest?.id === id,
+    newest: isNewest,
     // What is dead for long, or was purged, will have no other machine; one that still lives may be about to take its disk.
     awaited:
       (standing === "current" || (newest !== undefined && !isTerminal(newest))) &&
@@ -53,6 +56,12 @@ export async function examineEnded(
   };
   const stay = reasonToStay(ended, clock.now(), garbage);
   return stay === null ? { kind: "goes" } : { kind: "stays", stay, disks };
+}
+
+/** Whether its job still asks for a machine in its place. */
+function isWanted(store: Pick<Context["store"], "job">, allocation: Allocation): boolean {
+  const job = store.job(allocation.jobId)?.job;
+  return job !== undefined && placesOf(job).some((place) => isSamePlace(place, allocation));
 }
 
 /** What QEMU and its wrapper name on their command lines, up to the number of the start. */
@@ -87,7 +96,7 @@ function collectingSince(store: Context["store"]): number {
   return Number(store.fact(SINCE_FACT) ?? 0);
 }
 
-/** Whether a disk is looked for in an allocation, or by way of it, when the newest of its group starts or is replaced. */
+/** Whether a disk is looked for in an allocation, or by way of it, when the newest of its place starts or is replaced. */
 async function isAwaited(context: Context, id: string, newest: Allocation | undefined): Promise<boolean> {
   if (newest === undefined) return false;
   for (const task of Object.keys(newest.tasks)) {

@@ -1,16 +1,18 @@
 import type { Allocation } from "../../allocation/allocation.ts";
+import type { Place } from "../../allocation/place.ts";
 import { AppError } from "../../base/errors.ts";
 import { shortId } from "../../base/ids.ts";
 import { checkConstraints } from "../../constraint/check.ts";
-import { groupsToRun } from "../../job/groups-to-run.ts";
 import type { Job } from "../../job/job.ts";
 import type { PlacementFailure } from "../../placement/failure.ts";
 import type { JobRecord } from "../../state/records.ts";
 import { type Decision, decidePlacement } from "../decide.ts";
 import { type DiskFate, fatesOfDisks } from "../disk/discard.ts";
-import { type Change, changeOf } from "../disk/replaced.ts";
 import { assertCached } from "../offline.ts";
 import { checkPlacement, knowWhatMatters, warningsOf } from "../placement.ts";
+import { type Change, changeOf, groupsMade, isNothing, makesMachines } from "../reconcile/change.ts";
+import type { Outdated } from "../reconcile/reconcile.ts";
+import type { Turn } from "../reconcile/turns.ts";
 import { type Reason, reasonText } from "../replacement.ts";
 import { assertSources } from "../sources.ts";
 import { findArtifacts } from "./artifacts.ts";
@@ -51,35 +53,33 @@ export async function planJob(context: PlanContext, job: Job): Promise<JobPlan> 
   await knowWhatMatters(context, job);
   const change = changeOf(context, job);
   const verdicts = checkConstraints(job, context.node());
-  const decided = change.kind === "replaces" ? await unlessRefused(() => decidePlacement(context, job)) : undefined;
+  const decided = makesMachines(change) ? await unlessRefused(() => decideAll(context, job, change)) : undefined;
   const decision = decided?.kind === "done" ? decided.value : undefined;
   const constraints = verdicts.map(({ where, ok, text }): Finding => ({ topic: "constraint", where, ok, text }));
   return {
     previous: context.store.job(job.id),
     groups: groupsOf(change, job),
-    refused: await refusalsOf(context, job, decided),
-    failures: decision?.kind === "waits" ? decision.failures : [],
-    findings: [...constraints, ...(change.kind === "replaces" ? await lookAround(context, job, change, decision) : [])],
+    refused: await refusalsOf(context, job, { change, decided }),
+    failures: decision?.failures ?? [],
+    findings: [...constraints, ...(isNothing(change) ? [] : await lookAround(context, job, change, decision))],
     warnings: warningsOf(context, job, verdicts),
   };
 }
-
-type Replacing = Change & { readonly kind: "replaces" };
 
 /** What new allocations would meet. */
 async function lookAround(
   context: PlanContext,
   job: Job,
-  { before }: Replacing,
+  change: Change,
   decision: Decision | undefined,
 ): Promise<Finding[]> {
-  const placed = decision?.kind === "placed" ? decision.groups : [];
-  const fates = await fatesOfDisks(context, before, job);
+  const fates = await fatesOfDisks(context, change.before, job);
+  const made = groupsMade(job, change);
   return [
-    ...findResources(context, job),
-    ...(await findPorts(context, job, decision)),
-    ...findImages(context, job, placed),
-    ...findArtifacts(context, job),
+    ...findResources(context, job, change),
+    ...(await findPorts(context, made, decision)),
+    ...findImages(context, job, change, decision?.placed ?? []),
+    ...findArtifacts(context, made),
     ...fates.map(diskFinding),
   ];
 }
@@ -96,8 +96,13 @@ const diskFinding = ({ task, message, discarded }: DiskFate): Finding => ({
  * What `submitJob` would refuse a job for, the first in its order.
  * @param decided undefined where nothing is placed.
  */
-async function refusalsOf(context: PlanContext, job: Job, decided: Outcome<Decision> | undefined): Promise<string[]> {
-  const early = [() => assertSources(context, job), () => assertCached(context, job)];
+async function refusalsOf(
+  context: PlanContext,
+  job: Job,
+  { change, decided }: { readonly change: Change; readonly decided: Outcome<Decision> | undefined },
+): Promise<string[]> {
+  const made = groupsMade(job, change);
+  const early = [() => assertSources(context, made), () => assertCached(context, made)];
   for (const check of [() => checkPlacement(context, job), ...(decided === undefined ? [] : early)]) {
     const outcome = await unlessRefused(check);
     if (outcome.kind === "refused") return [outcome.why];
@@ -118,35 +123,57 @@ async function unlessRefused<T>(step: () => T | Promise<T>): Promise<Outcome<T>>
   }
 }
 
-function groupsOf(change: Change, job: Job): PlannedGroup[] {
-  const { running } = change;
-  const own = running.map((allocation) => planned(change, job, allocation));
-  const without = change.kind === "replaces" ? groupsToRun(job) : [];
-  const made = without
-    .filter(({ name }) => running.every(({ group }) => group !== name))
-    .map(
-      ({ name }): PlannedGroup => ({
-        group: name,
-        action: "create",
-        allocationId: null,
-        why: [],
-        text: "a machine is made",
-      }),
-    );
-  return [...own, ...made];
+/** What room there is in the end, when it was everybody's turn. */
+function decideAll(context: PlanContext, job: Job, { created, replaced, stopped }: Change): Promise<Decision> {
+  const turns: Turn[] = [
+    ...created.map((place) => ({ place, replaces: undefined })),
+    ...replaced.map(({ allocation }) => ({ place: allocation, replaces: allocation })),
+  ];
+  return decidePlacement(context, job, turns, [...stopped, ...replaced.map(({ allocation }) => allocation)]);
 }
 
-function planned(change: Change, job: Job, { id, group }: Allocation): PlannedGroup {
-  const it = { group, allocationId: id, why: [] };
-  const name = `allocation ${shortId(id)}`;
-  if (change.kind === "none") return { ...it, action: "ignore", text: `${name} is what is asked for and goes on` };
-  if (change.kind === "in place") {
-    return { ...it, action: "in-place update", text: `${name} is updated in place, its machine runs on` };
-  }
-  if (!groupsToRun(job).some(({ name: wanted }) => wanted === group)) {
-    return { ...it, action: "destroy", text: `${name} is stopped` };
-  }
-  const why = change.why.get(id) ?? [];
-  const reasons = why.length === 0 ? "another group changes" : why.map(reasonText).join("; ");
-  return { ...it, action: "create/destroy update", why, text: `${name} is stopped and replaced: ${reasons}` };
+/** In the order of the job file, and of groups that are gone behind. */
+function groupsOf(change: Change, { groups }: Job): PlannedGroup[] {
+  const all = [
+    ...change.replaced.map((outdated) => replacing(outdated)),
+    ...change.kept.map((allocation) => going(change, allocation)),
+    ...change.created.map(creating),
+    ...change.stopped.map(stopping),
+  ];
+  const names = [...new Set([...groups.map(({ name }) => name), ...all.map(({ group }) => group)])];
+  return names.flatMap((name) => all.filter(({ group }) => group === name));
 }
+
+const nameOf = ({ id }: Allocation): string => `allocation ${shortId(id)}`;
+
+function replacing({ allocation, why }: Outdated): PlannedGroup {
+  const text = `${nameOf(allocation)} is stopped and replaced: ${why.map(reasonText).join("; ")}`;
+  return { group: allocation.group, action: "create/destroy update", allocationId: allocation.id, why, text };
+}
+
+function going({ unchanged }: Change, allocation: Allocation): PlannedGroup {
+  const it = { group: allocation.group, allocationId: allocation.id, why: [] };
+  return unchanged
+    ? { ...it, action: "ignore", text: `${nameOf(allocation)} is what is asked for and goes on` }
+    : {
+        ...it,
+        action: "in-place update",
+        text: `${nameOf(allocation)} is updated in place, its machine runs on`,
+      };
+}
+
+const creating = ({ group }: Place): PlannedGroup => ({
+  group,
+  action: "create",
+  allocationId: null,
+  why: [],
+  text: "a machine is made",
+});
+
+const stopping = (allocation: Allocation): PlannedGroup => ({
+  group: allocation.group,
+  action: "destroy",
+  allocationId: allocation.id,
+  why: [],
+  text: `${nameOf(allocation)} is stopped`,
+});

@@ -1,5 +1,4 @@
 import { AppError } from "../../base/errors.ts";
-import { groupsToRun } from "../../job/groups-to-run.ts";
 import type { Group, Job, Port } from "../../job/job.ts";
 import { groupPlace } from "../../job/place-text.ts";
 import { findPortHolder } from "../../node/port-holder.ts";
@@ -11,9 +10,9 @@ import type { Finding, PlanContext } from "./finding.ts";
 
 /** The ports of a job's groups: who has the static ones, and where the others will come from. */
 export async function findPorts(context: PlanContext, job: Job, decision: Decision | undefined): Promise<Finding[]> {
-  const failures = decision?.kind === "waits" ? decision.failures : [];
+  const failures = decision?.failures ?? [];
   const found: Finding[] = [];
-  for (const group of groupsToRun(job)) {
+  for (const group of job.groups) {
     const shortages = failures
       .filter((failure) => failure.group === group.name)
       .flatMap((failure) => failure.shortages.filter(({ dimension }) => dimension.startsWith("network:")));

@@ -26,11 +26,11 @@ describe("a group takes", () => {
   });
 });
 
-test("claims of different jobs add up, those of one job count as the largest of each amount", () => {
+test("claims of different places add up, those of one place count as the largest of each amount", () => {
   const claims = [
-    { jobId: "a", amounts: amounts({ memory: 1000, cpu: 100 }) },
-    { jobId: "a", amounts: amounts({ memory: 200, cpu: 400 }) },
-    { jobId: "b", amounts: amounts({ memory: 30, cores: 1 }) },
+    { place: "a", amounts: amounts({ memory: 1000, cpu: 100 }) },
+    { place: "a", amounts: amounts({ memory: 200, cpu: 400 }) },
+    { place: "b", amounts: amounts({ memory: 30, cores: 1 }) },
   ];
   expect(sumClaims(claims)).toEqual({ cpu: 400, cores: 1, memory: 1030, disk: 0 });
   expect(sumClaims([])).toEqual(amounts());

@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { findArtifacts } from "../../../../src/agent/plan/artifacts.ts";
 import { planJob } from "../../../../src/agent/plan/plan-job.ts";
 import { findResources } from "../../../../src/agent/plan/resources.ts";
+import { placesOf } from "../../../../src/agent/reconcile/reconcile.ts";
 import { AppError } from "../../../../src/base/errors.ts";
 import type { Job } from "../../../../src/job/job.ts";
 import { capacity } from "../../../helpers/capacity.ts";
@@ -17,7 +18,7 @@ const context = {
   sources: testSources(dirs),
   site: { offline: false, trustedKeys: null },
   users: null,
-  store: { job: () => undefined, liveAllocations: () => [], allocations: () => [], evaluations: () => [] } as never,
+  store: { job: () => undefined, liveAllocations: () => [], newestAt: () => undefined, evaluations: () => [] } as never,
 };
 
 const JOB = jobOf(jobText());
@@ -45,7 +46,8 @@ test.each([
 
 test("groups of one job run side by side, and each counts what the ones before it take", () => {
   const two: Job = { ...JOB, groups: JOB.groups.flatMap((group) => [group, { ...group, name: "more" }]) };
-  expect(findResources(context, two).filter(({ text }) => text.startsWith("memory"))).toMatchObject([
+  const change = { created: placesOf(two), replaced: [], kept: [] };
+  expect(findResources(context, two, change).filter(({ text }) => text.startsWith("memory"))).toMatchObject([
     { where: 'group "vms"', ok: true, text: "memory: 256 MiB, 300 of 300 MiB free" },
     { where: 'group "more"', ok: false },
   ]);

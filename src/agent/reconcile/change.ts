@@ -1,0 +1,75 @@
+import type { Allocation } from "../../allocation/allocation.ts";
+import { clientStatus } from "../../allocation/allocation.ts";
+import { isSamePlace, type Place } from "../../allocation/place.ts";
+import type { Job } from "../../job/job.ts";
+import type { JobRecord } from "../../state/records.ts";
+import { predecessorOf } from "../disk/predecessor.ts";
+import { liveAllocations } from "../new-allocation.ts";
+import { type Reason, type ReplacementContext, reasonsToReplace } from "../replacement.ts";
+import { isSamePart } from "../same-part.ts";
+import { newestAt, placesOf, type Reconciled, reconcile } from "./reconcile.ts";
+
+/** What a job means for the allocations that its former version has. The one answer to it: what plan tells is what run does. */
+export interface Change extends Reconciled {
+  readonly previous: JobRecord | undefined;
+  /** The job says what is registered already. */
+  readonly unchanged: boolean;
+  /** Those whose disks are at stake, and of places where nothing runs the last that did: whoever runs a job again goes on with its disk. */
+  readonly before: readonly Allocation[];
+}
+
+/** Finds out what a job would change. */
+export function changeOf(context: ReplacementContext, job: Job): Change {
+  const { store } = context;
+  const previous = store.job(job.id);
+  const unchanged = previous !== undefined && !previous.stop && isSamePart(previous.job, job);
+  const live = liveAllocations(context, job.id);
+  const running = live.filter(({ desired }) => desired === "run");
+  const reasonsOf = (one: Allocation): readonly Reason[] => {
+    // What runs by this very version is what is asked for, whatever `${…}` comes to by now.
+    if (unchanged && one.jobVersion === previous.version) return [];
+    const before = store.jobVersion(one.jobId, one.jobVersion)?.job;
+    return before === undefined ? [{ task: null, path: "" }] : reasonsToReplace(context, one, before, job);
+  };
+  // Of a batch job of which some still runs nothing that was done is done again.
+  const isDone = (place: Place): boolean => {
+    const last = unchanged && live.length > 0 && isBatch(job) ? store.newestAt(job.id, place) : undefined;
+    return last !== undefined && clientStatus(last) === "complete";
+  };
+  const reconciled = reconcile(job, running, reasonsOf, isDone);
+  return { ...reconciled, previous, unchanged, before: beforeOf(context, job, previous, reconciled) };
+}
+
+const isBatch = ({ type }: Job): boolean => type === "batch" || type === "sysbatch";
+
+function beforeOf(
+  { store }: Pick<ReplacementContext, "store">,
+  job: Job,
+  previous: JobRecord | undefined,
+  { kept, replaced, stopped, created }: Reconciled,
+): Allocation[] {
+  const leaving = [...replaced.map(({ allocation }) => allocation), ...stopped];
+  const there = [...kept, ...leaving];
+  const places = [...created, ...(previous === undefined ? [] : placesOf(previous.job))];
+  const empty = places.filter(
+    (place, at) => newestAt(there, place) === undefined && places.findIndex((one) => isSamePlace(one, place)) === at,
+  );
+  return [...leaving, ...empty.flatMap((place) => predecessorOf(store, job.id, place) ?? [])];
+}
+
+/** Whether a job changes nothing at all: all that it asks for is there or on its way. */
+export function isNothing({ unchanged, previous, replaced, created, stopped }: Change): boolean {
+  if (!unchanged || previous?.waiting !== undefined || stopped.length > 0) return false;
+  const onTheirWay = previous?.rollout?.places ?? [];
+  const lacking = [...created, ...replaced.map(({ allocation }) => allocation)];
+  return lacking.every((place) => onTheirWay.some((one) => isSamePlace(one, place)));
+}
+
+/** Whether machines are made by it. */
+export const makesMachines = ({ created, replaced }: Change): boolean => created.length + replaced.length > 0;
+
+/** A job without the groups in which a change makes no machine: what only these need is not needed. */
+export function groupsMade(job: Job, { created, replaced }: Change): Job {
+  const places: readonly Place[] = [...created, ...replaced.map(({ allocation }) => allocation)];
+  return { ...job, groups: job.groups.filter(({ name }) => places.some(({ group }) => group === name)) };
+}
