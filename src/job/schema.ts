@@ -20,6 +20,7 @@ import { networkBlock } from "./schema-network.ts";
 import { defaultRestart, mergeRestart, restartBlock } from "./schema-restart.ts";
 import { serviceBlock } from "./schema-service.ts";
 import { GIVE_VALUE, NO_SECRETS, NO_VAULT, taskBlock } from "./schema-task.ts";
+import { readUpdate, updateBlock, writeUpdate } from "./schema-update.ts";
 import { nameService, type Service } from "./service.ts";
 
 /**
@@ -29,21 +30,9 @@ import { nameService, type Service } from "./service.ts";
  */
 const LATER = "is not supported yet";
 const ONE_HOST = "has no effect: there is one host to choose";
-const NEW_START = "has no effect: a changed job replaces its machine at once";
 const NOT_LOST = "has no effect: a host that is one cannot lose its servers";
 
 /** What Nomad fills in for a job of type service, and what its CLI looks for in every job. */
-const UPDATE = {
-  Stagger: 30 * SECOND,
-  MaxParallel: 1,
-  HealthCheck: "checks",
-  MinHealthyTime: 10 * SECOND,
-  HealthyDeadline: 5 * MINUTE,
-  ProgressDeadline: 10 * MINUTE,
-  AutoRevert: false,
-  AutoPromote: false,
-  Canary: 0,
-};
 const MIGRATE = {
   MaxParallel: 1,
   HealthCheck: "checks",
@@ -62,8 +51,7 @@ const RESCHEDULE_BATCH = { Attempts: 1, Interval: 24 * HOUR, Delay: 5 * SECOND, 
 
 const ephemeralDiskBlock = block({
   size: attribute(integer({ min: 10 }), { json: "SizeMB", default: 300 }),
-  // Nomad's default is false; a machine's disk is more than scratch space.
-  sticky: attribute(flag(), { json: "Sticky", default: true }),
+  sticky: attribute(flag(), { json: "Sticky" }),
   migrate: attribute(flag(), { json: "Migrate", default: false }),
 });
 
@@ -80,7 +68,7 @@ const groupBlock = block({
   tasks: blocks(taskBlock, { name: "task", json: "Tasks" }),
   affinity: ignored(ONE_HOST, { json: "Affinities" }),
   spread: ignored(ONE_HOST, { json: "Spreads" }),
-  update: ignored(NEW_START, { json: "Update", encoded: UPDATE }),
+  update: optional(updateBlock, { json: "Update" }),
   migrate: ignored(ONE_HOST, { json: "Migrate", encoded: MIGRATE }),
   reschedule: ignored(ONE_HOST, { json: "ReschedulePolicy", encoded: RESCHEDULE, neutral: RESCHEDULE_BATCH }),
   services: blocks(serviceBlock, { name: "service", json: "Services" }),
@@ -114,10 +102,13 @@ const writtenBlock = block({
   constraints: blocks(constraintBlock, { name: "constraint", json: "Constraints" }),
   groups: blocks(groupBlock, { name: "group", json: "TaskGroups" }),
   node_pool: ignored(ONE_HOST, { json: "NodePool", neutral: "default", encoded: "default" }),
-  all_at_once: ignored("has no effect: a group is placed whole or not at all", { json: "AllAtOnce", encoded: false }),
+  all_at_once: ignored("has no effect: each machine is placed as soon as there is room for it", {
+    json: "AllAtOnce",
+    encoded: false,
+  }),
   affinity: ignored(ONE_HOST, { json: "Affinities" }),
   spread: ignored(ONE_HOST, { json: "Spreads" }),
-  update: ignored(NEW_START, { json: "Update", encoded: UPDATE }),
+  update: optional(updateBlock, { json: "Update" }),
   migrate: ignored(ONE_HOST, { json: "Migrate" }),
   reschedule: ignored(ONE_HOST, { json: "Reschedule" }),
   multiregion: ignored("has no effect: there is one region", { json: "Multiregion" }),
@@ -150,7 +141,8 @@ type Written = Infer<typeof writtenBlock>;
 /** Fills in the defaults that hang on other attributes. */
 function toJob(written: Written): Job {
   const name = written.name || written.id;
-  const groups = written.groups.map(({ services, ...group }): Group => {
+  const { update: ofJob, ...job } = written;
+  const groups = job.groups.map(({ services, update, ephemeral_disk: disk, ...group }): Group => {
     const restart = mergeRestart(group.restart, defaultRestart(written.type));
     const place = { job: name, group: group.name, task: undefined };
     const tasks = group.tasks.map(({ services: ofTask, templates, ...task }): Task => {
@@ -158,17 +150,20 @@ function toJob(written: Written): Job {
       const written = templates.length === 0 ? {} : { templates };
       return { ...task, restart: mergeRestart(task.restart, restart), ...named, ...written };
     });
-    return { ...group, restart, tasks, ...withServices(services.map((service) => nameService(service, place))) };
+    const named = withServices(services.map((service) => nameService(service, place)));
+    // Nomad's default is false. A machine's disk is more than scratch space; which of several copies has which is another matter.
+    const ephemeral_disk = { ...disk, sticky: disk.sticky ?? group.count <= 1 };
+    return { ...group, ephemeral_disk, restart, tasks, ...named, ...readUpdate(update, ofJob) };
   });
-  return { ...written, name, namespace: written.namespace || "default", groups };
+  return { ...job, name, namespace: job.namespace || "default", groups };
 }
 
 function fromJob(job: Job): Written {
   const groups = job.groups.map((group) => {
     const tasks = group.tasks.map((task) => ({ templates: [], services: [], ...task }));
-    return { max_run_duration: undefined, ...group, tasks, services: group.services ?? [] };
+    return { max_run_duration: undefined, ...group, tasks, services: group.services ?? [], update: writeUpdate(group) };
   });
-  return { ...job, groups };
+  return { ...job, groups, update: writeUpdate() };
 }
 
 /** A job without services, or templates, is equal to the record that a version of this program made of it which knew none. */

@@ -7,6 +7,9 @@ import { checkNetworks } from "./validate-network.ts";
 import { checkServices } from "./validate-service.ts";
 import { checkTask } from "./validate-task.ts";
 
+/** Machines of a job: one host has no room for more, and a slip of the finger costs no store full of records. */
+const MOST_COPIES = 1_000;
+
 /** Nomad's `RestartPolicyMinInterval`. */
 const SHORTEST_INTERVAL = 5 * SECOND;
 
@@ -45,21 +48,21 @@ function checkGroups(job: Job, report: Reporter): void {
   }
   job.groups.forEach((group, index) => {
     const path = `groups[${index}]`;
-    if (index > 0) report.error(path, "several groups are not supported yet", "write a job for each group");
     checkGroup(group, report.at(path));
     checkRunDuration(job, group, report.at(path));
+    if (job.type === "system" && group.count > 1) {
+      report.must(`${path}.count`, `be 0 or 1 in a job of type system, found ${group.count}`);
+    }
   });
+  const copies = job.groups.reduce((sum, { count }) => sum + count, 0);
+  const last = job.groups.findLastIndex(({ count }) => count > 0);
+  if (copies > MOST_COPIES) {
+    report.must(`groups[${last}].count`, `leave the job with ${MOST_COPIES} machines at most, found ${copies} in all`);
+  }
 }
 
 function checkGroup(group: Group, report: Reporter): void {
   checkName(report, "name", group.name);
-  if (group.count > 1) {
-    report.error(
-      "count",
-      `several copies of a group are not supported yet, found count = ${group.count}`,
-      "use count = 1",
-    );
-  }
   checkRestart(group.restart, report, "restart");
   checkConstraints(group.constraints, report, "group");
   checkNetworks(group, report);

@@ -51,6 +51,10 @@ export const NOMAD_ATTRIBUTES: Readonly<Record<string, readonly string[]>> = {
     ...["gid", "left_delimiter", "right_delimiter", "env", "vault_grace", "wait", "error_on_missing_key"],
   ],
   restart: ["interval", "attempts", "delay", "mode", "render_templates"],
+  update: [
+    ...["stagger", "max_parallel", "health_check", "min_healthy_time", "healthy_deadline", "progress_deadline"],
+    ...["canary", "auto_revert", "auto_promote"],
+  ],
   ephemeral_disk: ["sticky", "migrate", "size"],
   network: ["mode", "device", "cidr", "ip", "dns", "reserved_ports", "port", "hostname", "mbits", "cni"],
   port: ["static", "to", "host_network", "ignore_collision"],

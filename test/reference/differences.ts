@@ -80,6 +80,8 @@ function isNearly(theirs: string | undefined, ours: string | undefined): boolean
 export const JOBS_THAT_DIFFER: Readonly<Record<string, string>> = {
   "every-attribute.hcl":
     "Our JSON has every default and short form filled in, and driver options by their own types; Nomad's parser leaves that to its server.",
+  "groups-and-copies.hcl":
+    "The update of a job is in our JSON with each group that it is for, as Nomad's server fills it in.",
   "system-job.hcl": "The short form set_contains_any of a constraint works; Nomad takes it and does nothing with it.",
   "task-without-group.hcl": "Several port_map blocks are one map in our JSON; Nomad's driver merges them itself.",
   "without-effect.hcl": "What has no effect on one host is told in a warning, and its value is not kept.",

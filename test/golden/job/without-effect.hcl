@@ -14,7 +14,7 @@ job "quiet" {
   }
 
   update {
-    max_parallel = 2
+    canary = 1
   }
 
   group "one" {

@@ -53,6 +53,7 @@ const AROUND: Readonly<Record<string, (inner: string) => string>> = {
   template: (inner) =>
     inTask("template", beside(inner, 'destination = "local/x"', ...(inner.startsWith("source") ? [] : ['data = "x"']))),
   restart: (inner) => inGroup("restart", inner),
+  update: (inner) => inGroup("update", inner),
   ephemeral_disk: (inner) => inGroup("ephemeral_disk", inner),
   network: (inner) => job(group(network(inner))),
   port: (inner) => job(group(network(block('port "web"', inner)))),
@@ -74,6 +75,7 @@ const PATHS: Readonly<Record<string, readonly string[]>> = {
   artifact: ["groups", "tasks", "artifacts"],
   template: ["groups", "tasks", "templates"],
   restart: ["groups", "restart"],
+  update: ["groups", "update"],
   ephemeral_disk: ["groups", "ephemeral_disk"],
   network: ["groups", "networks"],
   port: ["groups", "networks", "ports"],

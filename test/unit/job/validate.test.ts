@@ -52,8 +52,7 @@ describe("restart", () => {
 describe("what is not there yet is refused by name", () => {
   test.each([
     [{ ...PLAIN, groups: [] }, "a job needs a group"],
-    [{ ...PLAIN, groups: [GROUP, { ...GROUP, name: "two" }] }, "several groups are not supported yet"],
-    [withGroup({ count: 2 }), "several copies of a group are not supported yet"],
+    [{ ...withGroup({ count: 2 }), type: "system" as const }, "groups[0].count must be 0 or 1 in a job of type system"],
     [withGroup({ tasks: [] }), "a group needs a task"],
     [withGroup({ tasks: [TASK, { ...TASK, name: "two" }] }), "several tasks in a group are not supported yet"],
     [withTask({ user: "nobody" }), "user is not supported yet"],
@@ -62,8 +61,13 @@ describe("what is not there yet is refused by name", () => {
     expect(problems(job).join("\n")).toContain(message);
   });
 
-  test("a group may have no copies", () => {
-    expect(problems(withGroup({ count: 0 }))).toEqual([]);
+  test("a job may have several groups, a group no copies or many, and a job of all groups no more than there is ever room for", () => {
+    const counts = (...all: number[]) =>
+      problems({ ...PLAIN, groups: all.map((count, at) => ({ ...GROUP, name: `g${at}`, count })) });
+    expect([counts(0), counts(2, 0, 3), counts(999, 1)]).toEqual([[], [], []]);
+    expect(counts(999, 2, 0)).toEqual([
+      "groups[1].count must leave the job with 1000 machines at most, found 1001 in all",
+    ]);
   });
 });
 

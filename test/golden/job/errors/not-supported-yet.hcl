@@ -5,8 +5,6 @@ job "later" {
   parameterized {}
 
   group "one" {
-    count = 3
-
     volume "data" {
       type = "host"
     }
@@ -42,15 +40,6 @@ job "later" {
       driver = "docker"
       config {
         image = "redis"
-      }
-    }
-  }
-
-  group "two" {
-    task "vm" {
-      driver = "qemu"
-      config {
-        image_path = "local/a.img"
       }
     }
   }
