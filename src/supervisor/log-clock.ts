@@ -49,13 +49,9 @@ export class LogClock {
   /** Looks how far a file of the log was written. @returns its size in bytes; null when there is no regular file. */
   look(index: number | null): number | null {
     if (index === null) return null;
-    const stat = lstat(this.#pathOf(index));
+    const stat = this.#attempt(() => lstat(this.#pathOf(index)));
     if (!stat?.isFile()) return null;
-    try {
-      this.#see(index, stat.size, stat.mtimeMs);
-    } catch (error) {
-      this.#tell(error);
-    }
+    this.#attempt(() => this.#see(index, stat.size, stat.mtimeMs));
     return stat.size;
   }
 
@@ -105,11 +101,13 @@ export class LogClock {
     });
   }
 
-  #attempt(work: () => void): void {
+  /** The directories are in the machine's hands, and no trouble with them is the agent's end. */
+  #attempt<T>(work: () => T): T | undefined {
     try {
-      work();
+      return work();
     } catch (error) {
       this.#tell(error);
+      return undefined;
     }
   }
 

@@ -85,6 +85,15 @@ test("what a machine's QEMU planted in the place of its files does not keep its 
   await expect(bed.agent.journal(victim.id, "vm", 1)).rejects.toThrow('the journal of start 1 of task "vm" cannot');
 });
 
+test("what a machine's QEMU planted in the place of its logs does not keep the agent from ending", async () => {
+  const victim = await startVictim(bed, {});
+  await bed.running.lookAtLogs();
+  const logs = bed.dir.file("data", "alloc", victim.id, "alloc", "logs");
+  rmSync(logs, { recursive: true });
+  writeFileSync(logs, "no directory");
+  expect(() => bed.running.close()).not.toThrow();
+});
+
 test("what a machine's QEMU forged about its end is kept within bounds and believed about nothing else", async () => {
   const victim = await startVictim(bed, {});
   const machine = bed.dir.file("data", "alloc", victim.id, "vm", ".paddock");
