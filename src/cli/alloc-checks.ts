@@ -13,7 +13,7 @@ import {
 } from "./command.ts";
 import { EXIT } from "./exit.ts";
 import { printJson } from "./json.ts";
-import { requireAllocation } from "./names.ts";
+import { ALLOCATION_FORMS, requireAllocation } from "./names.ts";
 import { type Piece, statusPiece } from "./style.ts";
 import { alignFacts, alignTable } from "./table.ts";
 import type { Output } from "./terminal.ts";
@@ -25,8 +25,7 @@ export const ALLOC_CHECKS: Command = {
   operands: "ALLOCATION",
   takes: [1, 1],
   flags: [ADDRESS_FLAG, JSON_FLAG, VERBOSE_FLAG],
-  details:
-    "ALLOCATION is the beginning of an allocation's id. Shows the last result of each check of its services; checks are pending while the machine does not run, and an allocation that has ended has none.",
+  details: `${ALLOCATION_FORMS} Shows the last result of each check of its services; checks are pending while the machine does not run, and an allocation that has ended has none.`,
   examples: ["paddock alloc checks 1f2e3d4c", "paddock alloc checks -json 1f2e3d4c"],
   run: runChecks,
 };

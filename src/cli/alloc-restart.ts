@@ -3,10 +3,10 @@ import { shortId } from "../base/ids.ts";
 import { ask, type Client } from "../client/client.ts";
 import type { Allocation, TaskState } from "../client/replies.ts";
 import { ADDRESS_FLAG, type Command, connectAgent, type Invocation, idText, VERBOSE_FLAG } from "./command.ts";
+import { isOver } from "./copies.ts";
 import { EXIT, Interrupted } from "./exit.ts";
 import { createFollower } from "./follow.ts";
 import { chooseTaskOrAll, requireAllocation } from "./names.ts";
-import { isOver } from "./ps.ts";
 import type { Terminal } from "./terminal.ts";
 
 export const ALLOC_RESTART: Command = {

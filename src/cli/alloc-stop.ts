@@ -1,8 +1,8 @@
 import { ask } from "../client/client.ts";
 import { ADDRESS_FLAG, type Command, connectAgent, type Invocation, idText, VERBOSE_FLAG } from "./command.ts";
+import { isOver } from "./copies.ts";
 import { EXIT, Interrupted } from "./exit.ts";
-import { requireAllocation } from "./names.ts";
-import { isOver } from "./ps.ts";
+import { ALLOCATION_FORMS, requireAllocation } from "./names.ts";
 import { readStopFlags, STOP_FLAGS, waitForEnd } from "./stopping.ts";
 
 export const ALLOC_STOP: Command = {
@@ -11,8 +11,7 @@ export const ALLOC_STOP: Command = {
   operands: "ALLOCATION",
   takes: [1, 1],
   flags: [ADDRESS_FLAG, ...STOP_FLAGS, VERBOSE_FLAG],
-  details:
-    "Stops the machines of one allocation as paddock job stop does, and prints their receipts. Nothing takes its place, unlike in a cluster: paddock job run starts the job again, paddock alloc restart a machine in place. ALLOCATION is the beginning of an allocation's id.",
+  details: `Stops the machines of one allocation as paddock job stop does, and prints their receipts. Nothing takes its place, unlike in a cluster: paddock job run starts the job again, paddock alloc restart a machine in place. ${ALLOCATION_FORMS}`,
   examples: ["paddock alloc stop 1f2e3d4c", "paddock alloc stop -signal SIGKILL 1f2e3d4c"],
   exits: [
     [EXIT.ok, "every machine is gone, or the stop was asked for with -detach"],

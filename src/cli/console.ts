@@ -9,7 +9,7 @@ import { createScreen, type Screen } from "./console-screen.ts";
 import type { Looking } from "./console-viewer.ts";
 import { EXIT } from "./exit.ts";
 import type { Flag } from "./flags.ts";
-import { resolveTask } from "./names.ts";
+import { NAME_FORMS, resolveTask } from "./names.ts";
 import { parseEscapeKey } from "./raw-terminal.ts";
 
 /** Lines of scrollback without `-scrollback`. */
@@ -36,8 +36,7 @@ export const CONSOLE: Command = {
   operands: "NAME [TASK]",
   takes: [1, 2],
   flags: FLAGS,
-  details:
-    "Shows what the guest writes on its serial port and sends it what is typed, Ctrl-C too; Ctrl-] leaves, and the machine runs on. Several people can look and type at the same time. It stays through restarts of the machine and of the agent, and ends when the machine has ended. The guest's bytes go to the terminal as they are, colours and cursor movements with them: connect to guests that you trust, and use paddock logs for the others. Where input or output is no terminal, bytes pass unchanged, and the end of the input ends nothing unless -exit-on-eof. NAME is a job, JOB/TASK, or the beginning of an allocation's id.",
+  details: `Shows what the guest writes on its serial port and sends it what is typed, Ctrl-C too; Ctrl-] leaves, and the machine runs on. Several people can look and type at the same time. It stays through restarts of the machine and of the agent, and ends when the machine has ended. The guest's bytes go to the terminal as they are, colours and cursor movements with them: connect to guests that you trust, and use paddock logs for the others. Where input or output is no terminal, bytes pass unchanged, and the end of the input ends nothing unless -exit-on-eof. ${NAME_FORMS}`,
   examples: [
     "paddock console web",
     "paddock console -readonly -scrollback 500 web/vm",

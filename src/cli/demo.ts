@@ -6,14 +6,14 @@ import { MILLISECOND } from "../base/units.ts";
 import { ask, createClient } from "../client/client.ts";
 import { DEMO_BANNER, DEMO_DISK_BYTES, demoImage } from "../guest/demo-image.ts";
 import type { CliContext, Command, Invocation } from "./command.ts";
+import { isOver } from "./copies.ts";
 import { EXIT, Interrupted } from "./exit.ts";
 import { parseArguments } from "./flags.ts";
 import { JOB_RUN, runJob } from "./job-run.ts";
 import { JOB_STOP, stopJob } from "./job-stop.ts";
 import { printLog } from "./log-print.ts";
-import { newestAllocation } from "./names.ts";
+import { allocationOf } from "./names.ts";
 import { createPrivateAgent, type PrivateAgent } from "./private-agent.ts";
-import { isOver } from "./ps.ts";
 import { formatSpan } from "./time.ts";
 
 export const DEMO: Command = {
@@ -113,7 +113,7 @@ async function playDemo(context: CliContext, agent: PrivateAgent, signal: AbortS
 
 async function showConsole(context: CliContext, agent: PrivateAgent, signal: AbortSignal): Promise<void> {
   const client = createClient({ kind: "unix", path: agent.socket });
-  const allocation = await newestAllocation(client, JOB);
+  const allocation = await allocationOf(client, JOB);
   let seen = "";
   const enough = (text: string): boolean => {
     seen += text;

@@ -10,9 +10,9 @@ const TYPE_WIDTH = 24;
 const LEAST_TEXT = 24;
 const INDENT = " ".repeat(8);
 
-/** One event as it happens: time of day, task, what it is. @param task "" where there is but one. */
-export function describeEvent(event: TaskEvent, task: string, columns: number): Piece[][] {
-  const head = `    ${formatClock(event.Time)}  ${task === "" ? "" : `${task}  `}`;
+/** One event as it happens: time of day, machine, what it is. @param machine what tells it from others; "" where there is but one. */
+export function describeEvent(event: TaskEvent, machine: string, columns: number): Piece[][] {
+  const head = `    ${formatClock(event.Time)}  ${machine === "" ? "" : `${machine}  `}`;
   const type: Piece = event.FailsTask ? { text: event.Type, style: "red" } : event.Type;
   const start = head.length + TYPE_WIDTH + 2;
   const room = columns - start;

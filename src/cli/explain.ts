@@ -12,7 +12,7 @@ import { assertNotBoth } from "./flags.ts";
 import { printJson } from "./json.ts";
 import { printLabelled } from "./labelled.ts";
 import { writeScript } from "./launch-script.ts";
-import { resolveTask } from "./names.ts";
+import { NAME_FORMS, resolveTask } from "./names.ts";
 import { describeOrigin } from "./origin-text.ts";
 import { describeForwards } from "./ports.ts";
 import type { Piece } from "./style.ts";
@@ -29,8 +29,7 @@ export const EXPLAIN: Command = {
     JSON_FLAG,
     { name: "script", help: "A shell script that runs the same machine without paddock, once it is stopped here." },
   ],
-  details:
-    "Shows the command line of a machine's last start: what is printed is what was run. NAME is a job, JOB/TASK, or the beginning of an allocation's id.",
+  details: `Shows the command line of a machine's last start: what is printed is what was run. ${NAME_FORMS}`,
   examples: ["paddock explain web", "paddock explain -json web/vm", "paddock explain -script web > web.sh"],
   run: runExplain,
 };

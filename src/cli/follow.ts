@@ -1,7 +1,7 @@
 import { monotonicMillis } from "../base/clock.ts";
 import type { Allocation, Progress } from "../client/replies.ts";
+import { copyLabels, isOver } from "./copies.ts";
 import { createEventFeed, describeEvent, describeProgress } from "./events.ts";
-import { isOver } from "./ps.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** Between two lines of progress where there is no terminal, in milliseconds. */
@@ -20,10 +20,13 @@ export function createFollower(
   for (const allocation of skip) feed(allocation);
   const showProgress = createProgress(terminal);
   return (now) => {
+    const label = copyLabels(now);
     for (const allocation of now) {
+      const copy = label(allocation);
       const several = Object.keys(allocation.TaskStates).length > 1;
       for (const { task, event } of feed(allocation)) {
-        for (const line of describeEvent(event, several ? task : "", terminal.err.columns)) terminal.err.line(...line);
+        const place = [...(copy === allocation.JobID ? [] : [copy]), ...(several ? [task] : [])].join("  ");
+        for (const line of describeEvent(event, place, terminal.err.columns)) terminal.err.line(...line);
       }
     }
     showProgress(now.flatMap(progressOf)[0]);

@@ -100,7 +100,12 @@ function keepsFromStarting({ OK, Topic }: NonNullable<Plan["Paddock"]>["Findings
 
 function describeActions({ Actions }: NonNullable<Plan["Paddock"]>, columns: number): Piece[][] {
   if (Actions.length === 0) return [];
-  const rows = Actions.map(({ Group, Text }): Piece[] => [`group "${Group}"`, Text]);
+  const alike = Map.groupBy(Actions, ({ Group, Text }) => JSON.stringify([Group, Text]));
+  const rows = [...alike.values()].flatMap(([first, ...more]): Piece[][] => {
+    if (first === undefined) return [];
+    const times = more.length === 0 ? "" : `${more.length + 1} × `;
+    return [[`group "${first.Group}"`, `${times}${first.Text}`]];
+  });
   return [[{ text: "Actions:", style: "bold" }], ...alignRows(rows, columns, "  "), []];
 }
 

@@ -1,6 +1,7 @@
 import { AppError } from "../base/errors.ts";
+import { shellOperand, shellWord } from "../base/text.ts";
 import { ask, type Client } from "../client/client.ts";
-import { askPlan } from "../client/plan.ts";
+import { askPlan, type Versions } from "../client/plan.ts";
 import { ADDRESS_FLAG, type Command, connectAgent, type Invocation } from "./command.ts";
 import { confirmDiscards, DISCARD_FLAG } from "./discard.ts";
 import { EXIT } from "./exit.ts";
@@ -63,19 +64,29 @@ async function scale(invocation: Invocation, signal: AbortSignal, onLeave: Leave
   const { ID: id } = await requireJob(client, name);
   const { Versions } = await client.read(askPlan.versions(id, false), signal);
   const [job] = Versions;
-  const group = rest.length > 1 ? (rest[0] ?? "") : "";
+  const group = rest.length > 1 ? (rest[0] ?? "") : onlyGroup(job);
   const only = { EnforceIndex: true, JobModifyIndex: job?.JobModifyIndex ?? 0 };
   const body = { Count: count, Target: { Namespace: "default", Job: id, Group: group }, ...only };
-  const scaled = job === undefined ? {} : { ...job, TaskGroups: withCount(job["TaskGroups"], group, count) };
+  const scaled = job === undefined ? {} : { ...job, TaskGroups: withCount(job.TaskGroups, group, count) };
   return await change(invocation, { client, id, job: scaled, question: askPlan.scale(id), body }, signal, onLeave);
 }
 
+type Version = Versions["Versions"][number];
+
+/** @returns "" for a job of which nothing is known. @throws AppError `invalid` when it has several. */
+function onlyGroup(job: Version | undefined): string {
+  const names = job?.TaskGroups.map(({ Name }) => Name) ?? [];
+  const [only = ""] = names;
+  if (names.length <= 1) return only;
+  const known = names.map((name) => JSON.stringify(name)).join(", ");
+  throw new AppError("invalid", `job "${job?.ID}" has several groups: ${known}`, {
+    hint: `name one: paddock job scale ${shellOperand(job?.ID ?? "")} ${shellWord(only)} COUNT`,
+  });
+}
+
 /** As the agent will have it, to be asked what it costs. */
-function withCount(groups: unknown, name: string, count: number): unknown {
-  if (!Array.isArray(groups)) return groups;
-  return (groups as readonly Record<string, unknown>[]).map((group) =>
-    name === "" || group["Name"] === name ? { ...group, Count: count } : group,
-  );
+function withCount(groups: Version["TaskGroups"], name: string, count: number): object {
+  return groups.map((group) => (group.Name === name ? { ...group, Count: count } : group));
 }
 
 interface Change {

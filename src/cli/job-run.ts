@@ -1,29 +1,17 @@
 import * as v from "valibot";
 import { AppError } from "../base/errors.ts";
-import { shortId } from "../base/ids.ts";
 import { shellOperand } from "../base/text.ts";
-import { ask, type Client, createClient } from "../client/client.ts";
-import {
-  type Allocation,
-  type Evaluation,
-  type OnlyAtIndex,
-  type Registered,
-  RegisteredSchema,
-} from "../client/replies.ts";
-import { readForwards } from "./allocation-text.ts";
+import { ask, createClient } from "../client/client.ts";
+import { type OnlyAtIndex, RegisteredSchema } from "../client/replies.ts";
 import { ADDRESS_FLAG, type Command, connectAgent, type Invocation } from "./command.ts";
 import { confirmDiscards, DISCARD_FLAG } from "./discard.ts";
 import { EXIT, Interrupted } from "./exit.ts";
 import type { Flags } from "./flags.ts";
-import { createFollower, isSettled } from "./follow.ts";
 import { assertJson, countErrors, examineJobFile, readJobFile } from "./job-file.ts";
 import { printWarnings } from "./job-warnings.ts";
 import { printJson } from "./json.ts";
-import { describeFailures } from "./placement-text.ts";
-import { describeForwards } from "./ports.ts";
-import { isOver } from "./ps.ts";
-import type { Terminal } from "./terminal.ts";
 import { VARIABLE_FLAGS } from "./variables.ts";
+import { type Registration, watchStart } from "./watch-start.ts";
 
 export const JOB_RUN: Command = {
   names: ["job run", "run"],
@@ -112,15 +100,6 @@ export async function followRegistration(
   }
 }
 
-export interface Registration {
-  readonly id: string;
-  readonly client: Client;
-  readonly registered: Registered;
-  /** Its allocations before it was registered. */
-  readonly before: readonly Allocation[];
-  readonly terminal: Terminal;
-}
-
 /** What came of a job that was sent before this command was loaded; null where nothing did, and it is this command's turn. */
 async function takeEarly({ context, flags, operands }: Invocation): Promise<Registration | null> {
   const { early, terminal } = context;
@@ -162,105 +141,4 @@ async function register({ context, flags, operands }: Invocation, signal: AbortS
 function onlyAt(flags: Flags): OnlyAtIndex | undefined {
   const index = flags.count("check-index");
   return index === undefined ? undefined : { EnforceIndex: true, JobModifyIndex: index };
-}
-
-async function watchStart(client: Client, registration: Registration, signal: AbortSignal): Promise<number> {
-  const { id, registered, before, terminal } = registration;
-  terminal.err.line(
-    { text: "==> ", style: "bold" },
-    `job "${id}" registered, evaluation ${shortId(registered.EvalID)}`,
-  );
-  const { evaluation, unplaced } = await readOutcome(client, registered.EvalID, signal);
-  if (unplaced) return reportUnplaced(evaluation, id, terminal);
-  const follow = createFollower(terminal, before);
-  let announced = false;
-  for await (const all of client.watch(ask.jobAllocations(id), signal)) {
-    const placed = all.filter(({ EvalID }) => EvalID === registered.EvalID);
-    const mine = placed.length > 0 ? placed : all.filter((entry) => !isOver(entry) && entry.DesiredStatus === "run");
-    if (!announced) announce(mine, { isNew: placed.length > 0, before }, terminal);
-    announced = true;
-    // What was there before ends under the same eyes.
-    follow(all.filter(({ ID }) => mine.some((entry) => entry.ID === ID) || before.some((entry) => entry.ID === ID)));
-    if (mine.length === 0 && (await wantsNone(client, id, signal))) {
-      if (!all.every(isOver)) continue;
-      terminal.out.line(`job "${id}" has no machine, as it is to have (count = 0)`);
-      return EXIT.ok;
-    }
-    if (isSettled(mine)) return await concludeStart(client, mine, registration);
-  }
-  return EXIT.failed;
-}
-
-/** Whether a job is there and asks for no machine; one that somebody stopped asks for some. */
-async function wantsNone(client: Client, id: string, signal: AbortSignal): Promise<boolean> {
-  const { Stop, TaskGroups } = await client.read(ask.job(id), signal);
-  return !Stop && TaskGroups.every(({ Count }) => Count === 0);
-}
-
-/** What was decided about a change; a real Nomad takes a moment for it. */
-async function readOutcome(client: Client, id: string, signal: AbortSignal) {
-  for await (const evaluation of client.watch(ask.evaluation(id), signal)) {
-    if (evaluation.Status === "pending") continue;
-    return { evaluation, unplaced: Object.keys(evaluation.FailedTGAllocs).length > 0 };
-  }
-  throw new AppError("internal", `evaluation ${shortId(id)} was not decided`);
-}
-
-/** The machines may start any time: the job is registered. */
-function reportUnplaced(evaluation: Evaluation, id: string, { out, err }: Terminal): number {
-  out.line({ text: "no room for all allocations now:", style: "yellow" });
-  for (const line of describeFailures(evaluation, out.columns)) out.line(...line);
-  const { BlockedEval } = evaluation;
-  if (BlockedEval !== "") {
-    out.line(`Evaluation "${shortId(BlockedEval)}" waiting for additional capacity to place remainder`);
-  }
-  const failures = Object.values(evaluation.FailedTGAllocs);
-  const never = failures.some(({ Paddock }) => Paddock?.Never);
-  const room = failures.some(({ DimensionExhausted }) => "disk" in DimensionExhausted)
-    ? "; it starts once there is room on the disk"
-    : "";
-  const hint = never
-    ? `ask for less, or give the agent a larger share of this host (client in its configuration)${room}`
-    : `it starts when there is room; look with: paddock status ${shellOperand(id)}`;
-  err.line({ text: `hint: ${hint}`, style: "cyan" });
-  return EXIT.unplaced;
-}
-
-function announce(
-  allocations: readonly Allocation[],
-  { isNew, before }: { readonly isNew: boolean } & Pick<Registration, "before">,
-  terminal: Terminal,
-): void {
-  for (const { ID, TaskGroup } of allocations) {
-    const updated = before.some((one) => one.ID === ID) ? "is updated in place and goes on" : "placed";
-    const what = isNew ? updated : "is what was asked for and goes on";
-    terminal.err.line({ text: "==> ", style: "bold" }, `allocation ${shortId(ID)} of group "${TaskGroup}" ${what}`);
-  }
-}
-
-async function concludeStart(
-  client: Client,
-  allocations: readonly Allocation[],
-  { id, terminal }: Registration,
-): Promise<number> {
-  for (const allocation of allocations) {
-    for (const [task, { State, Failed, Paddock: machine }] of Object.entries(allocation.TaskStates)) {
-      const place = `task "${task}" of allocation ${shortId(allocation.ID)}`;
-      if (State === "dead") {
-        const why = machine?.Ending?.Message ?? allocation.ClientDescription;
-        if (!Failed) terminal.out.line(`${place} has ended: ${why}`);
-        else throw new AppError("internal", `${place} failed: ${why}`, { hint: machine?.Ending?.Hint ?? undefined });
-      } else {
-        terminal.out.line({ text: `${place} runs`, style: "green" }, pidText(machine?.Pid ?? null));
-        const forwards = await readForwards(client, allocation, task);
-        for (const line of describeForwards(forwards, "  ")) terminal.out.line(...line);
-      }
-    }
-  }
-  if (allocations.length > 0) return EXIT.ok;
-  throw new AppError("conflict", `job "${id}" has no allocation any more: somebody stopped it`);
-}
-
-function pidText(pid: number | null): string {
-  return pid === null ? "" : `, QEMU is process ${pid}`;
 }

@@ -2,11 +2,11 @@ import { AppError } from "../base/errors.ts";
 import { shellOperand } from "../base/text.ts";
 import { ask } from "../client/client.ts";
 import { ADDRESS_FLAG, type Command, connectAgent, type Invocation } from "./command.ts";
+import { isOver } from "./copies.ts";
 import { EXIT, Interrupted } from "./exit.ts";
 import { splitWarnings } from "./job-warnings.ts";
 import { printLabelled } from "./labelled.ts";
 import { requireJob } from "./names.ts";
-import { isOver } from "./ps.ts";
 import { readStopFlags, STOP_FLAGS, waitForEnd } from "./stopping.ts";
 
 export const JOB_STOP: Command = {

@@ -7,7 +7,7 @@ import { ADDRESS_FLAG, type Command, connectAgent, type Invocation } from "./com
 import { EXIT } from "./exit.ts";
 import { assertNotBoth, type Flag, type Flags } from "./flags.ts";
 import { printLog } from "./log-print.ts";
-import { chooseTask, requireAllocation, resolveTask, type TaskOf } from "./names.ts";
+import { ALLOCATION_FORMS, chooseTask, NAME_FORMS, requireAllocation, resolveTask, type TaskOf } from "./names.ts";
 import type { Terminal } from "./terminal.ts";
 import { MOMENT_FORMS, parseMoment } from "./time.ts";
 
@@ -41,7 +41,7 @@ export const LOGS: Command = {
   operands: "NAME [TASK]",
   takes: [1, 2],
   flags: FLAGS,
-  details: `${DETAILS} NAME is a job, JOB/TASK, or the beginning of an allocation's id.`,
+  details: `${DETAILS} ${NAME_FORMS}`,
   examples: ["paddock logs -f web", "paddock logs -n 50 web/vm", "paddock logs -since 10m -timestamps web"],
   exits: EXITS,
   run: (invocation) => runLogs(invocation, async (client, [name = "", task]) => await resolveTask(client, name, task)),
@@ -53,7 +53,7 @@ export const ALLOC_LOGS: Command = {
   operands: "ALLOCATION [TASK]",
   takes: [1, 2],
   flags: FLAGS,
-  details: `${DETAILS} ALLOCATION is the beginning of an allocation's id.`,
+  details: `${DETAILS} ${ALLOCATION_FORMS}`,
   examples: ["paddock alloc logs -f 1f2e3d4c", "paddock alloc logs -stderr 1f2e3d4c vm"],
   exits: EXITS,
   run: (invocation) =>

@@ -3,6 +3,14 @@ import { isIdPrefix, shortId } from "../base/ids.ts";
 import { nearestName, shellOperand, shellWord } from "../base/text.ts";
 import { ask, type Client } from "../client/client.ts";
 import type { Allocation, JobEntry } from "../client/replies.ts";
+import { chooseCopy, findCopy, isCopyName } from "./copies.ts";
+
+/** For the help of commands that take a name. */
+export const NAME_FORMS =
+  "NAME is a job, JOB/TASK, one machine of a job that has several as JOB.GROUP[INDEX], or the beginning of an allocation's id.";
+
+/** For the help of those that take an allocation. */
+export const ALLOCATION_FORMS = "ALLOCATION is the beginning of an allocation's id, or its name: JOB.GROUP[INDEX].";
 
 /** What a name on the command line stands for. */
 export type Named =
@@ -11,9 +19,9 @@ export type Named =
   | { readonly kind: "allocation"; readonly allocation: Allocation; readonly task: string | undefined };
 
 /**
- * Finds what a name stands for: a job's id, `job/task`, the beginning of an allocation's id (`allocation/task` too), or the
- * beginning of one job's id, in this order.
- * @throws AppError `not_found` with the nearest job, `conflict` when several jobs or allocations begin so.
+ * Finds what a name stands for: a job's id, `job/task`, a copy such as `job.group[1]` or `job[1]`, the beginning of an allocation's id
+ * (with `/task`, too), or the beginning of one job's id, in this order.
+ * @throws AppError `not_found` with the nearest job, `conflict` when several jobs, copies or allocations are meant.
  */
 export async function resolveName(client: Client, name: string): Promise<Named> {
   const jobs = await client.read(ask.jobs());
@@ -23,7 +31,7 @@ export async function resolveName(client: Client, name: string): Promise<Named> 
   const [before, task] = slash < 0 ? [name, undefined] : [name.slice(0, slash), name.slice(slash + 1)];
   const owner = task === undefined ? undefined : jobs.find(({ ID }) => ID === before);
   if (owner !== undefined && task !== undefined) return { kind: "task", job: owner, task };
-  const allocation = await findAllocation(client, before);
+  const allocation = (await findCopy(client, jobs, before)) ?? (await findAllocation(client, before));
   if (allocation !== undefined) return { kind: "allocation", allocation, task };
   const begun = jobs.filter(({ ID }) => name !== "" && ID.startsWith(name));
   if (begun.length > 1)
@@ -44,16 +52,19 @@ export async function requireJob(client: Client, id: string): Promise<JobEntry> 
   if (job !== undefined) return job;
   const slash = id.lastIndexOf("/");
   const owner = jobs.find(({ ID }) => slash >= 0 && ID === id.slice(0, slash));
-  const jobOf = owner?.ID ?? (await findAllocation(client, id))?.JobID;
+  const copy = await findCopy(client, jobs, id);
+  const jobOf = owner?.ID ?? (copy ?? (await findAllocation(client, id)))?.JobID;
   if (jobOf === undefined) throw unknownName(id, jobs);
+  const alone = copy === undefined ? "" : `; one alone: paddock alloc stop ${shellWord(copy.Name)}`;
   throw new AppError("invalid", `"${id}" is a part of job "${jobOf}", not a job`, {
-    hint: `a machine goes with its job: paddock stop ${shellOperand(jobOf)}`,
+    hint: `a machine goes with its job: paddock stop ${shellOperand(jobOf)}${alone}`,
   });
 }
 
-/** @throws AppError `not_found`, or `conflict` when several allocations begin so. */
+/** @param prefix the beginning of its id, or the name of a copy. @throws AppError `not_found`, or `conflict` when several are meant. */
 export async function requireAllocation(client: Client, prefix: string): Promise<Allocation> {
-  const allocation = await findAllocation(client, prefix);
+  const jobs = isCopyName(prefix) ? await client.read(ask.jobs()) : [];
+  const allocation = (await findCopy(client, jobs, prefix)) ?? (await findAllocation(client, prefix));
   if (allocation !== undefined) return allocation;
   throw new AppError("not_found", `no allocation's id begins with "${prefix}"`, {
     hint: (await whatBecameOf(client, prefix)) ?? "paddock ps -all lists them",
@@ -85,16 +96,9 @@ async function findAllocation(client: Client, prefix: string): Promise<Allocatio
   return found[0];
 }
 
-/** The allocation that a job's name stands for: the newest that is to run, or else the newest. */
-export async function newestAllocation(client: Client, jobId: string): Promise<Allocation> {
-  const allocations = await client.read(ask.jobAllocations(jobId));
-  const [newest] = allocations.toSorted((a, b) => rankOf(b) - rankOf(a) || b.CreateTime - a.CreateTime);
-  if (newest !== undefined) return newest;
-  throw new AppError("not_found", `job "${jobId}" has no allocation yet`);
-}
-
-function rankOf({ ClientStatus }: Allocation): number {
-  return ClientStatus === "running" ? 2 : ClientStatus === "pending" ? 1 : 0;
+/** The allocation that a job's name stands for. @throws AppError as `chooseCopy` does. */
+export async function allocationOf(client: Client, jobId: string): Promise<Allocation> {
+  return chooseCopy(jobId, await client.read(ask.jobAllocations(jobId)));
 }
 
 /** An allocation with the one task of it that is meant. */
@@ -109,7 +113,7 @@ export interface TaskOf {
  */
 export async function resolveTask(client: Client, name: string, word: string | undefined): Promise<TaskOf> {
   const named = await resolveName(client, name);
-  const allocation = named.kind === "allocation" ? named.allocation : await newestAllocation(client, named.job.ID);
+  const allocation = named.kind === "allocation" ? named.allocation : await allocationOf(client, named.job.ID);
   return { allocation, task: chooseTask(allocation, word ?? (named.kind === "job" ? undefined : named.task)) };
 }
 

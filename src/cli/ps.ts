@@ -1,6 +1,7 @@
 import { ask, type Client } from "../client/client.ts";
 import type { Allocation, TaskState } from "../client/replies.ts";
 import { ADDRESS_FLAG, type Command, connectAgent, type Invocation, idText, VERBOSE_FLAG } from "./command.ts";
+import { byCopy, copyLabels, isOver } from "./copies.ts";
 import { EXIT } from "./exit.ts";
 import { assertNotBoth } from "./flags.ts";
 import { guestPiece } from "./guest-text.ts";
@@ -46,11 +47,12 @@ async function runPs(invocation: Invocation): Promise<number> {
   const health = shown.some(({ DeploymentStatus }) => DeploymentStatus !== null);
   const usages = flags.has("stats") ? await readUsageCells(client) : null;
   const waiting = await findWaiting(client);
+  const label = copyLabels(shown);
   const machines = shown
-    .toSorted((a, b) => a.JobID.localeCompare(b.JobID) || a.CreateTime - b.CreateTime)
+    .toSorted((a, b) => a.JobID.localeCompare(b.JobID) || byCopy(a, b))
     .flatMap((allocation) =>
       Object.entries(allocation.TaskStates).map(([name, task]) =>
-        describeMachine(allocation, name, task, { verbose: flags.has("verbose"), health, usages }),
+        describeMachine(allocation, name, task, { verbose: flags.has("verbose"), health, usages, label }),
       ),
     );
   const rows = [...machines, ...waiting.map(({ job }): Piece[] => [job, "-", "-", statusPiece("pending"), "-"])];
@@ -68,20 +70,23 @@ async function runPs(invocation: Invocation): Promise<number> {
 
 /** The jobs that wait for room, sorted by id. */
 async function findWaiting(client: Client): Promise<readonly { readonly job: string; readonly reason: string }[]> {
-  const jobs = (await client.read(ask.jobs())).filter(({ JobSummary }) =>
-    Object.values(JobSummary?.Summary ?? {}).some(({ Queued }) => Queued > 0),
-  );
-  const found = await Promise.all(jobs.map(async ({ ID }) => ({ job: ID, blocked: await findBlocked(client, ID) })));
+  const jobs = (await client.read(ask.jobs())).flatMap(({ ID, JobSummary }) => {
+    const queued = Object.values(JobSummary?.Summary ?? {}).reduce((sum, { Queued }) => sum + Queued, 0);
+    return queued === 0 ? [] : [{ id: ID, job: queued === 1 ? ID : `${ID} (${queued} machines)` }];
+  });
+  const found = await Promise.all(jobs.map(async ({ id, job }) => ({ job, blocked: await findBlocked(client, id) })));
   return found.flatMap(({ job, blocked }) => (blocked === undefined ? [] : [{ job, reason: waitingReason(blocked) }]));
 }
 
-function headerOf({ health, usages }: Omit<Shown, "verbose">): readonly string[] {
+function headerOf({ health, usages }: Pick<Shown, "health" | "usages">): readonly string[] {
   const [healthOf, usageOf] = [health ? ["Health"] : [], usages === null ? [] : ["CPU", "Memory"]];
   return ["Job", "Task", "Allocation", "Status", ...healthOf, "Guest", "PID", "Up", ...usageOf, "Ports"];
 }
 
 interface Shown {
   readonly verbose: boolean;
+  /** What the machine is called by its job. */
+  readonly label: (allocation: Allocation) => string;
   /** With the column of it. */
   readonly health: boolean;
   /** By `allocation id/task`; with the columns of it unless null. */
@@ -89,14 +94,14 @@ interface Shown {
 }
 
 function describeMachine(allocation: Allocation, name: string, task: TaskState, shown: Shown): Piece[] {
-  const { verbose, health, usages } = shown;
+  const { verbose, health, usages, label } = shown;
   const usage = usages?.get(`${allocation.ID}/${name}`);
   const id = idText(allocation.ID, verbose);
   const machine = task.Paddock;
   const live = task.State === "running";
   const up = live ? spanSince(task.StartedAt, Date.now()) : undefined;
   return [
-    allocation.JobID,
+    label(allocation),
     name,
     id,
     statusPiece(machineStatus(task)),
@@ -117,11 +122,6 @@ export function machineStatus({ State, Failed, Paddock: machine }: TaskState): s
   }
   if (machine === null || machine.Machine === "" || machine.Machine === "running") return State;
   return machine.Machine;
-}
-
-/** Whether nothing of an allocation runs or will run. */
-export function isOver({ ClientStatus }: Pick<Allocation, "ClientStatus">): boolean {
-  return ClientStatus === "complete" || ClientStatus === "failed" || ClientStatus === "lost";
 }
 
 /** What the checks of an allocation make of it; null without any. */

@@ -4,13 +4,14 @@ import type { Allocation, JobEntry, JobInfo } from "../client/replies.ts";
 import { printChecks } from "./alloc-checks.ts";
 import { printAllocation } from "./allocation-text.ts";
 import { ADDRESS_FLAG, type Command, connectAgent, type Invocation, idText, VERBOSE_FLAG } from "./command.ts";
+import { byCopy, isOver } from "./copies.ts";
 import { EXIT } from "./exit.ts";
 import type { Flag } from "./flags.ts";
+import { printCopies, printGroups } from "./job-groups.ts";
 import { findVersion, VERSION_FLAG } from "./job-history.ts";
 import { printJson } from "./json.ts";
-import { requireAllocation, requireJob, resolveName } from "./names.ts";
+import { ALLOCATION_FORMS, NAME_FORMS, requireAllocation, requireJob, resolveName } from "./names.ts";
 import { describeFailures, findBlocked } from "./placement-text.ts";
-import { isOver } from "./ps.ts";
 import { type Piece, statusPiece } from "./style.ts";
 import { alignFacts, alignTable } from "./table.ts";
 import type { Output } from "./terminal.ts";
@@ -25,8 +26,7 @@ export const JOB_STATUS: Command = {
   operands: "[NAME]",
   takes: [0, 1],
   flags: FLAGS,
-  details:
-    "Without NAME, lists the jobs. NAME is a job, JOB/TASK, or the beginning of an allocation's id. Shows the job, its newest allocation with what its machines do, their ports and what happened to them, and how each machine ended: the reason and, when it was stopped, the receipt of the stop.",
+  details: `Without NAME, lists the jobs. ${NAME_FORMS} Shows the job, its newest allocation with what its machines do, their ports and what happened to them, and how each machine ended: the reason and, when it was stopped, the receipt of the stop.`,
   examples: ["paddock status", "paddock status web", "paddock job status -json web"],
   run: runStatus,
 };
@@ -37,8 +37,7 @@ export const ALLOC_STATUS: Command = {
   operands: "ALLOCATION",
   takes: [1, 1],
   flags: [...FLAGS, STATS_FLAG],
-  details:
-    "ALLOCATION is the beginning of an allocation's id, as paddock ps and paddock status show it. With -json and -stats the statistics are its member Stats.",
+  details: `${ALLOCATION_FORMS} With -json and -stats the statistics are its member Stats.`,
   examples: ["paddock alloc status 1f2e3d4c", "paddock alloc status -stats 1f2e3d4c"],
   run: runAllocStatus,
 };
@@ -72,7 +71,7 @@ async function runStatus(invocation: Invocation): Promise<number> {
     return EXIT.ok;
   }
   const job = await client.read(ask.job(id));
-  await printJob(client, job, invocation);
+  await printJob(client, job, named.job, invocation);
   return EXIT.ok;
 }
 
@@ -98,7 +97,7 @@ function jobStatusPiece({ Status, Stop }: Pick<JobEntry, "Status" | "Stop">): Pi
   return Stop ? `${Status} (stopped)` : statusPiece(Status);
 }
 
-async function printJob(client: Client, job: JobInfo, { context, flags }: Invocation): Promise<void> {
+async function printJob(client: Client, job: JobInfo, entry: JobEntry, { context, flags }: Invocation): Promise<void> {
   const { out } = context.terminal;
   const verbose = flags.has("verbose");
   const facts: [string, Piece][] = [
@@ -112,15 +111,13 @@ async function printJob(client: Client, job: JobInfo, { context, flags }: Invoca
     ["Submitted", formatTime(job.SubmitTime)],
   ];
   for (const line of alignFacts(facts, out.columns)) out.line(...line);
+  printGroups(job, entry, out);
   await printWaiting(client, job.ID, { out, verbose });
   const allocations = (await client.read(ask.jobAllocations(job.ID))).toSorted((a, b) => b.CreateTime - a.CreateTime);
   const live = allocations.filter((allocation) => !isOver(allocation));
   const shown = live.length > 0 ? live : allocations.slice(0, 1);
-  for (const allocation of shown) {
-    out.line();
-    await printAllocation(client, allocation, out, verbose);
-    if (!isOver(allocation)) await printChecks(client, allocation, out);
-  }
+  if (shown.length > 1) printCopies(shown.toSorted(byCopy), job, { out, verbose });
+  else for (const allocation of shown) await printOne(client, allocation, { out, verbose });
   printEarlier(
     allocations.filter((allocation) => !shown.includes(allocation)),
     out,
@@ -128,12 +125,19 @@ async function printJob(client: Client, job: JobInfo, { context, flags }: Invoca
   );
 }
 
+interface Shown {
+  readonly out: Output;
+  readonly verbose: boolean;
+}
+
+async function printOne(client: Client, allocation: Allocation, { out, verbose }: Shown): Promise<void> {
+  out.line();
+  await printAllocation(client, allocation, out, verbose);
+  if (!isOver(allocation)) await printChecks(client, allocation, out);
+}
+
 /** What of a job waits for room, and why. */
-async function printWaiting(
-  client: Client,
-  jobId: string,
-  { out, verbose }: { readonly out: Output; readonly verbose: boolean },
-): Promise<void> {
+async function printWaiting(client: Client, jobId: string, { out, verbose }: Shown): Promise<void> {
   const blocked = await findBlocked(client, jobId);
   if (blocked === undefined) return;
   out.line();

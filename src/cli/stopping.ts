@@ -3,9 +3,9 @@ import { AppError } from "../base/errors.ts";
 import { shortId } from "../base/ids.ts";
 import type { Client, Question, StopOptions } from "../client/client.ts";
 import type { Allocation } from "../client/replies.ts";
+import { isOver } from "./copies.ts";
 import type { Flag, Flags } from "./flags.ts";
 import { createFollower } from "./follow.ts";
-import { isOver } from "./ps.ts";
 import { describeEnding } from "./receipt.ts";
 import type { Terminal } from "./terminal.ts";
 

@@ -2,7 +2,7 @@ import { AppError } from "../base/errors.ts";
 import { nearestName, orList } from "../base/text.ts";
 import { ADDRESS_FLAG, type Command, connectAgent, type Invocation } from "./command.ts";
 import { EXIT } from "./exit.ts";
-import { resolveTask } from "./names.ts";
+import { NAME_FORMS, resolveTask } from "./names.ts";
 
 const ACTIONS = ["press", "reset", "pause", "resume"];
 
@@ -12,8 +12,7 @@ export const VM_POWER: Command = {
   operands: "press|reset|pause|resume NAME [TASK]",
   takes: [2, 3],
   flags: [ADDRESS_FLAG],
-  details:
-    "press pushes the power button once and leaves it to the guest what it does; reset is the reset button, which loses what the guest has not written; pause stops the guest's processors until resume. Prints what QEMU says of the guest afterwards. A paused machine stays so over restarts of the agent; stopping its job resumes it, for it could not hear its button. NAME is a job, JOB/TASK, or the beginning of an allocation's id.",
+  details: `press pushes the power button once and leaves it to the guest what it does; reset is the reset button, which loses what the guest has not written; pause stops the guest's processors until resume. Prints what QEMU says of the guest afterwards. A paused machine stays so over restarts of the agent; stopping its job resumes it, for it could not hear its button. ${NAME_FORMS}`,
   examples: ["paddock vm power press web", "paddock vm power pause web/vm", "paddock vm power resume 1f2e3d4c"],
   exits: [
     [EXIT.ok, "it was done"],

@@ -4,7 +4,7 @@ import { ADDRESS_FLAG, type Command, connectAgent, type Invocation, JSON_FLAG } 
 import { EXIT } from "./exit.ts";
 import { assertNotBoth, type Flags } from "./flags.ts";
 import { printJson } from "./json.ts";
-import { resolveTask } from "./names.ts";
+import { NAME_FORMS, resolveTask } from "./names.ts";
 import { describeWhy } from "./why-text.ts";
 
 export const WHY: Command = {
@@ -28,8 +28,7 @@ export const WHY: Command = {
     },
     { name: "force", help: "With -bundle: write over a file that is there." },
   ],
-  details:
-    "Tells what ended a machine and what to do about it, what happened when, and the last that guest and QEMU said. NAME is a job, JOB/TASK, or the beginning of an allocation's id. The last ten ends of each task are kept. A bundle holds neither the job's env nor credentials of its artifacts, but the guest's console as it is: look at it before you pass it on.",
+  details: `Tells what ended a machine and what to do about it, what happened when, and the last that guest and QEMU said. ${NAME_FORMS} The last ten ends of each task are kept. A bundle holds neither the job's env nor credentials of its artifacts, but the guest's console as it is: look at it before you pass it on.`,
   examples: ["paddock why web", "paddock why -generation 2 web/vm", "paddock why -bundle web.tar web"],
   exits: [
     [EXIT.ok, "told, or written; also when the machine has not ended yet"],

@@ -57,7 +57,15 @@ export type Plan = v.InferOutput<typeof PlanSchema>;
 /** Of `GET /v1/job/:id/versions`. */
 const VersionsSchema = v.object({
   Versions: list(
-    v.looseObject({ ID: text, Version: count, Stable: flag, SubmitTime: count, Stop: flag, JobModifyIndex: count }),
+    v.looseObject({
+      ID: text,
+      Version: count,
+      Stable: flag,
+      SubmitTime: count,
+      Stop: flag,
+      JobModifyIndex: count,
+      TaskGroups: list(v.looseObject({ Name: text })),
+    }),
   ),
   Diffs: list(DiffSchema),
 });

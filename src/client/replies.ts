@@ -8,7 +8,7 @@ export const RegisteredSchema = v.object({
   JobModifyIndex: count,
   Warnings: text,
   /** A real Nomad, and a former version, do not say. */
-  Paddock: v.nullish(v.object({ JobID: text })),
+  Paddock: v.nullish(v.object({ JobID: text, /** That the job asks for. */ Machines: count })),
 });
 export type Registered = v.InferOutput<typeof RegisteredSchema>;
 
@@ -23,6 +23,16 @@ export const ValidatedSchema = v.object({
   Paddock: v.nullish(v.object({ Discards: list(v.object({ AllocID: text, Message: text })) }), { Discards: [] }),
 });
 
+const GroupSummarySchema = v.object({
+  Queued: count,
+  Starting: count,
+  Running: count,
+  Failed: count,
+  Complete: count,
+  Lost: count,
+});
+export type GroupSummary = v.InferOutput<typeof GroupSummarySchema>;
+
 export const JobEntrySchema = v.object({
   ID: v.string(),
   Name: text,
@@ -32,14 +42,15 @@ export const JobEntrySchema = v.object({
   Stop: flag,
   /** Nanoseconds since 1970. */
   SubmitTime: count,
-  /** By group: how many allocations wait for room. Absent in `/v1/job/:id`. */
-  JobSummary: v.nullish(v.object({ Summary: map(v.object({ Queued: count })) }), null),
+  /** By group: how many allocations wait for room, and are in which state. Absent in `/v1/job/:id`. */
+  JobSummary: v.nullish(v.object({ Summary: map(GroupSummarySchema) }), null),
 });
 export type JobEntry = v.InferOutput<typeof JobEntrySchema>;
 
 export const JobInfoSchema = v.object({
   ...JobEntrySchema.entries,
   Version: count,
+  JobModifyIndex: count,
   Datacenters: list(v.string()),
   TaskGroups: list(v.object({ Name: v.string(), Count: count, Tasks: list(v.object({ Name: v.string() })) })),
 });
@@ -150,6 +161,8 @@ export const AllocationSchema = v.object({
   EvalID: text,
   Name: text,
   JobID: text,
+  /** Only in lists. */
+  JobVersion: count,
   TaskGroup: text,
   NodeName: text,
   DesiredStatus: text,

@@ -85,7 +85,7 @@ export function writeEvaluation(evaluation: RecordedEvaluation, namespace: strin
     PreviousEval: evaluation.previousEval ?? "",
     BlockedEval: evaluation.blockedEval ?? "",
     FailedTGAllocs: writeFailures(failures),
-    QueuedAllocations: byGroup(failures, () => 1),
+    QueuedAllocations: byGroup(failures, ({ coalesced = 0 }) => coalesced + 1),
     CreateIndex: evaluation.createIndex,
     ModifyIndex: evaluation.modifyIndex,
     CreateTime: writeTime(evaluation.createTime),
@@ -103,7 +103,7 @@ function byGroup<T>(failures: readonly PlacementFailure[], write: (failure: Plac
 }
 
 function writeFailure(failure: PlacementFailure): WirePlacementMetric {
-  const { shortages, filtered } = failure;
+  const { shortages, filtered, coalesced = 0 } = failure;
   const ones = (names: readonly string[]) => Object.fromEntries(names.map((name) => [name, 1]));
   return {
     NodesEvaluated: 1,
@@ -113,7 +113,7 @@ function writeFailure(failure: PlacementFailure): WirePlacementMetric {
     NodesExhausted: shortages.length > 0 ? 1 : 0,
     DimensionExhausted: ones(shortages.map(({ dimension }) => dimension)),
     AllocationTime: 0,
-    CoalescedFailures: 0,
+    CoalescedFailures: coalesced,
     Paddock: { Reasons: reasonsOf(failure), Never: shortages.some(({ never }) => never) },
   };
 }

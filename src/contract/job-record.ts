@@ -19,7 +19,7 @@ export interface RegisteredJob {
   readonly modifyIndex: number;
   /** Index of the last change by a user. */
   readonly jobModifyIndex: number;
-  /** The groups for which there is no room now. */
+  /** The group of each copy for which there is no room now. */
   readonly waiting?: { readonly groups: readonly string[] } | undefined;
 }
 
@@ -200,8 +200,10 @@ export function writeJobSummary(record: RegisteredJob, allocations: readonly All
     summary[summaryField(allocation)]++;
     groups.set(allocation.group, summary);
   }
-  for (const name of record.waiting?.groups ?? [])
-    groups.set(name, { ...(groups.get(name) ?? emptySummary()), Queued: 1 });
+  for (const name of record.waiting?.groups ?? []) {
+    const summary = groups.get(name) ?? emptySummary();
+    groups.set(name, { ...summary, Queued: summary.Queued + 1 });
+  }
   return {
     JobID: record.job.id,
     Namespace: record.job.namespace,

@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import type { Job } from "../job/job.ts";
 import type { RecordedEvaluation } from "./evaluation.ts";
 import { CountSchema, IdSchema, SentFlagSchema, SentTextSchema } from "./scalars.ts";
 
@@ -49,8 +50,8 @@ export const RegisterReplySchema = v.object({
   /** One line for each, "" for none. */
   Warnings: v.string(),
   ...queryMeta,
-  /** Ours: whoever sent a text learns here what its job is called. */
-  Paddock: v.object({ JobID: v.string() }),
+  /** Ours: whoever sent a text learns here what its job is called, and how many machines it asks for. */
+  Paddock: v.object({ JobID: v.string(), Machines: CountSchema }),
 });
 export type WireRegisterReply = v.InferOutput<typeof RegisterReplySchema>;
 
@@ -93,7 +94,7 @@ export type WireValidateReply = v.InferOutput<typeof ValidateReplySchema>;
 /** @param registered what came of it; `Index` is that of its evaluation. */
 export function writeRegisterReply(registered: {
   readonly evaluation: RecordedEvaluation;
-  readonly job: { readonly jobModifyIndex: number; readonly job: { readonly id: string } };
+  readonly job: { readonly jobModifyIndex: number; readonly job: Pick<Job, "id" | "groups"> };
   readonly warnings: readonly string[];
 }): WireRegisterReply {
   const { evaluation, job, warnings } = registered;
@@ -103,7 +104,7 @@ export function writeRegisterReply(registered: {
     JobModifyIndex: job.jobModifyIndex,
     Warnings: joinWarnings(warnings),
     ...writeQueryMeta(evaluation.modifyIndex),
-    Paddock: { JobID: job.job.id },
+    Paddock: { JobID: job.job.id, Machines: job.job.groups.reduce((sum, { count }) => sum + count, 0) },
   };
 }
 
