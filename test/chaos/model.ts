@@ -8,7 +8,7 @@ import { Hopeless, until } from "../helpers/until.ts";
 /** What was last acknowledged for a job; null is what nobody knows, because a command was not answered. */
 export interface Wish {
   readonly run: boolean | null;
-  /** Which of the job's disks its machine has. */
+  /** Which of the job's disks its machines have, and how many there are. */
   readonly revision: number | null;
   /** Whether this very machine was paused or let run on by command. */
   readonly power: { readonly pid: number; readonly paused: boolean } | null;
@@ -18,6 +18,8 @@ export const NO_WISH: Wish = { run: null, revision: null, power: null };
 export interface Machine {
   readonly alloc: string;
   readonly job: string;
+  /** Which copy of its job it is: `job0.g[1]`. */
+  readonly name: string;
   readonly kind: string;
   readonly guest: string | null;
   readonly pid: number | null;
@@ -37,15 +39,17 @@ export async function readMachines(agent: TestAgent): Promise<Machine[]> {
   const list = (await response.json()) as {
     ID: string;
     JobID: string;
+    Name: string;
     TaskStates: Record<
       string,
       { Events: TaskEvent[]; Paddock: { Machine: string; Guest: string | null; Pid: number | null } }
     >;
   }[];
-  return list.flatMap(({ ID, JobID, TaskStates }) =>
+  return list.flatMap(({ ID, JobID, Name, TaskStates }) =>
     Object.values(TaskStates).map(({ Paddock, Events }) => ({
       alloc: ID,
       job: JobID,
+      name: Name,
       kind: Paddock.Machine,
       guest: Paddock.Guest,
       pid: Paddock.Pid,
@@ -61,7 +65,7 @@ export function qemuPids(dir: string): number[] {
     .map(({ pid }) => pid);
 }
 
-/** The disks of chaos that a QEMU has open: the names of their files, such as `job0.1`. */
+/** The disks of chaos that a QEMU has open: the names of their files, such as `job0-2.1`. */
 function disksOf(pid: number, images: string): Set<string> {
   const found = new Set<string>();
   for (const fd of orGone(() => readdirSync(`/proc/${pid}/fd`)) ?? []) {
@@ -81,12 +85,19 @@ function orGone<T>(look: () => T): T | undefined {
   }
 }
 
-export const diskName = (job: string, revision: number): string => `${job}.${revision}`;
+const diskName = (job: string, index: number | string, revision: number): string => `${job}-${index}.${revision}`;
 
-/** The job's JSON as the CLI would send it; each revision has a disk of its own. */
+/** The first job has several machines, and another number of them in each revision: its changes take turns. */
+const copiesOf = (job: string, revision: number): number => (job === "job0" ? 2 + revision : 1);
+
+/** The job's JSON as the CLI would send it; each machine has a disk of its own in each revision. */
 export async function jobJson(agent: ImageAgent, id: string, revision: number): Promise<string> {
-  const image = agent.demoDisk(`${diskName(id, revision)}.img`);
-  const text = jobText({ id, image, task: 'kill_timeout = "3s"' }).replace(
+  const count = copiesOf(id, revision);
+  const [image = ""] = Array.from({ length: count }, (_, index) =>
+    agent.demoDisk(`${diskName(id, index, revision)}.img`),
+  );
+  const path = image.replace(diskName(id, 0, revision), diskName(id, "${NOMAD_ALLOC_INDEX}", revision));
+  const text = jobText({ id, image: path, group: `count = ${count}`, task: 'kill_timeout = "3s"' }).replace(
     /attempts = 0\s+mode {5}= "fail"/,
     'attempts = 10000\n interval = "1h"\n delay = "50ms"\n mode = "delay"',
   );
@@ -95,19 +106,19 @@ export async function jobJson(agent: ImageAgent, id: string, revision: number): 
   return result.stdout;
 }
 
-/** No job may have two QEMUs at any moment, whether or not an agent runs. @throws Hopeless. */
+/** No copy of a job may have two QEMUs at any moment, whether or not an agent runs. @throws Hopeless. */
 export function expectNoTwins(agent: ImageAgent): void {
   const owners = new Map<string, number>();
   for (const pid of qemuPids(agent.dir)) {
-    for (const job of new Set([...disksOf(pid, agent.images)].map((disk) => disk.slice(0, disk.lastIndexOf("."))))) {
-      const other = owners.get(job);
-      if (other !== undefined) throw new Hopeless(`${job} has two QEMUs: ${other} and ${pid}`);
-      owners.set(job, pid);
+    for (const copy of new Set([...disksOf(pid, agent.images)].map((disk) => disk.slice(0, disk.lastIndexOf("."))))) {
+      const other = owners.get(copy);
+      if (other !== undefined) throw new Hopeless(`${copy} has two QEMUs: ${other} and ${pid}`);
+      owners.set(copy, pid);
     }
   }
 }
 
-/** Waits until every job is as it was last asked to be: one QEMU that its record names, on the right disk, or none. */
+/** Waits until every job is as it was last asked to be: as many QEMUs that its records name, each on the right disk, or none. */
 export async function expectWishes(agent: ImageAgent, wishes: ReadonlyMap<string, Wish>): Promise<void> {
   await until(
     "every job to be as it was asked to be",
@@ -129,17 +140,25 @@ export async function expectWishes(agent: ImageAgent, wishes: ReadonlyMap<string
 
 function expectWish(agent: ImageAgent, job: string, wish: Wish, own: readonly Machine[], alive: number[]): void {
   const live = own.filter(({ pid }) => pid !== null && alive.includes(pid));
-  const [machine] = live;
-  if (live.length > 1) throw new Error(`${job} has ${live.length} QEMUs: ${shown(live)}`);
-  if (wish.run === true && machine === undefined) throw new Error(`${job} should run: ${shown(own)}`);
+  const names = live.map(({ name }) => name).toSorted();
+  if (new Set(names).size < names.length) throw new Error(`${job} has two QEMUs of one copy: ${shown(live)}`);
   if (wish.run === false && own.some(({ kind }) => kind !== "ended"))
     throw new Error(`${job} should be down: ${shown(own)}`);
-  if (machine?.kind !== "running" || machine.pid === null) return;
-  const disks = [...disksOf(machine.pid, agent.images)];
-  if (wish.revision !== null && !disks.includes(diskName(job, wish.revision)))
-    throw new Error(`${job} should have disk ${wish.revision} and has ${disks}`);
-  if (wish.power?.pid === machine.pid && (machine.guest === "paused") !== wish.power.paused)
-    throw new Error(`${job} should${wish.power.paused ? "" : " not"} be paused: ${shown(live)}`);
+  const count = wish.run === true && wish.revision !== null ? copiesOf(job, wish.revision) : null;
+  const wanted = Array.from({ length: count ?? 0 }, (_, index) => `${job}.g[${index}]`);
+  if (count !== null && names.join() !== wanted.join()) throw new Error(`${job} should have ${wanted}: ${shown(own)}`);
+  for (const machine of live) expectMachine(agent, wish, machine);
+}
+
+function expectMachine(agent: ImageAgent, { revision, power }: Wish, machine: Machine): void {
+  const { job, name, pid, kind, guest } = machine;
+  if (kind !== "running" || pid === null) return;
+  const disks = [...disksOf(pid, agent.images)];
+  const index = name.slice(name.lastIndexOf("[") + 1, -1);
+  if (revision !== null && !disks.includes(diskName(job, index, revision)))
+    throw new Error(`${name} should have disk ${revision} and has ${disks}`);
+  if (power?.pid === pid && (guest === "paused") !== power.paused)
+    throw new Error(`${name} should${power.paused ? "" : " not"} be paused: ${shown([machine])}`);
 }
 
 function shown(machines: readonly Machine[]): string {
