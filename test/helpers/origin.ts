@@ -14,8 +14,8 @@ export interface Pace {
 export type PlainReply =
   /** 200 and the whole body. */
   | { readonly kind: "bytes"; readonly body: Uint8Array | string; readonly headers?: Readonly<Record<string, string>> }
-  /** Another status, with a short text. */
-  | { readonly kind: "status"; readonly status: number; readonly body?: string }
+  /** Another status, with a short text; once `after` has resolved, where it is given. */
+  | { readonly kind: "status"; readonly status: number; readonly body?: string; readonly after?: Promise<unknown> }
   | { readonly kind: "redirect"; readonly to: string; readonly status?: number }
   /** Declares the whole body, sends its first `send` bytes and closes. */
   | { readonly kind: "short"; readonly body: Uint8Array | string; readonly send: number }
@@ -168,6 +168,7 @@ async function answer(socket: Socket, request: SeenRequest, reply: Exclude<Plain
     return;
   }
   if (reply.kind === "status" || reply.kind === "redirect") {
+    if (reply.kind === "status") await reply.after;
     const { status, body, headers } = shortReply(reply);
     socket.write(head(status, body.length, headers));
     socket.end(request.method === "HEAD" ? "" : body);

@@ -8,9 +8,17 @@ setDefaultTimeout(60_000);
 const bed = agentPerTest();
 
 test("one artifact that cannot be had ends the others: nobody waits for a server that says nothing", async () => {
+  const asked = Promise.withResolvers<void>();
+  const stall = { kind: "stall", body: Buffer.alloc(1 << 20), send: 10 } as const;
   await using origin = await startOrigin({
-    "/silent.img": { kind: "stall", body: Buffer.alloc(1 << 20), send: 10 },
-    "/gone.img": { kind: "status", status: 404 },
+    "/silent.img": {
+      kind: "each",
+      answer: () => {
+        asked.resolve();
+        return stall;
+      },
+    },
+    "/gone.img": { kind: "status", status: 404, after: asked.promise },
   });
   const artifacts = ["silent", "gone"].map((name) => `artifact {\n  source = "${origin.url(`/${name}.img`)}"\n}`);
   await bed.submit({ task: artifacts.join("\n") });
