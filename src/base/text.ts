@@ -16,7 +16,7 @@ export function shorten(text: string, most: number): string {
 }
 
 /** Edit distance with transpositions (optimal string alignment), for suggestions. */
-function editDistance(a: string, b: string): number {
+export function editDistance(a: string, b: string): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, column) => column);
   for (let row = 1; row <= a.length; row++) {

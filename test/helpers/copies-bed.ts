@@ -2,7 +2,7 @@ import { type Allocation, isTerminal } from "../../src/allocation/allocation.ts"
 import type { MachineState } from "../../src/allocation/machine.ts";
 import type { Job } from "../../src/job/job.ts";
 import { agentPerTest } from "./agent-per-test.ts";
-import { type InProcessOptions, jobFrom, writeDemoDisk } from "./in-process-agent.ts";
+import { type InProcessOptions, jobFrom } from "./in-process-agent.ts";
 import { until } from "./until.ts";
 
 export interface CopiesGroup {
@@ -10,6 +10,8 @@ export interface CopiesGroup {
   /** More lines of its blocks. */
   readonly group?: string;
   readonly config?: string;
+  /** How its machines' disks stand to the image; an overlay unless told. */
+  readonly disk?: "overlay" | "direct";
 }
 
 /** The machine of a copy that runs. */
@@ -27,9 +29,8 @@ export function copiesBed(options: InProcessOptions = {}) {
   const stateOf = ({ tasks }: Allocation): MachineState | undefined => tasks["vm"]?.machine;
 
   function jobOf(groups: Readonly<Record<string, CopiesGroup>>, restart = 'attempts = 0\n mode = "fail"'): Job {
-    const image = writeDemoDisk(bed.dir.path);
     const texts = Object.entries(groups).map(
-      ([name, { count = 1, group = "", config = "" }]) => `
+      ([name, { count = 1, group = "", config = "", disk = "overlay" }]) => `
 group "${name}" {
   count = ${count}
   restart {
@@ -39,8 +40,8 @@ group "${name}" {
   task "vm" {
     driver = "qemu"
     config {
-      image_path = "${image}"
-      disk       = "overlay"
+      image_path = "${bed.image}"
+      disk       = "${disk}"
       ${config}
     }
     resources { memory = 128 }

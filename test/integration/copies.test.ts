@@ -77,6 +77,41 @@ describe("copies of a group", () => {
   });
 });
 
+describe("what is kept of copies", () => {
+  const STICKY = "ephemeral_disk {\n sticky = true\n }";
+
+  test("is the disk of each, which moves along to what takes the same place and no other", async () => {
+    await submit(jobOf({ a: { count: 2, group: STICKY } }));
+    const before = await running("a[0]", "a[1]");
+    await submit(jobOf({ a: { count: 2, group: STICKY, config: CHANGED } }));
+    await until("both to be of the new version", () => bed.agent.job("web").rollout === undefined);
+    const after = await running("a[0]", "a[1]");
+    for (const name of ["a[0]", "a[1]"]) {
+      const { previousAllocation, tasks } = bed.agent.allocation(after[name]?.id ?? "");
+      const old = before[name]?.id ?? "";
+      expect(previousAllocation).toBe(old);
+      const told = tasks["vm"]?.events.map(({ message }) => message).join("\n");
+      expect(told).toContain(`it moved along from allocation ${old.slice(0, 8)}`);
+    }
+  });
+
+  test("is the last of each that is asked for, whatever garbage collection takes", async () => {
+    await submit(jobOf({ a: { count: 3, group: "ephemeral_disk {\n sticky = false\n }" } }));
+    const before = await running("a[0]", "a[1]", "a[2]");
+    for (const { pid } of Object.values(before)) kill(pid);
+    await running();
+    expect((await bed.agent.garbage.collect({ discard: true })).removed).toEqual([]);
+    await submit(jobOf({ a: { count: 1, group: "ephemeral_disk {\n sticky = false\n }" } }));
+    await running("a[0]");
+    const then = await bed.agent.garbage.collect({ discard: true });
+    expect(then.removed.map(({ allocationId }) => allocationId).toSorted()).toEqual(
+      Object.values(before)
+        .map(({ id }) => id)
+        .toSorted(),
+    );
+  });
+});
+
 describe("groups of a job", () => {
   test("change, come and go without each other", async () => {
     await submit(jobOf({ a: {}, b: { count: 2 } }));

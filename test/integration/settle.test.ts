@@ -77,6 +77,14 @@ test.each([
   expect(before?.kind === "ended" ? before.ending.stop?.order.cause : before).toBe("job updated");
 });
 
+test("a machine of which a job had one too many when the agent was killed does not run on", async () => {
+  const id = await recorded(({ job, ...record }) => [
+    { ...record, job: { ...job, groups: job.groups.map((group) => ({ ...group, count: 0 })) } },
+    [],
+  ]);
+  expect(await ended(id)).toBe("job updated");
+});
+
 test("what is to run runs on", async () => {
   const id = await recorded((job) => [job, []]);
   expect((await machineOf(bed.agent, "running")).adopted).toBe(true);

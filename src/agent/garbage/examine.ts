@@ -51,6 +51,7 @@ export async function examineEnded(
     // What is dead for long, or was purged, will have no other machine; one that still lives may be about to take its disk.
     awaited:
       (standing === "current" || (newest !== undefined && !isTerminal(newest))) &&
+      mayMoveAlong(store, allocation) &&
       (await isAwaited(context, id, newest)),
     hasDisk: disks.length > 0 && !discard && !store.isDiscarded(id),
   };
@@ -62,6 +63,12 @@ export async function examineEnded(
 function isWanted(store: Pick<Context["store"], "job">, allocation: Allocation): boolean {
   const job = store.job(allocation.jobId)?.job;
   return job !== undefined && placesOf(job).some((place) => isSamePlace(place, allocation));
+}
+
+/** Whether its job, as it is now, lets a disk go on with what takes its place. */
+function mayMoveAlong(store: Pick<Context["store"], "job">, { jobId, group }: Allocation): boolean {
+  const found = store.job(jobId)?.job.groups.find(({ name }) => name === group);
+  return found === undefined || found.ephemeral_disk.sticky;
 }
 
 /** What QEMU and its wrapper name on their command lines, up to the number of the start. */
