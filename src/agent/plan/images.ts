@@ -4,12 +4,13 @@ import type { Allocation } from "../../allocation/allocation.ts";
 import { placeName } from "../../allocation/place.ts";
 import { AppError } from "../../base/errors.ts";
 import { formatBytes } from "../../base/units.ts";
+import { isTemplate } from "../../hcl/syntax/embedded.ts";
 import type { ReadableImage } from "../../image/checked.ts";
 import { closeImage, findImage } from "../../image/open.ts";
 import { type ExpandedConfig, interpolateConfig } from "../../job/interpolate.ts";
 import type { Group, Job, Task } from "../../job/job.ts";
 import { taskPlace } from "../../job/place-text.ts";
-import { isTemplate } from "../../job/run-time-template.ts";
+
 import { optionsNamed, readArguments } from "../../qemu/arguments.ts";
 import type { PlacedCopy } from "../decide.ts";
 import { createImageBook, isSameFile } from "../disk/image-holder.ts";
