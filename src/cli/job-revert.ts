@@ -37,8 +37,8 @@ export const JOB_SCALE: Command = {
   takes: [2, 3],
   flags: [ADDRESS_FLAG, { name: "detach", help: "Return as soon as the job is registered." }, DISCARD_FLAG],
   details:
-    "Registers the job with another count, by the rules of every job file: 0 stops its machines, whose disks wait for the next ones. GROUP may be left out where there is one. The job file does not change: whoever runs it again has its count.",
-  examples: ["paddock job scale web 0", "paddock job scale web vms 1"],
+    "Registers the job with another count, by the rules of every job file: the highest numbers go first, 0 stops all machines of the group, and disks wait for the next ones unless sticky is false. GROUP may be left out where there is one. The job file does not change: whoever runs it again has its count.",
+  examples: ["paddock job scale web 0", "paddock job scale web vms 3"],
   exits: EXITS,
   run: (invocation) => runInterruptible(invocation, (signal, onLeave) => scale(invocation, signal, onLeave)),
 };

@@ -26,7 +26,7 @@ export const PS: Command = {
     VERBOSE_FLAG,
   ],
   details:
-    "Lists every machine that runs, starts or is being stopped, one line each, and the jobs that wait for room with the reason.",
+    "Lists every machine that runs, starts or is being stopped, one line each, and the jobs of which machines wait for room with the reason. Of a job with several machines each has its own name: JOB.GROUP[INDEX].",
   examples: ["paddock ps", "paddock ps -all", "paddock ps -stats", "paddock ps -json"],
   run: runPs,
 };

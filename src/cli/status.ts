@@ -26,7 +26,7 @@ export const JOB_STATUS: Command = {
   operands: "[NAME]",
   takes: [0, 1],
   flags: FLAGS,
-  details: `Without NAME, lists the jobs. ${NAME_FORMS} Shows the job, its newest allocation with what its machines do, their ports and what happened to them, and how each machine ended: the reason and, when it was stopped, the receipt of the stop.`,
+  details: `Without NAME, lists the jobs. ${NAME_FORMS} Shows the job and its machine with what it does, its ports and what happened to it, and how it ended: the reason and, when it was stopped, the receipt of the stop. Of a job with several machines it shows a summary by group and one line for each.`,
   examples: ["paddock status", "paddock status web", "paddock job status -json web"],
   run: runStatus,
 };
