@@ -48,7 +48,7 @@ export async function watchStart(client: Client, registration: Registration, sig
       return EXIT.ok;
     }
     if (!isSettled(mine)) continue;
-    const rest = lacks ? evaluation : await findRest(client, registration, mine, signal);
+    const rest = lacks ? evaluation : await findRest(client, registration, { all, mine }, signal);
     if (rest === "to come") continue;
     await concludeStart(client, mine, registration);
     return rest === "none" ? EXIT.ok : reportUnplaced(rest, id, terminal);
@@ -63,11 +63,12 @@ export async function watchStart(client: Client, registration: Registration, sig
 async function findRest(
   client: Client,
   { id, registered }: Registration,
-  mine: readonly Allocation[],
+  { all, mine }: { readonly all: readonly Allocation[]; readonly mine: readonly Allocation[] },
   signal: AbortSignal,
 ): Promise<"none" | "to come" | Evaluation> {
-  const wanted = registered.Paddock?.Machines ?? 0;
-  if (new Set(mine.map(({ Name }) => Name)).size >= wanted || mine.some(hasFailed)) return "none";
+  const newest = Math.max(...all.map(({ JobVersion }) => JobVersion));
+  const there = new Set(all.flatMap(({ JobVersion, Name }) => (JobVersion === newest ? [Name] : [])));
+  if (there.size >= (registered.Paddock?.Machines ?? 0) || mine.some(hasFailed)) return "none";
   const { Stop, JobModifyIndex } = await client.read(ask.job(id), signal);
   if (Stop || JobModifyIndex !== registered.JobModifyIndex) return "none";
   return (await findBlocked(client, id)) ?? "to come";

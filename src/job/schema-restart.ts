@@ -1,6 +1,7 @@
 import { HOUR, MINUTE, SECOND } from "../base/units.ts";
 import { attribute, block, type Infer, ignored } from "../hcl/describe.ts";
 import { choice, duration, integer } from "../hcl/leaf.ts";
+import { isBatch } from "./is-batch.ts";
 import type { Job, RestartPolicy } from "./job.ts";
 
 /** `restart { … }`: what is not written comes from the group, or from the job's type. */
@@ -19,8 +20,7 @@ type WrittenRestart = Infer<typeof restartBlock>;
 
 /** Nomad's defaults: a service is given up after 2 restarts in 30 minutes, a batch job after 3 in a day. */
 export function defaultRestart(type: Job["type"]): RestartPolicy {
-  const batch = type === "batch" || type === "sysbatch";
-  return batch
+  return isBatch({ type })
     ? { attempts: 3, interval: 24 * HOUR, delay: 15 * SECOND, mode: "fail" }
     : { attempts: 2, interval: 30 * MINUTE, delay: 15 * SECOND, mode: "fail" };
 }

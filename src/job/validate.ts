@@ -1,5 +1,6 @@
 import { formatDuration, SECOND } from "../base/units.ts";
 import type { Reporter } from "../hcl/places.ts";
+import { isBatch } from "./is-batch.ts";
 import type { Group, Job, RestartPolicy } from "./job.ts";
 import { checkConstraints } from "./validate-constraint.ts";
 import { checkJobId, checkName, repeatedNames } from "./validate-names.ts";
@@ -50,6 +51,9 @@ function checkGroups(job: Job, report: Reporter): void {
     const path = `groups[${index}]`;
     checkGroup(group, report.at(path));
     checkRunDuration(job, group, report.at(path));
+    if (isBatch(job) && group.update !== undefined) {
+      report.warn(`${path}.update`, "update has no effect in a batch job: all of its machines are replaced at once");
+    }
     if (job.type === "system" && group.count > 1) {
       report.must(`${path}.count`, `be 0 or 1 in a job of type system, found ${group.count}`);
     }
@@ -74,11 +78,11 @@ function checkGroup(group: Group, report: Reporter): void {
 }
 
 /** Nomad bounds only what ends by itself. */
-function checkRunDuration({ type }: Job, { max_run_duration: most }: Group, report: Reporter): void {
+function checkRunDuration(job: Job, { max_run_duration: most }: Group, report: Reporter): void {
   if (most === undefined) return;
-  if (type !== "batch" && type !== "sysbatch") {
+  if (!isBatch(job)) {
     const hint = 'use type = "batch", or paddock job stop from a systemd timer';
-    report.error("max_run_duration", `max_run_duration is for jobs of type batch, found ${type}`, hint);
+    report.error("max_run_duration", `max_run_duration is for jobs of type batch, found ${job.type}`, hint);
   } else if (most === 0) report.must("max_run_duration", "be more than 0");
 }
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import type { Allocation } from "../../src/allocation/allocation.ts";
 import { writeEvaluation } from "../../src/contract/evaluation.ts";
+import type { Evaluation, JobRecord } from "../../src/state/records.ts";
 import { type CliApi, serveCliApi } from "../helpers/cli-api.ts";
 import { quiet, writeJob } from "../helpers/cli-job.ts";
 import { copyOf, groupsJob } from "../helpers/copies.ts";
@@ -157,6 +158,11 @@ describe("job scale", () => {
   });
 });
 
+/** What comes of every job that is sent. */
+function registers({ agent }: CliApi, job: JobRecord, decided: Evaluation): void {
+  Object.assign(agent, { registerJob: async () => ({ evaluation: decided, job, warnings: [], verdicts: [] }) });
+}
+
 describe("job run", () => {
   test("ends when all have come up, those that came in their turn too, with each by its name", async () => {
     await using api = serveCliApi();
@@ -167,9 +173,7 @@ describe("job run", () => {
     const first = copyOf({ group: "vms", index: 0, id: uuid(1), evalId: decided.id, ports: [] });
     const second = copyOf({ group: "vms", index: 1, id: uuid(2), evalId: decided.id, ports: [] });
     api.agent.put({ allocation: first, plan: PLAN });
-    Object.assign(api.agent, {
-      registerJob: async () => ({ evaluation: decided, job: record, warnings: [], verdicts: [] }),
-    });
+    registers(api, record, decided);
     const wait = api.agent.changes.waitAbove;
     Object.assign(api.agent.changes, {
       waitAbove: (...waited: Parameters<typeof wait>) => {
@@ -185,6 +189,20 @@ describe("job run", () => {
     expect(code).toBe(0);
   });
 
+  test("of a job that is as it was ends when the one machine that it lacked is there", async () => {
+    await using api = serveCliApi();
+    const decided = evaluation({ id: uuid(9) });
+    const record = jobRecord({ job: groupsJob({ vms: 2 }) });
+    api.agent.put({ job: record, evaluation: decided });
+    api.agent.put({ allocation: copyOf({ group: "vms", index: 0, id: uuid(1), ports: [] }), plan: PLAN });
+    const made = copyOf({ group: "vms", index: 1, id: uuid(2), evalId: decided.id, ports: [] });
+    api.agent.put({ allocation: made, plan: PLAN });
+    registers(api, record, decided);
+    const { stdout, code } = await api.run(["run", "-discard", writeJob(api)]);
+    expect(stdout).toContain('task "vm" of allocation 2a2a0000 runs');
+    expect(code).toBe(0);
+  });
+
   test("tells what runs before it fails because one has failed, and does not wait for those that will not come", async () => {
     await using api = serveCliApi();
     const decided = evaluation({ id: uuid(9) });
@@ -194,9 +212,7 @@ describe("job run", () => {
       copyOf({ group: "vms", index, id: uuid(index + 1), evalId: decided.id, ports: [], ...change });
     api.agent.put({ allocation: of(0, over(CRASHED)), plan: PLAN });
     api.agent.put({ allocation: of(1, { tasks: { vm: taskRecord(RUNNING) } }), plan: PLAN });
-    Object.assign(api.agent, {
-      registerJob: async () => ({ evaluation: decided, job: record, warnings: [], verdicts: [] }),
-    });
+    registers(api, record, decided);
     const { stdout, stderr, code } = await api.run(["run", "-discard", writeJob(api)]);
     expect(stdout).toContain('task "vm" of allocation 2a2a0000 (web.vms[1]) runs');
     expect(stderr).toContain('Error: task "vm" of allocation 1a1a0000 (web.vms[0]) failed: QEMU was killed by SIGSEGV');

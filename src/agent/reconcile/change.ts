@@ -1,6 +1,7 @@
 import type { Allocation } from "../../allocation/allocation.ts";
 import { clientStatus } from "../../allocation/allocation.ts";
 import { isSamePlace, type Place } from "../../allocation/place.ts";
+import { isBatch } from "../../job/is-batch.ts";
 import type { Job } from "../../job/job.ts";
 import type { JobRecord } from "../../state/records.ts";
 import { predecessorOf } from "../disk/predecessor.ts";
@@ -39,8 +40,6 @@ export function changeOf(context: ReplacementContext, job: Job): Change {
   const reconciled = reconcile(job, running, reasonsOf, isDone);
   return { ...reconciled, previous, unchanged, before: beforeOf(context, job, previous, reconciled) };
 }
-
-const isBatch = ({ type }: Job): boolean => type === "batch" || type === "sysbatch";
 
 function beforeOf(
   { store }: Pick<ReplacementContext, "store">,

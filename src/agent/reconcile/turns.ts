@@ -1,5 +1,6 @@
 import { type Allocation, clientStatus, isTerminal, isUp } from "../../allocation/allocation.ts";
 import type { Place } from "../../allocation/place.ts";
+import { isBatch } from "../../job/is-batch.ts";
 import type { Group, Job } from "../../job/job.ts";
 import { newestAt } from "./reconcile.ts";
 
@@ -25,22 +26,22 @@ export interface Rollout {
  * copies of the group are on their way at a time. A copy of the new version that fails ends the turns of its group: the others go on as
  * they were until somebody changes the job. What the job's other groups do does not matter.
  */
-export function nextTurns({ job: { type, groups }, version, places, allocations }: Rollout): Turn[] {
+export function nextTurns({ job, version, places, allocations }: Rollout): Turn[] {
   const running = allocations.filter((one) => one.desired === "run" && !isTerminal(one));
-  return groups.flatMap((group) => {
+  return job.groups.flatMap((group) => {
     const turns = places
       .filter((place) => place.group === group.name)
       .map((place): Turn => ({ place, replaces: newestAt(running, place) }))
       .filter(({ replaces }) => replaces?.jobVersion !== version);
     const replacements = turns.filter(({ replaces }) => replaces !== undefined);
-    const left = mayFollow(group, maxParallel(type, group), { version, allocations });
+    const left = mayFollow(group, maxParallel(job, group), { version, allocations });
     return [...turns.filter(({ replaces }) => replaces === undefined), ...replacements.slice(0, left)];
   });
 }
 
 /** Nomad replaces batch jobs, which have no `update`, and groups with `max_parallel = 0` all at once. */
-function maxParallel(type: Job["type"], { update }: Group): number {
-  const limit = type === "batch" || type === "sysbatch" ? 0 : (update?.max_parallel ?? 1);
+function maxParallel(job: Pick<Job, "type">, { update }: Group): number {
+  const limit = isBatch(job) ? 0 : (update?.max_parallel ?? 1);
   return limit === 0 ? Number.POSITIVE_INFINITY : limit;
 }
 

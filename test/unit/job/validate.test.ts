@@ -71,6 +71,14 @@ describe("what is not there yet is refused by name", () => {
   });
 });
 
+test("update warns in a job whose machines are not replaced by turns", () => {
+  const update = { max_parallel: 2 };
+  expect(problems(withGroup({ update }), "warning")).toEqual([]);
+  expect(problems({ ...withGroup({ update }), type: "batch" }, "warning")).toEqual([
+    "update has no effect in a batch job: all of its machines are replaced at once",
+  ]);
+});
+
 test("what means nothing on one host warns", () => {
   const warnings = problems({ ...withTask({ kill_signal: "SIGINT" }), region: "eu", namespace: "x" }, "warning");
   expect(warnings.map((message) => message.split(" has no effect")[0])).toEqual([
