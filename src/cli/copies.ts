@@ -6,8 +6,12 @@ import type { Allocation, JobEntry } from "../client/replies.ts";
 
 /** Whether nothing of an allocation runs or will run. */
 export function isOver({ ClientStatus }: Pick<Allocation, "ClientStatus">): boolean {
-  return ClientStatus === "complete" || ClientStatus === "failed" || ClientStatus === "lost";
+  return ClientStatus === "complete" || hasFailed({ ClientStatus });
 }
+
+/** Whether a machine of an allocation has failed and nothing of it runs or will run. */
+export const hasFailed = ({ ClientStatus }: Pick<Allocation, "ClientStatus">): boolean =>
+  ClientStatus === "failed" || ClientStatus === "lost";
 
 /** So many are listed when one has to be chosen. */
 const MOST_LISTED = 20;

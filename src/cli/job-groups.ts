@@ -37,7 +37,10 @@ export function printGroups(
 /** The machines of a job that has several, one line each. */
 export function printCopies(
   allocations: readonly Allocation[],
-  { Version }: Pick<JobInfo, "Version">,
+  {
+    Version,
+    failed,
+  }: { readonly Version: number /** A machine of this version has failed. */; readonly failed: boolean },
   { out, verbose }: { readonly out: Output; readonly verbose: boolean },
 ): void {
   // Nobody has to look at a column in which nothing stands.
@@ -57,5 +60,6 @@ export function printCopies(
   const older = allocations.filter((one) => one.DesiredStatus === "run" && one.JobVersion < Version).length;
   if (older === 0) return;
   out.line();
-  out.line(`${older} of them ${older === 1 ? "runs" : "run"} by an earlier version until it is their turn`);
+  const until = failed ? "a machine of the new one failed, and the job has to be run again" : "until it is their turn";
+  out.line(`${older} of them ${older === 1 ? "runs" : "run"} by an earlier version${failed ? ": " : " "}${until}`);
 }

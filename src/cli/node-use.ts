@@ -30,20 +30,21 @@ export function describeUse(node: NodeInfo, live: readonly Allocation[], columns
   return [...title, ...table, [words]];
 }
 
-/** Allocations of one job follow one another, so the job counts as the largest, as in the agent's own reckoning. */
+/** Allocations of one copy of a job follow one another, so it counts as the largest, as in the agent's own reckoning. */
 function sumUse(live: readonly Allocation[]): Use {
-  const byJob = new Map<string, Use>();
-  for (const { JobID, AllocatedResources } of live) {
+  const byCopy = new Map<string, Use>();
+  for (const { JobID, Name, AllocatedResources } of live) {
     const tasks = Object.values(AllocatedResources?.Tasks ?? {});
-    const before = byJob.get(JobID) ?? NOTHING;
+    const copy = JSON.stringify([JobID, Name]);
+    const before = byCopy.get(copy) ?? NOTHING;
     const sum = (values: readonly number[]): number => values.reduce((all, value) => all + value, 0);
-    byJob.set(JobID, {
+    byCopy.set(copy, {
       cpu: Math.max(before.cpu, sum(tasks.map(({ Cpu }) => Cpu?.CpuShares ?? 0))),
       memory: Math.max(before.memory, sum(tasks.map(({ Memory }) => Memory?.MemoryMB ?? 0))),
       disk: Math.max(before.disk, AllocatedResources?.Shared.DiskMB ?? 0),
     });
   }
-  return [...byJob.values()].reduce(
+  return [...byCopy.values()].reduce(
     (all, one) => ({ cpu: all.cpu + one.cpu, memory: all.memory + one.memory, disk: all.disk + one.disk }),
     NOTHING,
   );

@@ -4,7 +4,7 @@ import type { Allocation, JobEntry, JobInfo } from "../client/replies.ts";
 import { printChecks } from "./alloc-checks.ts";
 import { printAllocation } from "./allocation-text.ts";
 import { ADDRESS_FLAG, type Command, connectAgent, type Invocation, idText, VERBOSE_FLAG } from "./command.ts";
-import { byCopy, isOver } from "./copies.ts";
+import { byCopy, hasFailed, isOver } from "./copies.ts";
 import { EXIT } from "./exit.ts";
 import type { Flag } from "./flags.ts";
 import { printCopies, printGroups } from "./job-groups.ts";
@@ -116,7 +116,8 @@ async function printJob(client: Client, job: JobInfo, entry: JobEntry, { context
   const allocations = (await client.read(ask.jobAllocations(job.ID))).toSorted((a, b) => b.CreateTime - a.CreateTime);
   const live = allocations.filter((allocation) => !isOver(allocation));
   const shown = live.length > 0 ? live : allocations.slice(0, 1);
-  if (shown.length > 1) printCopies(shown.toSorted(byCopy), job, { out, verbose });
+  const failed = allocations.some((one) => one.JobVersion === job.Version && hasFailed(one));
+  if (shown.length > 1) printCopies(shown.toSorted(byCopy), { Version: job.Version, failed }, { out, verbose });
   else for (const allocation of shown) await printOne(client, allocation, { out, verbose });
   printEarlier(
     allocations.filter((allocation) => !shown.includes(allocation)),

@@ -4,7 +4,7 @@ import { shellOperand } from "../base/text.ts";
 import { ask, type Client } from "../client/client.ts";
 import type { Allocation, Evaluation, Registered } from "../client/replies.ts";
 import { readForwards } from "./allocation-text.ts";
-import { byCopy, isOver } from "./copies.ts";
+import { byCopy, hasFailed, isOver } from "./copies.ts";
 import { EXIT } from "./exit.ts";
 import { createFollower, isSettled } from "./follow.ts";
 import { describeFailures, findBlocked } from "./placement-text.ts";
@@ -73,8 +73,6 @@ async function findRest(
   if (Stop || JobModifyIndex !== registered.JobModifyIndex) return "none";
   return (await findBlocked(client, id)) ?? "to come";
 }
-
-const hasFailed = ({ ClientStatus }: Allocation): boolean => ClientStatus === "failed" || ClientStatus === "lost";
 
 /** Whether a job is there and asks for no machine; one that somebody stopped asks for some. */
 async function wantsNone(client: Client, id: string, signal: AbortSignal): Promise<boolean> {

@@ -19,7 +19,7 @@ const over = (ending = GRACEFUL): Pick<Allocation, "tasks"> => ({ tasks: { vm: t
 function withCopies(job = groupsJob({ a: 2, b: 1 })): CliApi {
   const api = serveCliApi();
   const all = [copy("a", 0, 1, over()), copy("a", 1, 2), copy("a", 0, 3, { jobVersion: 1 }), copy("b", 0, 4)];
-  api.agent.put({ job: jobRecord({ job, version: 1 }) });
+  for (const version of [0, 1]) api.agent.put({ job: jobRecord({ job, version }) });
   for (const allocation of all) api.agent.put({ allocation, plan: PLAN });
   return api;
 }
@@ -110,6 +110,18 @@ describe("what is shown of a job with several machines", () => {
     );
     expect(stdout).toMatch(/\n3a3a0000 +web\.a\[0\] +1 +run +running .*\n2a2a0000 +web\.a\[1\] +0 +run +running /);
     expect(stdout).toContain("\n2 of them run by an earlier version until it is their turn\n");
+    api.agent.put({ allocation: copy("a", 2, 5, { jobVersion: 1, ...over(CRASHED) }) });
+    expect((await api.run(["status", "web"])).stdout).toContain(
+      "\n2 of them run by an earlier version: a machine of the new one failed, and the job has to be run again\n",
+    );
+  });
+
+  test("node status counts what each has, and of two of one copy the larger", async () => {
+    await using api = withCopies(groupsJob({ a: 2, b: 1 }));
+    const before = (await api.run(["node", "status"])).stdout;
+    expect(before).toContain("768 MiB/8 GiB");
+    api.agent.put({ allocation: copy("a", 0, 6, { jobVersion: 1, tasks: { vm: taskRecord({ kind: "pending" }) } }) });
+    expect((await api.run(["node", "status"])).stdout).toContain("768 MiB/8 GiB");
   });
 
   test("those that wait for room are as many as lack it", async () => {
