@@ -5,12 +5,13 @@ import { startMachines, waitUntilSettled } from "./machines.ts";
 import { readCpuMillis } from "./proc.ts";
 
 const MACHINES = 200;
-const SPAN = 15_000;
+/** The host is looked at once in it. */
+const SPAN = 60_000;
 /**
  * What was just done echoes: functions that were run often are compiled, and the runtime looks at its heap each second until it has not
  * grown for half a minute. An agent is idle behind that.
  */
-const ECHO = 45_000;
+const ECHO = 60_000;
 
 /** What of a processor the agent takes while its machines idle and nobody asks it anything. */
 export const idle: Bench = {
