@@ -1,5 +1,6 @@
 import type { Allocation } from "../allocation/allocation.ts";
 import type { ArtifactPlan } from "../artifact/plan.ts";
+import { AppError } from "../base/errors.ts";
 import { createUserChooser, type MachineUser, type UserPool } from "../node/users.ts";
 import type { LaunchPlan } from "../qemu/launch.ts";
 import type { Store } from "../state/store.ts";
@@ -30,7 +31,13 @@ export function createMachineUsers(pool: UserPool | null, store: Pick<Store, "li
  */
 export function withGitUser(users: MachineUsers | null, plan: ArtifactPlan): ArtifactPlan {
   if (plan.via.kind !== "git" || users === null) return plan;
-  return { ...plan, via: { ...plan.via, uid: users.choose().uid } };
+  try {
+    return { ...plan, via: { ...plan.via, uid: users.choose().uid } };
+  } catch (error) {
+    // Where machines have all users git is nobody, rather than that a machine waits for another one's end.
+    if (error instanceof AppError) return plan;
+    throw error;
+  }
 }
 
 function takenUids(live: readonly Allocation[]): number[] {

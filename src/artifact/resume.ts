@@ -31,7 +31,10 @@ export async function takeUp(
   const journal = readJournal(plan);
   if (journal === undefined) return undefined;
   const path = `${plan.target.path}.part`;
-  const end = journal.islands.reduce((last, island) => Math.max(last, island.end), journal.bytes);
+  const { total } = journal.version;
+  // Behind the end of the file there is nothing that could be fetched over it.
+  const marked = journal.islands.filter(({ end }) => total !== null && end <= total);
+  const end = marked.reduce((last, island) => Math.max(last, island.end), journal.bytes);
   const open = (): PartFile | undefined =>
     reopenPartFile(folder, plan.target.fileName, { bytes: journal.bytes, end }, checkpoint);
   const part = onDisk(plan.source, path, "read", open);
@@ -42,7 +45,7 @@ export async function takeUp(
   try {
     hash = await rehash(part, { start: 0, end: journal.bytes, hex: journal.hex }, type, signal);
     if (hash !== undefined) {
-      await takeUpIslands(part, islands, journal.islands, type, signal);
+      await takeUpIslands(part, islands, marked, type, signal);
       absorb(plan, part, hash, islands);
     }
   } catch (error) {

@@ -2,9 +2,10 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import { readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { LEAVE } from "../../src/artifact/download.ts";
-import { type Journal, readJournal } from "../../src/artifact/journal.ts";
+import { type Journal, readJournal, writeJournal } from "../../src/artifact/journal.ts";
 import { sum } from "../helpers/artifact.ts";
 import { brokenDownloads, ETAG, FILE, IMAGE, OFTEN, OTHER } from "../helpers/broken-download.ts";
+import { hexOf } from "../helpers/hash.ts";
 import { rangeReply, type SeenRequest } from "../helpers/origin.ts";
 import {
   askedPart,
@@ -120,6 +121,16 @@ test("connections that all break leave what they brought to the request that goe
     .filter((request) => brought.some((part) => overlap(part, askedPart(request))));
   // What the connections had in hand when they were ended.
   expect(again.length).toBeLessThanOrEqual(4);
+});
+
+test("an island behind the end of the file is none", async () => {
+  const journal = await leaveIslands();
+  truncateSync(partPath(), IMAGE.length + 20);
+  const beyond = { start: IMAGE.length + 10, end: IMAGE.length + 20, hex: hexOf(Buffer.alloc(10)) };
+  writeJournal(plan(), { ...journal, islands: [...journal.islands, beyond] });
+  each((request) => rangeReply(request, FILE));
+  expect((await get({}, { ranges: SOON })).resumed).toBe(sizeOf(journal));
+  expect(result().equals(IMAGE)).toBe(true);
 });
 
 test("a part file that holds more than the journal says is cut to that", async () => {
