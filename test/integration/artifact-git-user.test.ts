@@ -7,6 +7,7 @@ import { findDenied } from "../../src/node/access.ts";
 import { cacheDir, repositoriesDir } from "../../src/paths.ts";
 import { agentPerTest } from "../helpers/agent-per-test.ts";
 import { artifactBench, fetchHere, type Wanted } from "../helpers/artifact.ts";
+import { machineOf } from "../helpers/in-process-agent.ts";
 import { processesAt } from "../helpers/processes.ts";
 import { refusal } from "../helpers/refusal.ts";
 import { until } from "../helpers/until.ts";
@@ -32,6 +33,9 @@ const idsBelow = (dir: string): string[] =>
     const status = statusOf(pid);
     return status === "" ? [] : `${/^Uid:\t(\d+)/m.exec(status)?.[1]}:${/^Gid:\t(\d+)/m.exec(status)?.[1]}`;
   });
+
+const runs = (program: string, dir: string): boolean =>
+  processesAt(dir).some(({ command }) => command.includes(program));
 
 /** "" for a process that has just ended. */
 function statusOf(pid: number): string {
@@ -66,8 +70,7 @@ describe.skipIf(process.getuid?.() !== 0)("git of root's agent", () => {
         fetchHere(here.plan(source(scheme, login), wanted), here.cache, { signal: controller.signal }),
       );
       const program = scheme === "ssh" ? "ssh" : "git-remote-http";
-      const runs = () => processesAt(repositories).some(({ command }) => command.includes(program));
-      await until("git to wait for its server", runs);
+      await until("git to wait for its server", () => runs(program, repositories));
       expect(new Set(idsBelow(repositories))).toEqual(new Set([`${uid}:${gid}`]));
       const [name = ""] = readdirSync(repositories);
       const wantedFiles = [secret, "config", "repository/config"].map((file) => ({
@@ -85,27 +88,37 @@ describe.skipIf(process.getuid?.() !== 0)("git of root's agent", () => {
   });
 
   describe("is", () => {
-    const bed = agentPerTest();
+    const bed = agentPerTest(false);
 
-    test("one of the users that machines have", async () => {
+    /** The uids and gids of git while it is asked for a repository. */
+    async function idsOfPull(): Promise<readonly string[]> {
       const repositories = repositoriesDir(cacheDir(bed.dirs));
       const controller = new AbortController();
-      const { run } = bed.agent.images.pull({
-        source: at("http", "me:s3cret"),
-        options: {},
-        headers: {},
-        insecure: false,
-      });
+      const source = at("http", "me:s3cret");
+      const { run } = bed.agent.images.pull({ source, options: {}, headers: {}, insecure: false });
       const { signal } = controller;
       const pulling = refusal(run({ signal, onProgress: () => undefined, onMessage: () => undefined }));
-      await until("git to run", () => processesAt(repositories).length > 0);
-      for (const ids of idsBelow(repositories)) {
+      await until("git to wait for its server", () => runs("git-remote-http", repositories));
+      const found = idsBelow(repositories);
+      controller.abort();
+      await pulling;
+      return found;
+    }
+
+    test("one of the users that machines have", async () => {
+      await bed.start();
+      for (const ids of await idsOfPull()) {
         const [uid, gid] = ids.split(":").map(Number);
         expect(uid).toBeWithin(80_000, 90_000);
         expect(gid).toBe(uid ?? 0);
       }
-      controller.abort();
-      await pulling;
+    });
+
+    test("nobody where machines have them all", async () => {
+      await bed.start({ users: { wanted: true, min: UID, max: UID } });
+      await bed.submit();
+      await machineOf(bed.agent, "running");
+      expect(new Set(await idsOfPull())).toEqual(new Set([`${NOBODY}:${NOBODY}`]));
     });
   });
 });
