@@ -5,7 +5,7 @@ import { newId } from "../base/ids.ts";
 import type { JobRecord } from "../state/records.ts";
 import type { AgentContext } from "./context.ts";
 import type { PlacedCopy } from "./decide.ts";
-import { predecessorOf } from "./disk/predecessor.ts";
+import { predecessorsOf } from "./disk/predecessor.ts";
 import type { Moment } from "./evaluation.ts";
 import { chooseUsers } from "./machine-users.ts";
 import { stopMachines } from "./stop.ts";
@@ -19,9 +19,10 @@ export function putAllocations(
   { placed, ...placing }: Placing,
   moment: Moment,
 ): Allocation[] {
+  const predecessorOf = predecessorsOf(context.store, placing.record.job.id);
   // One after the other: what one has taken, the next one must see.
   return placed.map((copy) => {
-    const made = newAllocation(context, placing, copy, moment);
+    const made = newAllocation(context, { ...placing, predecessorOf }, copy, moment);
     keepNew(context.store, made);
     return made;
   });
@@ -46,7 +47,7 @@ type AllocationContext = Pick<AgentContext, "node" | "users" | "store">;
 
 function newAllocation(
   context: AllocationContext,
-  { record, evalOf }: Omit<Placing, "placed">,
+  { record, evalOf, predecessorOf }: Omit<Placing, "placed"> & { predecessorOf: ReturnType<typeof predecessorsOf> },
   { group, index: copy, ports, resources, waitsFor }: PlacedCopy,
   { index, now }: Moment,
 ): Allocation {
@@ -59,7 +60,7 @@ function newAllocation(
   };
   const users = chooseUsers(context.users, group.tasks);
   const place: Place = { group: group.name, index: copy };
-  const previous = predecessorOf(context.store, record.job.id, place);
+  const previous = predecessorOf(place);
   return {
     id: newId(),
     name: placeName(record.job.id, place),

@@ -4,7 +4,7 @@ import { isSamePlace, type Place } from "../../allocation/place.ts";
 import { isBatch } from "../../job/is-batch.ts";
 import type { Job } from "../../job/job.ts";
 import type { JobRecord } from "../../state/records.ts";
-import { predecessorOf } from "../disk/predecessor.ts";
+import { predecessorsOf } from "../disk/predecessor.ts";
 import { liveAllocations } from "../new-allocation.ts";
 import { type Reason, type ReplacementContext, reasonsToReplace } from "../replacement.ts";
 import { isSamePart } from "../same-part.ts";
@@ -33,8 +33,9 @@ export function changeOf(context: ReplacementContext, job: Job): Change {
     return before === undefined ? [{ task: null, path: "" }] : reasonsToReplace(context, one, before, job);
   };
   // Of a batch job of which some still runs nothing that was done is done again.
+  const runs = unchanged && live.length > 0 && isBatch(job) ? store.allocations({ jobId: job.id }) : [];
   const isDone = (place: Place): boolean => {
-    const last = unchanged && live.length > 0 && isBatch(job) ? store.newestAt(job.id, place) : undefined;
+    const last = newestAt(runs, place);
     return last !== undefined && clientStatus(last) === "complete";
   };
   const reconciled = reconcile(job, running, reasonsOf, isDone);
@@ -50,10 +51,11 @@ function beforeOf(
   const leaving = [...replaced.map(({ allocation }) => allocation), ...stopped];
   const there = [...kept, ...leaving];
   const places = [...created, ...(previous === undefined ? [] : placesOf(previous.job))];
+  const predecessorOf = predecessorsOf(store, job.id);
   const empty = places.filter(
     (place, at) => newestAt(there, place) === undefined && places.findIndex((one) => isSamePlace(one, place)) === at,
   );
-  return [...leaving, ...empty.flatMap((place) => predecessorOf(store, job.id, place) ?? [])];
+  return [...leaving, ...empty.flatMap((place) => predecessorOf(place) ?? [])];
 }
 
 /** Whether a job changes nothing at all: all that it asks for is there or on its way. */

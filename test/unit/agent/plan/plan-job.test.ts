@@ -18,7 +18,7 @@ const context = {
   sources: testSources(dirs),
   site: { offline: false, trustedKeys: null },
   users: null,
-  store: { job: () => undefined, liveAllocations: () => [], newestAt: () => undefined, evaluations: () => [] } as never,
+  store: { job: () => undefined, liveAllocations: () => [], allocations: () => [], evaluations: () => [] } as never,
 };
 
 const JOB = jobOf(jobText());

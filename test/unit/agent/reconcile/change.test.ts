@@ -1,8 +1,6 @@
 import { expect, test } from "bun:test";
 import { type Change, changeOf, groupsMade, isNothing } from "../../../../src/agent/reconcile/change.ts";
-import { newestAt } from "../../../../src/agent/reconcile/reconcile.ts";
 import type { Allocation } from "../../../../src/allocation/allocation.ts";
-import type { Place } from "../../../../src/allocation/place.ts";
 import type { Job } from "../../../../src/job/job.ts";
 import type { JobRecord } from "../../../../src/state/records.ts";
 import { copyOf, groupsJob } from "../../../helpers/copies.ts";
@@ -19,7 +17,7 @@ function change(
     job: () => previous,
     jobVersion: () => previous,
     liveAllocations: () => live,
-    newestAt: (_: string, place: Place) => newestAt([...live, ...over], place),
+    allocations: () => [...live, ...over],
     evaluations: () => [],
     lastLaunch: () => undefined,
   };
