@@ -14,6 +14,8 @@ export interface FetchedRun {
   readonly options?: string | undefined;
   /** More lines of the artifact. */
   readonly more?: string;
+  /** The lines of its restart block; it is started again and again unless told. */
+  readonly restart?: string;
 }
 
 /** A bench of disks whose images an artifact brings from an origin, which serves the demo guest's disk plain and packed. */
@@ -45,10 +47,11 @@ export function fetchedDiskBench(): FetchedDiskBench {
       options = `checksum = "sha256:${DEMO_DISK_SHA256}"`,
       group = "",
       more = "",
+      restart = REPEAT,
     }: FetchedRun = {},
   ): Job => {
     const task = `artifact {\n source = "${origin.url(path)}"\n ${more}\n options {\n ${options}\n }\n }`;
-    return demoJob("local/demo.img", { id, config, task, restart: REPEAT, group });
+    return demoJob("local/demo.img", { id, config, task, restart, group });
   };
   return {
     ...bench,

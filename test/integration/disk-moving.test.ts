@@ -116,7 +116,9 @@ describe("when a changed job takes the place of an allocation, its disk", () => 
 
   test("is not said to stay when only a version in between, which never had it, had another image", async () => {
     await first();
-    await run("one", { path: "/none.img", options: "", more: 'destination = "local/demo.img"\n mode = "file"' });
+    const once = 'attempts = 0\n mode = "fail"';
+    const more = 'destination = "local/demo.img"\n mode = "file"';
+    await run("one", { path: "/none.img", options: "", more, restart: once });
     await machineOf(bed.agent, "ended", "one");
     expect(await bed.agent.disksAtStake(jobOf("one", { config: changed }))).toEqual([]);
     await run("one", { config: changed });

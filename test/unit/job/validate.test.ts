@@ -66,7 +66,7 @@ describe("what is not there yet is refused by name", () => {
       problems({ ...PLAIN, groups: all.map((count, at) => ({ ...GROUP, name: `g${at}`, count })) });
     expect([counts(0), counts(2, 0, 3), counts(999, 1)]).toEqual([[], [], []]);
     expect(counts(999, 2, 0)).toEqual([
-      "groups[1].count must leave the job with 1000 machines at most, found 1001 in all",
+      "groups[0].count must leave the job with 1000 machines at most, found 1001 in all",
     ]);
   });
 });
