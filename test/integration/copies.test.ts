@@ -77,6 +77,27 @@ describe("copies of a group", () => {
   });
 });
 
+test("copies of a changed job are replaced once the checks of the one before succeed, and not while they do not", async () => {
+  const PORT = 'network {\n port "http" {\n to = 80\n }\n }';
+  const CHECK = 'check {\n type = "tcp"\n interval = "1s"\n timeout = "1s"\n }';
+  const SERVICE = `service {\n provider = "nomad"\n port = "http"\n ${CHECK}\n }`;
+  await submit(jobOf({ a: { count: 2, group: PORT } }));
+  const before = await running("a[0]", "a[1]");
+  await submit(jobOf({ a: { count: 2, group: `${PORT}\n${SERVICE}`, config: CHANGED } }));
+  const statusOf = (): string | undefined => {
+    const [first] = live().filter(({ jobVersion, index }) => jobVersion === 1 && index === 0);
+    return first === undefined ? undefined : bed.agent.checks(first.id)[0]?.state.status;
+  };
+  // Nobody listens in the guest.
+  await until("the check of the first to have failed", () => statusOf() === "failure", { deadline: 30_000 });
+  expect(bed.agent.job("web").rollout?.places).toEqual([{ group: "a", index: 1 }]);
+  expect((await running("a[0]", "a[1]"))["a[1]"]).toEqual({ ...before["a[1]"], version: 0 } as never);
+  await submit(jobOf({ a: { count: 2, group: PORT, config: CHANGED } }));
+  await until("both to be of the last version", () => bed.agent.job("web").rollout === undefined);
+  const after = await running("a[0]", "a[1]");
+  expect(Object.values(after).map(({ version }) => version)).toEqual([2, 2]);
+});
+
 describe("what is kept of copies", () => {
   const STICKY = "ephemeral_disk {\n sticky = true\n }";
 
