@@ -35,6 +35,7 @@ export async function watchStart(client: Client, registration: Registration, sig
   const lacks = Object.keys(evaluation.FailedTGAllocs).length > 0;
   const follow = createFollower(terminal, before);
   const announce = createAnnouncer(before, terminal);
+  let left = 0;
   for await (const all of client.watch(ask.jobAllocations(id), signal)) {
     const placed = all.filter(({ EvalID }) => EvalID === registered.EvalID);
     if (placed.length === 0 && lacks) return reportUnplaced(evaluation, id, terminal);
@@ -49,29 +50,36 @@ export async function watchStart(client: Client, registration: Registration, sig
     }
     if (!isSettled(mine)) continue;
     const rest = lacks ? evaluation : await findRest(client, registration, { all, mine }, signal);
-    if (rest === "to come") continue;
+    if (typeof rest === "number") {
+      if (rest !== left) terminal.err.line({ text: "==> ", style: "bold" }, `${rest} ${TO_COME}`);
+      left = rest;
+      continue;
+    }
     await concludeStart(client, mine, registration);
     return rest === "none" ? EXIT.ok : reportUnplaced(rest, id, terminal);
   }
   return EXIT.failed;
 }
 
+const TO_COME = "more to come, each once the one before runs and its checks succeed";
+
 /**
- * What of a change is not placed yet although everything that is has settled: machines whose turn is to come, or for which room was found
- * lacking meanwhile. One that failed ends the turns, and so does another change.
+ * What of a change is not placed yet although everything that is has settled: how many machines whose turn is to come, or for which room
+ * was found lacking meanwhile. One that failed ends the turns, and so does another change.
  */
 async function findRest(
   client: Client,
   { id, registered }: Registration,
   { all, mine }: { readonly all: readonly Allocation[]; readonly mine: readonly Allocation[] },
   signal: AbortSignal,
-): Promise<"none" | "to come" | Evaluation> {
+): Promise<"none" | number | Evaluation> {
   const newest = Math.max(...all.map(({ JobVersion }) => JobVersion));
   const there = new Set(all.flatMap(({ JobVersion, Name }) => (JobVersion === newest ? [Name] : [])));
-  if (there.size >= (registered.Paddock?.Machines ?? 0) || mine.some(hasFailed)) return "none";
+  const left = (registered.Paddock?.Machines ?? 0) - there.size;
+  if (left <= 0 || mine.some(hasFailed)) return "none";
   const { Stop, JobModifyIndex } = await client.read(ask.job(id), signal);
   if (Stop || JobModifyIndex !== registered.JobModifyIndex) return "none";
-  return (await findBlocked(client, id)) ?? "to come";
+  return (await findBlocked(client, id)) ?? left;
 }
 
 /** Whether a job is there and asks for no machine; one that somebody stopped asks for some. */

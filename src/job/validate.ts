@@ -61,7 +61,10 @@ function checkGroups(job: Job, report: Reporter): void {
   const copies = job.groups.reduce((sum, { count }) => sum + count, 0);
   const largest = job.groups.findIndex(({ count }) => job.groups.every((group) => group.count <= count));
   if (copies > MOST_COPIES) {
-    report.must(`groups[${largest}].count`, `leave the job with ${MOST_COPIES} machines at most, found ${copies} in all`);
+    report.must(
+      `groups[${largest}].count`,
+      `leave the job with ${MOST_COPIES} machines at most, found ${copies} in all`,
+    );
   }
 }
 

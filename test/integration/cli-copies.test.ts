@@ -193,7 +193,8 @@ describe("job run", () => {
         return wait(...waited);
       },
     });
-    const { stdout, code } = await api.run(["run", "-discard", writeJob(api)]);
+    const { stdout, stderr, code } = await api.run(["run", "-discard", writeJob(api)]);
+    expect(stderr).toContain("==> 1 more to come, each once the one before runs and its checks succeed\n");
     expect(stdout.split("\n").filter((line) => line.startsWith("task"))).toEqual([
       'task "vm" of allocation 1a1a0000 (web.vms[0]) runs, QEMU is process 4711',
       'task "vm" of allocation 2a2a0000 (web.vms[1]) runs, QEMU is process 4711',
