@@ -75,6 +75,8 @@ export interface KnownField extends Naming {
 export interface PassedField {
   readonly kind: "passed";
   readonly json: string;
+  /** What is written to JSON; undefined: it is left out. */
+  readonly encoded: JsonValue | undefined;
   readonly name?: never;
 }
 
@@ -202,9 +204,9 @@ export function refused(why: string, options: KnownOptions = {}): KnownField & {
   return { ...known("refused", why, options), kind: "refused" };
 }
 
-/** A name that only a server writes into JSON. */
-export function passed(json: string): PassedField {
-  return { kind: "passed", json };
+/** A name that only a server writes into JSON. @param encoded what everybody else does. */
+export function passed(json: string, encoded?: JsonValue): PassedField {
+  return { kind: "passed", json, encoded };
 }
 
 /** For blocks that have the same names in JSON as in HCL: gives every field its name. Names without a meaning are not written. */

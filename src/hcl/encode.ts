@@ -16,8 +16,8 @@ function encodeBlock(block: AnyBlock, value: unknown): JsonObject {
 
 function encodeField(field: AnyField, value: unknown): [string, JsonValue][] {
   if (field.kind === "blocks") return encodeBlocks(field, value);
-  if (field.json === undefined || field.kind === "passed") return [];
-  if (field.kind === "ignored" || field.kind === "refused") {
+  if (field.json === undefined) return [];
+  if (field.kind === "ignored" || field.kind === "refused" || field.kind === "passed") {
     return field.encoded === undefined ? [] : [[field.json, field.encoded]];
   }
   if (value === undefined) return field.kind === "attribute" && field.leftOut === true ? [] : [[field.json, null]];

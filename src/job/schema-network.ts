@@ -40,9 +40,9 @@ export const networkBlock = block({
     json: ["ReservedPorts", "DynamicPorts"],
     place: (port) => (port.static > 0 ? "ReservedPorts" : "DynamicPorts"),
   }),
-  device: ignored(ANY_ADDRESS, { json: "Device" }),
-  cidr: ignored(ANY_ADDRESS, { json: "CIDR" }),
-  ip: ignored(ANY_ADDRESS, { json: "IP" }),
+  device: ignored(ANY_ADDRESS, { json: "Device", encoded: "" }),
+  cidr: ignored(ANY_ADDRESS, { json: "CIDR", encoded: "" }),
+  ip: ignored(ANY_ADDRESS, { json: "IP", encoded: "" }),
   mbits: ignored("has no effect: bandwidth is not limited", { json: "MBits", neutral: 10, encoded: 0 }),
   cni: refused("is not supported: a machine has QEMU's user networking, not a network of CNI", {
     json: "CNI",

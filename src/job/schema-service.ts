@@ -101,6 +101,7 @@ function readService(written: Infer<typeof writtenService>): Service {
     address_mode: service.address_mode || "auto",
     on_update: onUpdate,
     checks: checks.map((check) => readCheck(check, restart, onUpdate)),
+    ...(restart !== undefined && { check_restart: restart }),
   };
 }
 
@@ -125,5 +126,5 @@ function mergeRestart(service: WrittenRestart | undefined, check: WrittenRestart
 
 function writeService(service: Service): Infer<typeof writtenService> {
   const checks = service.checks.map((check) => ({ ...check, check_restart: check.check_restart ?? undefined }));
-  return { ...service, checks, check_restart: undefined };
+  return { check_restart: undefined, ...service, checks };
 }

@@ -164,7 +164,7 @@ export const taskBlock = block({
   vault: refused(NO_VAULT, { json: "Vault", hint: GIVE_VALUE }),
   secret: refused(NO_SECRETS, { json: "Secrets", hint: GIVE_VALUE }),
   consul: refused("is not supported: there is no Consul here", { json: "Consul", hint: LEAVE_OUT }),
-  kind: refused("is not supported: a machine is no Consul proxy", { json: "Kind", hint: LEAVE_OUT }),
+  kind: refused("is not supported: a machine is no Consul proxy", { json: "Kind", encoded: "", hint: LEAVE_OUT }),
   action: refused("is not supported: no command can be run in a machine", {
     json: "Actions",
     hint: "type it at paddock console, or have the guest run it",

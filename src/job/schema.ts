@@ -85,7 +85,7 @@ const groupBlock = block({
 
 /** What a server writes into a job besides what a user wrote. */
 const SERVER_KEYS = [
-  ...["Stop", "ParentID", "Dispatched", "DispatchIdempotencyToken", "Payload", "NomadTokenID", "Status"],
+  ...["Stop", "ParentID", "DispatchIdempotencyToken", "Payload", "NomadTokenID", "Status"],
   ...["StatusDescription", "Stable", "Version", "SubmitTime", "CreateIndex", "ModifyIndex", "JobModifyIndex"],
   ...["VersionTag", "ConsulNamespace", "VaultNamespace"],
 ];
@@ -113,12 +113,13 @@ const writtenBlock = block({
   reschedule: ignored(ONE_HOST, { json: "Reschedule" }),
   multiregion: ignored("has no effect: there is one region", { json: "Multiregion" }),
   ui: ignored("has no effect: there is no web interface", { json: "UI" }),
-  consul_token: ignored("has no effect: there is no Consul here", { json: "ConsulToken", encoded: "" }),
-  vault_token: ignored("has no effect: there is no Vault here", { json: "VaultToken", encoded: "" }),
+  consul_token: ignored("has no effect: there is no Consul here", { json: "ConsulToken", encoded: "", jsonOnly: true }),
+  vault_token: ignored("has no effect: there is no Vault here", { json: "VaultToken", encoded: "", jsonOnly: true }),
   periodic: refused(LATER, { json: "Periodic", hint: "a systemd timer can run paddock job run" }),
   parameterized: refused(LATER, { json: "ParameterizedJob", hint: "declare variables, and run the file with -var" }),
   vault: refused(NO_VAULT, { hint: GIVE_VALUE }),
   secret: refused(NO_SECRETS, { hint: GIVE_VALUE }),
+  Dispatched: passed("Dispatched", false),
   ...Object.fromEntries(SERVER_KEYS.map((key) => [key, passed(key)])),
 });
 

@@ -13,6 +13,8 @@ export interface Service {
   /** The task that it belongs to, "" for a service of the group. */
   readonly task: string;
   readonly checks: readonly Check[];
+  /** As it was written, for whoever reads the job; its checks have what follows from it. Absent where it says none. */
+  readonly check_restart?: (Omit<CheckRestart, "grace"> & { readonly grace: Duration | undefined }) | undefined;
 }
 
 /** What a failing check means for an update; `ignore` makes it one of readiness alone. */

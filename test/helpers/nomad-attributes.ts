@@ -14,7 +14,7 @@ export const NOMAD_ATTRIBUTES: Readonly<Record<string, readonly string[]>> = {
       "constraint",
     ],
     ...["affinity", "group", "update", "multiregion", "spread", "periodic", "parameterized", "reschedule", "migrate"],
-    ...["meta", "ui", "task", "vault", "secret", "consul_token", "vault_token"],
+    ...["meta", "ui", "task", "vault", "secret"],
   ],
   group: [
     ...["count", "constraint", "affinity", "task", "spread", "volume", "restart", "disconnect", "reschedule"],

@@ -9,6 +9,8 @@ export type Question =
       readonly Vars?: readonly string[];
       readonly Env?: readonly string[];
       readonly Files?: readonly string[];
+      /** With what Nomad's client fills in. */
+      readonly Canonical?: boolean;
     }
   | { readonly Pattern: string; readonly Subject: string; readonly Template: string }
   | { readonly Actions: string };

@@ -15,12 +15,14 @@ import { compileRegexp } from "../../src/regexp/regexp.ts";
 import { replaceAll } from "../../src/regexp/replace.ts";
 import type { Match } from "../../src/regexp/search.ts";
 import { createRenderer } from "../../src/template/template.ts";
+import { jobWithRow, readAttributeTable } from "../helpers/attribute-table.ts";
 import { ExpressionMaker } from "../helpers/expressions.ts";
+import { jobDifferences, type LeafDifference } from "../helpers/job-differences.ts";
 import { makePatterns, type PatternCase } from "../helpers/patterns.ts";
 import { buildReference, type Reference } from "../helpers/reference.ts";
 import { tempDir } from "../helpers/temp.ts";
 import { makeTemplates } from "../helpers/templates.ts";
-import { DIFFERENCES, JOBS_THAT_DIFFER, type Outcome } from "../reference/differences.ts";
+import { DIFFERENCES, JOB_DIFFERENCES, type Outcome } from "../reference/differences.ts";
 
 /*
  * Whether job files mean the same here and in Nomad, whose own parser answers. Where it cannot be built these tests are skipped.
@@ -211,36 +213,38 @@ describe("templates", () => {
   });
 });
 
+const isMeant = ({ path, theirs }: LeafDifference): boolean =>
+  JOB_DIFFERENCES.some((meant) => meant.paths.test(path) && (!("theirs" in meant) || meant.theirs === theirs));
+
 describe("whole job files", () => {
-  const files = readdirSync(join(GOLDEN, "job")).filter(
-    (name) => /\.(hcl|job)$/.test(name) && !(name in JOBS_THAT_DIFFER),
-  );
-  const texts = files.map((name) => readFileSync(join(GOLDEN, "job", name), "utf8"));
-
-  compared("that are read here are read by Nomad, and all that it finds in them is in our JSON", () => {
-    const answers = reference(texts.map((Text) => ({ Text })));
-    for (const [at, name] of files.entries()) {
-      const { job } = loadJob(name, texts[at] ?? "");
-      const ours = job === undefined ? undefined : encodeJob(job);
-      expect({ name, error: answers[at]?.error, missing: missingIn(answers[at]?.job, ours, "") }).toEqual({
-        name,
-        error: undefined,
-        missing: [],
-      });
-    }
+  const folder = join(GOLDEN, "job");
+  const files = readdirSync(folder).filter((name) => /\.(hcl|job)$/.test(name));
+  const cases = [
+    ...files.map((name) => ({ name, text: readFileSync(join(folder, name), "utf8"), oneAttribute: false })),
+    ...readAttributeTable().map((row) => ({ name: row.text, text: jobWithRow(row), oneAttribute: true })),
+  ];
+  const taken = cases.flatMap(({ name, text, oneAttribute }) => {
+    const { job, diagnostics } = loadJob("j.hcl", text);
+    if (job === undefined) return [];
+    // The value of what has no effect is not kept.
+    const idle = oneAttribute && diagnostics.some(({ message }) => message.includes("has no effect"));
+    return [{ name, text, ours: idle ? undefined : encodeJob(job) }];
   });
-});
 
-/** The paths of what stands in one value of JSON and not, or otherwise, in another; null, "" and false say nothing. */
-function missingIn(theirs: unknown, ours: unknown, path: string): string[] {
-  if (theirs === null || theirs === undefined || theirs === "" || theirs === false) return [];
-  if (Array.isArray(theirs)) {
-    if (!Array.isArray(ours) || ours.length !== theirs.length) return [path];
-    return theirs.flatMap((item, at) => missingIn(item, ours[at], `${path}[${at}]`));
-  }
-  if (typeof theirs === "object") {
-    const entries = typeof ours === "object" && ours !== null ? (ours as Record<string, unknown>) : {};
-    return Object.entries(theirs).flatMap(([key, value]) => missingIn(value, entries[key], `${path}.${key}`));
-  }
-  return theirs === ours ? [] : [`${path}: ${JSON.stringify(theirs)}, here ${JSON.stringify(ours)}`];
-}
+  compared(
+    "and each attribute that is taken are taken by Nomad, too, and are the same JSON but for what is meant",
+    () => {
+      expect(taken.length).toBeGreaterThan(files.length + 150);
+      const answers = reference(taken.map(({ text }) => ({ Text: text, Canonical: true })));
+      expect(
+        taken.flatMap(({ name }, at) => (answers[at]?.error === undefined ? [] : [[name, answers[at]?.error]])),
+      ).toEqual([]);
+      const found = taken.flatMap(({ name, ours }, at) =>
+        ours === undefined ? [] : jobDifferences(answers[at]?.job, ours).map((difference) => ({ name, ...difference })),
+      );
+      expect(found.filter((difference) => !isMeant(difference))).toEqual([]);
+      // What is in the list and is no difference any more goes.
+      expect(JOB_DIFFERENCES.filter(({ paths }) => !found.some(({ path }) => paths.test(path)))).toEqual([]);
+    },
+  );
+});

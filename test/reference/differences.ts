@@ -76,13 +76,54 @@ function isNearly(theirs: string | undefined, ours: string | undefined): boolean
   return a.every((number, at) => Math.abs(Number(number) - Number(b[at])) <= 1e-9 * Math.abs(Number(number)));
 }
 
-/** Job files of `test/golden/job` of which Nomad's parser finds more than is kept here. */
-export const JOBS_THAT_DIFFER: Readonly<Record<string, string>> = {
-  "every-attribute.hcl":
-    "Our JSON has every default and short form filled in, and driver options by their own types; Nomad's parser leaves that to its server.",
-  "groups-and-copies.hcl":
-    "The update of a job is in our JSON with each group that it is for, as Nomad's server fills it in.",
-  "system-job.hcl": "The short form set_contains_any of a constraint works; Nomad takes it and does nothing with it.",
-  "task-without-group.hcl": "Several port_map blocks are one map in our JSON; Nomad's driver merges them itself.",
-  "without-effect.hcl": "What has no effect on one host is told in a warning, and its value is not kept.",
-};
+/** A difference between the JSON of a job here and what Nomad's parser and client make of the same file. */
+export interface JobDifference {
+  readonly reason: string;
+  /** Where it is found, without the numbers of lists: `TaskGroups[].Count`. */
+  readonly paths: RegExp;
+  /** What Nomad has there; any value unless told. */
+  readonly theirs?: unknown;
+}
+
+/** All that is meant in the JSON of jobs; null, empty lists and empty maps say the same. */
+export const JOB_DIFFERENCES: readonly JobDifference[] = [
+  {
+    reason: "Nomad's server fills these in; here they are in the JSON at once.",
+    paths:
+      /^(NodePool|Datacenters\[\]|ConsulToken|VaultToken|TaskGroups\[\]\.ShutdownDelay|TaskGroups\[\]\.(Tasks\[\]\.Resources\.)?Networks\[\]\.((Dynamic|Reserved)Ports\[\]\.HostNetwork|MBits)|TaskGroups\[\]\.Tasks\[\]\.Resources\.(DiskMB|IOPS|MemoryMaxMB|SecretsMB)|.*Services\[\]\.(Checks\[\]\.)?(Name|TaskName)|.*Checks\[\]\.Type)$/,
+  },
+  {
+    reason:
+      "The defaults of the driver are filled in, too, and what it takes in several forms has one: Nomad's driver does both when a task starts.",
+    paths:
+      /^TaskGroups\[\]\.Tasks\[\]\.Config\.(accelerator|drive_interface|emulator|machine_type|graceful_shutdown|guest_agent|args\[\]|port_map(\[\].*)?)$/,
+  },
+  {
+    reason: "A machine's disk moves along unless the job says otherwise.",
+    paths: /^TaskGroups\[\]\.EphemeralDisk\.Sticky$/,
+    theirs: false,
+  },
+  {
+    reason: "What has no effect on one host is told in a warning, and its value is not kept.",
+    paths:
+      /^(AllAtOnce|NodePool|Affinities\[\]\..*|Spreads\[\]\..*|TaskGroups\[\]\.Networks\[\]\.MBits|.*\.Resources\.IOPS|.*\.Templates\[\]\.VaultGrace|(TaskGroups\[\]\.)?Update\.MaxParallel|TaskGroups\[\]\.ReschedulePolicy\.Attempts)$/,
+  },
+  {
+    reason: "These are those of a service, whatever the job's type: Nomad's commands look into them in every job.",
+    paths: /^(TaskGroups\[\]\.)?(Update|Migrate|ReschedulePolicy)\..*$/,
+  },
+  {
+    reason: "The short form set_contains_any of a constraint works; Nomad takes it and does nothing with it.",
+    paths: /^TaskGroups\[\]\.Constraints\[\]\.(Operand|RTarget)$/,
+  },
+  { reason: "logs { enabled } is told as the disabled that it means.", paths: /LogConfig\.(Enabled|Disabled)$/ },
+  {
+    reason: "Where id stands beside the label, the name follows from the id; in Nomad from the label.",
+    paths: /^Name$/,
+  },
+  {
+    reason: "These only a server gives.",
+    paths:
+      /^(ConsulNamespace|VaultNamespace|CreateIndex|ModifyIndex|JobModifyIndex|NomadTokenID|ParentID|Stable|Status|StatusDescription|Stop|Version)$/,
+  },
+];

@@ -26,6 +26,8 @@ type request struct {
 	Files []string
 	// Pattern, where it is set, is a regular expression for Subject, and Template what its matches become.
 	Pattern, Subject, Template string
+	// Canonical asks for the job with what Nomad's client fills in.
+	Canonical bool
 	// Actions, where it is set, is a template of text/template.
 	Actions string
 }
@@ -114,6 +116,9 @@ func parse(r request) (found answer) {
 	})
 	if err != nil {
 		return answer{Error: err.Error()}
+	}
+	if r.Canonical {
+		job.Canonicalize()
 	}
 	return answer{Job: job}
 }
