@@ -12,6 +12,7 @@ import { idle } from "./idle.ts";
 import { libvirt } from "./libvirt.ts";
 import { list } from "./list.ts";
 import { memory } from "./memory.ts";
+import { parse } from "./parse.ts";
 import { start } from "./start.ts";
 import { stop } from "./stop.ts";
 import { formatTable } from "./table.ts";
@@ -31,6 +32,7 @@ import { version } from "./version.ts";
 
 const BENCHES: readonly Bench[] = [
   version,
+  parse,
   start,
   stop,
   libvirt,
