@@ -263,6 +263,7 @@ class Decoder {
         where: orUndefined(site.where),
         message: `"${item.name}" ${field.why}`,
         hint: field.hint,
+        ...(field.secret && { secret: true }),
       });
     }
   }

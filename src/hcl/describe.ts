@@ -69,6 +69,8 @@ export interface KnownField extends Naming {
   readonly encoded: JsonValue | undefined;
   /** True for a name that HCL does not have. */
   readonly jsonOnly: boolean;
+  /** Its value is never printed. */
+  readonly secret: boolean;
 }
 
 /** A name that JSON holds when it comes back from a server; it is passed over. */
@@ -187,11 +189,12 @@ interface KnownOptions extends Naming {
   readonly neutral?: JsonValue;
   readonly encoded?: JsonValue;
   readonly jsonOnly?: boolean;
+  readonly secret?: boolean;
 }
 
 function known(kind: KnownField["kind"], why: string, options: KnownOptions): KnownField {
-  const { hint, neutral = null, encoded = null, jsonOnly = false, ...naming } = options;
-  return { kind, why, hint, neutral, encoded, jsonOnly, ...naming };
+  const { hint, neutral = null, encoded = null, jsonOnly = false, secret = false, ...naming } = options;
+  return { kind, why, hint, neutral, encoded, jsonOnly, secret, ...naming };
 }
 
 /** A name that is accepted, with a warning. @param why follows the name: `has no effect on one host`. */

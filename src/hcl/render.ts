@@ -1,5 +1,6 @@
 import { escapeControls } from "../base/text.ts";
 import { type Diagnostic, sortDiagnostics } from "./diagnostic.ts";
+import { isJsonText } from "./format.ts";
 import type { Source } from "./source.ts";
 import type { Span } from "./span.ts";
 
@@ -46,7 +47,8 @@ function renderLine(source: Source, span: Span, secret: boolean): string[] {
   if (text.trim() === "") return [];
   const start = span.start.offset - source.lineStart(span.start.offset);
   const end = span.end.line === line ? start + span.end.offset - span.start.offset : text.length;
-  const shown = cutLine(secret ? blankSecret({ text, start, end }) : { text, start, end });
+  const own = isJsonText(source.text) ? withoutOtherMembers : withoutContent;
+  const shown = cutLine((secret ? blankSecret : own)({ text, start, end }));
   const number = String(line);
   const width = Math.max(GUTTER, number.length + 1);
   const before = escapeControls(shown.text.slice(0, shown.start), true);
@@ -73,6 +75,30 @@ function blankSecret({ text, start, end }: Line): Line {
   const name = NAME.exec(text)?.[0];
   const kept = name === undefined ? (/^\s*/.exec(text)?.[0] ?? "") : `${name} `;
   return { text: `${kept}…`, start: Math.min(start, kept.length), end: Math.min(end, kept.length + 1) };
+}
+
+/** A block's content that stands on the line of its name: what is told of the block is not about it, and it may be secret. */
+function withoutContent({ text, start, end }: Line): Line {
+  const open = text.indexOf("{", end);
+  if (open === -1 || !/^\s*(?:"(?:[^"\\]|\\.)*"\s*)*$/.test(text.slice(end, open))) return { text, start, end };
+  const content = text.slice(open + 1).replace(/\}\s*$/, "");
+  return content.trim() === "" ? { text, start, end } : { text: `${text.slice(0, open)}{ … }`, start, end };
+}
+
+/** The name of a member of JSON, right before a place. */
+const OWN_NAME = /"(?:[^"\\]|\\.)*"\s*:\s*$/;
+
+/** Of a line of JSON only the member that is meant, and of that no more than its value: others on the line may be secret. */
+function withoutOtherMembers({ text, start, end }: Line): Line {
+  const before = text.slice(0, start);
+  const name = OWN_NAME.exec(before)?.[0] ?? "";
+  const around = before.slice(0, before.length - name.length);
+  const lead = /^[\s{[]*$/.test(around) ? around : "…";
+  const behind = text.slice(end);
+  const value = /^\s*(?::\s*(?:"(?:[^"\\]|\\.)*"|[\w.+-]+)?)?\s*[,\]}]*/.exec(behind)?.[0] ?? "";
+  const rest = value.length === behind.length ? "" : "…";
+  const shift = lead.length - around.length;
+  return { text: lead + name + text.slice(start, end) + value + rest, start: start + shift, end: end + shift };
 }
 
 function cutLine({ text, start, end }: Line): Line {

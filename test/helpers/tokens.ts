@@ -77,6 +77,9 @@ function scanString(scanner: Scanner, quote: string): void {
   advance(scanner, end + 1 - scanner.at);
 }
 
+/** What stands in the text of a template where the source has a value. */
+export const HOLE = "${}";
+
 function scanTemplate(scanner: Scanner): void {
   advance(scanner, 1);
   let text = "";
@@ -86,6 +89,7 @@ function scanTemplate(scanner: Scanner): void {
       advance(scanner, 2);
       scanCode(scanner, true);
       advance(scanner, 1);
+      text += HOLE;
       continue;
     }
     const length = scanner.source[scanner.at] === "\\" ? 2 : 1;
