@@ -3,6 +3,7 @@ const KEPT = 40;
 
 const HEADER = /^test\/.*\.test\.ts:$/;
 const VERDICT = /^\((pass|fail|skip|todo)\) /;
+const SUMMARY = /^\d+ tests? failed:$/;
 const AFTERWORD = /^ {2}\^ /;
 
 /**
@@ -13,8 +14,12 @@ export class FailureLog {
   readonly failures: string[] = [];
   private file = "";
   private recent: string[] = [];
+  private over = false;
 
   take(line: string): void {
+    // A long run ends with the verdicts of all that failed once more, without what was printed about them.
+    if (SUMMARY.test(line)) this.over = true;
+    if (this.over) return;
     if (HEADER.test(line)) {
       this.file = line;
       this.recent = [];

@@ -13,6 +13,7 @@ test.skip("is left out", () => {});
 const SECOND = `import { test } from "bun:test";
 test("throws", () => { throw new Error("the reason"); });
 test("passes", () => {});
+${Array.from({ length: 30 }, (_, n) => `test("passes ${n}", () => {});`).join("\n")}
 `;
 
 test("the log of failures has each failed test of a real run with its file and its own output, and nothing of the others", async () => {
@@ -26,6 +27,8 @@ test("the log of failures has each failed test of a real run with its file and i
   const log = new FailureLog();
   for (const line of stdout.split("\n")) log.take(line);
   const [wrong, late, thrown] = log.failures;
+  // So long a run says once more at its end what failed.
+  expect(stdout).toContain("\n3 tests failed:\n");
   expect(log.failures.length).toBe(3);
   expect(wrong).toStartWith("test/first.test.ts:\nnoise of multiplies\n");
   expect(wrong).toMatch(/Expected: 5[\s\S]*\(fail\) multiplies \[/);
