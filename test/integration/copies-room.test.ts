@@ -47,7 +47,9 @@ describe("of copies for which there is not enough room", () => {
     await submit(jobOf({ a: { count: 2 }, b: {} }));
     await running("a[0]", "a[1]");
     expect(blocked()).toMatchObject([{ failures: [{ group: "b" }] }]);
-    await submit(jobOf({ a: { count: 1 }, b: {} }));
+    // It is placed at once, and begins when the one that goes has ended.
+    const { job } = await submit(jobOf({ a: { count: 1 }, b: {} }));
+    expect([job.waiting, job.rollout]).toEqual([undefined, undefined]);
     await running("a[0]", "b[0]");
   });
 

@@ -2,9 +2,10 @@ import { expect, test } from "bun:test";
 import type { AgentContext } from "../../../src/agent/context.ts";
 import { createWaitingRoom } from "../../../src/agent/waiting.ts";
 import { createLog } from "../../../src/base/log.ts";
+import { createChangeSignal } from "../../../src/events/bus.ts";
 import { StoreError } from "../../../src/state/recorder.ts";
 import { manualClock } from "../../helpers/manual-clock.ts";
-import { jobRecord } from "../../helpers/records.ts";
+import { allocation, jobRecord } from "../../helpers/records.ts";
 import { turn } from "../../helpers/turn.ts";
 
 test("what keeps jobs from being placed is logged once, however often it is tried, and anew when it comes back", async () => {
@@ -38,4 +39,40 @@ test("what keeps jobs from being placed is logged once, however often it is trie
   expect(lines).toHaveLength(2);
   room.close();
   expect(clock.waiting).toBe(0);
+});
+
+test("whose turn it is is looked up with every change while somebody waits for it, and then no more", async () => {
+  const places = [{ group: "vms", index: 0 }];
+  const record = jobRecord({ version: 1, rollout: { evalId: "e", places } });
+  const changes = createChangeSignal(1);
+  let [looks, known] = [0, true];
+  const store = {
+    jobs: () => [],
+    job: () => (known ? record : undefined),
+    allocations: () => {
+      looks++;
+      // It has its machine by now, so that nothing is placed.
+      return [allocation({ jobVersion: 1 })];
+    },
+  };
+  const supervisor = { live: () => undefined };
+  const context = { store, supervisor, recorder: { changes }, clock: manualClock(), log: createLog("debug", () => {}) };
+  const room = createWaitingRoom(context as unknown as AgentContext, (work) => work());
+  const settle = async (): Promise<number> => {
+    for (let round = 0; round < 5; round++) await turn();
+    return looks;
+  };
+  changes.bump();
+  expect(await settle()).toBe(0);
+  room.note(record);
+  const first = await settle();
+  expect(first).toBeGreaterThan(0);
+  changes.bump();
+  expect(await settle()).toBe(first + 1);
+  known = false;
+  changes.bump();
+  const last = await settle();
+  changes.bump();
+  expect(await settle()).toBe(last);
+  room.close();
 });
