@@ -146,5 +146,6 @@ function printIndex({ JobModifyIndex }: Plan, { context, flags, operands: [path 
 /** The flags of the file's variables. A value may be a secret, and what a plan prints is kept by many. */
 function variableWords(flags: Flags): string[] {
   const values = flags.list("var").map((text) => `-var ${shellWord(`${text.split("=", 1)[0] ?? ""}=...`)}`);
-  return [...flags.list("var-file").map((path) => `-var-file ${shellWord(path)}`), ...values];
+  const strict = flags.has("hcl2-strict") ? [] : ["-hcl2-strict=false"];
+  return [...flags.list("var-file").map((path) => `-var-file ${shellWord(path)}`), ...values, ...strict];
 }

@@ -17,6 +17,11 @@ export const VARIABLE_FLAGS: readonly Flag[] = [
     repeats: true,
     help: "A file with values of variables, HCL or JSON; of several the last wins.",
   },
+  {
+    name: "hcl2-strict",
+    on: true,
+    help: "Refuse values of variables that the job file does not declare; -hcl2-strict=false only warns of them.",
+  },
 ];
 
 /**
@@ -31,6 +36,7 @@ export async function readVariables(
     environment: [...fromEnvironment(env, "NOMAD_VAR_"), ...fromEnvironment(env, "PADDOCK_VAR_")],
     files: await Promise.all(flags.list("var-file").map(readVariableFile)),
     flags: flags.list("var").map(readAssignment),
+    strict: flags.has("hcl2-strict"),
   };
 }
 

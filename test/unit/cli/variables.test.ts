@@ -43,6 +43,21 @@ describe("variables of a job file", () => {
     expect(stderr).not.toContain("hunter2");
   });
 
+  test("that the job file does not declare are refused, and only warned of with -hcl2-strict=false", async () => {
+    const stdin = jobWith(DECLARED, "var.dc");
+    const given = ["validate", "-var", "cd=hunter2", "-"];
+    const [strict, lenient] = [
+      await runInProcess(given, { stdin }),
+      await runInProcess([...given, "-hcl2-strict=false"], { stdin }),
+    ];
+    expect([strict.code, lenient.code]).toEqual([1, 0]);
+    const told = 'variable "cd" is set by -var, and the job file declares none of this name';
+    expect(lenient.stderr).toContain(`warning: ${told}`);
+    expect(strict.stderr).toContain(told);
+    expect(strict.stderr).not.toContain("warning");
+    expect(strict.stderr + lenient.stderr).not.toContain("hunter2");
+  });
+
   test("are not shown by what they make wrong", async () => {
     const stdin = jobText()
       .replace('" {', '" {\n  priority = var.a\n  type = "${var.a}"')
