@@ -4,7 +4,7 @@ import type { Group, Job, Network, Task, Template } from "../job/job.ts";
 import { renderTemplate } from "../job/template-variables.ts";
 import { taskDirs } from "../paths.ts";
 import { dnsOf } from "../qemu/network.ts";
-import { createRenderer } from "../template/template.ts";
+import { createRenderer, type RenderTemplate } from "../template/template.ts";
 import type { AgentContext } from "./context.ts";
 import { interpolateArtifact } from "./fetch-artifacts.ts";
 import { isSamePart } from "./same-part.ts";
@@ -80,6 +80,8 @@ function givenTo(
     allocation,
     taskDirs(context.dirs, allocation.id, name),
   );
+  // One for all of them, which share what they may do.
+  const render = createRenderer(env);
   return {
     driver,
     user,
@@ -87,7 +89,7 @@ function givenTo(
     ...prefixed("resources", { ...resources, networks: resources.networks.map(withoutDns) }),
     "network.dns": interpolateDns(dnsOf(resources.networks, group.networks), env, context.node()),
     artifact: artifacts.map((artifact) => interpolateArtifact(artifact, env, context)),
-    template: templates.map((template) => fileOf(interpolateTemplate(template, env, context), env)),
+    template: templates.map((template) => fileOf(interpolateTemplate(template, env, context), env, render)),
     "logs.disabled": logs.disabled,
   };
 }
@@ -96,9 +98,9 @@ function givenTo(
  * What a template comes to. Of one that is fetched nobody knows what it uses of the environment; what is about changes while the machine
  * runs changes nothing.
  */
-function fileOf(template: Template, env: Readonly<Record<string, string>>): Given {
+function fileOf(template: Template, env: Readonly<Record<string, string>>, render: RenderTemplate): Given {
   const { source, destination, perms } = template;
-  const made = source === "" ? renderTemplate(createRenderer(env), template) : { template, env };
+  const made = source === "" ? renderTemplate(render, template) : { template, env };
   return { source, destination, perms, made };
 }
 

@@ -181,6 +181,14 @@ test("a template counts by what it comes to, and not by when it would be rendere
   expect(reasons(fetched("a"), fetched("a"))).toEqual([]);
 });
 
+test("the templates of a task share what they may do: what comes behind too much of it is not rendered, whatever it says", () => {
+  const of = (last: string): Text => {
+    const texts = ["", "", last].map((text) => `{{ range loop 400000 }}{{ end }}${text}`);
+    return { task: texts.map((text, at) => template(text).replace("local/x", `local/${at}`)).join("\n") };
+  };
+  expect(reasons(of("a"), of("b"))).toEqual([]);
+});
+
 test("a variable of a template that args name is a part of them", () => {
   const of = (serial: string): Text => ({
     config: 'args = ["-smbios", "type=1,serial=${SERIAL}"]',
