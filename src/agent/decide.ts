@@ -1,3 +1,4 @@
+import { isAbsolute } from "node:path";
 import type { Allocation, AssignedPort } from "../allocation/allocation.ts";
 import { isSamePlace, type Place, placeName } from "../allocation/place.ts";
 import { shortId } from "../base/ids.ts";
@@ -32,7 +33,7 @@ type DecideContext = Pick<AgentContext, "store" | "node" | "users">;
 
 /**
  * Compares what copies of a job ask for with what everything else leaves. What has the place of a copy ends before it begins. Where there
- * is room only once others of the job that are to stop have ended, it waits for these, too.
+ * is room only once others of the job that are to stop have ended, it waits for these, too, and for those that may have its image.
  * @param stopping of the job, to be stopped now.
  * @throws AppError `unplaceable`, `conflict` for ports that this host cannot give at all.
  */
@@ -64,7 +65,21 @@ export async function decidePlacement(
       if (replaces !== undefined) leaving.push(replaces);
     } else failures.set(place.group, { group: place.group, shortages: given.shortages, filtered: [] });
   }
-  return { placed, failures: [...failures.values()] };
+  const sharing = (copy: PlacedCopy): PlacedCopy => {
+    const holders = leaving.filter((one) => sharesImage(context, one, copy.group)).map(({ id }) => id);
+    return { ...copy, waitsFor: [...new Set([...copy.waitsFor, ...holders])] };
+  };
+  return { placed: placed.map(sharing), failures: [...failures.values()] };
+}
+
+/**
+ * Whether a group names an image of the host that an allocation has: used in place it is free only when that one's machine has ended.
+ * Compared as the job files spell it.
+ */
+function sharesImage({ store }: DecideContext, { jobId, jobVersion, group }: Allocation, wanted: Group): boolean {
+  const had = store.jobVersion(jobId, jobVersion)?.job.groups.find(({ name }) => name === group);
+  const paths = new Set(wanted.tasks.map(({ config }) => config.image_path).filter(isAbsolute));
+  return had?.tasks.some(({ config }) => paths.has(config.image_path)) ?? false;
 }
 
 interface Fitting {

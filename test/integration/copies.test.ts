@@ -148,6 +148,23 @@ describe("groups of a job", () => {
   });
 });
 
+describe("an image that one group has in place", () => {
+  test("is another's once the first is gone: a group that is called otherwise begins behind the old one", async () => {
+    await submit(jobOf({ a: { disk: "direct" } }));
+    const before = await running("a[0]");
+    await submit(jobOf({ b: { disk: "direct" } }));
+    await running("b[0]");
+    expect(live()[0]?.waitsFor).toEqual([before["a[0]"]?.id ?? ""]);
+  });
+
+  test("is what others stand over once the first is replaced by one that stands over it, too", async () => {
+    await submit(jobOf({ a: { disk: "direct" } }));
+    await running("a[0]");
+    await submit(jobOf({ b: { count: 2 }, a: {} }));
+    await running("a[0]", "b[0]", "b[1]");
+  });
+});
+
 describe("an agent that ends in the middle of a change", () => {
   test("has a next one that goes on with it", async () => {
     await submit(jobOf({ a: { count: 3 }, b: {} }));
