@@ -1,32 +1,23 @@
-import { afterEach, beforeEach, expect, spyOn, test } from "bun:test";
+import { expect, spyOn, test } from "bun:test";
 import { DatabaseSync } from "node:sqlite";
 import { syncLog } from "../../../src/state/disk-sync.ts";
 import { createRecorder, StoreError } from "../../../src/state/recorder.ts";
-import { openStore, type Store } from "../../../src/state/store.ts";
-import { tempPerTest } from "../../helpers/temp-per-test.ts";
+import { storePerTest } from "../../helpers/store-per-test.ts";
 
-const dir = tempPerTest();
-let store: Store;
-
-beforeEach(() => {
-  store = openStore(dir.file("paddock.db"));
-});
-afterEach(() => {
-  store.close();
-});
+const here = storePerTest();
 
 /** A recorder, and what brought its changes to the disk. */
-function watched(sync = store.sync) {
+function watched(sync = here.store.sync) {
   const brought: string[] = [];
   const recorder = createRecorder({
-    ...store,
+    ...here.store,
     transaction: (work, all = true) => {
       if (all) brought.push("write");
-      return store.transaction(work, all);
+      return here.store.transaction(work, all);
     },
     setFact: (name, value) => {
       brought.push("fact");
-      store.setFact(name, value);
+      here.store.setFact(name, value);
     },
     sync: () => {
       brought.push("sync");
@@ -72,7 +63,7 @@ test("a change that comes while another is brought to the disk is brought there,
 });
 
 test("a store without a log of its own is brought to the disk by a write", async () => {
-  const bed = watched(() => syncLog(dir.file("none")));
+  const bed = watched(() => syncLog(here.dir.file("none")));
   soon(bed);
   bed.ofChanges();
   await bed.recorder.sync();
@@ -96,12 +87,12 @@ test("what cannot be brought to the disk is told to who waits, and tried again f
 test("a transaction that is not synced leaves those behind it as durable as they were, also when it fails", () => {
   const said = spyOn(DatabaseSync.prototype, "exec");
   try {
-    store.transaction(() => store.setFact("a", "1"), false);
+    here.store.transaction(() => here.store.setFact("a", "1"), false);
     const refuse = (): void => {
       throw new Error("no");
     };
-    expect(() => store.transaction(refuse, false)).toThrow("no");
-    store.transaction(() => store.setFact("a", "2"));
+    expect(() => here.store.transaction(refuse, false)).toThrow("no");
+    here.store.transaction(() => here.store.setFact("a", "2"));
     const [begin, commit] = ["BEGIN IMMEDIATE", "COMMIT"];
     const [less, full] = ["NORMAL", "FULL"].map((level) => `PRAGMA synchronous = ${level}`);
     expect(said.mock.calls.flat()).toEqual([
@@ -112,5 +103,5 @@ test("a transaction that is not synced leaves those behind it as durable as they
   } finally {
     said.mockRestore();
   }
-  expect(store.fact("a")).toBe("2");
+  expect(here.store.fact("a")).toBe("2");
 });
