@@ -92,7 +92,7 @@ class Run {
       const over = this.#pipeline(pipeline, dot);
       const [key, value] = pipeline.variables.length === 2 ? pipeline.variables : [undefined, ...pipeline.variables];
       let turns = 0;
-      for (const [index, item] of at(pipeline.line, () => turnsOf(over, key !== undefined))) {
+      for (const [index, item] of at(pipeline.line, () => turnsOf(over, key !== undefined, this.#budget))) {
         turns++;
         at(pipeline.line, () => this.#budget.step());
         const jump = this.#scoped(() => {
@@ -115,6 +115,7 @@ class Run {
   }
 
   #variable(name: string, line: number): { item: Item } {
+    this.#budget.look(this.#variables.length);
     const found = this.#variables.findLast((variable) => variable.name === name);
     if (found === undefined) throw new TemplateFault(`the variable ${name} has no value here`, { line });
     return found;
@@ -169,6 +170,7 @@ class Run {
   }
 
   #operand({ source, path }: Operand, dot: Item, line: number): Item {
+    this.#budget.look(path.length + 1);
     let item: Item;
     switch (source.kind) {
       case "dot":
@@ -212,7 +214,7 @@ function at<T>(line: number, work: () => T): T {
   }
 }
 
-function* turnsOf(over: Item, keyed: boolean): Generator<readonly [Item, Item]> {
+function* turnsOf(over: Item, keyed: boolean, budget: TemplateBudget): Generator<readonly [Item, Item]> {
   switch (over.kind) {
     case "nil":
       return;
@@ -220,6 +222,8 @@ function* turnsOf(over: Item, keyed: boolean): Generator<readonly [Item, Item]> 
       for (const [index, item] of over.items.entries()) yield [intItem(BigInt(index)), item];
       return;
     case "map":
+      // All of it is put in order, however soon a break comes.
+      budget.step(over.entries.size);
       for (const [key, item] of sortedEntries(over.entries)) yield [textItem(key), item];
       return;
     case "loop":

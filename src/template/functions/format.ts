@@ -65,10 +65,13 @@ function printf(values: readonly Item[], surroundings: Surroundings): Item {
     if (item === undefined)
       throw new TemplateFault(`the format has more verbs than the ${rest.length} values behind it`);
     const digits = precision === undefined ? undefined : Number(precision);
-    parts.push(formatItem({ letter, flags, width: Number(width), precision: digits }, item, surroundings));
+    const part = formatItem({ letter, flags, width: Number(width), precision: digits }, item, surroundings);
+    // Each at once: a short template may ask for many wide ones.
+    surroundings.budget.text(part.length);
+    parts.push(part);
   }
   if (used < rest.length) throw new TemplateFault(`the format uses ${used} of the ${rest.length} values behind it`);
-  surroundings.budget.text(parts.reduce((sum, { length }) => sum + length, 0));
+  surroundings.budget.text(format.length);
   return textItem(parts.join(""));
 }
 

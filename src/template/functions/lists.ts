@@ -58,7 +58,7 @@ function length([item = NIL]: readonly Item[]): Item {
   throw wanted("text, a list or a map", item, 0);
 }
 
-function index([item = NIL, ...keys]: readonly Item[]): Item {
+function index([item = NIL, ...keys]: readonly Item[], { budget }: Surroundings): Item {
   return keys.reduce((found, key, at) => {
     if (found.kind === "map") {
       if (key.kind !== "text") throw wanted("text, a key of the map", key, at + 1);
@@ -68,6 +68,7 @@ function index([item = NIL, ...keys]: readonly Item[]): Item {
       throw new TemplateFault(`nothing has an index in ${describeItem(found)}`);
     }
     if (key.kind !== "int") throw wanted("a whole number", key, at + 1);
+    if (found.kind === "text") budget.look(found.value.length);
     const bytes = found.kind === "text" ? Buffer.from(found.value) : undefined;
     const count = found.kind === "list" ? found.items.length : (bytes?.length ?? 0);
     if (key.value < 0n || key.value >= BigInt(count)) throw new TemplateFault(`value ${at + 2} is out of the range`);
@@ -76,7 +77,7 @@ function index([item = NIL, ...keys]: readonly Item[]): Item {
   }, item);
 }
 
-function slice(values: readonly Item[]): Item {
+function slice(values: readonly Item[], { budget }: Surroundings): Item {
   const [item = NIL, ...places] = values;
   if (item.kind !== "text" && item.kind !== "list") throw wanted("text or a list", item, 0);
   if (item.kind === "text" && places.length > 2)
@@ -88,6 +89,7 @@ function slice(values: readonly Item[]): Item {
   if (start < 0n || start > end || end > most || most > BigInt(count)) {
     throw new TemplateFault("a place of the slice is out of the range");
   }
+  if (item.kind === "list") budget.look(item.items.length);
   if (item.kind === "list") return { ...item, items: item.items.slice(Number(start), Number(end)) };
   const part = bytes?.subarray(Number(start), Number(end)) ?? Buffer.alloc(0);
   const text = part.toString("utf8");

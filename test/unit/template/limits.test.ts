@@ -9,9 +9,11 @@ import {
 import { createRenderer, type Rendered } from "../../../src/template/template.ts";
 
 const LONG = "x".repeat(1_000_000);
+/** Of a map of 2,000 keys, and of a list of as many texts. */
+const KEYS = Array.from({ length: 2_000 }, (_, at) => `k${at}:v`).join(",");
 
 const rendered = (text: string): Rendered =>
-  createRenderer({ LONG })({ text, left: "{{", right: "}}", errorOnMissingKey: false });
+  createRenderer({ LONG, KEYS })({ text, left: "{{", right: "}}", errorOnMissingKey: false });
 
 const messagesOf = (result: Rendered): string[] => (result.ok ? [] : result.problems.map(({ message }) => message));
 
@@ -34,6 +36,28 @@ const EXCESSES: readonly (readonly [what: string, text: string, message: string]
     `regexMatch: ${STEPS}`,
   ],
   ["its characters as a list", '{{ len (split "" (env "LONG")) }}{{ len (split "" (env "LONG")) }}', `split: ${STEPS}`],
+  [
+    "a map that is put in order again and again",
+    '{{ $m := splitToMap "," ":" (env "KEYS") }}{{ range loop 1000 }}{{ range $m }}{{ break }}{{ end }}{{ end }}',
+    STEPS,
+  ],
+  ["many values of one function", `{{ range loop 1000 }}{{ or ${"0 ".repeat(2_000)}}}{{ end }}`, `or: ${STEPS}`],
+  ["many names behind a value", `{{ range loop 10000 }}{{ $y := $${".a".repeat(10_000)} }}{{ end }}`, STEPS],
+  [
+    "a variable far behind many others",
+    `{{ $x := 1 }}${"{{ $y := 1 }}".repeat(10_000)}{{ range loop 10000 }}{{ if $x }}{{ end }}{{ end }}`,
+    STEPS,
+  ],
+  [
+    "a character of a long text in a list",
+    '{{ $x := split "," (env "LONG") }}{{ range loop 100 }}{{ if index $x 0 0 }}{{ end }}{{ end }}',
+    `index: ${STEPS}`,
+  ],
+  [
+    "a slice of a long list",
+    '{{ $x := split "," (env "KEYS") }}{{ range loop 50000 }}{{ if slice $x 1 }}{{ end }}{{ end }}',
+    `slice: ${STEPS}`,
+  ],
   ["a text that doubles", `{{ $x := env "LONG" }}${"{{ $x = print $x $x }}".repeat(40)}`, `print: ${TEXT}`],
   ["an indentation without an end", '{{ indent 1000000000000 "a" }}', `indent: ${TEXT}`],
   ["a replacement that grows", '{{ replaceAll "x" (env "LONG") (env "LONG") }}', `replaceAll: ${STEPS}`],
