@@ -1,10 +1,10 @@
-import { fchmodSync, fchownSync, renameSync } from "node:fs";
+import { fchmodSync, fchownSync } from "node:fs";
 import { basename, isAbsolute, relative } from "node:path";
 import { type Folder, kindOf, lookAt, openFolder } from "../artifact/folder.ts";
-import { partName } from "../artifact/part.ts";
+import { publishText } from "../artifact/part.ts";
 import { resolveTarget, type Target } from "../artifact/target.ts";
 import { AppError, errorText } from "../base/errors.ts";
-import { readUntrusted, writeNew } from "../base/files.ts";
+import { readUntrusted } from "../base/files.ts";
 import { interpolateText } from "../job/interpolate.ts";
 import type { Template } from "../job/job.ts";
 import { readVariables, renderTemplate } from "../job/template-variables.ts";
@@ -99,12 +99,10 @@ function writeRendered(template: Template, text: string, dirs: TaskDirs, user: M
   const folder = openFolder(root, folders);
   try {
     assertReplaceable(folder, fileName);
-    const part = folder.at(partName(fileName));
-    writeNew(part, text, 0o600, (fd) => {
+    publishText(folder, fileName, text, (fd) => {
       fchmodSync(fd, Number.parseInt(template.perms || "0644", 8));
       if (user !== null) fchownSync(fd, user.uid, user.gid);
     });
-    renameSync(part, folder.at(fileName));
   } finally {
     folder.close();
   }

@@ -10,6 +10,7 @@ import {
   readSync,
   renameSync,
   unlinkSync,
+  writeFileSync,
   writeSync,
 } from "node:fs";
 import { promisify } from "node:util";
@@ -68,10 +69,30 @@ export function createPartFile(folder: Folder, fileName: string, checkpoint?: Ch
   return usePartFile(folder, fileName, openNew(folder, fileName), 0, checkpoint);
 }
 
-function openNew(folder: Folder, fileName: string): number {
+function openNew(folder: Folder, fileName: string, mode = 0o644): number {
   removePart(folder, fileName);
   const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
-  return openSync(folder.at(partName(fileName)), flags, 0o644);
+  return openSync(folder.at(partName(fileName)), flags, mode);
+}
+
+/**
+ * Writes a small file as `<name>.part`, which nobody else may read, and gives it its name once it is whole. Not on disk before somebody
+ * syncs it.
+ * @param settle gives the open file its owner and mode; when it throws, nothing is left.
+ * @throws system errors.
+ */
+export function publishText(folder: Folder, fileName: string, text: string, settle: (fd: number) => void): void {
+  const fd = openNew(folder, fileName, 0o600);
+  let published = false;
+  try {
+    writeFileSync(fd, text);
+    settle(fd);
+    renameSync(folder.at(partName(fileName)), folder.at(fileName));
+    published = true;
+  } finally {
+    closeSync(fd);
+    if (!published) removePart(folder, fileName);
+  }
 }
 
 /**

@@ -116,6 +116,12 @@ describe("what a machine has planted in its directory", () => {
     mkdirSync(inTask("local/x"));
     expect(refusalOf(() => render({})).message).toContain("expected a file or nothing, found a directory");
   });
+
+  test("is not removed with all that is below it where the file grows: a link could take its place meanwhile", () => {
+    mkdirSync(inTask("local/x.part/deep"), { recursive: true });
+    expect(() => render({})).toThrow();
+    expect(existsSync(inTask("local/x.part/deep"))).toBe(true);
+  });
 });
 
 describe("a path is refused", () => {
