@@ -7,15 +7,16 @@ import type { Task, Template } from "./job.ts";
 
 /** Checks the templates of a task by Nomad's rules (structs' Template.Validate); paths begin at the task. */
 export function checkTemplates({ templates = [] }: Task, report: Reporter): void {
-  const destinations = templates.map(({ destination }) => normalize(destination));
+  const destinations = new Set<string>();
   templates.forEach((template, index) => {
     const at = report.at(`templates[${index}]`);
     checkText(template, at);
     checkDestination(template.destination, at);
-    const before = destinations.indexOf(normalize(template.destination));
-    if (before < index && template.destination !== "") {
+    const destination = normalize(template.destination);
+    if (destinations.has(destination) && template.destination !== "") {
       at.must("destination", `differ from the other templates', found ${quoteFound(template.destination)} again`);
     }
+    destinations.add(destination);
     checkRights(template, at);
     checkChanges(template, at);
   });

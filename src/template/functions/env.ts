@@ -1,4 +1,4 @@
-import { TemplateFault } from "../fault.ts";
+import { shortName, TemplateFault } from "../fault.ts";
 import { textItem } from "../item.ts";
 import { type FunctionTable, fixed, type Surroundings, textAt } from "./function.ts";
 
@@ -10,7 +10,7 @@ export const ENV_FUNCTIONS: FunctionTable = {
     const name = textAt(values, 0);
     const value = lookUp(env, name) ?? "";
     if (value !== "") return textItem(value);
-    throw new TemplateFault(`the variable ${JSON.stringify(name)} is empty`, {
+    throw new TemplateFault(`the variable ${JSON.stringify(shortName(name))} is empty`, {
       hint: "set it in the task's env block",
     });
   }),

@@ -97,6 +97,7 @@ const EXCESSES: readonly (readonly [what: string, text: string, message: string]
   ],
   ["a number of a million digits", `{{ ${"1".repeat(1_000_000)} }}`, "a number is too long"],
   ["a name of a million letters", `{{ ${"n".repeat(1_000_000)} }}`, `there is no function ${"n".repeat(40)}…`],
+  ["one of the environment", '{{ mustEnv (env "LONG") }}', `mustEnv: the variable "${"x".repeat(40)}…" is empty`],
   [
     "a variable of a million letters",
     `{{ $${"n".repeat(1_000_000)} }}`,
