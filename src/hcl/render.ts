@@ -98,7 +98,15 @@ function withoutOtherMembers({ text, start, end }: Line): Line {
   const value = /^\s*(?::\s*(?:"(?:[^"\\]|\\.)*"|[\w.+-]+)?)?\s*[,\]}]*/.exec(behind)?.[0] ?? "";
   const rest = value.length === behind.length ? "" : "…";
   const shift = lead.length - around.length;
-  return { text: lead + name + text.slice(start, end) + value + rest, start: start + shift, end: end + shift };
+  const meant = withoutMembers(text.slice(start, end));
+  const from = start + shift;
+  return { text: lead + name + meant + value + rest, start: from, end: from + meant.length };
+}
+
+/** A value of JSON without what stands in it, which may be secret, too. */
+function withoutMembers(value: string): string {
+  if (!/^[{[]/.test(value) || value.slice(1, -1).trim() === "") return value;
+  return `${value[0]} … ${/[}\]]$/.exec(value)?.[0] ?? ""}`.trimEnd();
 }
 
 function cutLine({ text, start, end }: Line): Line {

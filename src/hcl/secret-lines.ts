@@ -2,6 +2,7 @@ import type { Body } from "./ast.ts";
 import type { AnyBlock } from "./describe.ts";
 import type { Diagnostic } from "./diagnostic.ts";
 import { type Format, nameIn } from "./names.ts";
+import type { ParsedHcl } from "./parser.ts";
 
 /** A stretch of a text, by offsets. */
 interface Stretch {
@@ -33,6 +34,27 @@ export function markSecretLines(
     const at = diagnostic.span?.start.offset;
     const secret = at !== undefined && stretches.some(({ from, to }) => from <= at && at < to);
     return secret ? { ...diagnostic, message: diagnostic.message.replace(FOUND, "found text"), secret } : diagnostic;
+  });
+}
+
+/** Marks what is told of something that shares its line with a value that is never shown: the whole of a line of HCL is shown. */
+export function markSharedLines<D extends Diagnostic>(
+  diagnostics: readonly D[],
+  { body, source }: ParsedHcl,
+  names: ReadonlySet<string>,
+): D[] {
+  const stretches = stretchesOf(body, names);
+  return diagnostics.map((diagnostic) => {
+    const { span } = diagnostic;
+    if (span === undefined || span.file !== source.file) return diagnostic;
+    const start = source.lineStart(span.start.offset);
+    const end = start + source.line(span.start.line).length;
+    const shares = stretches.some(({ from, to }) => {
+      // A value's stretch ends where the next item begins, with the space before that.
+      const outside = span.start.offset < from || to <= span.start.offset;
+      return outside && source.text.slice(Math.max(start, from), Math.min(end, to)).trim() !== "";
+    });
+    return shares ? { ...diagnostic, secret: true } : diagnostic;
   });
 }
 

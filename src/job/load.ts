@@ -8,7 +8,7 @@ import { FUNCTIONS } from "../hcl/functions/table.ts";
 import { parseJson } from "../hcl/json.ts";
 import { bodyOfJson } from "../hcl/json-body.ts";
 import { type ParsedHcl, parseHcl } from "../hcl/parser.ts";
-import { markSecretLines, secretNames } from "../hcl/secret-lines.ts";
+import { markSecretLines, markSharedLines, secretNames } from "../hcl/secret-lines.ts";
 import type { Source } from "../hcl/source.ts";
 import type { VariableInputs } from "../hcl/variables/input.ts";
 import { resolveNames } from "../hcl/variables/resolve.ts";
@@ -62,7 +62,8 @@ function loadBody(file: string, parsed: ParsedHcl, options: LoadOptions, json = 
   const told = [...markSecretLines(parsed.diagnostics, parsed.body, SECRETS), ...names.diagnostics];
   const { job, diagnostics } = checkJob({ ...decoded, value: decoded.value.job }, "job", told);
   const sources = new Map([[file, parsed.source], ...names.sources]);
-  return { job, diagnostics: settleDiagnostics(diagnostics), sources, format: "hcl2" };
+  const settled = settleDiagnostics(diagnostics);
+  return { job, diagnostics: json ? settled : markSharedLines(settled, parsed, SECRETS), sources, format: "hcl2" };
 }
 
 /** A `task` that stands in the job itself is a group of that name with that task, as in Nomad. */
