@@ -53,7 +53,12 @@ job "templates" {
         data          = "x"
         destination   = "local/x"
         change_mode   = "script"
-        change_signal = "SIGUSR1"
+        change_signal = "sigusr1"
+
+        wait {
+          min = "5s"
+          max = "5s"
+        }
 
         change_script {
           command = "/bin/true"

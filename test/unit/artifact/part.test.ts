@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { type Folder, openFolder } from "../../../src/artifact/folder.ts";
-import { createPartFile, reopenPartFile } from "../../../src/artifact/part.ts";
+import { createPartFile, publishText, reopenPartFile } from "../../../src/artifact/part.ts";
 import { tempPerTest } from "../../helpers/temp-per-test.ts";
 
 const dir = tempPerTest();
@@ -140,5 +140,24 @@ describe("openFolder", () => {
   test("names a file that stands in the way", () => {
     writeFileSync(dir.file("file"), "");
     expect(() => openFolder(dir.path, ["file", "x"])).toThrow(`${dir.path}/file: expected a directory, found a file`);
+  });
+});
+
+describe("a small text", () => {
+  test("is read by nobody else until it has its owner and mode, and replaces what had its name", () => {
+    writeFileSync(inVm("a"), "before");
+    const modes: number[] = [];
+    publishText(folder, "a", "after", () => modes.push(statSync(inVm("a.part")).mode & 0o777));
+    expect(modes).toEqual([0o600]);
+    expect([readFileSync(inVm("a"), "utf8"), readdirSync(dir.file("vm"))]).toEqual(["after", ["a"]]);
+  });
+
+  test("leaves nothing when it is not given its owner", () => {
+    expect(() =>
+      publishText(folder, "a", "x", () => {
+        throw new Error("no such owner");
+      }),
+    ).toThrow("no such owner");
+    expect(readdirSync(dir.file("vm"))).toEqual([]);
   });
 });

@@ -1,11 +1,20 @@
 import { expect, test } from "bun:test";
 import type { Allocation } from "../../../src/allocation/allocation.ts";
+import type { StopCause, StopOrder } from "../../../src/allocation/ladder.ts";
 import type { MachineEvent, MachineState } from "../../../src/allocation/machine.ts";
 import { RunTimeKeeper } from "../../../src/supervisor/run-time-keeper.ts";
 import { manualClock } from "../../helpers/manual-clock.ts";
 import { allocation, CRASHED, ended, RECORD_TIME, RUNNING, taskRecord } from "../../helpers/records.ts";
 
 const HOUR = 3_600_000;
+
+const orderFor = (cause: StopCause): StopOrder => ({
+  cause,
+  requestedAt: RECORD_TIME,
+  graceful: true,
+  shutdownDelay: 0,
+  killTimeout: 5,
+});
 
 /** An allocation whose one machine is in a state, and what is sent to it. */
 function bed(machine: MachineState = RUNNING, more: { firstStart?: number; runTime?: number | null } = {}) {
@@ -17,13 +26,7 @@ function bed(machine: MachineState = RUNNING, more: { firstStart?: number; runTi
   const keeper = new RunTimeKeeper({
     clock,
     runTimeOf: () => runTime,
-    stopOrderOf: (_, __, cause) => ({
-      cause,
-      requestedAt: clock.now(),
-      graceful: true,
-      shutdownDelay: 0,
-      killTimeout: 5,
-    }),
+    stopOrderOf: (_, __, cause) => orderFor(cause),
   });
   const actor = {
     get allocation() {
@@ -93,4 +96,20 @@ test("another version of the job may allow more or less, and a clock that was se
   see({ runTime: HOUR / 2 });
   clock.advance(0);
   expect(causes()).toEqual([OVER]);
+});
+
+test("of several machines the first start counts, and one that has ended is left alone", () => {
+  const clock = manualClock(RECORD_TIME);
+  const told: string[] = [];
+  const keeper = new RunTimeKeeper({ clock, runTimeOf: () => HOUR, stopOrderOf: (_, __, cause) => orderFor(cause) });
+  const tasks = {
+    late: taskRecord(RUNNING, { firstStart: RECORD_TIME }),
+    early: taskRecord(RUNNING, { firstStart: RECORD_TIME - HOUR / 2 }),
+    over: taskRecord(ended(CRASHED), { firstStart: RECORD_TIME }),
+  };
+  keeper.see({ allocation: allocation({ tasks }), send: (task) => void told.push(task) });
+  clock.advance(HOUR / 2 - 1);
+  expect(told).toEqual([]);
+  clock.advance(1);
+  expect(told).toEqual(["late", "early"]);
 });
