@@ -50,9 +50,10 @@ export function markSharedLines<D extends Diagnostic>(
     const start = source.lineStart(span.start.offset);
     const end = start + source.line(span.start.line).length;
     const shares = stretches.some(({ from, to }) => {
-      // A value's stretch ends where the next item begins, with the space before that.
-      const outside = span.start.offset < from || to <= span.start.offset;
-      return outside && source.text.slice(Math.max(start, from), Math.min(end, to)).trim() !== "";
+      // Whoever told of a value itself knows whether it is secret.
+      const isIts = from < span.start.offset && span.start.offset < to;
+      // The stretch ends where the next item begins, with the space before that.
+      return !isIts && source.text.slice(Math.max(start, from), Math.min(end, to)).trim() !== "";
     });
     return shares ? { ...diagnostic, secret: true } : diagnostic;
   });

@@ -86,3 +86,12 @@ test.each(WRITTEN)("a secret that is written %s is not shown", (_, text, told) =
 test("what is wrong beside a secret is shown", () => {
   expect(tell(task('env {\nP = "p"\n}\nkill_timeout = "5s'))).toContain('kill_timeout = "5s');
 });
+
+test("a secret on the only line of a file is not shown, whatever the file lacks", () => {
+  for (const text of ['variables { d = "hunter2secret" }\n', 'variable "d" { default = "hunter2secret" }\n']) {
+    const { diagnostics, sources } = loadJob("x.hcl", text);
+    const shown = renderDiagnostics(diagnostics, sources);
+    expect(shown).toContain('missing block "job"');
+    expect(shown).not.toContain("hunter2");
+  }
+});
