@@ -1,7 +1,7 @@
 import { fchmodSync, fchownSync } from "node:fs";
 import { basename, isAbsolute, relative } from "node:path";
 import { type Folder, kindOf, lookAt, openFolder } from "../artifact/folder.ts";
-import { publishText } from "../artifact/part.ts";
+import { partName, publishText } from "../artifact/part.ts";
 import { resolveTarget, type Target } from "../artifact/target.ts";
 import { AppError, errorText } from "../base/errors.ts";
 import { readUntrusted } from "../base/files.ts";
@@ -77,9 +77,10 @@ function targetOf(name: "source" | "destination", path: string, dirs: TaskDirs):
 function readSource(source: string, dirs: TaskDirs): string {
   const { root, folders, fileName } = targetOf("source", source, dirs);
   const folder = openFolder(root, folders, "refuse");
+  const name = JSON.stringify(source);
   try {
+    assertFile(folder, fileName, `source ${name}`);
     const found = readUntrusted(folder.at(fileName), MAX_SOURCE_BYTES + 1);
-    const name = JSON.stringify(source);
     if (found === undefined) {
       throw new AppError("invalid", `source ${name}: there is no such file`, {
         hint: "an artifact block fetches it into local/",
@@ -98,7 +99,10 @@ function writeRendered(template: Template, text: string, dirs: TaskDirs, user: M
   const { root, folders, fileName } = targetOf("destination", template.destination, dirs);
   const folder = openFolder(root, folders);
   try {
-    assertReplaceable(folder, fileName);
+    assertFile(folder, fileName, "destination");
+    const part = partName(fileName);
+    // Anything else that a machine left there goes.
+    if (lookAt(folder.at(part))?.isDirectory()) assertFile(folder, part, part);
     publishText(folder, fileName, text, (fd) => {
       fchmodSync(fd, Number.parseInt(template.perms || "0644", 8));
       if (user !== null) fchownSync(fd, user.uid, user.gid);
@@ -108,8 +112,9 @@ function writeRendered(template: Template, text: string, dirs: TaskDirs, user: M
   }
 }
 
-function assertReplaceable(folder: Folder, fileName: string): void {
+/** So that a message names what is wrong and not the open directory that it is looked up in. */
+function assertFile(folder: Folder, fileName: string, what: string): void {
   const there = lookAt(folder.at(fileName));
   if (there === undefined || there.isFile()) return;
-  throw new AppError("invalid", `destination: expected a file or nothing, found a ${kindOf(there)}`);
+  throw new AppError("invalid", `${what}: expected a file or nothing, found a ${kindOf(there)}`);
 }
