@@ -22,9 +22,9 @@ export interface Rollout {
 }
 
 /**
- * Whose turn it is: every place in which nothing runs, and of those in which a former version does so many that no more than `max_parallel`
- * copies of the group are on their way at a time. A copy of the new version that fails ends the turns of its group: the others go on as
- * they were until somebody changes the job. What the job's other groups do does not matter.
+ * Whose turn it is: every place in which nothing runs, and of those in which a former version does so many that with these no more than
+ * `max_parallel` copies of the group are on their way at a time: what is mended may fail again. A copy of the new version that fails ends
+ * the turns of its group: the others go on as they were until somebody changes the job. What the job's other groups do does not matter.
  */
 export function nextTurns({ job, version, places, allocations }: Rollout): Turn[] {
   const running = allocations.filter((one) => one.desired === "run" && !isTerminal(one));
@@ -33,9 +33,10 @@ export function nextTurns({ job, version, places, allocations }: Rollout): Turn[
       .filter((place) => place.group === group.name)
       .map((place): Turn => ({ place, replaces: newestAt(running, place) }))
       .filter(({ replaces }) => replaces?.jobVersion !== version);
-    const replacements = turns.filter(({ replaces }) => replaces !== undefined);
+    const empty = turns.filter(({ replaces }) => replaces === undefined);
+    const held = turns.filter(({ replaces }) => replaces !== undefined);
     const left = mayFollow(group, maxParallel(job, group), { version, allocations });
-    return [...turns.filter(({ replaces }) => replaces === undefined), ...replacements.slice(0, left)];
+    return [...empty, ...held.slice(0, Math.max(0, left - empty.length))];
   });
 }
 
@@ -52,7 +53,7 @@ function mayFollow(group: Group, limit: number, { version, allocations }: Pick<R
   const current = newest.flatMap((one) => (one?.jobVersion === version ? [one] : []));
   if (current.some(hasFailed)) return 0;
   const onTheirWay = current.filter((one) => !isTerminal(one) && !isUp(one));
-  return Math.max(0, limit - onTheirWay.length);
+  return limit - onTheirWay.length;
 }
 
 const hasFailed = (one: Allocation): boolean => ["failed", "lost"].includes(clientStatus(one));
