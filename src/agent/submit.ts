@@ -11,7 +11,7 @@ import type { AgentContext } from "./context.ts";
 import { type Decision, decidePlacement } from "./decide.ts";
 import { type DiskFate, fatesOfDisks } from "./disk/discard.ts";
 import { cancelBlocked, type Moment, newBlocked, newEvaluation } from "./evaluation.ts";
-import { putAllocations, startAllocations, stopReplaced } from "./new-allocation.ts";
+import { liveAllocations, putAllocations, startAllocations, stopReplaced } from "./new-allocation.ts";
 import { assertCached } from "./offline.ts";
 import { checkPlacement, knowWhatMatters, warningsOf } from "./placement.ts";
 import { type Change, changeOf, groupsMade, isNothing, makesMachines } from "./reconcile/change.ts";
@@ -157,7 +157,10 @@ function recordJob(context: AgentContext, recording: Recording): Recorded {
     store.putJob(record);
     for (const one of blocked === undefined ? [evaluation] : [evaluation, blocked]) store.putEvaluation(one);
     const updated = { jobVersion: version, evalId: evaluation.id, modifyIndex: index, modifyTime: moment.now };
-    const updates = change.kept.filter(({ jobVersion }) => jobVersion !== version);
+    // As they are by now: one may have ended while disks and ports were looked at.
+    const updates = liveAllocations(context, job.id).filter(
+      ({ id, jobVersion }) => jobVersion !== version && change.kept.some((one) => one.id === id),
+    );
     for (const allocation of updates) store.putAllocation({ ...allocation, ...updated });
     const allocations = putAllocations(context, { record, placed, evalOf: () => evaluation.id }, moment);
     // No allocation goes with a version that ran in place, so that nothing else would ever come to these.
