@@ -100,9 +100,10 @@ export class AllocationActor {
     this.#ledger.report(task, event);
   }
 
-  /** Changes what the allocation is meant to be. */
-  setDesired(desired: Allocation["desired"], desiredDescription: string): void {
-    this.#ledger.save({ ...this.allocation, desired, desiredDescription }, []);
+  /** Says that the allocation is to stop. What is to take its place is recorded by then: on a full disk this must not fail behind it. */
+  setStopped(desiredDescription: string): void {
+    const { recordFreeing } = this.#context.recorder;
+    this.#ledger.save({ ...this.allocation, desired: "stop", desiredDescription }, [], undefined, recordFreeing);
   }
 
   /** Goes on by another version of its job, as the store has it already. */

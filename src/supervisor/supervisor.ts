@@ -98,7 +98,7 @@ export function createSupervisor(context: SupervisorContext): Supervisor {
     stop: (allocationId, orderFor, description) => {
       const actor = actors.get(allocationId);
       if (actor === undefined) return;
-      actor.setDesired("stop", description);
+      actor.setStopped(description);
       for (const task of Object.keys(actor.allocation.tasks)) {
         actor.send(task, { kind: "stop_requested", at: context.clock.now(), order: orderFor(task) });
       }
