@@ -33,7 +33,7 @@ type DecideContext = Pick<AgentContext, "store" | "node" | "users">;
 
 /**
  * Compares what copies of a job ask for with what everything else leaves. What has the place of a copy ends before it begins. Where there
- * is room only once others of the job that are to stop have ended, it waits for these, too, and for those that may have its image.
+ * is room only once others of the job that are to stop have ended, it waits for these, too, and for those that keep its image from it.
  * @param stopping of the job, to be stopped now.
  * @throws AppError `unplaceable`, `conflict` for ports that this host cannot give at all.
  */
@@ -65,21 +65,40 @@ export async function decidePlacement(
       if (replaces !== undefined) leaving.push(replaces);
     } else failures.set(place.group, { group: place.group, shortages: given.shortages, filtered: [] });
   }
-  const sharing = (copy: PlacedCopy): PlacedCopy => {
-    const holders = leaving.filter((one) => sharesImage(context, one, copy.group)).map(({ id }) => id);
-    return { ...copy, waitsFor: [...new Set([...copy.waitsFor, ...holders])] };
+  const holdersOf = imageHolders(context, leaving);
+  const holders = new Map(job.groups.map((group) => [group.name, holdersOf(group)]));
+  const behind = (copy: PlacedCopy): PlacedCopy => {
+    const waitsFor = new Set([...copy.waitsFor, ...(holders.get(copy.group.name) ?? [])]);
+    return { ...copy, waitsFor: [...waitsFor] };
   };
-  return { placed: placed.map(sharing), failures: [...failures.values()] };
+  return { placed: placed.map(behind), failures: [...failures.values()] };
 }
 
 /**
- * Whether a group names an image of the host that an allocation has: used in place it is free only when that one's machine has ended.
- * Compared as the job files spell it.
+ * Finds the allocations that have an image of the host which a group names, too: where one of the two writes to it, it is free only when
+ * their machines have ended. Compared as the job files spell it.
  */
-function sharesImage({ store }: DecideContext, { jobId, jobVersion, group }: Allocation, wanted: Group): boolean {
-  const had = store.jobVersion(jobId, jobVersion)?.job.groups.find(({ name }) => name === group);
-  const paths = new Set(wanted.tasks.map(({ config }) => config.image_path).filter(isAbsolute));
-  return had?.tasks.some(({ config }) => paths.has(config.image_path)) ?? false;
+function imageHolders({ store }: DecideContext, leaving: readonly Allocation[]): (wanted: Group) => string[] {
+  const versions = new Map<number, Job | undefined>();
+  for (const { jobId, jobVersion } of leaving) {
+    if (!versions.has(jobVersion)) versions.set(jobVersion, store.jobVersion(jobId, jobVersion)?.job);
+  }
+  return (wanted) => {
+    const names = imagesOf(wanted);
+    const holds = ({ jobVersion, group }: Allocation): boolean =>
+      imagesOf(versions.get(jobVersion)?.groups.find(({ name }) => name === group)).some((had) =>
+        names.some(({ path, written }) => path === had.path && (written || had.written)),
+      );
+    return leaving.filter(holds).map(({ id }) => id);
+  };
+}
+
+/** Of the host; what is in an allocation's own directory is nobody else's. */
+function imagesOf(group: Group | undefined): readonly { readonly path: string; readonly written: boolean }[] {
+  const configs = group?.tasks.map(({ config }) => config) ?? [];
+  return configs
+    .map(({ image_path: path, disk }) => ({ path, written: disk !== "overlay" && disk !== "copy" }))
+    .filter(({ path }) => isAbsolute(path));
 }
 
 interface Fitting {
