@@ -55,8 +55,11 @@ export function createAgent(context: AgentContext): RunningAgent {
     changes: recorder.changes,
     registerJob: (next, submission, { enforceIndex }) =>
       oneByOne(async () => {
-        const registered = await submitJob(context, next, submission, enforceIndex);
-        room.note(registered.job);
+        const registered = await submitJob(context, next, submission, enforceIndex).finally(() => {
+          // Also what failed when it was recorded already: the rest of it goes on.
+          const record = context.store.job(next.id);
+          if (record !== undefined) room.note(record);
+        });
         // Whoever has the answer may rely on it.
         await recorder.durable();
         return registered;
