@@ -7,6 +7,7 @@ const PRIORITY: Readonly<Record<LogLevel, number>> = { trace: 7, debug: 7, info:
 interface Stream {
   readonly fd: number;
   write(text: string): unknown;
+  on(event: "error", listener: () => void): unknown;
 }
 
 /**
@@ -17,6 +18,8 @@ export function linePrinter(
   stream: Stream,
   env: Readonly<Record<string, string | undefined>>,
 ): (text: string, level: LogLevel) => void {
+  // A line that a full disk costs is lost. Whoever survives faults would log this one, too, and that for ever.
+  stream.on("error", () => undefined);
   const marked = leadsToJournal(stream.fd, env["JOURNAL_STREAM"]);
   return (text, level) => {
     const lines = marked ? text.trimEnd().replace(/^/gm, `<${PRIORITY[level]}>`) : text;
