@@ -27,7 +27,7 @@ export function changeOf(context: ReplacementContext, job: Job): Change {
   const live = liveAllocations(context, job.id);
   const running = live.filter(({ desired }) => desired === "run");
   const reasonsOf = (one: Allocation): readonly Reason[] => {
-    // What runs by this very version is what is asked for, whatever `${…}` comes to by now.
+    // What runs by this very version is what is asked for: nothing has to be compared.
     if (unchanged && one.jobVersion === previous.version) return [];
     const before = store.jobVersion(one.jobId, one.jobVersion)?.job;
     return before === undefined ? [{ task: null, path: "" }] : reasonsToReplace(context, one, before, job);

@@ -72,6 +72,12 @@ test("a disk is looked for in the same place, also where the job had none for a 
   expect(ids(found.before)).toEqual(["a1-1"]);
 });
 
+test("the disk of a machine that had ended is at stake where its job asks for none there any more", () => {
+  const over = [copyOf({ group: "a", index: 1, ...ENDED })];
+  const found = change(ONE, jobRecord({ job: groupsJob({ a: 2 }) }), [A0], over);
+  expect([found.created, found.stopped, ids(found.before)]).toEqual([[], [], ["a1-1"]]);
+});
+
 test("of a batch job nothing that was done is done again while some still runs", () => {
   const job: Job = { ...groupsJob({ a: 3 }), type: "batch" };
   const done = copyOf({ group: "a", index: 1, ...ENDED });

@@ -88,6 +88,14 @@ describe("the next turn of a job that changes is", () => {
     expect(found.map(({ place }) => `${place.group}${place.index}`)).toEqual(["b0"]);
   });
 
+  test("the next one's when the one before has done its work and ended", () => {
+    const allocations = copies("0 v1 powered off", "1 v0 runs", "2 v0 runs");
+    const places = placesOf(parallel(1)).slice(1);
+    expect(nextTurns({ job: parallel(1), version: 1, places, allocations }).map(({ place }) => place.index)).toEqual([
+      1,
+    ]);
+  });
+
   test("the next one's when somebody has had the one that failed made again", () => {
     const again = { ...copy("0 v1 runs"), createIndex: 5 };
     expect(turns([copy("0 v1 failed"), again, ...copies("1 v0 runs")], groupsJob({ a: 2 }))).toEqual(["1 v0"]);
