@@ -6,6 +6,7 @@ import type { Allocation } from "../../../src/allocation/allocation.ts";
 import { isTerminal } from "../../../src/allocation/allocation.ts";
 import { createLog } from "../../../src/base/log.ts";
 import { createRecorder, StoreError } from "../../../src/state/recorder.ts";
+import type { JobRecord } from "../../../src/state/records.ts";
 import type { Store } from "../../../src/state/store.ts";
 import { capacity } from "../../helpers/capacity.ts";
 import { copyOf, groupsJob } from "../../helpers/copies.ts";
@@ -88,4 +89,19 @@ test("a change whose machines cannot be begun with goes on in its turns all the 
   await until("the other one to have its turn", () => started.length === 2);
   expect(started).toEqual([0, 1]);
   agent.close();
+});
+
+const PLACES = [{ group: "a", index: 1 }];
+
+test.each<[what: string, more: Partial<JobRecord>, kept: boolean]>([
+  ["is on its way keeps its place among those that wait", { rollout: { evalId: "e", places: PLACES } }, true],
+  ["waits for room keeps it, too", { waiting: { evalId: "e", groups: ["a"] } }, true],
+  ["waits for nothing comes last", {}, false],
+])("a job that is asked for again and %s", async (_what, more, kept) => {
+  const { store } = bed;
+  const job = groupsJob({ a: 2 }, { networks: [] });
+  store.putJob(jobRecord({ job, submitTime: 5, ...more }));
+  const supervisor = { live: () => undefined, start: () => undefined };
+  const { job: record } = await submitJob(contextOver(store, { supervisor }), job, null, undefined);
+  expect([record.version, record.submitTime === 5, store.allocations({ jobId: "web" }).length]).toEqual([0, kept, 2]);
 });
