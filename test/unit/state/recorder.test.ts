@@ -51,6 +51,17 @@ test("a change that is recorded soon is brought to the disk once for all who wai
   expect(bed.ofChanges()).toEqual(["sync"]);
 });
 
+test("a change that comes while another is brought to the disk is brought there when that is done, too", async () => {
+  const bed = watched();
+  soon(bed);
+  const first = bed.recorder.sync();
+  soon(bed);
+  await first;
+  bed.ofChanges();
+  await bed.recorder.sync();
+  expect(bed.ofChanges()).toEqual(["sync"]);
+});
+
 test("a change that comes while another is brought to the disk is brought there, too", async () => {
   const bed = watched();
   soon(bed);
