@@ -110,6 +110,10 @@ describe("what is shown of a job with several machines", () => {
     );
     expect(stdout).toMatch(/\n3a3a0000 +web\.a\[0\] +1 +run +running .*\n2a2a0000 +web\.a\[1\] +0 +run +running /);
     expect(stdout).toContain("\n2 of them run by an earlier version until it is their turn\n");
+    // One that is being stopped is about to be none of them.
+    api.agent.put({ allocation: copy("a", 1, 2, { desired: "stop" }) });
+    expect((await api.run(["status", "web"])).stdout).toContain("\n1 of them runs by an earlier version until it is");
+    api.agent.put({ allocation: copy("a", 1, 2) });
     api.agent.put({ allocation: copy("a", 2, 5, { jobVersion: 1, ...over(CRASHED) }) });
     expect((await api.run(["status", "web"])).stdout).toContain(
       "\n2 of them run by an earlier version: a machine of the new one failed, and the job has to be run again\n",
