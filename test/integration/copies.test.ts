@@ -148,6 +148,18 @@ describe("groups of a job", () => {
   });
 });
 
+test("the disk of a group is told of by that group's own image, also where another's task is called the same", async () => {
+  await submit(jobOf({ a: {}, b: {} }));
+  await running("a[0]", "b[0]");
+  const job = jobOf({ a: { config: CHANGED }, b: { config: CHANGED } });
+  const groups = job.groups.map((group) => {
+    const tasks = group.tasks.map((task) => ({ ...task, config: { ...task.config, image_path: "/other.img" } }));
+    return group.name === "a" ? { ...group, tasks } : group;
+  });
+  const fates = await bed.agent.disksAtStake({ ...job, groups });
+  expect(fates.map(({ message }) => message.endsWith("its disk moves along"))).toEqual([false, true]);
+});
+
 describe("an image that one group has in place", () => {
   test("is another's once the first is gone: a group that is called otherwise begins behind the old one", async () => {
     await submit(jobOf({ a: { disk: "direct" } }));
