@@ -148,6 +148,15 @@ describe("groups of a job", () => {
   });
 });
 
+test("a job that is stopped in the middle of a change has nothing more to come", async () => {
+  await submit(jobOf({ a: { count: 3 } }));
+  await running("a[0]", "a[1]", "a[2]");
+  expect((await submit(jobOf({ a: { count: 3, config: CHANGED } }))).job.rollout?.places).toHaveLength(2);
+  await bed.agent.deregisterJob("web", { purge: false });
+  await until("all of them to end", () => live().length === 0);
+  expect(bed.agent.job("web").rollout).toBeUndefined();
+});
+
 test("the disk of a group is told of by that group's own image, also where another's task is called the same", async () => {
   await submit(jobOf({ a: {}, b: {} }));
   await running("a[0]", "b[0]");
