@@ -16,7 +16,7 @@ const uid = process.getuid?.() ?? 0;
 const early = sendEarly(args, { env: process.env, uid });
 const [{ runCli }, { createTerminal, wantsColor }] = await Promise.all([
   import("./cli/run.ts"),
-  import("./cli/terminal.ts"),
+  import("./cli/terminal/terminal.ts"),
 ]);
 const exitCode = await runCli(args, {
   terminal: createTerminal(process, wantsColor(process.env)),

@@ -1,11 +1,11 @@
 import { acquire } from "../artifact/acquire.ts";
 import { assertApart } from "../artifact/collision.ts";
-import type { Fetched, Placing } from "../artifact/fetched.ts";
+import { isWorthTelling, type Retry } from "../artifact/download/retry.ts";
 import { planOffline, rulesFor } from "../artifact/offline.ts";
 import { planForFile } from "../artifact/place.ts";
 import { planArtifact } from "../artifact/plan.ts";
-import { isWorthTelling, type Retry } from "../artifact/retry.ts";
 import { settleChecksum } from "../artifact/source/read-checksum.ts";
+import type { Fetched, Placing } from "../artifact/unpack/fetched.ts";
 import { formatBytes } from "../base/units.ts";
 import { interpolateText } from "../job/interpolate.ts";
 import type { Artifact } from "../job/job.ts";

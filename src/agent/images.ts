@@ -1,6 +1,6 @@
 import { isTerminal } from "../allocation/allocation.ts";
 import { archiveSuffix } from "../archive/formats.ts";
-import { createMeter, type Progress, type ProgressMeter } from "../artifact/progress.ts";
+import { createMeter, type Progress, type ProgressMeter } from "../artifact/download/progress.ts";
 import { AppError, errnoOf } from "../base/errors.ts";
 import { shortId } from "../base/ids.ts";
 import { type CachePlace, type CatalogEntry, findInCatalog, listCatalog } from "../cache/catalog.ts";

@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import type { Fetched, Placing } from "../artifact/fetched.ts";
+import type { Fetched, Placing } from "../artifact/unpack/fetched.ts";
 import type { QemuConfig } from "../job/job.ts";
 import type { TaskDirs } from "../paths.ts";
 import { readArguments } from "../qemu/arguments.ts";

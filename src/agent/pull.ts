@@ -1,10 +1,10 @@
 import { acquireForCache } from "../artifact/acquire.ts";
-import type { Brought } from "../artifact/fetched.ts";
+import type { Progress } from "../artifact/download/progress.ts";
+import { isWorthTelling, type Retry } from "../artifact/download/retry.ts";
 import { planOffline, rulesFor } from "../artifact/offline.ts";
 import { planArtifact } from "../artifact/plan.ts";
-import type { Progress } from "../artifact/progress.ts";
-import { isWorthTelling, type Retry } from "../artifact/retry.ts";
 import { settleChecksum } from "../artifact/source/read-checksum.ts";
+import type { Brought } from "../artifact/unpack/fetched.ts";
 import { AppError } from "../base/errors.ts";
 import type { Artifact } from "../job/job.ts";
 import { cacheDir, taskDirs } from "../paths.ts";

@@ -1,7 +1,7 @@
 import { fchmodSync, fchownSync } from "node:fs";
 import { basename, isAbsolute, relative } from "node:path";
+import { partName, publishText } from "../artifact/download/part.ts";
 import { type Folder, kindOf, lookAt, openFolder } from "../artifact/folder.ts";
-import { partName, publishText } from "../artifact/part.ts";
 import { resolveTarget, type Target } from "../artifact/target.ts";
 import { AppError, errorText } from "../base/errors.ts";
 import { readUntrusted } from "../base/files.ts";

@@ -1,6 +1,6 @@
 import type { Context, Hono } from "hono";
 import type { Images } from "../agent/images.ts";
-import type { Progress } from "../artifact/progress.ts";
+import type { Progress } from "../artifact/download/progress.ts";
 import { AppError } from "../base/errors.ts";
 import {
   PruneRequestSchema,

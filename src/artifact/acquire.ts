@@ -7,18 +7,18 @@ import { filesOf, keyOf } from "../cache/key.ts";
 import { pinUnlessGone, unpin } from "../cache/publish.ts";
 import { compressionOf, planForCache } from "./bring.ts";
 import { type ProvedFile, refuseOddDestination } from "./destination.ts";
+import { removeJournal } from "./download/journal.ts";
+import { removePart } from "./download/part.ts";
+import { requestOf } from "./download/request.ts";
 import { artifactError, diskError, onDisk } from "./failure.ts";
-import type { Brought, Fetched, Placing } from "./fetched.ts";
 import { bringOnce, type Hold } from "./flight.ts";
 import { openFolder } from "./folder.ts";
-import { removeJournal } from "./journal.ts";
 import type { Outcome, Task } from "./messages.ts";
-import { removePart } from "./part.ts";
 import { cachedFile, inFolder, placeByLink, planForFile } from "./place.ts";
 import type { ArtifactPlan } from "./plan.ts";
-import { requestOf } from "./request.ts";
 import { runWorker, type StartWorker, startArtifactWorker, type WorkOptions } from "./run-worker.ts";
-import { discardFormer } from "./staging.ts";
+import type { Brought, Fetched, Placing } from "./unpack/fetched.ts";
+import { discardFormer } from "./unpack/staging.ts";
 
 export interface AcquireOptions extends WorkOptions {
   /** The cache's directory; made where it is missing. */

@@ -14,15 +14,15 @@ import { makeRoom } from "../cache/room.ts";
 import { readSource, type Validator, writeSource } from "../cache/source.ts";
 import { cachePlaces } from "../paths.ts";
 import { findDamage, findSound, type OnDamaged } from "./damage.ts";
-import { type DownloadOptions, download } from "./download.ts";
+import { type DownloadOptions, download } from "./download/download.ts";
+import { requestOf } from "./download/request.ts";
 import { artifactError, diskError } from "./failure.ts";
-import type { Brought, UnpackedNow } from "./fetched.ts";
 import { isLocal, LOAD_HINT, NOT_CACHED } from "./offline.ts";
 import type { ArtifactPlan } from "./plan.ts";
-import { requestOf } from "./request.ts";
 import { copyLocal } from "./source/copy-local.ts";
 import { exportRepository } from "./source/git-export.ts";
-import { explainUnpacking, retryWithRoom, SINGLE_NAME, unpackFile } from "./unpack.ts";
+import type { Brought, UnpackedNow } from "./unpack/fetched.ts";
+import { explainUnpacking, retryWithRoom, SINGLE_NAME, unpackFile } from "./unpack/unpack.ts";
 
 export interface BringOptions extends DownloadOptions {
   readonly onDamaged: OnDamaged;

@@ -1,5 +1,5 @@
 import { AppError } from "../base/errors.ts";
-import { partName } from "./part.ts";
+import { partName } from "./download/part.ts";
 import { planForFile } from "./place.ts";
 import type { ArtifactPlan } from "./plan.ts";
 

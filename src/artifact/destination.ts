@@ -2,10 +2,10 @@ import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 import { AppError } from "../base/errors.ts";
 import { type ChecksumType, formatChecksum } from "../cache/checksum.ts";
+import { createHashSink } from "./download/sink.ts";
 import { artifactError, diskError } from "./failure.ts";
 import { type Folder, kindOf, lookAt, openFolder } from "./folder.ts";
 import type { ArtifactPlan } from "./plan.ts";
-import { createHashSink } from "./sink.ts";
 
 /** A file with all of its bytes, hashed. */
 export interface ProvedFile {

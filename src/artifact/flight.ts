@@ -1,12 +1,12 @@
 import { AppError } from "../base/errors.ts";
 import { unpin } from "../cache/publish.ts";
 import { compressionOf } from "./bring.ts";
+import type { Progress } from "./download/progress.ts";
+import { requestOf } from "./download/request.ts";
 import { artifactError } from "./failure.ts";
-import type { Brought } from "./fetched.ts";
 import type { ArtifactPlan } from "./plan.ts";
-import type { Progress } from "./progress.ts";
-import { requestOf } from "./request.ts";
 import type { WorkOptions } from "./run-worker.ts";
+import type { Brought } from "./unpack/fetched.ts";
 
 /** What came of a flight; the cache keeps the entry at least until it is released. */
 export interface Hold {

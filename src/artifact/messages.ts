@@ -1,11 +1,11 @@
 import { AppError, type ErrorCode } from "../base/errors.ts";
 import type { EntryKey } from "../cache/key.ts";
 import type { ProvedFile } from "./destination.ts";
-import type { Brought, UnpackedNow } from "./fetched.ts";
+import type { Progress } from "./download/progress.ts";
+import type { RangeRule } from "./download/range-trial.ts";
+import type { Retry, RetryRule } from "./download/retry.ts";
 import type { ArtifactPlan } from "./plan.ts";
-import type { Progress } from "./progress.ts";
-import type { RangeRule } from "./range-trial.ts";
-import type { Retry, RetryRule } from "./retry.ts";
+import type { Brought, UnpackedNow } from "./unpack/fetched.ts";
 
 /** What a Worker does of an artifact. @property offline nothing goes from the cache to make room: nobody could fetch it again. */
 export type Task =

@@ -1,8 +1,8 @@
 import { type Entry, lookUp } from "../cache/entry.ts";
 import { keyOf } from "../cache/key.ts";
 import { readSource } from "../cache/source.ts";
+import { requestOf } from "./download/request.ts";
 import type { ArtifactPlan } from "./plan.ts";
-import { requestOf } from "./request.ts";
 import type { SourcePlan } from "./source/plan.ts";
 import { PLAIN_RULES, readRules, type SourceRules, type SourceSettings } from "./source/rules.ts";
 

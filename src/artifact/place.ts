@@ -20,9 +20,9 @@ import { makeRoom } from "../cache/room.ts";
 import type { EntryFiles } from "../paths.ts";
 import { compressionOf } from "./bring.ts";
 import { openTargetFolder, refuseOddDestination } from "./destination.ts";
+import { partName, removePart } from "./download/part.ts";
 import { artifactError, diskError, onDisk } from "./failure.ts";
 import { type Folder, lookAt } from "./folder.ts";
-import { partName, removePart } from "./part.ts";
 import type { ArtifactPlan } from "./plan.ts";
 import { assertRoom, missingRoom } from "./space.ts";
 

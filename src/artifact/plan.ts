@@ -9,9 +9,9 @@ import { type ChecksumFile, planChecksumFile } from "./source/checksum-file.ts";
 import { decodePart, takeMagic } from "./source/magic.ts";
 import { parseAddress, planSource, type SourcePlan } from "./source/plan.ts";
 import { PLAIN_RULES, type SourceRules } from "./source/rules.ts";
-import { planSubdir } from "./subdir.ts";
 import { resolveTarget, type Target } from "./target.ts";
-import { planUnpacking, type UnpackPlan } from "./unpack-plan.ts";
+import { planUnpacking, type UnpackPlan } from "./unpack/plan.ts";
+import { planSubdir } from "./unpack/subdir.ts";
 
 /** All that a download needs to know, decided before a byte moves. Plain data: it travels to a Worker. */
 export interface ArtifactPlan extends SourcePlan {

@@ -6,11 +6,11 @@ import { formatBytes } from "../base/units.ts";
 import { releaseCodePages } from "../runtime/code-pages.ts";
 import { collectGarbageSoon, shrinkMemory } from "../runtime/memory.ts";
 import { listenTo, startWorker } from "../runtime/worker.ts";
+import type { Progress } from "./download/progress.ts";
+import { DEFAULT_RANGES, type RangeRule } from "./download/range-trial.ts";
+import { DEFAULT_RETRY, type Retry, type RetryRule } from "./download/retry.ts";
 import { artifactError } from "./failure.ts";
 import { type FromWorker, type Outcome, type Task, type ToWorker, unpackError } from "./messages.ts";
-import type { Progress } from "./progress.ts";
-import { DEFAULT_RANGES, type RangeRule } from "./range-trial.ts";
-import { DEFAULT_RETRY, type Retry, type RetryRule } from "./retry.ts";
 import type { Turns } from "./turns.ts";
 
 export interface WorkOptions {

@@ -6,7 +6,7 @@ import { findProved, openTargetFolder } from "./destination.ts";
 import { artifactError } from "./failure.ts";
 import type { Outcome, Task } from "./messages.ts";
 import { cachedFile, placeCopy, planForFile } from "./place.ts";
-import { unpackArchive } from "./unpack.ts";
+import { unpackArchive } from "./unpack/unpack.ts";
 
 /** Does what a Worker was asked for. @throws AppError `fetch`. */
 export async function perform(task: Task, options: BringOptions, limits: Limits = DEFAULT_LIMITS): Promise<Outcome> {

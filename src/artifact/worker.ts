@@ -1,4 +1,4 @@
-import { LEAVE } from "./download.ts";
+import { LEAVE } from "./download/download.ts";
 import { type FromWorker, packError, type ToWorker } from "./messages.ts";
 import { perform } from "./task.ts";
 

@@ -1,11 +1,11 @@
 import { acquireForCache } from "../artifact/acquire.ts";
 import { hashFile } from "../artifact/destination.ts";
+import type { Progress } from "../artifact/download/progress.ts";
+import { requestOf } from "../artifact/download/request.ts";
+import { isWorthTelling, type Retry } from "../artifact/download/retry.ts";
 import { findCached, isLocal } from "../artifact/offline.ts";
 import { type ArtifactPlan, planArtifact } from "../artifact/plan.ts";
-import type { Progress } from "../artifact/progress.ts";
 import { redactSource } from "../artifact/redact.ts";
-import { requestOf } from "../artifact/request.ts";
-import { isWorthTelling, type Retry } from "../artifact/retry.ts";
 import { settleChecksum } from "../artifact/source/read-checksum.ts";
 import type { SourceRules } from "../artifact/source/rules.ts";
 import { AppError } from "../base/errors.ts";

@@ -2,7 +2,7 @@ import { closeSync, constants, fsync, lstatSync, openSync, rmSync } from "node:f
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { endSparse, writeSparse } from "../archive/sparse-file.ts";
-import { createHashSink, type HashSink } from "../artifact/sink.ts";
+import { createHashSink, type HashSink } from "../artifact/download/sink.ts";
 import { AppError, errnoOf } from "../base/errors.ts";
 import { newId } from "../base/ids.ts";
 import { describeRoom, MAKE_ROOM, roomAt } from "../base/room.ts";

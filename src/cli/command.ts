@@ -2,9 +2,9 @@ import { shortId } from "../base/ids.ts";
 import { type Client, createClient } from "../client/client.ts";
 import { discoverAgent } from "../client/discover.ts";
 import type { EarlyRun } from "./early-run.ts";
-import type { Finding } from "./finding.ts";
 import type { Flag, Flags } from "./flags.ts";
-import type { Terminal } from "./terminal.ts";
+import type { Terminal } from "./terminal/terminal.ts";
+import type { Finding } from "./text/finding.ts";
 
 /** What a command has around it. */
 export interface CliContext {

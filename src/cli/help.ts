@@ -1,8 +1,8 @@
 import type { Command } from "./command.ts";
 import { EXIT } from "./exit.ts";
 import type { Flag } from "./flags.ts";
-import { textOf } from "./style.ts";
-import { alignRows, breakText } from "./table.ts";
+import { textOf } from "./terminal/style.ts";
+import { alignRows, breakText } from "./terminal/table.ts";
 
 /** Help texts are this wide, whatever the terminal: they are read in files, too. */
 const WIDTH = 80;

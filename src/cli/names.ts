@@ -3,7 +3,7 @@ import { isIdPrefix, shortId } from "../base/ids.ts";
 import { nearestName, shellOperand, shellWord } from "../base/text.ts";
 import { ask, type Client } from "../client/client.ts";
 import type { Allocation, JobEntry } from "../client/replies.ts";
-import { chooseCopy, findCopy, isCopyName } from "./copies.ts";
+import { chooseCopy, findCopy, isCopyName } from "./text/copies.ts";
 
 /** For the help of commands that take a name. */
 export const NAME_FORMS =

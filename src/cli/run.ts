@@ -5,7 +5,7 @@ import { COMMANDS } from "./commands.ts";
 import { EXIT, Interrupted } from "./exit.ts";
 import { parseArguments } from "./flags.ts";
 import { describeCommand, describeCommands } from "./help.ts";
-import type { Terminal } from "./terminal.ts";
+import type { Terminal } from "./terminal/terminal.ts";
 import { UNSUPPORTED } from "./unsupported.ts";
 
 /**

@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import { errnoOf } from "../base/errors.ts";
 import { shellWord } from "../base/text.ts";
 import { formatBytes } from "../base/units.ts";
-import type { Finding } from "../cli/finding.ts";
+import type { Finding } from "../cli/text/finding.ts";
 import { type AgentDirs, allocsDir, cacheDir } from "../paths.ts";
 
 /** Less free space than this stops the agent from keeping what happens; less than the other is worth a word. */

@@ -1,5 +1,5 @@
 import { AppError } from "../base/errors.ts";
-import type { Finding } from "../cli/finding.ts";
+import type { Finding } from "../cli/text/finding.ts";
 import type { AgentConfig } from "../config/agent-config.ts";
 import { type ConfigurationFlags, readConfiguration } from "../config/effective.ts";
 import { readAgentArguments } from "../daemon/arguments.ts";

@@ -1,6 +1,6 @@
 import { accessSync, constants, existsSync, readFileSync } from "node:fs";
 import { errnoOf } from "../base/errors.ts";
-import type { Finding } from "../cli/finding.ts";
+import type { Finding } from "../cli/text/finding.ts";
 import { DEFAULT_EMULATOR, findEmulators } from "../node/emulators.ts";
 import { probeKvm } from "../node/kvm.ts";
 import { readBootId } from "../supervisor/identity.ts";

@@ -1,7 +1,7 @@
 import { accessSync, constants, statSync } from "node:fs";
 import { errnoOf } from "../base/errors.ts";
 import { escapeControls } from "../base/text.ts";
-import type { Finding } from "../cli/finding.ts";
+import type { Finding } from "../cli/text/finding.ts";
 import type { AgentConfig } from "../config/agent-config.ts";
 
 /** What the configuration names on this host and an agent could not use: it would start, and jobs would fail. */

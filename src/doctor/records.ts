@@ -1,7 +1,7 @@
 import { type Allocation, isTerminal } from "../allocation/allocation.ts";
 import { AppError } from "../base/errors.ts";
 import { trySocket } from "../base/try-socket.ts";
-import type { Finding } from "../cli/finding.ts";
+import type { Finding } from "../cli/text/finding.ts";
 import { ask, createClient } from "../client/client.ts";
 import { type AgentDirs, apiSocket, databaseFile } from "../paths.ts";
 import { build } from "../runtime/build.ts";

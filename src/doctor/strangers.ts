@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { errnoOf } from "../base/errors.ts";
 import { shortId } from "../base/ids.ts";
 import { escapeControls, shellWord } from "../base/text.ts";
-import type { Finding } from "../cli/finding.ts";
+import type { Finding } from "../cli/text/finding.ts";
 import { type AgentDirs, allocsDir, isMachineSocketsName, machineSockets } from "../paths.ts";
 import { type HostProcess, parentOf, processesNaming, stillRuns } from "./processes.ts";
 import type { Records } from "./records.ts";

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { firstOpenPort } from "../agent/reach.ts";
-import type { Finding } from "../cli/finding.ts";
+import type { Finding } from "../cli/text/finding.ts";
 import type { AgentConfig } from "../config/agent-config.ts";
 import { findPool } from "../daemon/machine-users.ts";
 import { denyKvm } from "../node/user-pool.ts";

@@ -2,8 +2,8 @@ import type { Decoded } from "../hcl/decode.ts";
 import { type Diagnostic, sortDiagnostics } from "../hcl/diagnostic.ts";
 import { createReporter } from "../hcl/places.ts";
 import type { Job } from "./job.ts";
-import { validateJob } from "./validate.ts";
-import { QEMU_DRIVER } from "./validate-task.ts";
+import { validateJob } from "./validate/job.ts";
+import { QEMU_DRIVER } from "./validate/task.ts";
 
 /**
  * Validates what was decoded, together with what reading it has told.

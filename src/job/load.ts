@@ -14,7 +14,7 @@ import type { VariableInputs } from "../hcl/variables/input.ts";
 import { resolveNames } from "../hcl/variables/resolve.ts";
 import { checkJob } from "./check.ts";
 import type { Job } from "./job.ts";
-import { fileBlock } from "./schema.ts";
+import { fileBlock } from "./schema/job.ts";
 import { decodeParsedJob } from "./wire.ts";
 
 /** What was read of a job file. */

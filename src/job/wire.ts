@@ -7,7 +7,7 @@ import type { Span } from "../hcl/span.ts";
 import type { Value } from "../hcl/value.ts";
 import { checkJob } from "./check.ts";
 import type { Job } from "./job.ts";
-import { jobBlock } from "./schema.ts";
+import { jobBlock } from "./schema/job.ts";
 
 /** What was read of a job in Nomad's JSON. */
 export interface DecodedJob {

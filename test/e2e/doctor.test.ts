@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { join } from "node:path";
-import type { Finding } from "../../src/cli/finding.ts";
+import type { Finding } from "../../src/cli/text/finding.ts";
 import { jobText, newest, startImageAgent } from "../helpers/jobs.ts";
 import { until } from "../helpers/until.ts";
 

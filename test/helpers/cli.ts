@@ -1,7 +1,7 @@
 import { Readable, Writable } from "node:stream";
 import type { CliContext } from "../../src/cli/command.ts";
 import { runCli } from "../../src/cli/run.ts";
-import { createTerminal, type Terminal } from "../../src/cli/terminal.ts";
+import { createTerminal, type Terminal } from "../../src/cli/terminal/terminal.ts";
 
 export interface MemoryTerminal {
   readonly terminal: Terminal;

@@ -1,5 +1,5 @@
-import type { Island } from "../../src/artifact/islands.ts";
-import type { RangeRule } from "../../src/artifact/range-trial.ts";
+import type { Island } from "../../src/artifact/download/islands.ts";
+import type { RangeRule } from "../../src/artifact/download/range-trial.ts";
 import { ETAG, FILE, IMAGE, OTHER } from "./broken-download.ts";
 import { type Origin, type Pace, type PlainReply, rangeReply, type SeenRequest } from "./origin.ts";
 

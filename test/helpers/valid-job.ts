@@ -2,7 +2,7 @@ import type { Diagnostic } from "../../src/hcl/diagnostic.ts";
 import { createReporter } from "../../src/hcl/places.ts";
 import type { Group, Job, Network, Port, QemuConfig, Task } from "../../src/job/job.ts";
 import { loadJob } from "../../src/job/load.ts";
-import { validateJob } from "../../src/job/validate.ts";
+import { validateJob } from "../../src/job/validate/job.ts";
 
 /** A job with nothing in it but what is needed. */
 export const PLAIN = loadJob(

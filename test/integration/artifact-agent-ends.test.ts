@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { type AcquireOptions, acquire } from "../../src/artifact/acquire.ts";
-import { LEAVE } from "../../src/artifact/download.ts";
+import { LEAVE } from "../../src/artifact/download/download.ts";
 import { AppError } from "../../src/base/errors.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { namesIn } from "../../src/cache/entry.ts";

@@ -11,7 +11,7 @@ import {
 } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import type { DownloadOptions } from "../../src/artifact/download.ts";
+import type { DownloadOptions } from "../../src/artifact/download/download.ts";
 import { cachePlaces, repositoriesDir } from "../../src/paths.ts";
 import { artifactBench, fetchHere, type Wanted } from "../helpers/artifact.ts";
 import { startGitServer } from "../helpers/git-server.ts";

@@ -1,8 +1,8 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import { readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
-import { LEAVE } from "../../src/artifact/download.ts";
-import { type Journal, readJournal, writeJournal } from "../../src/artifact/journal.ts";
+import { LEAVE } from "../../src/artifact/download/download.ts";
+import { type Journal, readJournal, writeJournal } from "../../src/artifact/download/journal.ts";
 import { sum } from "../helpers/artifact.ts";
 import { brokenDownloads, ETAG, FILE, IMAGE, OFTEN, OTHER } from "../helpers/broken-download.ts";
 import { hexOf } from "../helpers/hash.ts";

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { planForCache } from "../../src/artifact/bring.ts";
-import { readJournal } from "../../src/artifact/journal.ts";
+import { readJournal } from "../../src/artifact/download/journal.ts";
 import { listEntries } from "../../src/cache/entry.ts";
 import { artifactBench } from "../helpers/artifact.ts";
 import { hexOf } from "../helpers/hash.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import type { Progress } from "../../src/artifact/progress.ts";
+import type { Progress } from "../../src/artifact/download/progress.ts";
 import { AppError } from "../../src/base/errors.ts";
 import { sum } from "../helpers/artifact.ts";
 import { brokenDownloads, ETAG, FILE, IMAGE, OFTEN, OTHER } from "../helpers/broken-download.ts";

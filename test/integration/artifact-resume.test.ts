@@ -1,11 +1,11 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Acquired } from "../../src/artifact/download.ts";
-import { openDraft } from "../../src/artifact/draft.ts";
+import type { Acquired } from "../../src/artifact/download/download.ts";
+import { openDraft } from "../../src/artifact/download/draft.ts";
+import type { Retry } from "../../src/artifact/download/retry.ts";
 import { openFolder } from "../../src/artifact/folder.ts";
 import { planArtifact } from "../../src/artifact/plan.ts";
-import type { Retry } from "../../src/artifact/retry.ts";
 import { versionOf } from "../../src/artifact/source/version.ts";
 import { sum } from "../helpers/artifact.ts";
 import { brokenDownloads, CHANGED, ETAG, FILE, IMAGE, NOW, OFTEN, OTHER } from "../helpers/broken-download.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { acquire } from "../../src/artifact/acquire.ts";
-import type { Retry } from "../../src/artifact/retry.ts";
+import type { Retry } from "../../src/artifact/download/retry.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { byCache } from "../helpers/artifact.ts";
 import { brokenDownloads, IMAGE, OFTEN } from "../helpers/broken-download.ts";

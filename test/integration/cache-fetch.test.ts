@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { requestOf } from "../../src/artifact/request.ts";
+import { requestOf } from "../../src/artifact/download/request.ts";
 import { lookUp, namesIn } from "../../src/cache/entry.ts";
 import { filesOf } from "../../src/cache/key.ts";
 import { readSource } from "../../src/cache/source.ts";

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import type { PullOptions } from "../../src/agent/pull.ts";
-import type { Progress } from "../../src/artifact/progress.ts";
+import type { Progress } from "../../src/artifact/download/progress.ts";
 import { createTurns, type Turns } from "../../src/artifact/turns.ts";
 import { listEntries } from "../../src/cache/entry.ts";
 import { filesOf, parseKey } from "../../src/cache/key.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { formatStamp } from "../../src/cli/time.ts";
+import { formatStamp } from "../../src/cli/terminal/time.ts";
 import { runInProcess } from "../helpers/cli.ts";
 import type { CliApi } from "../helpers/cli-api.ts";
 import { inState, quiet, withRunningJob } from "../helpers/cli-job.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { mkdirSync, readdirSync } from "node:fs";
-import { createPrivateAgent } from "../../src/cli/private-agent.ts";
+import { createPrivateAgent } from "../../src/cli/host/private-agent.ts";
 import { memoryTerminal } from "../helpers/cli.ts";
 import { MAIN, spawnCli } from "../helpers/cli-api.ts";
 import { processesAt } from "../helpers/processes.ts";

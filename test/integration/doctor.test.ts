@@ -3,7 +3,7 @@ import { chmodSync, linkSync, mkdirSync, renameSync, rmSync, symlinkSync } from 
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import type { Finding } from "../../src/cli/finding.ts";
+import type { Finding } from "../../src/cli/text/finding.ts";
 import { examineDirectories } from "../../src/doctor/directories.ts";
 import { parentOf } from "../../src/doctor/processes.ts";
 import { examineRecords } from "../../src/doctor/records.ts";

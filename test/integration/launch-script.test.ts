@@ -2,7 +2,7 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { spawn } from "node:child_process";
 import { existsSync, readdirSync, realpathSync, writeFileSync } from "node:fs";
 import * as v from "valibot";
-import { writeScript } from "../../src/cli/launch-script.ts";
+import { writeScript } from "../../src/cli/machine/launch-script.ts";
 import { ExplainSchema, type Explanation } from "../../src/client/explanation.ts";
 import { writeExplain } from "../../src/contract/machine.ts";
 import { agentPerTest } from "../helpers/agent-per-test.ts";

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
+import { requestOf } from "../../src/artifact/download/request.ts";
 import { planArtifact } from "../../src/artifact/plan.ts";
-import { requestOf } from "../../src/artifact/request.ts";
 import type { Artifact } from "../../src/job/job.ts";
 import { taskDirs } from "../../src/paths.ts";
 import { agentPerTest } from "../helpers/agent-per-test.ts";

@@ -6,13 +6,13 @@ import { DEFAULT_TYPE, formatChecksum } from "../../cache/checksum.ts";
 import { copyBytes } from "../../cache/copy.ts";
 import type { Validator } from "../../cache/source.ts";
 import { openTargetFolder } from "../destination.ts";
-import { assertProved, type Downloaded, type DownloadOptions } from "../download.ts";
+import { assertProved, type Downloaded, type DownloadOptions } from "../download/download.ts";
+import { publishWhole } from "../download/part.ts";
+import { createMeter } from "../download/progress.ts";
+import { createHashSink } from "../download/sink.ts";
 import { artifactError, diskError } from "../failure.ts";
 import type { Folder } from "../folder.ts";
-import { publishWhole } from "../part.ts";
 import type { ArtifactPlan } from "../plan.ts";
-import { createMeter } from "../progress.ts";
-import { createHashSink } from "../sink.ts";
 import { assertRoom, missingRoom } from "../space.ts";
 import { type LocalFile, lookAgain, openLocalFile } from "./local-file.ts";
 

@@ -1,5 +1,5 @@
+import { createWatchdog } from "../download/watchdog.ts";
 import { artifactError, PassingTrouble } from "../failure.ts";
-import { createWatchdog } from "../watchdog.ts";
 import type { GitPlan } from "./git-plan.ts";
 import { basicAuthorization, ownUserAgent } from "./headers.ts";
 import { followRedirects } from "./hops.ts";

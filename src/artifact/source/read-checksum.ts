@@ -1,11 +1,11 @@
 import { AppError } from "../../base/errors.ts";
 import { formatBytes } from "../../base/units.ts";
 import { type Checksum, formatChecksum } from "../../cache/checksum.ts";
+import { patiently } from "../download/patience.ts";
+import { DEFAULT_RETRY, type Retry, type RetryRule } from "../download/retry.ts";
+import { createWatchdog } from "../download/watchdog.ts";
 import { artifactError, networkError, PassingTrouble } from "../failure.ts";
-import { patiently } from "../patience.ts";
 import type { ArtifactPlan } from "../plan.ts";
-import { DEFAULT_RETRY, type Retry, type RetryRule } from "../retry.ts";
-import { createWatchdog } from "../watchdog.ts";
 import { findChecksum } from "./checksum-file.ts";
 import { openHttpSource } from "./http.ts";
 import { readLocalText } from "./local-file.ts";

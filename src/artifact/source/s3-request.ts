@@ -1,6 +1,6 @@
 import type { AppError } from "../../base/errors.ts";
+import { readRetryAfter } from "../download/retry.ts";
 import { artifactError, PassingTrouble } from "../failure.ts";
-import { readRetryAfter } from "../retry.ts";
 import type { SourcePlan } from "./plan.ts";
 import { signS3Request } from "./s3-signature.ts";
 import { describeStatus } from "./status.ts";

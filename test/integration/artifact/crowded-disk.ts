@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { acquire, acquireForCache } from "../../../src/artifact/acquire.ts";
-import type { Placing } from "../../../src/artifact/fetched.ts";
 import { type ArtifactPlan, planArtifact } from "../../../src/artifact/plan.ts";
+import type { Placing } from "../../../src/artifact/unpack/fetched.ts";
 import { AppError } from "../../../src/base/errors.ts";
 import { silentLog } from "../../../src/base/log.ts";
 import { lookUp } from "../../../src/cache/entry.ts";

@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { DEFAULT_RETRY } from "../../../src/artifact/download/retry.ts";
 import { planArtifact } from "../../../src/artifact/plan.ts";
-import { DEFAULT_RETRY } from "../../../src/artifact/retry.ts";
 import { AppError } from "../../../src/base/errors.ts";
 import { cacheDir, cachePlaces, taskDirs } from "../../../src/paths.ts";
 import { fetchHere } from "../../helpers/artifact.ts";

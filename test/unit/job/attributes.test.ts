@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import type { AnyBlock } from "../../../src/hcl/describe.ts";
 import { nameIn } from "../../../src/hcl/names.ts";
 import { loadJob } from "../../../src/job/load.ts";
-import { jobBlock } from "../../../src/job/schema.ts";
+import { jobBlock } from "../../../src/job/schema/job.ts";
 import {
   ATTRIBUTE_TABLE,
   type AttributeRow,

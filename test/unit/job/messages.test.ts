@@ -29,7 +29,9 @@ function textsIn(file: string): string[] {
 }
 
 test("every message and hint of the validator stands in a golden file", () => {
-  const files = readdirSync(SOURCE).filter((name) => /^(validate|schema|artifact-source)/.test(name));
+  const files = readdirSync(SOURCE, { recursive: true, encoding: "utf8" }).filter((name) =>
+    /^((validate|schema)\/.*|artifact-source)\.ts$/.test(name),
+  );
   const told = toldInGoldenFiles();
   const texts = files.flatMap((file) => textsIn(file).map((text) => ({ file, text })));
   expect(texts.length).toBeGreaterThan(200);

@@ -1,0 +1,40 @@
+import { EVERY_ADDRESS } from "../../base/every-address.ts";
+import type { Forward } from "../../client/explanation.ts";
+import type { Allocation, Port } from "../../client/replies.ts";
+import type { Piece } from "../terminal/style.ts";
+import { alignRows } from "../terminal/table.ts";
+
+/** What is forwarded into a machine, one line for each port: `web  0.0.0.0:8080 → guest 80/tcp+udp`. */
+export function describeForwards(forwards: readonly Forward[], indent: string): Piece[][] {
+  const byPort = Map.groupBy(forwards, ({ Label, HostAddress, HostPort, GuestPort }) =>
+    JSON.stringify([Label, HostAddress, HostPort, GuestPort]),
+  );
+  const rows = [...byPort.values()].map((same) => {
+    const [first] = same;
+    const { Label = "", HostAddress = "", HostPort = 0, GuestPort = 0 } = first ?? {};
+    const protocols = same
+      .map(({ Protocol }) => Protocol)
+      .toSorted()
+      .join("+");
+    return [Label, `${joinAddress(HostAddress, HostPort)} → guest ${GuestPort}/${protocols}`];
+  });
+  return alignRows(rows, Number.POSITIVE_INFINITY, indent);
+}
+
+/** The host ports of an allocation in one cell: `web 8080, ssh 0.0.0.0:2222`. */
+export function listPorts(allocation: Allocation): string {
+  return portsOf(allocation)
+    .map(
+      ({ Label, Value, HostIP }) => `${Label} ${HostIP === "" || HostIP === EVERY_ADDRESS ? "" : `${HostIP}:`}${Value}`,
+    )
+    .join(", ");
+}
+
+export function portsOf(allocation: Allocation): readonly Port[] {
+  return allocation.AllocatedResources?.Shared.Ports ?? [];
+}
+
+function joinAddress(address: string, port: number): string {
+  const host = address === "" ? EVERY_ADDRESS : address;
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}

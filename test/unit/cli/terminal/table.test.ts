@@ -1,0 +1,60 @@
+import { expect, test } from "bun:test";
+import { type Piece, textOf } from "../../../../src/cli/terminal/style.ts";
+import { alignFacts, alignRows, alignTable, breakText } from "../../../../src/cli/terminal/table.ts";
+
+const plain = (lines: readonly (readonly Piece[])[]): string[] => lines.map((line) => line.map(textOf).join(""));
+
+test("columns are as wide as their widest cell, and nothing trails", () => {
+  expect(
+    plain(
+      alignTable(
+        ["ID", "Status"],
+        [
+          ["web", "running"],
+          ["a-long-one", ""],
+        ],
+      ),
+    ),
+  ).toEqual(["ID          Status", "web         running", "a-long-one"]);
+});
+
+test("a cell with control characters is as wide as what is shown of it", () => {
+  expect(
+    plain(
+      alignRows([
+        ["a\u001b", "x"],
+        ["abcdef", "y"],
+      ]),
+    ),
+  ).toEqual(["a\u001b   x", "abcdef  y"]);
+});
+
+test("on a narrow terminal the last column is broken at its words and stays a column", () => {
+  expect(plain(alignRows([["a", "one two three four five six seven"]], 30))).toEqual([
+    "a  one two three four five six",
+    "   seven",
+  ]);
+});
+
+test("a column that would get too narrow is left whole", () => {
+  const text = "one two three four five six seven";
+  expect(plain(alignRows([["a".repeat(20), text]], 30))).toEqual([`${"a".repeat(20)}  ${text}`]);
+});
+
+test("facts have one equals sign below the other", () => {
+  expect(
+    plain(
+      alignFacts(
+        [
+          ["ID", "web"],
+          ["Status", "running well and without any trouble"],
+        ],
+        35,
+      ),
+    ),
+  ).toEqual(["ID     = web", "Status = running well and without", "         any trouble"]);
+});
+
+test("a word that is longer than the line stays whole", () => {
+  expect(breakText("a bbbbbbbbbbbb c", 5)).toEqual(["a", "bbbbbbbbbbbb", "c"]);
+});
