@@ -3,7 +3,7 @@ import type { Reporter } from "../../hcl/places.ts";
 import { isBatch } from "../is-batch.ts";
 import type { Group, Job, RestartPolicy } from "../job.ts";
 import { checkConstraints } from "./constraint.ts";
-import { checkJobId, checkName, repeatedNames } from "./names.ts";
+import { checkJobId, checkName, checkNamesDiffer } from "./names.ts";
 import { checkNetworks } from "./network.ts";
 import { checkServices } from "./service.ts";
 import { checkTask } from "./task.ts";
@@ -41,12 +41,7 @@ function warnOfOneHost(job: Job, report: Reporter): void {
 function checkGroups(job: Job, report: Reporter): void {
   if (job.groups.length === 0)
     report.error("groups", "a job needs a group", 'write group "name" { task "name" { … } }');
-  for (const index of repeatedNames(job.groups)) {
-    report.must(
-      `groups[${index}].name`,
-      `differ from the other groups' names, found ${quote(job.groups[index]?.name)} again`,
-    );
-  }
+  checkNamesDiffer(report, "groups", job.groups);
   job.groups.forEach((group, index) => {
     const path = `groups[${index}]`;
     checkGroup(group, report.at(path));
@@ -92,12 +87,7 @@ function checkRunDuration(job: Job, { max_run_duration: most }: Group, report: R
 function checkTasks(group: Group, report: Reporter): void {
   if (group.tasks.length === 0)
     report.error("tasks", "a group needs a task", 'write task "name" { driver = "qemu" … }');
-  for (const index of repeatedNames(group.tasks)) {
-    report.must(
-      `tasks[${index}].name`,
-      `differ from the other tasks' names, found ${quote(group.tasks[index]?.name)} again`,
-    );
-  }
+  checkNamesDiffer(report, "tasks", group.tasks);
   group.tasks.forEach((task, index) => {
     const path = `tasks[${index}]`;
     if (index > 0) report.error(path, "several tasks in a group are not supported yet", "write a job for each task");

@@ -45,6 +45,18 @@ export function checkTaskName(report: Reporter, name: string): void {
   checkLength(report, "name", name, LONGEST_TASK_NAME);
 }
 
+/** Checks that no two groups of a job, or tasks of a group, have one name. */
+export function checkNamesDiffer(
+  report: Reporter,
+  list: "groups" | "tasks",
+  named: readonly { readonly name: string }[],
+): void {
+  for (const index of repeatedNames(named)) {
+    const found = quoteFound(named[index]?.name ?? "");
+    report.must(`${list}[${index}].name`, `differ from the other ${list}' names, found ${found} again`);
+  }
+}
+
 /** Indexes of those that have the name of an earlier one. */
 export function repeatedNames(named: readonly { readonly name: string }[]): number[] {
   return named.flatMap(({ name }, index) => (named.findIndex((other) => other.name === name) < index ? [index] : []));

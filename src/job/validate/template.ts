@@ -8,6 +8,7 @@ import type { Task, Template } from "../job.ts";
 /** Checks the templates of a task by Nomad's rules (structs' Template.Validate); paths begin at the task. */
 export function checkTemplates({ templates = [] }: Task, report: Reporter): void {
   const destinations = new Set<string>();
+  const beforeItsName = (destination: string): string => `${destination}.part`;
   templates.forEach((template, index) => {
     const at = report.at(`templates[${index}]`);
     checkText(template, at);
@@ -15,6 +16,12 @@ export function checkTemplates({ templates = [] }: Task, report: Reporter): void
     const destination = normalize(template.destination);
     if (destinations.has(destination) && template.destination !== "") {
       at.must("destination", `differ from the other templates', found ${quoteFound(template.destination)} again`);
+    }
+    if (destinations.has(beforeItsName(destination))) {
+      at.must(
+        "destination",
+        `not be that of another template without .part, found ${quoteFound(template.destination)}`,
+      );
     }
     destinations.add(destination);
     checkRights(template, at);

@@ -84,6 +84,16 @@ job "broken" {
         dta         = "hunter2"
         destination = "local/dta"
       }
+
+      template {
+        data        = "hunter2"
+        destination = "local/whole.part"
+      }
+
+      template {
+        data        = "hunter2"
+        destination = "local/whole"
+      }
     }
   }
 }
