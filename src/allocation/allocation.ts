@@ -122,22 +122,23 @@ export function taskFailed(machine: MachineState): boolean {
   return machine.kind === "ended" && machine.failed;
 }
 
-/** The status of an allocation as Nomad derives it from its tasks. */
+/** The status of an allocation as Nomad derives it from its tasks: one that failed decides, also while others are still being stopped. */
 export function clientStatus(allocation: Allocation): ClientStatus {
   const machines = Object.values(allocation.tasks).map((task) => task.machine);
-  if (machines.some((machine) => taskState(machine) === "running")) return "running";
-  if (machines.some((machine) => machine.kind !== "ended")) return "pending";
   if (machines.some((machine) => machine.kind === "ended" && machine.ending.reason === "lost")) return "lost";
-  return machines.some(taskFailed) ? "failed" : "complete";
+  if (machines.some(taskFailed)) return "failed";
+  if (machines.some((machine) => taskState(machine) === "running")) return "running";
+  return machines.some((machine) => machine.kind !== "ended") ? "pending" : "complete";
 }
 
 /**
- * Whether an allocation does what it is there for: its machines run, and its checks, as far as its job has any that say so, succeed.
- * A check that was not asked yet is none that succeeds.
+ * Whether an allocation does what it is there for: its machines run, all but those that did their work, and its checks, as far as its
+ * job has any that say so, succeed. A check that was not asked yet is none that succeeds.
  */
 export function isUp(allocation: Allocation): boolean {
   const checks = (allocation.checks ?? []).filter(({ spec }) => spec.mode === "healthiness");
-  return clientStatus(allocation) === "running" && (checks.length === 0 || healthOf(checks) === true);
+  const waits = Object.values(allocation.tasks).some(({ machine }) => taskState(machine) === "pending");
+  return clientStatus(allocation) === "running" && !waits && (checks.length === 0 || healthOf(checks) === true);
 }
 
 /** True once nothing of an allocation runs or will run. */

@@ -9,6 +9,10 @@ export type StopCause =
   | "max_run_duration is over"
   /** A check went on failing; it starts again when its restart policy says so. */
   | "unhealthy"
+  /** Another task of its group has failed for good. */
+  | "sibling task failed"
+  /** The leader of its group has ended. */
+  | "leader task dead"
   /** By command; it starts again in place. */
   | "restart requested"
   /** The guest shut itself down but QEMU lives on (`-no-shutdown`). */
@@ -31,6 +35,8 @@ export interface StopOrder {
   readonly guestAgent?: boolean | undefined;
   /** `stop -signal`: nobody is asked and nothing is waited for, the ladder begins at this rung. */
   readonly force?: ForceSignal | undefined;
+  /** The task whose end stops this one. */
+  readonly sibling?: string | undefined;
 }
 
 /** The rungs, gentlest first. */

@@ -9,7 +9,7 @@ import {
 } from "./effect.ts";
 import type { StopOrder } from "./ladder.ts";
 import type { Live, MachineState, MachineStateKind } from "./machine.ts";
-import { isRestart } from "./order.ts";
+import { isRestart, mergeOrders } from "./order.ts";
 import { neverStarted, stoppedEnding } from "./receipt.ts";
 import type { RestartDecision } from "./restart.ts";
 import { beginStop } from "./step-stop.ts";
@@ -53,6 +53,12 @@ export function startAgain(state: StateOf<"backoff">, at: number): Step {
 export function startNow(state: StateOf<"backoff">): Step {
   const generation = state.generation + 1;
   return { state: { kind: "preparing", generation, cancelled: null }, effects: [{ kind: "prepare", generation }] };
+}
+
+/** Keeps the order to stop for when the process is known. */
+export function stopStarting(state: StateOf<"starting">, order: StopOrder): Step {
+  const stop = state.stop === null ? order : mergeOrders(state.stop, order);
+  return { state: stop === state.stop ? state : { ...state, stop }, effects: [] };
 }
 
 /** Ends a machine that never had a process. @param at milliseconds since 1970. */

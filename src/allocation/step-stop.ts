@@ -1,5 +1,13 @@
 import { formatDuration, MILLISECOND } from "../base/units.ts";
-import { endByItself, endForRestart, endStopped, type Finish, report, type Step } from "./effect.ts";
+import {
+  endByItself,
+  endForRestart,
+  endStopped,
+  type Finish,
+  type MachineEffect,
+  report,
+  type Step,
+} from "./effect.ts";
 import {
   forceBegins,
   type LadderTry,
@@ -35,6 +43,14 @@ export function beginStop(state: StateOf<"running">, asked: StopOrder, at: numbe
     state: { ...state, kind: "stopping", order, tries: [] },
     effects: [report("Killing", at, `Stopping (${order.cause}): ${how}`, { cause: order.cause }), { kind: "wake", at }],
   };
+}
+
+/** What Nomad's history says of a machine that is stopped because of another one of its group. */
+export function tellWhose({ at, order }: Extract<MachineEvent, { kind: "stop_requested" }>): readonly MachineEffect[] {
+  const { cause, sibling = "" } = order;
+  if (cause === "leader task dead") return [report("Leader Task Dead", at, "Leader Task in Group dead")];
+  if (cause !== "sibling task failed") return [];
+  return [report("Sibling Task Failed", at, `Task's sibling "${sibling}" failed`, { failed_sibling: sibling })];
 }
 
 /** Stops a machine that a check found unhealthy; one whose guest has shut down already ends by itself. */

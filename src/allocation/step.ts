@@ -1,9 +1,17 @@
 import { endByItself, report, type Step } from "./effect.ts";
 import { LINGER } from "./ladder.ts";
 import type { MachineEvent, MachineEventKind, MachineState, MachineStateKind } from "./machine.ts";
-import { mergeOrders } from "./order.ts";
 import { takeStatus, withStatus } from "./standstill.ts";
-import { cancel, endStarting, goLive, neverAnswered, startAgain, started, startNow } from "./step-start.ts";
+import {
+  cancel,
+  endStarting,
+  goLive,
+  neverAnswered,
+  startAgain,
+  started,
+  startNow,
+  stopStarting,
+} from "./step-start.ts";
 import {
   beginRestart,
   beginStop,
@@ -13,6 +21,7 @@ import {
   restartStopping,
   stopHarder,
   takeAnswer,
+  tellWhose,
 } from "./step-stop.ts";
 
 type StateOf<K extends MachineStateKind> = Extract<MachineState, { kind: K }>;
@@ -96,10 +105,7 @@ const table: Table = {
     start_failed: (state, { at, ending, next }) =>
       endStarting(state, { generation: state.generation, ending, at }, next),
     gone: (state, { at, ending, next }) => endStarting(state, { generation: state.generation, ending, at }, next),
-    stop_requested: (state, { order }) => ({
-      state: { ...state, stop: state.stop === null ? order : mergeOrders(state.stop, order) },
-      effects: [],
-    }),
+    stop_requested: (state, { order }) => stopStarting(state, order),
     restart_requested: (state, { order }) => ({ state: { ...state, stop: state.stop ?? order }, effects: [] }),
     tick: { ignore: "the ladder begins when the process is known" },
     prepared: "bug",
@@ -206,8 +212,10 @@ const table: Table = {
 export function step(state: MachineState, event: MachineEvent): Step {
   const cell = table[state.kind][event.kind] as Cell<MachineStateKind, MachineEventKind>;
   if (cell === "bug") throw new Error(`machine in state ${state.kind} cannot take event ${event.kind}`);
-  if (typeof cell === "function") return cell(state as never, event as never);
-  return { state, effects: [] };
+  if (typeof cell !== "function") return { state, effects: [] };
+  const next = cell(state as never, event as never);
+  if (event.kind !== "stop_requested" || next.state === state) return next;
+  return { ...next, effects: [...tellWhose(event), ...next.effects] };
 }
 
 /** Why a pair changes nothing, or undefined when it does something or must not happen. */

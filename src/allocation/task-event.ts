@@ -16,6 +16,8 @@ export type TaskEventType =
   | "Restart Signaled"
   | "Restarting"
   | "Signaling"
+  | "Sibling Task Failed"
+  | "Leader Task Dead"
   | "Not Restarting";
 
 /** One thing that happened to a task. */

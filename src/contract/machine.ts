@@ -27,6 +27,8 @@ const CAUSES = [
   "allocation stopped",
   "max_run_duration is over",
   "unhealthy",
+  "sibling task failed",
+  "leader task dead",
   "restart requested",
   "guest shut down",
 ] as const satisfies readonly StopCause[];

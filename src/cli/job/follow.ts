@@ -1,7 +1,7 @@
 import { monotonicMillis } from "../../base/clock.ts";
 import type { Allocation, Progress } from "../../client/replies.ts";
 import type { Terminal } from "../terminal/terminal.ts";
-import { copyLabels, isOver } from "../text/copies.ts";
+import { copyLabels, hasFailed, isOver } from "../text/copies.ts";
 import { createEventFeed, describeEvent, describeProgress } from "../text/events.ts";
 
 /** Between two lines of progress where there is no terminal, in milliseconds. */
@@ -54,9 +54,8 @@ export function createProgress(terminal: Terminal): (progress: Progress | undefi
 /** Whether every machine of these allocations runs or has ended. */
 export function isSettled(allocations: readonly Allocation[]): boolean {
   return allocations.every((allocation) => {
+    if (isOver(allocation) || hasFailed(allocation)) return isOver(allocation);
     const tasks = Object.values(allocation.TaskStates);
-    return (
-      isOver(allocation) || (tasks.length > 0 && tasks.every(({ State }) => State === "running" || State === "dead"))
-    );
+    return tasks.length > 0 && tasks.every(({ State }) => State === "running" || State === "dead");
   });
 }

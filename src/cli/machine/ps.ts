@@ -36,7 +36,8 @@ async function runPs(invocation: Invocation): Promise<number> {
   const { out, err } = context.terminal;
   assertNotBoth(flags, "stats", "json", "the API has them at /v1/metrics and /v1/client/allocation/ID/stats");
   const client = await connectAgent(invocation);
-  const isShown = (allocation: Pick<Allocation, "ClientStatus">): boolean => flags.has("all") || !isOver(allocation);
+  const isShown = (allocation: Pick<Allocation, "ClientStatus" | "TaskStates">): boolean =>
+    flags.has("all") || !isOver(allocation);
   if (flags.has("json")) {
     const raw = await client.readJson(ask.allocations().target);
     printJson(out, Array.isArray(raw) ? raw.filter(isShown) : raw);

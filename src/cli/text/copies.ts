@@ -4,12 +4,13 @@ import { shellWord } from "../../base/text.ts";
 import { ask, type Client } from "../../client/client.ts";
 import type { Allocation, JobEntry } from "../../client/replies.ts";
 
-/** Whether nothing of an allocation runs or will run. */
-export function isOver({ ClientStatus }: Pick<Allocation, "ClientStatus">): boolean {
-  return ClientStatus === "complete" || hasFailed({ ClientStatus });
+/** Whether nothing of an allocation runs or will run: one that has failed may have machines that are still being stopped. */
+export function isOver({ ClientStatus, TaskStates }: Pick<Allocation, "ClientStatus" | "TaskStates">): boolean {
+  if (ClientStatus === "complete") return true;
+  return hasFailed({ ClientStatus }) && Object.values(TaskStates).every(({ State }) => State === "dead");
 }
 
-/** Whether a machine of an allocation has failed and nothing of it runs or will run. */
+/** Whether a machine of an allocation has failed for good; nothing of it will run then. */
 export const hasFailed = ({ ClientStatus }: Pick<Allocation, "ClientStatus">): boolean =>
   ClientStatus === "failed" || ClientStatus === "lost";
 

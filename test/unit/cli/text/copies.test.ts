@@ -7,7 +7,7 @@ function machines(...texts: string[]): Allocation[] {
   return texts.map((text, at) => {
     const [index, ClientStatus, version] = text.split(" ");
     const known = { ID: `${at}`, Name: `web.a[${index}]`, TaskGroup: "a", JobVersion: Number(version) };
-    return { ...known, ClientStatus, CreateTime: at } as unknown as Allocation;
+    return { ...known, ClientStatus, TaskStates: {}, CreateTime: at } as unknown as Allocation;
   });
 }
 
