@@ -33,6 +33,11 @@ export function runTimeOf(store: Store, allocation: Allocation): number | null {
   return most === undefined ? null : toMillis(most);
 }
 
+/** The task of an allocation's group that leads it; undefined where its job names none. */
+export function leaderOf(store: Store, allocation: Allocation): string | undefined {
+  return findGroup(store, allocation).group?.tasks.find(({ leader }) => leader)?.name;
+}
+
 /** Nomad's MB of `max_file_size`. */
 const MEBIBYTE = 1 << 20;
 

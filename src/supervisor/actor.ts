@@ -1,6 +1,7 @@
 import type { Allocation } from "../allocation/allocation.ts";
 import type { MachineEffect } from "../allocation/effect.ts";
 import type { Ending } from "../allocation/ending.ts";
+import type { StopOrder } from "../allocation/ladder.ts";
 import type { MachineEvent, MachineState } from "../allocation/machine.ts";
 import type { RestartDecision } from "../allocation/restart.ts";
 import { step } from "../allocation/step.ts";
@@ -17,6 +18,7 @@ import { Ledger, type VersionChange } from "./ledger.ts";
 import type { LoggingMachine } from "./log-keeper.ts";
 import { type MachinePlace, placeOf } from "./machine-place.ts";
 import { Mailbox } from "./mailbox.ts";
+import { Siblings } from "./siblings.ts";
 import { AGENT_ENDS, prepareMachine, startMachine } from "./start.ts";
 import { Watch } from "./watch.ts";
 
@@ -29,12 +31,17 @@ export class AllocationActor {
   readonly #mailbox: Mailbox<{ readonly task: string; readonly event: MachineEvent }>;
   /** What `logging` has found out of this record; null once a watch began or ended. */
   #logging: { readonly allocation: Allocation; readonly machines: readonly LoggingMachine[] } | null = null;
+  readonly #siblings: Siblings;
   #closed = false;
 
-  constructor(allocation: Allocation, context: ActorContext) {
+  /** @param adopted when a former agent had it: nothing is known of its machines until they were looked at, and `settle` was called. */
+  constructor(allocation: Allocation, context: ActorContext, adopted = false) {
     this.#ledger = new Ledger(allocation, context);
     this.#context = context;
     this.#mailbox = new Mailbox(({ task, event }) => this.#handle(task, event), context);
+    const tell = (task: string, order: StopOrder): void =>
+      this.send(task, { kind: "stop_requested", at: context.clock.now(), order });
+    this.#siblings = new Siblings(context, tell, !adopted);
     for (const task of Object.keys(allocation.tasks)) {
       this.#hands.set(task, emptyHands());
     }
@@ -100,6 +107,16 @@ export class AllocationActor {
     this.#ledger.report(task, event);
   }
 
+  /** Each machine was looked at that a former agent had. */
+  settle(): void {
+    this.#siblings.settle(this.allocation);
+  }
+
+  /** Stops every machine that has not ended: the leader of the group first. */
+  stop(orderFor: (task: string) => StopOrder): void {
+    this.#siblings.stop(this.allocation, orderFor);
+  }
+
   /** Says that the allocation is to stop. What is to take its place is recorded by then: on a full disk this must not fail behind it. */
   setStopped(desiredDescription: string): void {
     const { recordFreeing } = this.#context.recorder;
@@ -141,6 +158,7 @@ export class AllocationActor {
       this.#context.log.info("machine ended", { task, reason: state.ending.reason, message: state.ending.message });
       this.#context.onTerminal(this.allocation);
     }
+    this.#siblings.look(this.allocation);
   }
 
   /** What a machine's user has is closed before the record says that it may be another machine's user. */

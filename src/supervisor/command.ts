@@ -1,7 +1,7 @@
 import type { Allocation } from "../allocation/allocation.ts";
 import { report } from "../allocation/effect.ts";
 import type { StopOrder } from "../allocation/ladder.ts";
-import { isRestart } from "../allocation/order.ts";
+import { isRestart, isToStayDown } from "../allocation/order.ts";
 import type { Clock } from "../base/clock.ts";
 import { AppError } from "../base/errors.ts";
 import { shortId } from "../base/ids.ts";
@@ -48,7 +48,7 @@ const RUN_AGAIN = "an allocation ends once; paddock job run starts its job in a 
 /** False for a machine that starts anew anyway. @throws AppError `conflict` for one that is to stay down. */
 function mayRestart({ id, desired, tasks }: Allocation, task: string): boolean {
   const machine = tasks[task]?.machine;
-  if (desired === "run" && machine !== undefined && machine.kind !== "ended") {
+  if (desired === "run" && machine !== undefined && !isToStayDown(machine)) {
     if (machine.kind === "stopping") return !isRestart(machine.order);
     return machine.kind !== "pending" && machine.kind !== "preparing";
   }

@@ -10,8 +10,9 @@ import type { AgentDirs } from "../paths.ts";
 import type { Hands, Prepare } from "./hands.ts";
 import type { LedgerContext } from "./ledger.ts";
 import type { MachinePlace } from "./machine-place.ts";
+import type { SiblingContext } from "./siblings.ts";
 
-export interface ActorContext extends LedgerContext {
+export interface ActorContext extends LedgerContext, SiblingContext {
   readonly dirs: AgentDirs;
   readonly log: Log;
   readonly prepare: Prepare;

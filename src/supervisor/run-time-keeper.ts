@@ -1,6 +1,5 @@
 import { type Allocation, isTerminal } from "../allocation/allocation.ts";
 import type { StopCause, StopOrder } from "../allocation/ladder.ts";
-import type { MachineEvent } from "../allocation/machine.ts";
 import type { Clock } from "../base/clock.ts";
 
 export interface RunTimeKeeperContext {
@@ -14,7 +13,7 @@ export interface RunTimeKeeperContext {
 /** What the keeper needs of an allocation's actor. */
 export interface TimedAllocation {
   readonly allocation: Allocation;
-  send(task: string, event: MachineEvent): void;
+  stop(orderFor: (task: string) => StopOrder): void;
 }
 
 /** Stops the machines of allocations that have run for as long as their job allows (`max_run_duration`). */
@@ -66,10 +65,6 @@ export class RunTimeKeeper {
       this.see(actor);
       return;
     }
-    for (const [task, { machine }] of Object.entries(allocation.tasks)) {
-      if (machine.kind === "ended") continue;
-      const order = this.#context.stopOrderOf(allocation, task, "max_run_duration is over");
-      actor.send(task, { kind: "stop_requested", at, order });
-    }
+    actor.stop((task) => this.#context.stopOrderOf(allocation, task, "max_run_duration is over"));
   }
 }

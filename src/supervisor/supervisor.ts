@@ -22,7 +22,7 @@ export interface Supervisor extends MachineCommands {
   adoptAll(): Promise<void>;
   /** Starts a recorded allocation, at once or when those have ended that it waits for: two may not share disk and ports. */
   start(allocation: Allocation): void;
-  /** Stops every machine of an allocation; one that ended already is left alone. */
+  /** Stops every machine of an allocation, the leader of its group first; one that ended already is left alone. */
   stop(allocationId: string, orderFor: (task: string) => StopOrder, description: string): void;
   /** Lets an allocation go on by another version of its job, which is recorded already; its machines are left alone. */
   update(allocationId: string, change: VersionChange): void;
@@ -83,7 +83,7 @@ export function createSupervisor(context: SupervisorContext): Supervisor {
       sweepSockets(context.dirs, live, context.log);
       sweepGroups(context.cgroups, live, context.log);
       for (const allocation of live) {
-        actors.set(allocation.id, new AllocationActor(allocation, actorContext));
+        actors.set(allocation.id, new AllocationActor(allocation, actorContext, true));
       }
       const found = [...actors.values()];
       await Promise.all(found.map((actor) => adopt(actor, context)));
@@ -99,9 +99,7 @@ export function createSupervisor(context: SupervisorContext): Supervisor {
       const actor = actors.get(allocationId);
       if (actor === undefined) return;
       actor.setStopped(description);
-      for (const task of Object.keys(actor.allocation.tasks)) {
-        actor.send(task, { kind: "stop_requested", at: context.clock.now(), order: orderFor(task) });
-      }
+      actor.stop(orderFor);
     },
     update: (allocationId, change) => goOnBy(change, actors.get(allocationId), { checks, runTimes }),
     ...machineCommands(actors, context.clock),
@@ -168,6 +166,7 @@ async function adopt(actor: AllocationActor, context: SupervisorContext): Promis
     context.log.info("looked at a machine of before", { alloc: id, task, was: record.machine.kind, found: event.kind });
     actor.send(task, event);
   }
+  actor.settle();
 }
 
 function generationOf(state: MachineState): number {
