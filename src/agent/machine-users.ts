@@ -16,13 +16,20 @@ export interface MachineUsers {
    * @throws AppError `unplaceable` when none is left.
    */
   choose(more?: readonly number[]): MachineUser;
+  /** Whom the machines of a live allocation run as, as far as that was said. */
+  of(allocationId: string): readonly MachineUser[];
 }
 
 /** @param pool null where machines run as the agent's user. */
 export function createMachineUsers(pool: UserPool | null, store: Pick<Store, "liveAllocations">): MachineUsers | null {
   if (pool === null) return null;
   const choose = createUserChooser(pool);
-  return { pool, choose: (more = []) => choose([...takenUids(store.liveAllocations()), ...more]) };
+  return {
+    pool,
+    choose: (more = []) => choose([...takenUids(store.liveAllocations()), ...more]),
+    of: (allocationId) =>
+      store.liveAllocations().flatMap(({ id, tasks }) => (id === allocationId ? usersIn({ tasks }) : [])),
+  };
 }
 
 /**
@@ -41,20 +48,32 @@ export function withGitUser(users: MachineUsers | null, plan: ArtifactPlan): Art
 }
 
 function takenUids(live: readonly Allocation[]): number[] {
-  return live.flatMap(({ tasks }) => Object.values(tasks).flatMap(({ user }) => user?.uid ?? []));
+  return live.flatMap(usersIn).map(({ uid }) => uid);
 }
 
-/** A user for each task of a new allocation, by the task's name. @throws AppError `unplaceable`. */
+const usersIn = ({ tasks }: Pick<Allocation, "tasks">): MachineUser[] =>
+  Object.values(tasks).flatMap(({ user }) => user ?? []);
+
+/**
+ * A user for each task of a new allocation, by the task's name; all of one group, which passes the allocation's gate.
+ * @throws AppError `unplaceable`.
+ */
 export function chooseUsers(
   users: MachineUsers | null,
   tasks: readonly { readonly name: string }[],
 ): ReadonlyMap<string, MachineUser | null> {
   const chosen = new Map<string, MachineUser | null>();
   for (const { name } of tasks) {
-    const given = [...chosen.values()].flatMap((user) => user?.uid ?? []);
-    chosen.set(name, users?.choose(given) ?? null);
+    const beside = [...chosen.values()].flatMap((user) => user ?? []);
+    chosen.set(name, users === null ? null : chooseBeside(users, beside));
   }
   return chosen;
+}
+
+/** @param beside whom the allocation's other machines run as. */
+function chooseBeside(users: MachineUsers, beside: readonly MachineUser[]): MachineUser {
+  const chosen = users.choose(beside.map(({ uid }) => uid));
+  return { ...chosen, gid: beside[0]?.gid ?? chosen.gid };
 }
 
 /**
@@ -66,19 +85,23 @@ export function settleUser(
   { allocation, task, keepUser }: Pick<PrepareRequest, "allocation" | "task" | "keepUser">,
 ): MachineUser | null {
   const recorded = allocation.tasks[task]?.user ?? null;
-  const user = users === null ? null : (recorded ?? users.choose());
+  // By the store, for two may be made ready at once.
+  const user = users === null ? null : (recorded ?? chooseBeside(users, users.of(allocation.id)));
   if (user?.uid !== recorded?.uid) keepUser(user);
   return user;
 }
 
-/** Gives a machine's user what it needs on disk; what it had at its last start is its own already. */
+/**
+ * Gives a machine's user what it needs on disk; what it had at its last start is its own already.
+ * @param alone whether it is the only machine of its allocation.
+ */
 export function letIn(
   { dirs }: PrepareRequest["place"],
   user: MachineUser | null,
-  last: Pick<LaunchPlan, "user"> | undefined,
+  { last, alone }: { readonly last: Pick<LaunchPlan, "user"> | undefined; readonly alone: boolean },
 ): void {
   if (user === null) return;
   openMachineDirectory(dirs);
-  if (last?.user?.uid !== user.uid) handOver(dirs, user);
+  if (last?.user?.uid !== user.uid) handOver(dirs, user, alone);
   openGate(dirs, user);
 }

@@ -73,7 +73,7 @@ export function createPrepare(given: Omit<PrepareContext, "images">): Prepare {
       const last = context.store.lastLaunch(request.allocation.id, request.task);
       const image = await openDisk(context, request, { config, user, linked, previous, last });
       try {
-        letIn(request.place, user, last);
+        letIn(request.place, user, { last, alone: Object.keys(request.allocation.tasks).length === 1 });
         const plan = await planMachine(context, request, subject, { config, image, user });
         return { plan, image };
       } catch (error) {

@@ -7,6 +7,7 @@ import type { RestartDecision } from "../allocation/restart.ts";
 import { step } from "../allocation/step.ts";
 import type { TaskEvent } from "../allocation/task-event.ts";
 import { AppError, errorText } from "../base/errors.ts";
+import { allocDir } from "../paths.ts";
 import { attend } from "./attend.ts";
 import { climb } from "./climb.ts";
 import { locateGroup, removeGroup } from "./confine.ts";
@@ -147,7 +148,7 @@ export class AllocationActor {
     const record = this.allocation.tasks[task];
     if (record === undefined) throw new Error(`allocation ${this.allocation.id} has no task ${task}`);
     const { state, effects } = step(record.machine, event);
-    if (state.kind === "ended" && record.machine.kind !== "ended") this.#shut(task, state.generation);
+    if (state.kind === "ended" && record.machine.kind !== "ended" && this.#isLast(task)) this.#shut();
     const reports = effects.flatMap((effect) => (effect.kind === "report" ? [effect.event] : []));
     if (state !== record.machine || reports.length > 0) {
       this.#ledger.saveStep(task, event, state, reports, this.#hands.get(task)?.prepared?.plan);
@@ -161,14 +162,21 @@ export class AllocationActor {
     this.#siblings.look(this.allocation);
   }
 
-  /** What a machine's user has is closed before the record says that it may be another machine's user. */
-  #shut(task: string, generation: number): void {
-    const { user, dirs } = this.#place(task, generation);
-    if (user === null) return;
+  #isLast(task: string): boolean {
+    return Object.entries(this.allocation.tasks).every(
+      ([name, { machine }]) => name === task || machine.kind === "ended",
+    );
+  }
+
+  /** What its machines' users have is closed before the record says that they may be other machines' users. */
+  #shut(): void {
+    const { id, tasks } = this.allocation;
+    if (Object.values(tasks).every(({ user }) => user == null)) return;
+    const path = allocDir(this.#context.dirs, id);
     try {
-      closeGate(dirs);
+      closeGate({ alloc: path });
     } catch (error) {
-      this.#context.log.error("an allocation cannot be closed", { path: dirs.alloc, error: errorText(error) });
+      this.#context.log.error("an allocation cannot be closed", { path, error: errorText(error) });
     }
   }
 

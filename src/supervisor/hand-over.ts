@@ -14,8 +14,8 @@ import { basename, join } from "node:path";
 import { errnoOf } from "../base/errors.ts";
 import { O_PATH, procPath } from "../base/files.ts";
 import type { MachineUser } from "../node/users.ts";
-import type { TaskDirs } from "../paths.ts";
-import { openDirectory, openOwnDirectory } from "./own-files.ts";
+import { readLogIndex, type TaskDirs } from "../paths.ts";
+import { logMode, openDirectory, openOwnDirectory } from "./own-files.ts";
 
 /*
  * Who owns what of an allocation whose machine has a user of its own:
@@ -25,6 +25,10 @@ import { openDirectory, openOwnDirectory } from "./own-files.ts";
  *   <id>/alloc/logs     the machine's, as are alloc/data and alloc/tmp
  *   <id>/<task>         the machine's, with everything in it but
  *   <id>/<task>/.paddock  which is the agent's; the machine reaches the two files of its journal and changes nothing else
+ *
+ * The machines of an allocation of several tasks have a user each and one group, for the gate. None may do anything to what is another
+ * one's, so nothing below <id>/alloc is theirs: alloc/logs is the agent's, and they pass through it to their own files, which the agent
+ * makes; alloc/data and alloc/tmp are closed to them.
  */
 
 /** Lets the machine's user pass to its directories, as it must at each start; the gate itself stays the agent's. */
@@ -38,7 +42,7 @@ export function openGate(dirs: TaskDirs, { gid }: MachineUser): void {
  * Closes an allocation to everybody but the agent. After that its user may be given to another machine: what lies inside still
  * belongs to that number.
  */
-export function closeGate(dirs: TaskDirs): void {
+export function closeGate(dirs: Pick<TaskDirs, "alloc">): void {
   try {
     chmodSync(dirs.alloc, 0o700);
   } catch (error) {
@@ -50,11 +54,29 @@ export function closeGate(dirs: TaskDirs): void {
 /**
  * Gives the directories of a machine with all that the agent has put into them to the machine's user. Only before this user's first
  * start: afterwards what is in them is the machine's doing.
+ * @param alone false where other machines have their logs in the same directory.
  */
-export function handOver(dirs: TaskDirs, user: MachineUser): void {
-  for (const path of [dirs.logs, join(dirs.shared, "data"), join(dirs.shared, "tmp"), dirs.task]) {
+export function handOver(dirs: TaskDirs, user: MachineUser, alone = true): void {
+  const [data, tmp] = [join(dirs.shared, "data"), join(dirs.shared, "tmp")];
+  for (const path of [...(alone ? [dirs.logs, data, tmp] : []), dirs.task]) {
     giveTree(path, user, { closed: true, except: basename(dirs.machine) });
   }
+  if (alone) return;
+  for (const path of [data, tmp]) chmodSync(path, 0o700);
+  for (const name of readdirSync(dirs.logs))
+    if (isLogOf(name, basename(dirs.task))) giveLog(join(dirs.logs, name), user);
+  chownSync(dirs.logs, process.getuid?.() ?? 0, user.gid);
+  chmodSync(dirs.logs, 0o710);
+}
+
+function isLogOf(name: string, task: string): boolean {
+  return (["stdout", "stderr"] as const).some((type) => readLogIndex(name, task, type) !== undefined);
+}
+
+/** One that the agent wrote while its machines had no users; nobody else makes anything there. */
+function giveLog(path: string, user: MachineUser): void {
+  giveEntry(path, user);
+  chmodSync(path, logMode(user));
 }
 
 /** Lets the machine's user through to its journal in the agent's directory. */

@@ -17,6 +17,9 @@ export function openDirectory(path: string): number {
   return openSync(path, DIRECTORY);
 }
 
+/** The mode of a log's file. Where machines have users the directory may be open to others than the one whose log it is. */
+export const logMode = (user: MachineUser | null): number => (user === null ? 0o644 : 0o600);
+
 /** Gives an open file that was just made to a machine's user; null leaves it the agent's. */
 export function giveFile(fd: number, user: MachineUser | null): void {
   if (user !== null) fchownSync(fd, user.uid, user.gid);
@@ -51,7 +54,7 @@ export function assertOwnFile(fd: number, path: string, user: MachineUser | null
 
 /** Opens a file of a log to add to it; one that was not there is made and given to the machine's user. @throws AppError `invalid`. */
 export function openLogFile(path: string, user: MachineUser | null): number {
-  const made = openIfFree(path, constants.O_WRONLY | constants.O_APPEND);
+  const made = openIfFree(path, constants.O_WRONLY | constants.O_APPEND, logMode(user));
   // A machine of before may have put a FIFO or a link under a name of ours: neither is waited for nor followed.
   const there = constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW | constants.O_NONBLOCK;
   const fd = made ?? openSync(path, there);
@@ -65,9 +68,9 @@ export function openLogFile(path: string, user: MachineUser | null): number {
   }
 }
 
-function openIfFree(path: string, flags: number): number | null {
+function openIfFree(path: string, flags: number, mode: number): number | null {
   try {
-    return openSync(path, flags | constants.O_CREAT | constants.O_EXCL, 0o644);
+    return openSync(path, flags | constants.O_CREAT | constants.O_EXCL, mode);
   } catch (error) {
     if (errnoOf(error) === "EEXIST") return null;
     throw error;

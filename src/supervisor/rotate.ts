@@ -22,7 +22,7 @@ import {
   type TaskDirs,
   taskLog,
 } from "../paths.ts";
-import { assertOwnFile, giveFile } from "./own-files.ts";
+import { assertOwnFile, giveFile, logMode } from "./own-files.ts";
 
 /** What a job's `logs` block allows each log of a task. */
 export interface LogLimits {
@@ -90,7 +90,7 @@ export function makeNextLog({ dirs, task, type, user }: LogOf, active: number): 
 }
 
 function createLog(path: string, user: MachineUser | null): number {
-  const fd = openSync(path, CREATE, 0o644);
+  const fd = openSync(path, CREATE, logMode(user));
   giveFile(fd, user);
   return fd;
 }

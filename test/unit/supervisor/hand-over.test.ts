@@ -78,6 +78,47 @@ asRoot("directories that are handed over", () => {
     expect(await may(USER, `cat ${dirs.task}/file`)).toBe(true);
   });
 
+  test("of an allocation of several machines are closed to its other ones, and each has its own logs", async () => {
+    const beside = taskDirs({ dataDir: dir.path, runDir: dir.path }, "a1", "db");
+    for (const made of [dirs, beside]) makeTaskDirectories(made);
+    writeFileSync(join(dirs.logs, "vm.stdout.0"), "of before");
+    writeFileSync(join(dirs.shared, "data", "seed"), "x");
+    for (const [own, user] of [
+      [dirs, USER],
+      [beside, OTHER],
+    ] as const) {
+      openMachineDirectory(own);
+      handOver(own, user, false);
+      openGate(own, user);
+    }
+    closeSync(openLogFile(join(beside.logs, "db.stdout.0"), OTHER));
+    for (const [own, other, user] of [
+      [dirs, beside, USER],
+      [beside, dirs, OTHER],
+    ] as const) {
+      const log = join(own.logs, `${own === dirs ? "vm" : "db"}.stdout.0`);
+      expect(await may(user, `echo x >> ${log} && echo x > ${own.task}/file && cd ${own.machine}`)).toBe(true);
+      const theirs = join(own.logs, `${own === dirs ? "db" : "vm"}.stdout.0`);
+      const harm = [
+        `ls ${other.task}`,
+        `cat ${theirs}`,
+        `echo x >> ${theirs}`,
+        `rm -f ${theirs}`,
+        `mv ${theirs} ${theirs}.1`,
+        `ls ${own.logs}`,
+        `echo x > ${own.logs}/vm.stdout.1`,
+        `ls ${own.shared}/data`,
+        `cat ${own.shared}/data/seed`,
+        `echo x > ${own.shared}/tmp/x`,
+        `echo x > ${own.shared}/x`,
+        `echo x > ${own.alloc}/x`,
+      ];
+      for (const script of harm) expect({ script, may: await may(user, script) }).toEqual({ script, may: false });
+    }
+    closeGate(dirs);
+    expect(await may(USER, `cat ${dirs.task}/file`)).toBe(false);
+  });
+
   test("give away nothing that a link or a second name leads to", () => {
     makeTaskDirectories(dirs);
     for (const name of ["linked", "named"]) writeFileSync(dir.file(name), "host", { mode: 0o600 });
