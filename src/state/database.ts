@@ -66,18 +66,23 @@ function migrate(database: DatabaseSync, path: string): void {
   }
 }
 
+/** How long a lock is waited for, in milliseconds: a process that was killed holds its locks until the kernel has taken it apart. */
+const LOCK_TIMEOUT = 2_000;
+
 /**
  * Takes the lock that makes an agent the only one of its data directory. The kernel lets it go when the process ends, however it
- * ends.
+ * ends, and a moment later. Blocks the thread while another process holds it.
+ * @param timeout milliseconds until it counts as held by a process that lives.
  * @returns null when another process holds it.
  * @throws AppError `internal` when there is something else than a lock of ours.
  */
-export function takeLock(path: string): { release(): void } | null {
+export function takeLock(path: string, timeout = LOCK_TIMEOUT): { release(): void } | null {
   let database: DatabaseSync | undefined;
   try {
     makePrivate(path);
     database = new DatabaseSync(path);
-    database.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE;");
+    database.exec(`PRAGMA busy_timeout = ${timeout}; PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = MEMORY;`);
+    database.exec("BEGIN EXCLUSIVE;");
     const held = database;
     return { release: () => held.close() };
   } catch (error) {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { closeSync, mkdirSync, openSync, readdirSync, rmSync, statSync, writeSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readdirSync, readlinkSync, rmSync, statSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import type { Allocation } from "../../../src/allocation/allocation.ts";
@@ -11,6 +11,7 @@ import { createRecorder, StoreError } from "../../../src/state/recorder.ts";
 import type { JobRecord } from "../../../src/state/records.ts";
 import { openStore } from "../../../src/state/store.ts";
 import { storePerTest } from "../../helpers/store-per-test.ts";
+import { until } from "../../helpers/until.ts";
 
 const here = storePerTest();
 
@@ -216,18 +217,52 @@ describe("the lock of a data directory", () => {
     expect(() => takeLock(here.dir.file("none", "lock"))).toThrow("cannot lock ");
   });
 
+  const database = join(import.meta.dir, "../../../src/state/database.ts");
+
+  /** A process that takes the lock, says what came of it and keeps it until it is killed. */
+  function taker(path: string, timeout: number) {
+    const script = `const { takeLock } = await import(${JSON.stringify(database)}); globalThis.lock = takeLock(${JSON.stringify(path)}, ${timeout}); console.log(globalThis.lock ? "held" : "busy"); setInterval(() => {}, 1000);`;
+    const child = Bun.spawn([process.execPath, "-e", script], { stdout: "pipe" });
+    const said = child.stdout
+      .getReader()
+      .read()
+      .then(({ value }) => new TextDecoder().decode(value).trim());
+    return Object.assign(child, { said });
+  }
+
   test("is held by one process and free once it is dead", async () => {
     const path = here.dir.file("agent.lock");
-    const database = join(import.meta.dir, "../../../src/state/database.ts");
-    const script = `const { takeLock } = await import(${JSON.stringify(database)}); globalThis.lock = takeLock(${JSON.stringify(path)}); console.log(globalThis.lock ? "held" : "busy"); setInterval(() => {}, 1000);`;
-    const holder = Bun.spawn([process.execPath, "-e", script], { stdout: "pipe" });
-    const { value } = await holder.stdout.getReader().read();
-    expect(new TextDecoder().decode(value).trim()).toBe("held");
-    expect(takeLock(path)).toBeNull();
+    await using holder = taker(path, 0);
+    expect(await holder.said).toBe("held");
+    expect(takeLock(path, 0)).toBeNull();
     holder.kill("SIGKILL");
     await holder.exited;
-    const lock = takeLock(path);
+    const lock = takeLock(path, 0);
     expect(lock).not.toBeNull();
     lock?.release();
   });
+
+  test("is waited for while a process that was killed still has it", async () => {
+    const path = here.dir.file("agent.lock");
+    await using holder = taker(path, 0);
+    expect(await holder.said).toBe("held");
+    await using next = taker(path, 60_000);
+    let said = "";
+    void next.said.then((word) => {
+      said = word;
+    });
+    const isTrying = (): boolean =>
+      readdirSync(`/proc/${next.pid}/fd`).some((fd) => linkText(`/proc/${next.pid}/fd/${fd}`) === path);
+    await until("the next one to try", () => said !== "" || isTrying());
+    holder.kill("SIGKILL");
+    expect(await next.said).toBe("held");
+  });
 });
+
+function linkText(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return ""; // closed while we looked
+  }
+}
