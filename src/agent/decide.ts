@@ -4,7 +4,7 @@ import { isSamePlace, type Place, placeName } from "../allocation/place.ts";
 import { shortId } from "../base/ids.ts";
 import type { Group, Job } from "../job/job.ts";
 import { groupPlace } from "../job/place-text.ts";
-import type { Amounts } from "../node/node.ts";
+import type { Amounts, Capacity } from "../node/node.ts";
 import { amountsOf, type Claim, findShortages, sumClaims } from "../placement/amounts.ts";
 import type { PlacementFailure, Shortage } from "../placement/failure.ts";
 import type { HeldPort } from "../placement/ports.ts";
@@ -49,10 +49,22 @@ export async function decidePlacement(
   const leaving = own.filter(({ id, desired }) => desired === "stop" || ends.has(id));
   const placed: PlacedCopy[] = [];
   const failures = new Map<string, PlacementFailure>();
-  for (const { place, replaces } of turns) {
-    const before = failures.get(place.group);
-    if (before !== undefined) {
-      failures.set(place.group, { ...before, coalesced: (before.coalesced ?? 0) + 1 });
+  // What is replaced has the room of what it replaces: that a new copy of its group lacks room says nothing about it.
+  const lacking = new Set<string>();
+  const fail = ({ place, replaces }: Turn, shortages: readonly Shortage[]): void => {
+    const { group } = place;
+    const before = failures.get(group);
+    lacking.add(kindOf(group, replaces));
+    failures.set(
+      group,
+      before === undefined ? { group, shortages, filtered: [] } : { ...before, coalesced: (before.coalesced ?? 0) + 1 },
+    );
+  };
+  for (const turn of turns) {
+    const { place, replaces, limit = Number.POSITIVE_INFINITY } = turn;
+    if (placed.filter(({ group }) => group.name === place.group).length >= limit) continue;
+    if (lacking.has(kindOf(place.group, replaces))) {
+      fail(turn, []);
       continue;
     }
     const here = own.filter((one) => isSamePlace(one, place));
@@ -63,7 +75,7 @@ export async function decidePlacement(
     if ("ports" in given) {
       placed.push(given);
       if (replaces !== undefined) leaving.push(replaces);
-    } else failures.set(place.group, { group: place.group, shortages: given.shortages, filtered: [] });
+    } else fail(turn, given.shortages);
   }
   const holdersOf = imageHolders(context, leaving);
   const holders = new Map(job.groups.map((group) => [group.name, holdersOf(group)]));
@@ -73,6 +85,10 @@ export async function decidePlacement(
   };
   return { placed: placed.map(behind), failures: [...failures.values()] };
 }
+
+/** Copies that are placed or fail alike: those of a group that replace something, and those that do not. */
+const kindOf = (group: string, replaces: Allocation | undefined): string =>
+  JSON.stringify([group, replaces !== undefined]);
 
 /**
  * Finds the allocations that have an image of the host which a group names, too: where one of the two writes to it, it is free only when
@@ -119,7 +135,11 @@ async function fit(
   if (group === undefined) throw new Error(`job ${job.id} has no group ${place.group}`);
   const { capacity } = context.node();
   const others = live.filter((one) => !gone.includes(one));
-  const claims = [...claimsOf(context, others), ...placed.map((copy) => claimOf(job, copy))];
+  const claims = [
+    ...claimsOf(context, others),
+    ...claimsToCome(job, others, capacity),
+    ...placed.map((copy) => claimOf(job, copy)),
+  ];
   const isSibling = (one: Allocation): boolean => one.jobId === job.id && one.group === group.name;
   const held = [
     ...others.flatMap((one) => heldPorts(one, isSibling(one))),
@@ -136,6 +156,15 @@ async function fit(
 /** What allocations have of the host. */
 export function claimsOf(context: Pick<AgentContext, "store" | "node">, allocations: readonly Allocation[]): Claim[] {
   return allocations.map((one) => ({ place: placeKey(one.jobId, one), amounts: resourcesOf(context, one) }));
+}
+
+/** What takes the places of a job's allocations later must still find its room then, where it needs more than what is there now. */
+function claimsToCome(job: Job, others: readonly Allocation[], capacity: Capacity): Claim[] {
+  return others.flatMap((one) => {
+    const group = job.groups.find(({ name }) => name === one.group);
+    if (one.jobId !== job.id || group === undefined || one.index >= group.count) return [];
+    return [{ place: placeKey(job.id, one), amounts: amountsOf(group, capacity) }];
+  });
 }
 
 const claimOf = (job: Job, { group, index, resources }: PlacedCopy): Claim => ({

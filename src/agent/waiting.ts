@@ -112,9 +112,12 @@ const isOpen = (record: JobRecord): boolean => openPlaces(record).length > 0;
 /** Whether some of a job's copies have what they need but their turn. */
 const waitsForTurn = (record: JobRecord): boolean => openPlaces(record).length > (record.waiting?.groups.length ?? 0);
 
-/** Whether there are turns for which room was not found lacking: what lacks it is tried when there is more. */
-const isItsTurn = ({ waiting }: JobRecord, turns: readonly Turn[]): boolean =>
-  turns.some(({ place }) => waiting?.groups.includes(place.group) !== true);
+/** Whether there are more turns than copies that were found to lack room: what lacks it is tried when there is more. */
+function isItsTurn({ waiting }: JobRecord, turns: readonly Turn[]): boolean {
+  const lacking = Map.groupBy(waiting?.groups ?? [], (group) => group);
+  const ready = Map.groupBy(turns, ({ place }) => place.group);
+  return [...ready].some(([group, { length }]) => length > (lacking.get(group)?.length ?? 0));
+}
 
 function turnsOf({ store, supervisor }: AgentContext, record: JobRecord): Turn[] {
   const { job, version } = record;

@@ -12,6 +12,8 @@ export interface CopiesGroup {
   readonly config?: string;
   /** How its machines' disks stand to the image; an overlay unless told. */
   readonly disk?: "overlay" | "direct";
+  /** MiB; 128 unless told. */
+  readonly memory?: number;
 }
 
 /** The machine of a copy that runs. */
@@ -30,7 +32,7 @@ export function copiesBed(options: InProcessOptions = {}) {
 
   function jobOf(groups: Readonly<Record<string, CopiesGroup>>, restart = 'attempts = 0\n mode = "fail"'): Job {
     const texts = Object.entries(groups).map(
-      ([name, { count = 1, group = "", config = "", disk = "overlay" }]) => `
+      ([name, { count = 1, group = "", config = "", disk = "overlay", memory = 128 }]) => `
 group "${name}" {
   count = ${count}
   restart {
@@ -44,7 +46,7 @@ group "${name}" {
       disk       = "${disk}"
       ${config}
     }
-    resources { memory = 128 }
+    resources { memory = ${memory} }
   }
 }`,
     );

@@ -67,6 +67,36 @@ describe("of copies for which there is not enough room", () => {
     await machineOf(bed.agent, "running", "other");
   });
 
+  test("those that are replaced go first, for they have their room, and new ones wait for what is left", async () => {
+    await submit(jobOf({ a: { count: 2 } }));
+    await running("a[0]", "a[1]");
+    const changed = jobOf({ a: { count: 4, config: 'args = ["-smp", "2"]' } });
+    expect((await bed.agent.planJob(changed)).failures).toMatchObject([{ group: "a", coalesced: 1 }]);
+    const { evaluation } = await submit(changed);
+    expect(evaluation.failures).toMatchObject([{ group: "a", coalesced: 1 }]);
+    await until(
+      "both to be of the new version",
+      () => live().filter(({ jobVersion }) => jobVersion === 0).length === 0,
+    );
+    const after = await running("a[0]", "a[1]");
+    expect(Object.values(after).map(({ version }) => version)).toEqual([1, 1]);
+    expect(bed.agent.job("web")).toMatchObject({
+      waiting: { groups: ["a", "a"] },
+      rollout: { places: [{ index: 2 }, { index: 3 }] },
+    });
+  });
+
+  test("a new one does not take the room that one needs which is replaced by a larger one", async () => {
+    await submit(jobOf({ a: {} }));
+    await running("a[0]");
+    // 160 MiB are free beside the 128 of before, and not beside another 160.
+    const larger = jobOf({ a: { count: 2, memory: 160 } });
+    const { evaluation } = await submit(larger);
+    expect(evaluation.failures).toMatchObject([{ group: "a" }]);
+    const { "a[0]": first } = await running("a[0]");
+    expect(first?.version).toBe(1);
+  });
+
   test("a second one that asks for the same port of the host waits, which a plan tells with the first one's name", async () => {
     const port = await freePort();
     const job = jobOf({ a: { count: 2, group: `network {\n port "http" {\n static = ${port}\n to = 80\n }\n }` } });

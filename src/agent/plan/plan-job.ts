@@ -126,8 +126,8 @@ async function unlessRefused<T>(step: () => T | Promise<T>): Promise<Outcome<T>>
 /** What room there is in the end, when it was everybody's turn. */
 function decideAll(context: PlanContext, job: Job, { created, replaced, stopped }: Change): Promise<Decision> {
   const turns: Turn[] = [
-    ...created.map((place) => ({ place, replaces: undefined })),
     ...replaced.map(({ allocation }) => ({ place: allocation, replaces: allocation })),
+    ...created.map((place) => ({ place, replaces: undefined })),
   ];
   return decidePlacement(context, job, turns, [...stopped, ...replaced.map(({ allocation }) => allocation)]);
 }

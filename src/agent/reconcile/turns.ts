@@ -9,6 +9,8 @@ export interface Turn {
   readonly place: Place;
   /** What runs there until then; undefined when nothing does. */
   readonly replaces: Allocation | undefined;
+  /** It is its turn only while fewer copies of its group than this are placed together with it; undefined for any number. */
+  readonly limit?: number;
 }
 
 /** A job on its way from one version to another. */
@@ -23,8 +25,9 @@ export interface Rollout {
 
 /**
  * Whose turn it is: every place in which nothing runs, and of those in which a former version does so many that with these no more than
- * `max_parallel` copies of the group are on their way at a time: what is mended may fail again. A copy of the new version that fails ends
- * the turns of its group: the others go on as they were until somebody changes the job. What the job's other groups do does not matter.
+ * `max_parallel` copies of the group are on their way at a time: what is mended may fail again. What lacks room is not on its way, which
+ * only whoever places them finds out (`limit`). A copy of the new version that fails ends the turns of its group: the others go on as
+ * they were until somebody changes the job. What the job's other groups do does not matter.
  */
 export function nextTurns({ job, version, places, allocations }: Rollout): Turn[] {
   const running = allocations.filter((one) => one.desired === "run" && !isTerminal(one));
@@ -36,7 +39,7 @@ export function nextTurns({ job, version, places, allocations }: Rollout): Turn[
     const empty = turns.filter(({ replaces }) => replaces === undefined);
     const held = turns.filter(({ replaces }) => replaces !== undefined);
     const left = mayFollow(group, maxParallel(job, group), { version, allocations });
-    return [...empty, ...held.slice(0, Math.max(0, left - empty.length))];
+    return [...empty, ...held.slice(0, Math.max(0, left)).map((turn): Turn => ({ ...turn, limit: left }))];
   });
 }
 

@@ -25,11 +25,11 @@ function copy(text: string, more: Partial<Allocation> = {}): Allocation {
   return copyOf({ group: "a", index: Number(index), jobVersion, createIndex: jobVersion, tasks, ...more });
 }
 
-/** The copies of a job at version 1 whose turn it is, with the version of what runs there. */
+/** The copies of a job at version 1 whose turn it is when there is room for all, with the version of what runs there. */
 function turns(allocations: readonly Allocation[], job: Job = groupsJob({ a: 3 })): string[] {
-  return nextTurns({ job, version: 1, places: placesOf(job), allocations }).map(
-    ({ place, replaces }) => `${place.index}${replaces === undefined ? "" : ` v${replaces.jobVersion}`}`,
-  );
+  return nextTurns({ job, version: 1, places: placesOf(job), allocations })
+    .filter(({ limit = Number.POSITIVE_INFINITY }, at) => at < limit)
+    .map(({ place, replaces }) => `${place.index}${replaces === undefined ? "" : ` v${replaces.jobVersion}`}`);
 }
 
 const parallel = (max_parallel: number): Job => groupsJob({ a: 3 }, { update: { max_parallel } });
@@ -78,6 +78,15 @@ describe("the next turn of a job that changes is", () => {
   ])("with a check of the one before that is %s, of %s: %j", (status, mode, expected) => {
     const first = copy("0 v1 runs", { checks: [checkReport({ mode }, { status })] });
     expect(turns([first, ...copies("1 v0 runs", "2 v0 runs")])).toEqual(expected);
+  });
+
+  test("also another's where nothing runs in a place, for which there may be no room", () => {
+    const allocations = copies("0 v0 runs", "1 v0 runs");
+    const found = nextTurns({ job: parallel(1), version: 1, places: placesOf(parallel(1)), allocations });
+    expect(found.map(({ place, limit }) => [place.index, limit])).toEqual([
+      [2, undefined],
+      [0, 1],
+    ]);
   });
 
   test("each group's own: one that failed keeps no other group from it", () => {
