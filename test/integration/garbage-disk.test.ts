@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { appendFileSync, existsSync, mkdirSync, readdirSync, renameSync, utimesSync } from "node:fs";
+import { utcTime } from "../../src/base/units.ts";
 import { allocsDir, diskFiles, taskDirs } from "../../src/paths.ts";
 import { agentPerTest } from "../helpers/agent-per-test.ts";
 import { DEMO_DISK_SHA256, demoDisk } from "../helpers/demo-disk.ts";
@@ -15,6 +16,9 @@ beforeEach(async () => {
   origin = await startOrigin({ "/demo.img": { kind: "bytes", body: demoDisk() } });
 });
 afterEach(() => origin[Symbol.asyncDispose]());
+
+/** gc_disk_retention unless told, in milliseconds. */
+const WEEK = 168 * 3_600_000;
 
 const artifact = (): string =>
   `artifact {\n source = "${origin.url("/demo.img")}"\n options {\n checksum = "sha256:${DEMO_DISK_SHA256}"\n }\n }`;
@@ -108,6 +112,39 @@ describe("a disk that a guest has written to", () => {
     await booted(2);
     await collect();
     expect(left()).toEqual([idOf(bed.agent)]);
+  });
+
+  test("is kept once its place is given up, from the end of the last machine there, and goes on when the job has it again", async () => {
+    await fetched();
+    await booted(1);
+    const first = idOf(bed.agent);
+    await fetched({ task: `artifact {\n source = "${origin.url("/none")}"\n}` });
+    const { ending } = await machineOf(bed.agent, "ended");
+    const { warnings } = await fetched({ group: "count = 0" });
+    expect(warnings.map((text) => text.replace(/^allocation \w+ /, ""))).toEqual([
+      `has ended; its disk waits for the next one in its place, until ${utcTime(ending.at + WEEK)}`,
+    ]);
+    const { kept, removed } = await collect();
+    expect(kept).toMatchObject([{ allocationId: first }]);
+    // The clocks of two moments differ by some milliseconds.
+    const from = (kept[0]?.until ?? 0) - WEEK;
+    const before = bed.agent.allocation(first).tasks["vm"]?.finishedAt ?? 0;
+    expect(Math.abs(from - ending.at)).toBeLessThan(Math.abs(from - before));
+    expect(removed.map(({ allocationId }) => allocationId)).not.toContain(first);
+    await fetched();
+    await booted(2);
+  });
+
+  test("goes when its place was given up and gc_disk_retention is over", async () => {
+    await bed.restart(() => undefined, { garbage: { diskRetentionMillis: 1 } });
+    await fetched();
+    await booted(1);
+    await fetched({ group: "count = 0" });
+    await machineOf(bed.agent, "ended");
+    await until("it to be gone", async () => {
+      await collect();
+      return left().length === 0;
+    });
   });
 
   test("stays when it moved along to a machine that never started, and is told", async () => {

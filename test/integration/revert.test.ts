@@ -33,7 +33,7 @@ test("a job goes back to an earlier version and its disk goes along; scaled to n
   expect(agent.launchPlan(idOf(agent), "vm").argv.map(({ word }) => word)).not.toContain("-smp");
 
   const told = await put("/v1/job/demo/scale", { Count: 0, Target: { Group: "g" } });
-  expect(told).toContain("is stopped; its disk waits for the next one");
+  expect(told).toContain("is stopped; its disk waits for the next one in its place, for 168h");
   await machineOf(agent, "ended");
   expect(agent.job("demo")).toMatchObject({ version: 3, stop: false });
   await put("/v1/job/demo/scale", { Count: 1 });

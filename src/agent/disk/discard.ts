@@ -13,6 +13,7 @@ import { type AgentDirs, taskDirs } from "../../paths.ts";
 import type { AgentContext } from "../context.ts";
 import { placesOf } from "../reconcile/reconcile.ts";
 import { type FormerDisk, findFormerDisk } from "./bring.ts";
+import { retentionText } from "./kept.ts";
 import { isBelow } from "./left.ts";
 
 /** What becomes of the disk of a task whose allocation a changed job replaces. */
@@ -28,9 +29,11 @@ export interface DiskFate {
     /** Bytes that it takes: of an overlay, what was written; null where that is not known. */
     readonly bytes: number | null;
   } | null;
+  /** The job asks for no machine in its place any more, and may do so again. */
+  readonly waits?: boolean;
 }
 
-type FateContext = Pick<AgentContext, "store" | "dirs">;
+type FateContext = Pick<AgentContext, "store" | "dirs" | "garbage">;
 
 /**
  * What becomes of the disks of allocations whose place a changed job takes.
@@ -45,7 +48,7 @@ export async function fatesOfDisks(
   for (const allocation of replaced) {
     for (const task of Object.keys(allocation.tasks)) {
       const fate = await fateOf(context, allocation, task, next);
-      if (fate.discarded !== null || !isTerminal(allocation)) fates.push(fate);
+      if (fate.discarded !== null || fate.waits === true || !isTerminal(allocation)) fates.push(fate);
     }
   }
   return fates;
@@ -75,7 +78,11 @@ async function fateOf(context: FateContext, allocation: Allocation, task: string
   const { jobId, jobVersion } = former.allocation;
   const before = context.store.jobVersion(jobId, jobVersion)?.job;
   const why = discards(former, before, next) ?? imageChanged(former, next, context.dirs);
-  if (why === undefined) return fate(goesOn ? "; its disk moves along" : "; its disk waits for the next one");
+  if (why === undefined) {
+    if (goesOn) return fate("; its disk moves along");
+    const kept = retentionText(context.garbage, isTerminal(allocation) ? allocation : undefined);
+    return { ...fate(`; its disk waits for the next one in its place, ${kept}`), waits: true };
+  }
   const { path, bytes, record } = former;
   if (!former.written) return fate("; nothing was written to its disk");
   const written =

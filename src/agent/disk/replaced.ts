@@ -6,7 +6,7 @@ import { type DiskFate, fatesOfDisks } from "./discard.ts";
 
 /** What becomes of disks if a job is registered and placed now. */
 export async function disksAtStake(
-  context: ReplacementContext & Pick<AgentContext, "dirs">,
+  context: ReplacementContext & Pick<AgentContext, "dirs" | "garbage">,
   job: Job,
 ): Promise<DiskFate[]> {
   const change = changeOf(context, job);

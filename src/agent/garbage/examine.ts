@@ -40,19 +40,22 @@ export async function examineEnded(
   const journals = Object.keys(allocation.tasks).map((task) => journalOf(context, allocation, task));
   if (journals.some((journal) => isNamed(journal, commandLines))) return { kind: "runs" };
   const newest = store.newestAt(allocation.jobId, allocation);
-  const isNewest = newest?.id === id && isWanted(store, allocation);
+  const wanted = isWanted(store, allocation);
+  const isNewest = newest?.id === id && wanted;
   // The rule that needs no look at its directory.
   if (standing === "current" && isNewest) return { kind: "stays", stay: { because: "newest" }, disks: [] };
   const disks = await findLeftDisks({ store, dirs }, allocation);
+  // What is dead for long, or was purged, will have no other machine; one that still lives may be about to take its disk.
+  const lives = newest !== undefined && !isTerminal(newest);
+  const mayGoOn =
+    (standing === "current" || lives) && mayMoveAlong(store, allocation) && (await isAwaited(context, id, newest));
+  // The disk of a place that was given up is kept from the end of its last machine, which may have had none of its own.
+  const last = mayGoOn && !wanted && newest !== undefined && !lives ? newest : allocation;
   const ended = {
     standing,
-    endedAt: Math.max(endOf(allocation, context, bootId), collectingSince(store)),
+    endedAt: Math.max(endOf(last, context, bootId), collectingSince(store)),
     newest: isNewest,
-    // What is dead for long, or was purged, will have no other machine; one that still lives may be about to take its disk.
-    awaited:
-      (standing === "current" || (newest !== undefined && !isTerminal(newest))) &&
-      mayMoveAlong(store, allocation) &&
-      (await isAwaited(context, id, newest)),
+    awaited: mayGoOn && (wanted || lives),
     hasDisk: disks.length > 0 && !discard && !store.isDiscarded(id),
   };
   const stay = reasonToStay(ended, clock.now(), garbage);

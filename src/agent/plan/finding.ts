@@ -3,7 +3,7 @@ import type { AgentContext } from "../context.ts";
 /** What a plan is made from; nothing of it is changed. */
 export type PlanContext = Pick<
   AgentContext,
-  "store" | "node" | "nodeComplete" | "dirs" | "policy" | "users" | "sources" | "site"
+  "store" | "node" | "nodeComplete" | "dirs" | "garbage" | "policy" | "users" | "sources" | "site"
 >;
 
 /** What a job is about to meet on this host, one fact each. */

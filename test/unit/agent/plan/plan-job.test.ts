@@ -12,6 +12,7 @@ import { testSources } from "../../../helpers/sources.ts";
 const dirs = { dataDir: "/nowhere/data", runDir: "/nowhere/run" };
 const context = {
   dirs,
+  garbage: {} as never,
   node: () => ({ ...NODE, capacity: capacity({ total: { cpu: 0, cores: 0, memory: 300, disk: 1000 } }) }),
   nodeComplete: Promise.resolve(),
   policy: { imagePaths: [], argsAllowlist: [], emulatorsAllowlist: [], maxKillTimeout: 30e9 as never },
