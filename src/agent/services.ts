@@ -5,9 +5,10 @@ import { EVERY_ADDRESS } from "../base/every-address.ts";
 import { toMillis } from "../base/units.ts";
 import { interpolateText } from "../job/interpolate.ts";
 import type { Check, Service } from "../job/service.ts";
+import type { Node } from "../node/node.ts";
 import { taskDirs } from "../paths.ts";
 import type { AgentContext } from "./context.ts";
-import { jobOf, readSubject, type Subject } from "./subject.ts";
+import { environmentOf, jobOf, readTask, type Subject, type TaskOfJob } from "./subject.ts";
 
 type ServiceContext = Pick<AgentContext, "store" | "node" | "dirs">;
 
@@ -63,19 +64,45 @@ interface LookedUp {
 }
 
 function lookUp(context: ServiceContext, allocation: Allocation, task: string): LookedUp {
-  const dirs = taskDirs(context.dirs, allocation.id, task);
-  const subject = readSubject(
-    context,
-    jobOf(context, { allocation }),
-    { allocation, task, place: { dirs } },
-    (cores) => (cores === 0 ? [] : (context.store.lastLaunch(allocation.id, task)?.limits?.cores ?? [])),
-  );
+  const job = jobOf(context, { allocation });
+  const subject = readTask(job, { allocation, task });
   const node = context.node();
-  return { services: ownServices(subject), text: (template) => interpolateText(template, subject.env, node) };
+  const text = (template: string): string =>
+    template.includes("${") ? interpolateText(template, keptEnvironment(context, allocation, subject), node) : template;
+  return { services: ownServices(subject), text };
+}
+
+interface Kept {
+  readonly version: number;
+  readonly node: Node;
+  readonly cores: string;
+  readonly env: Subject["env"];
+}
+
+/** Of each store's allocations and tasks: everybody who looks asks again, and templates may take their time. */
+const KEPT = new WeakMap<ServiceContext["store"], Map<string, Kept>>();
+const MOST_KEPT = 1_000;
+
+/** A task's environment, made once for each version of its job and each state of the node. */
+function keptEnvironment(context: ServiceContext, allocation: Allocation, task: TaskOfJob): Subject["env"] {
+  const { store } = context;
+  const { id, jobVersion: version } = allocation;
+  const name = task.task.name;
+  const node = context.node();
+  const bound = task.task.resources.cores === 0 ? [] : (store.lastLaunch(id, name)?.limits?.cores ?? []);
+  const [key, cores] = [`${id}/${name}`, bound.join()];
+  const known = KEPT.get(store) ?? new Map<string, Kept>();
+  KEPT.set(store, known);
+  const kept = known.get(key);
+  if (kept?.version === version && kept.node === node && kept.cores === cores) return kept.env;
+  const env = environmentOf(context, { ...task, cores: bound }, allocation, taskDirs(context.dirs, id, name));
+  if (known.size >= MOST_KEPT) known.clear();
+  known.set(key, { version, node, cores, env });
+  return env;
 }
 
 /** A service of the group that names no task goes with the first one. */
-function ownServices({ group, task }: Subject): readonly Service[] {
+function ownServices({ group, task }: TaskOfJob): readonly Service[] {
   const [first] = group.tasks;
   const ofGroup = (group.services ?? []).filter((service) =>
     service.task === "" ? task.name === first?.name : service.task === task.name,

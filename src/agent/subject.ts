@@ -32,6 +32,17 @@ export function jobOf(context: Pick<AgentContext, "store">, { allocation }: Pick
   throw new AppError("internal", `the store has no version ${allocation.jobVersion} of job "${allocation.jobId}"`);
 }
 
+/** A task as a version of its job has it. */
+export type TaskOfJob = Pick<Subject, "job" | "group" | "task">;
+
+/** Finds a task of an allocation in its job. @throws AppError `internal` when the job has no such task. */
+export function readTask(job: Job, { allocation, task: name }: Pick<SubjectRequest, "allocation" | "task">): TaskOfJob {
+  const group = job.groups.find((candidate) => candidate.name === allocation.group);
+  const task = group?.tasks.find((candidate) => candidate.name === name);
+  if (group !== undefined && task !== undefined) return { job, group, task };
+  throw new AppError("internal", `the store has no task "${name}" for allocation ${allocation.id}`);
+}
+
 /**
  * What a request is about. @throws AppError `internal` when the job has no such task.
  * @param job of the request, as `jobOf` finds it.
@@ -43,13 +54,9 @@ export function readSubject(
   { allocation, task: name, place }: SubjectRequest,
   bind: (cores: number) => readonly number[],
 ): Subject {
-  const group = job.groups.find((candidate) => candidate.name === allocation.group);
-  const task = group?.tasks.find((candidate) => candidate.name === name);
-  if (group === undefined || task === undefined) {
-    throw new AppError("internal", `the store has no task "${name}" for allocation ${allocation.id}`);
-  }
-  const cores = bind(task.resources.cores);
-  return { job, group, task, env: environmentOf(context, { job, group, task, cores }, allocation, place.dirs), cores };
+  const found = readTask(job, { allocation, task: name });
+  const cores = bind(found.task.resources.cores);
+  return { ...found, env: environmentOf(context, { ...found, cores }, allocation, place.dirs), cores };
 }
 
 /** The words of a task's environment in an allocation, whichever version of the job it is. */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { checkSpecsOf, servicesOf } from "../../../src/agent/services.ts";
+import type { Allocation } from "../../../src/allocation/allocation.ts";
 import type { CheckSpec } from "../../../src/allocation/check.ts";
 import type { JobRecord } from "../../../src/state/records.ts";
 import { allocation, jobOf, jobRecord, jobText, NODE } from "../../helpers/records.ts";
@@ -87,4 +88,39 @@ test("a record of before there were services has none", () => {
   expect(checkSpecsOf(contextOf(""), allocation(), "vm")).toEqual([]);
   expect(jobOf(jobText("web"))).not.toHaveProperty("groups[0].services");
   expect(jobOf(jobText("web")).groups[0]?.tasks[0]).not.toHaveProperty("services");
+});
+
+test("what templates make of a service's texts is rendered once for each version of the job and state of the node", () => {
+  const service = (name: string) => `service {\n name = "${name}"\n port = "http"\n check {\n ${CHECK}\n }\n }`;
+  const template = 'template {\n destination = "local/env"\n env = true\n data = "WORD=front"\n }\n env {';
+  const job = jobOf(jobText("web", service("${WORD}")).replace("env {", template));
+  let rendered = 0;
+  const groups = job.groups.map((group) => ({
+    ...group,
+    tasks: group.tasks.map((task) => ({
+      ...task,
+      get templates() {
+        rendered++;
+        return (task.templates ?? []).map((written) => ({ ...written, data: `WORD=front-${rendered}` }));
+      },
+    })),
+  }));
+  let node = NODE;
+  const context = {
+    ...contextOf(""),
+    store: { jobVersion: () => jobRecord({ job: { ...job, groups } }) } as never,
+    node: () => node,
+  };
+  const look = (change: Partial<Allocation> = {}) => [
+    servicesOf(context, allocation(change))[0]?.name,
+    checkSpecsOf(context, allocation(change), "vm")[0]?.service,
+  ];
+  expect([look(), look()]).toEqual([
+    ["front-1", "front-1"],
+    ["front-1", "front-1"],
+  ]);
+  expect(look({ jobVersion: 1 })).toEqual(["front-2", "front-2"]);
+  node = { ...NODE };
+  expect(look({ jobVersion: 1 })).toEqual(["front-3", "front-3"]);
+  expect(look({ jobVersion: 1, id: "another" })).toEqual(["front-4", "front-4"]);
 });
