@@ -23,8 +23,11 @@ export interface Reserve {
 /** Where nothing is set aside. */
 export const NO_RESERVE: Reserve = { release: () => false, make: () => undefined };
 
-/** @param path of a file on the store's file system. */
-export function createReserve(path: string, log: Log): Reserve {
+/**
+ * @param path of a file on the store's file system.
+ * @param lookAt tells what room a directory's file system has.
+ */
+export function createReserve(path: string, log: Log, lookAt = roomAt): Reserve {
   const sizeNow = (): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
   return {
     release() {
@@ -42,7 +45,7 @@ export function createReserve(path: string, log: Log): Reserve {
     },
     make() {
       try {
-        const room = roomAt(dirname(path));
+        const room = lookAt(dirname(path));
         if (room === undefined) return;
         const wanted = Math.min(BYTES, room.reserve);
         if (sizeNow() >= wanted || room.free < 2 * wanted) return;
