@@ -128,7 +128,7 @@ function turnsOf({ store, supervisor }: AgentContext, record: JobRecord): Turn[]
 /** By priority, then by who came first, as Nomad's broker hands evaluations out. */
 function inOrder(records: readonly JobRecord[]): JobRecord[] {
   return records
-    .filter((record) => isOpen(record) && !record.stop)
+    .filter(isOpen)
     .toSorted(
       (a, b) => b.job.priority - a.job.priority || a.submitTime - b.submitTime || a.createIndex - b.createIndex,
     );
