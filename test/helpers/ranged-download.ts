@@ -10,6 +10,7 @@ export const SOON: RangeRule = {
   warmMillis: 10,
   measureMillis: 30,
   gain: 0,
+  silenceMillis: 10_000,
 };
 
 /** What each connection of a server bears that limits them: 12 MB/s. */

@@ -119,8 +119,8 @@ function tryRanges(
     const { pieceBytes } = rule;
     // As far as they come until it is known what they bring, and enough that a slow one does not hold up the others.
     const windowBytes = ahead * (connections + 1) + pieceBytes * 2 * connections;
-    const { stallMillis } = options;
-    const request = { plan, draft, version, total, start, connections, pieceBytes, windowBytes, stallMillis };
+    const silenceMillis = Math.min(options.stallMillis, rule.silenceMillis);
+    const request = { plan, draft, version, total, start, connections, pieceBytes, windowBytes, silenceMillis };
     const ranges = openRanges({ ...request, signal, onBytes });
     // The first connection is another one's, and does not hear of a full disk by itself.
     ranges.done.catch(abort);

@@ -16,6 +16,8 @@ export interface RangeRule {
   readonly measureMillis: number;
   /** Several connections must bring so many times what one brought, or they only take other people's place. */
   readonly gain: number;
+  /** One of several connections is given up after so much silence, in milliseconds: sooner than the only one, for the others can bring what it does not. */
+  readonly silenceMillis: number;
 }
 
 export const DEFAULT_RANGES: RangeRule = {
@@ -24,6 +26,7 @@ export const DEFAULT_RANGES: RangeRule = {
   warmMillis: 1000,
   measureMillis: 2000,
   gain: 1.25,
+  silenceMillis: 10_000,
 };
 
 /** Bytes a second: hardly less than a line of a Gbit/s bears. What comes so fast is held up by no limit on a connection. */

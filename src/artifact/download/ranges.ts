@@ -12,7 +12,8 @@ export interface RangesRequest extends PiecesRequest {
   readonly version: FileVersion;
   /** Connections beside the first one, at the same time. */
   readonly connections: number;
-  readonly stallMillis: number;
+  /** Longest silence of one of them. */
+  readonly silenceMillis: number;
   readonly signal: AbortSignal;
   /** Told of bytes that came, and by a negative count of those that were dropped. */
   readonly onBytes: (count: number) => void;
@@ -37,9 +38,6 @@ export interface Ranges {
   /** Ends them and drops what lies ahead, so that one connection can go on with the rest. */
   giveUp(): void;
 }
-
-/** One of several connections is given up sooner than the only one: the others can bring what it does not. */
-const LONGEST_SILENCE_MILLIS = 10_000;
 
 const ODD_REPLY = "the source answered something else than the part that it was asked for";
 
@@ -162,14 +160,14 @@ function createEnding(running: ReadonlySet<Promise<void>>, reason: AppError) {
 
 /** @throws PassingTrouble or what the network says when it broke; another AppError for a reply that is not the piece. */
 async function fetchPiece(
-  { plan, version, stallMillis, signal }: RangesRequest,
+  { plan, version, silenceMillis, signal }: RangesRequest,
   piece: Piece,
   stopped: AbortSignal,
   write: (chunk: Uint8Array) => void,
 ): Promise<void> {
   const given = new AbortController();
   const either = AbortSignal.any([signal, stopped, given.signal]);
-  const watchdog = createWatchdog(Math.min(stallMillis, LONGEST_SILENCE_MILLIS), () => {
+  const watchdog = createWatchdog(silenceMillis, () => {
     given.abort(new PassingTrouble(plan.source, "no byte of a part came for too long"));
   });
   try {

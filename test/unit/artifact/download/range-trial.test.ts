@@ -4,7 +4,14 @@ import type { Island } from "../../../../src/artifact/download/islands.ts";
 import { createTrial, type RangeRule } from "../../../../src/artifact/download/range-trial.ts";
 import type { Ranges } from "../../../../src/artifact/download/ranges.ts";
 
-const RULE: RangeRule = { leastBytes: 1000, pieceBytes: 100, warmMillis: 1000, measureMillis: 2000, gain: 1.25 };
+const RULE: RangeRule = {
+  leastBytes: 1000,
+  pieceBytes: 100,
+  warmMillis: 1000,
+  measureMillis: 2000,
+  gain: 1.25,
+  silenceMillis: 10_000,
+};
 
 let now: number;
 let bytes: number;
