@@ -206,6 +206,19 @@ describe("job run", () => {
     expect(code).toBe(0);
   });
 
+  test("ends when somebody else has changed the job meanwhile: what is left is theirs", async () => {
+    await using api = serveCliApi();
+    const decided = evaluation({ id: uuid(9) });
+    const record = jobRecord({ job: groupsJob({ vms: 2 }), version: 1, jobModifyIndex: 30 });
+    api.agent.put({ job: { ...record, jobModifyIndex: 31 }, evaluation: decided });
+    const first = copyOf({ group: "vms", index: 0, id: uuid(1), evalId: decided.id, ports: [] });
+    api.agent.put({ allocation: first, plan: PLAN });
+    registers(api, record, decided);
+    const { stderr, code } = await api.run(["run", "-discard", writeJob(api)]);
+    expect(stderr).not.toContain("more to come");
+    expect(code).toBe(0);
+  });
+
   test("of a job that is as it was ends when the one machine that it lacked is there", async () => {
     await using api = serveCliApi();
     const decided = evaluation({ id: uuid(9) });

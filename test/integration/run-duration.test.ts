@@ -1,6 +1,8 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
+import { type Clock, systemClock } from "../../src/base/clock.ts";
 import { agentPerTest } from "../helpers/agent-per-test.ts";
 import { eventsOf, machineOf, messagesOf, newestOf, startOf } from "../helpers/in-process-agent.ts";
+import { until } from "../helpers/until.ts";
 
 setDefaultTimeout(60_000);
 
@@ -31,4 +33,25 @@ test("it goes on counting over a start and an agent in between, and a new versio
   const { warnings } = await bed.submit({ ...job, group: 'max_run_duration = "1ms"' });
   expect(warnings).toEqual([]);
   expect((await machineOf(bed.agent, "ended")).ending.stop?.order.cause).toBe("max_run_duration is over");
+});
+
+test("an agent that lets its machines go waits for the end of nobody's time any more", async () => {
+  const waits = new Set<number>();
+  const clock: Clock = {
+    ...systemClock,
+    after: (millis, callback) => {
+      const cancel = systemClock.after(millis, callback);
+      waits.add(millis);
+      return () => {
+        waits.delete(millis);
+        cancel();
+      };
+    },
+  };
+  const longest = () => Math.max(0, ...waits);
+  await bed.restart(() => undefined, { clock });
+  await bed.submit({ type: "batch", group: 'max_run_duration = "10h"' });
+  await until("its time to count", () => longest() > 9 * 3_600_000);
+  await bed.restart();
+  expect(longest()).toBeLessThan(9 * 3_600_000);
 });
