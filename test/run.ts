@@ -1,7 +1,9 @@
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemdGuest } from "./guests/systemd.ts";
 import { tinyGuest } from "./guests/tiny.ts";
 import { paddockBinary } from "./helpers/binary.ts";
+import { deadRuns, describeDeadRun, whenOrphaned } from "./helpers/runs.ts";
 import { makeStage } from "./helpers/stage.ts";
 import { type Counts, HOME, runBunTest, runTool, withScratch } from "./helpers/steps.ts";
 
@@ -16,6 +18,9 @@ const bin = (name: string): string => join(HOME, "node_modules", ".bin", name);
 /** Aborted by Ctrl-C and its like. The step that runs clears its machines away, for they would outlive it, and no other begins. */
 const stop = new AbortController();
 for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, () => stop.abort(name));
+
+/** npm's shell that is ended by a signal passes none on, and then nobody waits for this any more. */
+if (process.env["npm_lifecycle_event"] !== undefined) whenOrphaned(() => stop.abort("the end of npm"));
 
 const STEPS: Readonly<Record<string, () => Promise<Counts>>> = {
   lint: () => runTool([bin("biome"), "check", "."], stop.signal),
@@ -81,12 +86,18 @@ async function runStep(name: string, step: () => Promise<Counts>): Promise<Count
   return counts;
 }
 
+/** Names what runs left that were killed: their machines take memory and processors. */
+function nameLeftovers(): void {
+  for (const run of deadRuns(tmpdir())) console.error(describeDeadRun(run));
+}
+
 async function main(wanted: readonly string[]): Promise<number> {
   const unknown = wanted.filter((name) => !(name in STEPS));
   if (unknown.length > 0) {
     console.error(`unknown step ${unknown.join(", ")}; there is: ${Object.keys(STEPS).join(", ")}`);
     return 2;
   }
+  nameLeftovers();
   let [passed, failed] = [0, 0];
   const [broken, failures]: [string[], string[]] = [[], []];
   for (const [name, step] of Object.entries(STEPS)) {

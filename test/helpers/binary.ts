@@ -27,12 +27,13 @@ function copyOutside(built: string): string {
   // Each checkout has copies of its own: another one's may be running.
   const checkout = Bun.hash(DIST).toString(36);
   const prefix = `pdk-binary-${process.getuid?.() ?? 0}-${checkout}-`;
-  const home = join(tmpdir(), `${prefix}${stat.mtimeMs.toString(36).replace(".", "")}`);
+  const common = process.env["PADDOCK_TEST_COMMON"] ?? tmpdir();
+  const home = join(common, `${prefix}${stat.mtimeMs.toString(36).replace(".", "")}`);
   const copy = join(home, "paddock");
   const found = statSync(copy, { throwIfNoEntry: false });
   if (found?.size === stat.size && found.uid === process.getuid?.()) return copy;
-  for (const name of readdirSync(tmpdir())) {
-    if (name.startsWith(prefix)) rmSync(join(tmpdir(), name), { recursive: true, force: true });
+  for (const name of readdirSync(common)) {
+    if (name.startsWith(prefix)) rmSync(join(common, name), { recursive: true, force: true });
   }
   mkdirSync(home, { recursive: true, mode: 0o755 });
   // The name can be guessed: what another user put there is not run.

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { FailureLog } from "./failure-log.ts";
 import { processesAt } from "./processes.ts";
+import { markRun, RUN_PREFIX } from "./runs.ts";
 import { until } from "./until.ts";
 
 /** The checkout. */
@@ -88,8 +89,9 @@ class Passing {
 
 /** Gives a directory under the temporary one that everybody may enter, and removes it afterwards with all that is in it. */
 export async function withScratch<T>(use: (path: string) => Promise<T>): Promise<T> {
-  const path = mkdtempSync(join(tmpdir(), "pdk-"));
+  const path = mkdtempSync(join(tmpdir(), RUN_PREFIX));
   chmodSync(path, 0o755);
+  markRun(path);
   try {
     return await use(path);
   } finally {
@@ -123,7 +125,7 @@ export async function runBunTest(run: BunTest): Promise<Counts> {
   const options = [`--timeout=${run.timeoutSeconds * 1000}`, "--reporter=junit", `--reporter-outfile=${report}`];
   const argv = [...run.bun, "test", `./test/${run.folder}/`, ...options];
   const log = new FailureLog();
-  const env = { ...run.env, TMPDIR: run.tmp };
+  const env = { ...run.env, TMPDIR: run.tmp, PADDOCK_TEST_RUNNER: String(process.pid) };
   const code = await runVisibly(argv, run.home, env, run.stop, (line) => log.take(line));
   const counts = readReport(report);
   const idle = files.filter((file) => !counts.files.has(`test/${run.folder}/${file}`));

@@ -17,6 +17,7 @@ const TIMED: Exceptions = {
   "helpers/kill-sometime.ts": "the moment of a kill, drawn by lot",
   "helpers/origin.ts": "the pace of a slow server",
   "helpers/run.ts": "the deadline of a program",
+  "helpers/runs.ts": "between two looks at who the parent is",
   "helpers/until.ts": "between two looks",
   "helpers/victim.ts": "between two keys: the firmware takes some of them",
 };
