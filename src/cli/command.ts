@@ -67,6 +67,7 @@ export function idText(id: string, verbose: boolean): string {
 
 /** Finds the agent that an invocation is about. @throws AppError as `discoverAgent` does. */
 export async function connectAgent({ context, flags }: Pick<Invocation, "context" | "flags">): Promise<Client> {
-  const { uid, env } = context;
-  return createClient(await discoverAgent({ flag: flags.text("address"), uid, env }));
+  const { uid, env, terminal } = context;
+  const address = await discoverAgent({ flag: flags.text("address"), uid, env });
+  return createClient(address, undefined, (text) => terminal.err.line(text));
 }

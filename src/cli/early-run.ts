@@ -133,7 +133,7 @@ async function send(socket: string, body: string, clock: Clock | undefined): Pro
         const response = await sendTo(socket, asked);
         return response.ok ? await response.json() : undefined;
       },
-      { send: (_, asked) => sendTo(socket, asked), clock },
+      { send: (_, asked) => sendTo(socket, asked), clock, tell: (text) => void process.stderr.write(`${text}\n`) },
     );
   } catch (error) {
     // Whoever registers the same job again changes nothing.

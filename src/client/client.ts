@@ -6,7 +6,7 @@ import type { JsonObject } from "../hcl/encode.ts";
 import { type Address, formatAddress } from "./address.ts";
 import { ExplainSchema } from "./explanation.ts";
 import { splitFrames } from "./frames.ts";
-import { whileItLives } from "./patience.ts";
+import { type Tell, whileItLives } from "./patience.ts";
 import * as replies from "./replies.ts";
 import { type ApiRequest, readText, sendRequest } from "./request.ts";
 import { WhySchema } from "./why.ts";
@@ -132,10 +132,13 @@ export const ask = {
   }),
 } satisfies Record<string, (...args: never[]) => Question<unknown>>;
 
-/** A client of the agent at an address; nothing is sent before the first call. */
-export function createClient(address: Address, clock?: Clock): Client {
+/**
+ * A client of the agent at an address; nothing is sent before the first call.
+ * @param tell is told when the agent does not answer and is waited for.
+ */
+export function createClient(address: Address, clock?: Clock, tell?: Tell): Client {
   const patiently = <T>(request: ApiRequest, work: (request: ApiRequest) => Promise<T>): Promise<T> =>
-    whileItLives(address, request, work, { send: sendRequest, clock });
+    whileItLives(address, request, work, { send: sendRequest, clock, tell });
   const exchange = <T>(asked: ApiRequest, schema: v.GenericSchema<unknown, T>) =>
     patiently(asked, async (request) => {
       const response = await sendRequest(address, request);

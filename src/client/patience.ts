@@ -1,12 +1,18 @@
 import { type Clock, systemClock } from "../base/clock.ts";
 import { AppError } from "../base/errors.ts";
+import { findListener } from "../node/socket-holder.ts";
 import { type Address, formatAddress } from "./address.ts";
 import type { ApiRequest } from "./request.ts";
 
 /** Milliseconds of silence after which an agent is asked whether it lives. A full disk or a long removal makes it slow, and no more. */
-const SILENCE = 10_000;
-/** Milliseconds that it has to say so: any answer will do. */
-const ANSWER = 5_000;
+const SILENCE = { first: 4_000, later: 10_000 } as const;
+/** Milliseconds that it has to say so, before whoever waits is told: any answer will do. */
+const ANSWER = 2_000;
+/** Milliseconds until it is given up after that. */
+const PATIENCE = 9_000;
+
+/** Tells whoever waits. */
+export type Tell = (text: string) => void;
 
 /** Sends a request and resolves when its reply begins. */
 type Send = (address: Address, request: ApiRequest) => Promise<Response>;
@@ -15,32 +21,42 @@ type Send = (address: Address, request: ApiRequest) => Promise<Response>;
  * Waits for what the agent is asked for as long as it lives: one that was stopped or hangs takes connections and answers none.
  * @param work gets the request with a signal that aborts then.
  * @param send asks it whether it lives.
+ * @param tell is told once, in words for people, that it does not say so, while it is waited for further.
  * @throws AppError `timeout` when it does not; what `work` throws.
  */
 export async function whileItLives<T>(
   address: Address,
   request: ApiRequest,
   work: (request: ApiRequest) => Promise<T>,
-  { send, clock = systemClock }: { readonly send: Send; readonly clock?: Clock | undefined },
+  {
+    send,
+    clock = systemClock,
+    tell = () => undefined,
+  }: { readonly send: Send; readonly clock?: Clock | undefined; readonly tell?: Tell | undefined },
 ): Promise<T> {
   const given = request.signal === undefined ? [] : [request.signal];
   const [hung, done] = [new AbortController(), new AbortController()];
   let cancel = (): void => undefined;
-  const wait = (): void => {
-    cancel = clock.after(SILENCE, ask);
+  let told = false;
+  const wait = (silence: number): void => {
+    cancel = clock.after(silence, () => question(silence));
   };
-  const ask = (): void => {
-    cancel = clock.after(ANSWER, () => hung.abort(hangs(address, request)));
+  const question = (silence: number): void => {
+    cancel = clock.after(ANSWER, () => {
+      if (!told) tell(`the agent at ${formatAddress(address)} does not answer; waiting${processText(address)}`);
+      told = true;
+      cancel = clock.after(PATIENCE, () => hung.abort(hangs(address, request, silence + ANSWER + PATIENCE)));
+    });
     send(address, { target: "/v1/agent/health", signal: AbortSignal.any([hung.signal, done.signal]) })
       .then((response) => response.body?.cancel())
       // One that has died has closed the connection of the request itself, and that says more.
       .catch(() => undefined)
       .finally(() => {
         cancel();
-        if (!hung.signal.aborted && !done.signal.aborted) wait();
+        if (!hung.signal.aborted && !done.signal.aborted) wait(SILENCE.later);
       });
   };
-  wait();
+  wait(SILENCE.first);
   try {
     return await work({ ...request, signal: AbortSignal.any([...given, hung.signal]) });
   } finally {
@@ -49,11 +65,26 @@ export async function whileItLives<T>(
   }
 }
 
-function hangs(address: Address, { method = "GET", target }: ApiRequest): AppError {
+function hangs(address: Address, { method = "GET", target }: ApiRequest, millis: number): AppError {
   const what = `${method} ${target.split("?")[0]}`;
-  const silence = `the agent at ${formatAddress(address)} took ${what} and has said nothing for ${(SILENCE + ANSWER) / 1000} s`;
+  const silence = `the agent at ${formatAddress(address)} took ${what} and has said nothing for ${millis / 1000} s`;
   const open = method === "GET" ? "" : "; whether it was done is not known";
   return new AppError("timeout", `${silence}${open}`, {
-    hint: "it hangs or was stopped: look at its log and restart it; machines run on meanwhile",
+    hint: `it hangs or was stopped${processText(address)}: look at its log and restart it; machines run on meanwhile`,
   });
+}
+
+const STATES: Readonly<Record<string, (pid: number) => string>> = {
+  T: (pid) => `is stopped, and goes on after: kill -CONT ${pid}`,
+  t: () => "is stopped by a debugger",
+  D: () => "waits for a disk",
+  Z: () => "has ended, and its parent does not take notice",
+};
+
+/** Which process is silent, where that can be found out. */
+function processText(address: Address): string {
+  const listener = address.kind === "unix" ? findListener(address.path) : undefined;
+  if (listener === undefined) return "";
+  const { pid, state } = listener;
+  return ` (process ${pid}${state in STATES ? ` ${STATES[state]?.(pid)}` : ""})`;
 }

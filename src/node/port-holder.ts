@@ -15,9 +15,12 @@ export function findPortHolder(protocol: "tcp" | "udp", port: number, address = 
     ...listeningInodes(`${protocol}6`, port, address),
   ]);
   if (inodes.size === 0) return undefined;
-  const pid = readdirSync("/proc").find((name) => /^\d+$/.test(name) && holdsSocket(name, inodes));
+  const pid = processIds().find((name) => holdsSocket(name, inodes));
   return pid === undefined ? undefined : `${programName(pid)} (pid ${pid})`;
 }
+
+/** The processes of this host, by the names of their directories in /proc. */
+export const processIds = (): string[] => readdirSync("/proc").filter((name) => /^\d+$/.test(name));
 
 function listeningInodes(table: "tcp" | "udp" | "tcp6" | "udp6", port: number, address: string): string[] {
   const state = table.startsWith("tcp") ? STATES.tcp : STATES.udp;
@@ -41,7 +44,8 @@ function isInTheWay(local: string, address: string): boolean {
   return isIPv4 && [...new Uint8Array(bytes.buffer)].join(".") === address;
 }
 
-function holdsSocket(pid: string, inodes: ReadonlySet<string>): boolean {
+/** Whether a process has one of these sockets open. @throws system errors that are none of passing or closed processes. */
+export function holdsSocket(pid: string, inodes: ReadonlySet<string>): boolean {
   try {
     return readdirSync(`/proc/${pid}/fd`).some((fd) => {
       const inode = /^socket:\[(\d+)\]$/.exec(linkOrEmpty(`/proc/${pid}/fd/${fd}`))?.[1];

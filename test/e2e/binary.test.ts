@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, writeFileSync } from "node:fs";
+import { paddockBinary } from "../helpers/binary.ts";
 import { expectNoLeaks, snapshot } from "../helpers/leaks.ts";
 import { runPaddock } from "../helpers/run.ts";
 import { tempDir } from "../helpers/temp.ts";
@@ -32,14 +33,11 @@ describe("the binary", () => {
 
   test("ends quietly when its reader goes away", async () => {
     await using dir = tempDir();
-    const child = Bun.spawn(
-      ["/bin/sh", "-c", `"$1" help | head -1; echo`, "sh", process.env["PADDOCK_BINARY"] ?? "paddock"],
-      {
-        cwd: dir.path,
-        stdout: "pipe",
-        stderr: "pipe",
-      },
-    );
+    const child = Bun.spawn(["/bin/sh", "-c", `"$1" help | head -1; echo`, "sh", paddockBinary()], {
+      cwd: dir.path,
+      stdout: "pipe",
+      stderr: "pipe",
+    });
     expect(await new Response(child.stderr).text()).toBe("");
     expect(await child.exited).toBe(0);
   });

@@ -110,9 +110,10 @@ test("an agent that takes the job and hangs is told of", async () => {
   serve(() => new Promise<Response>(() => undefined));
   const early = send();
   await until("the job", () => seen.length === 1);
-  clock.advance(10_000);
+  clock.advance(4_000);
   await until("the question whether it lives", () => seen.length === 2);
-  clock.advance(5_000);
+  clock.advance(2_000);
+  clock.advance(9_000);
   expect(await early?.reply).toMatchObject({
     code: "timeout",
     message: expect.stringContaining(

@@ -21,7 +21,7 @@ function silentAgent(isHealthy: boolean) {
   };
   const unix = Bun.serve({ unix: dir.file("api.sock"), idleTimeout: 0, fetch } as never);
   const tcp = Bun.serve({ port: 0, hostname: "127.0.0.1", idleTimeout: 0, fetch });
-  const pauses: number[] = [];
+  const [pauses, told]: [number[], string[]] = [[], []];
   const time = manualClock();
   const clock: ManualClock = {
     ...time,
@@ -34,9 +34,9 @@ function silentAgent(isHealthy: boolean) {
     },
   };
   return {
-    ...{ seen, held, clock, pauses, path: dir.file("api.sock") },
-    client: createClient({ kind: "unix", path: dir.file("api.sock") }, clock),
-    http: createClient({ kind: "http", origin: `http://127.0.0.1:${tcp.port}` }, clock),
+    ...{ seen, held, clock, pauses, told, path: dir.file("api.sock") },
+    client: createClient({ kind: "unix", path: dir.file("api.sock") }, clock, (text) => told.push(text)),
+    http: createClient({ kind: "http", origin: `http://127.0.0.1:${tcp.port}` }, clock, (text) => told.push(text)),
     [Symbol.asyncDispose]: async () => {
       for (const reply of held) reply(new Response());
       await unix.stop(true);
@@ -49,9 +49,10 @@ function silentAgent(isHealthy: boolean) {
 /** Lets an agent be silent until it is asked whether it lives, and then for as long as it may take for that. */
 async function outwait({ seen, clock }: ReturnType<typeof silentAgent>): Promise<void> {
   await until("the request", () => seen.length > 0);
-  clock.advance(10_000);
+  clock.advance(4_000);
   await until("the question whether it lives", () => seen.includes(HEALTH));
-  clock.advance(5_000);
+  clock.advance(2_000);
+  clock.advance(9_000);
 }
 
 test("an answer that comes while the agent is asked whether it lives ends that question, too", async () => {
@@ -63,7 +64,7 @@ test("an answer that comes while the agent is asked whether it lives ends that q
   };
   const address = { kind: "unix", path: "/nowhere" } as const;
   const asked = async (): Promise<AbortSignal | undefined> => {
-    clock.advance(10_000);
+    clock.advance(4_000);
     return await promise;
   };
   const signal = await whileItLives(address, { target: "/v1/jobs" }, asked, { send, clock });
@@ -81,6 +82,10 @@ for (const kind of ["client", "http"] as const) {
       hint: expect.stringContaining("restart it; machines run on"),
     });
     expect(agent.clock.waiting).toBe(0);
+    const who = kind === "client" ? ` \\(process ${process.pid}\\)` : "";
+    expect(agent.told).toEqual([
+      expect.stringMatching(new RegExp(`^the agent at \\S+ does not answer; waiting${who}$`)),
+    ]);
   });
 }
 
@@ -98,10 +103,11 @@ test("an agent that is only slow is waited for, whatever it answers when it is a
   const asked = agent.client.read(ask.allocations());
   await until("the request", () => agent.seen.length > 0);
   for (let round = 1; round <= 4; round++) {
-    agent.clock.advance(10_000);
+    agent.clock.advance(round === 1 ? 4_000 : 10_000);
     await until("the wait to go on", () => agent.pauses.length === 2 * round + 1);
   }
-  expect(agent.pauses).toEqual([10_000, 5_000, 10_000, 5_000, 10_000, 5_000, 10_000, 5_000, 10_000]);
+  expect(agent.pauses).toEqual([4_000, 2_000, 10_000, 2_000, 10_000, 2_000, 10_000, 2_000, 10_000]);
+  expect(agent.told).toEqual([]);
   expect(agent.seen.filter((target) => target === HEALTH)).toHaveLength(4);
   agent.held[0]?.(Response.json([]));
   expect(await asked).toEqual([]);
