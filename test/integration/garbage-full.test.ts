@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync, readdirSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { allocsDir, reserveFile, taskDirs } from "../../src/paths.ts";
 import { agentPerTest } from "../helpers/agent-per-test.ts";
 import { capacity } from "../helpers/capacity.ts";
@@ -92,6 +92,28 @@ describe.skipIf(process.getuid?.() !== 0)("on a disk that is full to the last by
     await bed.restart(fill, { ...options, garbage: { ...options.garbage, evalThresholdMillis: 0 } });
     await until("it to be removed", () => left().length === 0);
     await until("room to be set aside again", () => statSync(reserveFile(bed.dirs)).size === 1 << 20);
+    await expectItWorks();
+  });
+
+  test("with nothing set aside any more, a removal that cannot be kept says so, loses nothing, and goes on once there is room", async () => {
+    disk = mountTmpfs(bed.dir.file("data"), "32m");
+    await begin(4 << 20);
+    await bed.agent.deregisterJob("demo", { purge: true, force: "SIGKILL" });
+    await machineOf(bed.agent, "ended");
+    const id = idOf(bed.agent);
+    // Something else took it while it was given free.
+    rmSync(reserveFile(bed.dirs));
+    await fillUp();
+    const refused = await bed.agent.garbage.collect({ discard: false }).catch((error: unknown) => error);
+    expect(refused).toMatchObject({
+      code: "unavailable",
+      message: "the store cannot be written: database or disk is full",
+      hint: expect.stringContaining("is there room on the disk of the agent's data_dir"),
+    });
+    expect(existsSync(`${taskDirs(bed.dirs, id, "vm").local}/large`)).toBe(true);
+    expect(bed.agent.allocation(id).id).toBe(id);
+    disk.empty();
+    expect((await bed.agent.garbage.collect({ discard: false })).removed).toMatchObject([{ jobId: "demo" }]);
     await expectItWorks();
   });
 
