@@ -4,6 +4,7 @@ import type { Seat } from "../console/console.ts";
 import type { Viewer } from "../console/seat.ts";
 import type { Verdict } from "../constraint/check.ts";
 import type { ChangeSignal } from "../events/bus.ts";
+import type { Feed } from "../events/feed.ts";
 import type { Job } from "../job/job.ts";
 import type { TimedLogQuery } from "../logs/by-time.ts";
 import type { LogChunk } from "../logs/chunk.ts";
@@ -11,6 +12,7 @@ import type { Node } from "../node/node.ts";
 import type { LaunchPlan } from "../qemu/launch.ts";
 import type { Evaluation, JobRecord } from "../state/records.ts";
 import type { AllocationFilter } from "../state/store.ts";
+import type { Written } from "../state/written.ts";
 import type { HostUsage } from "../stats/usage.ts";
 import type { PowerAction, PowerOutcome } from "../supervisor/operate.ts";
 import type { TaskUsage, UsageReader } from "../supervisor/usage-keeper.ts";
@@ -23,6 +25,8 @@ import type { JobPlan } from "./plan/plan-job.ts";
 import type { PlacedService } from "./services.ts";
 import type { StopOptions } from "./stop.ts";
 import type { Why } from "./why.ts";
+
+export type { Written };
 
 /** A job as it was handed in. */
 export interface Submission {
@@ -53,6 +57,8 @@ export interface Agent {
   readonly node: Node;
   /** Grows with every change of any record; blocking queries wait for it. */
   readonly changes: ChangeSignal;
+  /** What the last changes were. */
+  readonly feed: Feed<Written>;
 
   /**
    * Places a job, or lets it wait when there is no room: the record has `waiting` then, and the evaluation the reasons. The same job
@@ -116,6 +122,9 @@ export interface Agent {
     readonly allocationId?: string;
     readonly name?: string;
   }): readonly PlacedService[];
+
+  /** The services of provider nomad that an allocation has while it runs; none once its job was forgotten. */
+  allocationServices(allocation: Allocation): readonly PlacedService[];
 
   /** What was fetched once for all jobs. */
   readonly images: Images;

@@ -52,7 +52,6 @@ export function createAgent(context: AgentContext): RunningAgent {
     get node() {
       return context.node();
     },
-    changes: recorder.changes,
     registerJob: (next, submission, { enforceIndex }) =>
       oneByOne(async () => {
         const registered = await submitJob(context, next, submission, enforceIndex).finally(() => {
@@ -105,12 +104,17 @@ export function createAgent(context: AgentContext): RunningAgent {
       collectOne: async (id, { discard }) => await collector.collectOne(allocation(id), discard),
       tellDisks: (jobId, options) => tellKeptDisks(context, jobId, options),
     },
-    nodeChanged: room.look,
+    nodeChanged: () => tellNode(context, room),
     close: () => {
       room.close();
       collector.close();
     },
   };
+}
+
+function tellNode({ recorder, node }: AgentContext, room: { look(): void }): void {
+  recorder.announce({ kind: "node", node: node() });
+  room.look();
 }
 
 function deregister(

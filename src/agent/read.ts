@@ -35,6 +35,8 @@ export function lookUp({ store, supervisor }: Pick<AgentContext, "store" | "supe
 
 type Reading = Pick<
   Agent,
+  | "changes"
+  | "feed"
   | "jobs"
   | "job"
   | "jobVersions"
@@ -45,6 +47,7 @@ type Reading = Pick<
   | "allocationJob"
   | "checks"
   | "services"
+  | "allocationServices"
   | "evaluations"
   | "evaluation"
   | "launchPlan"
@@ -54,9 +57,11 @@ type Reading = Pick<
 
 /** The use cases that change nothing. */
 export function readRecords(context: AgentContext, records: Records): Reading {
-  const { store, supervisor } = context;
+  const { store, supervisor, recorder } = context;
   const { allocation } = records;
   return {
+    changes: recorder.changes,
+    feed: recorder.feed,
     jobs: (prefix) => store.jobs(prefix),
     job: records.job,
     jobVersions: (id) => {
@@ -82,6 +87,10 @@ export function readRecords(context: AgentContext, records: Records): Reading {
         .filter((stored) => clientStatus(supervisor.live(stored.id) ?? stored) === "running")
         .flatMap((stored) => servicesOf(context, stored))
         .filter((service) => service.provider === "nomad" && (name ?? service.name) === service.name),
+    allocationServices: (placed) =>
+      store.jobVersion(placed.jobId, placed.jobVersion) === undefined
+        ? []
+        : servicesOf(context, placed).filter(({ provider }) => provider === "nomad"),
     evaluations: (filter) => store.evaluations(filter),
     evaluation: (id) => found(store.evaluation(id), "eval not found"),
     launchPlan: (allocationId, task) => {

@@ -34,7 +34,7 @@ export function addAllocationRoutes(app: Hono, context: ApiContext): void {
 }
 
 /** An allocation with the job that it was placed for, which is null once that was purged. */
-export function placedAllocation({ agent }: ApiContext, allocation: Allocation): PlacedAllocation {
+export function placedAllocation({ agent }: Pick<ApiContext, "agent">, allocation: Allocation): PlacedAllocation {
   return { allocation, job: jobOf(agent, allocation), node: agent.node };
 }
 

@@ -3,6 +3,7 @@ import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { NodeFacts } from "../contract/node.ts";
 import type { Upgrade } from "../runtime/serve.ts";
+import type { StreamLoad } from "./load.ts";
 import type { StubTexts } from "./stub-texts.ts";
 
 /** What every group of routes works with. */
@@ -13,6 +14,8 @@ export interface ApiContext {
   readonly facts: NodeFacts;
   /** What lists of allocations are made of. */
   readonly stubs: { readonly plain: StubTexts; readonly withResources: StubTexts };
+  /** Counted by whoever streams. */
+  readonly load: StreamLoad;
   /** Aborts when the agent stops: what waits or follows ends then. */
   readonly stopping: AbortSignal;
   /** What makes a WebSocket of a request; undefined where no server is. */

@@ -7,6 +7,7 @@ import { DEFAULT_NAMESPACE } from "../contract/scalars.ts";
 import { processorMhz, writeHostUsage } from "../contract/usage.ts";
 import type { Node } from "../node/node.ts";
 import type { Metric, MetricPoint } from "../stats/metric.ts";
+import type { StreamLoad } from "./load.ts";
 
 /** What a job gave a task: MHz and bytes. */
 export interface Granted {
@@ -30,6 +31,7 @@ export interface AgentFigures {
   readonly cpuSeconds: number;
   /** Seconds since 1970. */
   readonly startedAt: number;
+  readonly load: Readonly<StreamLoad>;
 }
 
 type Machine = Measured["machines"][number];
@@ -217,7 +219,7 @@ function hostMetrics({ host, node }: MetricSource): Metric[] {
   ];
 }
 
-function agentMetrics({ version, commit, resident, cpuSeconds, startedAt }: AgentFigures): Metric[] {
+function agentMetrics({ version, commit, resident, cpuSeconds, startedAt, load }: AgentFigures): Metric[] {
   const one = (value: number): MetricPoint[] => [{ labels: {}, value }];
   return [
     {
@@ -225,6 +227,18 @@ function agentMetrics({ version, commit, resident, cpuSeconds, startedAt }: Agen
       kind: "gauge",
       help: "Which program the agent is; always 1.",
       points: [{ labels: { version, commit }, value: 1 }],
+    },
+    {
+      name: "paddock.event_streams",
+      kind: "gauge",
+      help: "Event streams that are open.",
+      points: one(load.events),
+    },
+    {
+      name: "paddock.event_streams_cut_total",
+      kind: "counter",
+      help: "Event streams that were ended because they were not read in time.",
+      points: one(load.eventsCut),
     },
     { name: "process_resident_memory_bytes", kind: "gauge", help: "Of the agent, in bytes.", points: one(resident) },
     { name: "process_cpu_seconds_total", kind: "counter", help: "Of the agent.", points: one(cpuSeconds) },

@@ -54,6 +54,7 @@ async function showMetrics(c: Context, context: ApiContext): Promise<Response> {
       resident: own?.memory.rss ?? 0,
       cpuSeconds: own === null ? 0 : secondsOf(own.time),
       startedAt,
+      load: context.load,
     },
   });
   if (format === "prometheus") return c.body(writeExposition(metrics), 200, { "content-type": EXPOSITION_TYPE });

@@ -40,7 +40,6 @@ const ROUTES: readonly (readonly [path: string, name: string, why: string])[] = 
   ["/v1/vars", "variables", LATER],
   ["/v1/service/:name/:id", "removing the registration of a service", LATER],
   ["/v1/search/fuzzy", "fuzzy search", LATER],
-  ["/v1/event/stream", "the event stream", LATER],
   ["/v1/system/*", "system commands other than gc", CLUSTER],
   ["/v1/evaluations/count", "counting evaluations", LATER],
   ["/v1/job/:id/actions", "job actions", LATER],

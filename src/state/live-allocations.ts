@@ -4,6 +4,8 @@ import { type Allocation, isTerminal } from "../allocation/allocation.ts";
 export interface LiveAllocations {
   /** The oldest first. */
   all(): Allocation[];
+  /** One of them as it was last written; undefined when it has ended, and while they have not been read. */
+  get(id: string): Allocation | undefined;
   /** Takes over what was written. */
   put(allocation: Allocation): void;
   /** Takes out what was removed. */
@@ -20,6 +22,7 @@ export function liveAllocations(read: () => readonly Allocation[]): LiveAllocati
       known ??= new Map(read().map((allocation) => [allocation.id, allocation]));
       return [...known.values()].sort(oldestFirst);
     },
+    get: (id) => known?.get(id),
     put: (allocation) => {
       if (isTerminal(allocation)) known?.delete(allocation.id);
       else known?.set(allocation.id, allocation);

@@ -1,10 +1,15 @@
 import { setImmediate } from "node:timers/promises";
 import { AppError, errnoOf, errorText } from "../base/errors.ts";
 import { type ChangeSignal, createChangeSignal } from "../events/bus.ts";
+import { createFeed, type Feed } from "../events/feed.ts";
 import { NO_RESERVE, type Reserve } from "./reserve.ts";
 import type { Store } from "./store.ts";
+import type { Written } from "./written.ts";
 
 const INDEX_FACT = "index";
+
+/** Bytes that something weighs which is not written, about. */
+const ANNOUNCED = 4_096;
 
 /** The store could not keep a change: nothing of it happened. */
 export class StoreError extends AppError {
@@ -20,6 +25,10 @@ export class StoreError extends AppError {
 /** Writes records so that each change has an index of its own and wakes whoever waits for it, after it is on disk. */
 export interface Recorder {
   readonly changes: ChangeSignal;
+  /** What the last changes wrote. */
+  readonly feed: Feed<Written>;
+  /** Says that something changed which is not written. */
+  announce(written: Written): void;
   /** Runs `work` as one transaction under the next index. @throws StoreError when it cannot be kept, whatever `work` throws otherwise. */
   record<T>(work: (index: number) => T): T;
   /** The same for a change that makes room on the disk, or leads to it: on a full one it gets what was set aside. */
@@ -41,10 +50,18 @@ export interface Recorder {
 export function createRecorder(store: Store, reserve: Reserve = NO_RESERVE): Recorder {
   reserve.make();
   const changes = createChangeSignal(Number(store.fact(INDEX_FACT) ?? "1"));
+  const feed = createFeed<Written>();
+  let pending: Written[] = [];
+  let weight = 0;
+  store.whenChanged((written, size) => {
+    pending.push(written);
+    weight += size;
+  });
   let unsynced = false;
   let syncing: { readonly upTo: number; readonly done: Promise<void> } | null = null;
   const write = <T>(work: (index: number) => T, synced: boolean): T => {
     const index = changes.index + 1;
+    [pending, weight] = [[], 0];
     const result = keep(() =>
       store.transaction(() => {
         const value = work(index);
@@ -53,6 +70,7 @@ export function createRecorder(store: Store, reserve: Reserve = NO_RESERVE): Rec
       }, synced),
     );
     unsynced = !synced;
+    if (pending.length > 0) feed.add({ index, entries: pending }, weight);
     changes.bump();
     return result;
   };
@@ -75,6 +93,11 @@ export function createRecorder(store: Store, reserve: Reserve = NO_RESERVE): Rec
   };
   return {
     changes,
+    feed,
+    announce: (written) => {
+      feed.add({ index: changes.index + 1, entries: [written] }, ANNOUNCED);
+      changes.bump();
+    },
     record: (work) => write(work, true),
     recordFreeing(work) {
       for (;;) {

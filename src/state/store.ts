@@ -4,14 +4,16 @@ import type { PostMortem } from "../allocation/post-mortem.ts";
 import type { TaskEvent } from "../allocation/task-event.ts";
 import { AppError, errorText } from "../base/errors.ts";
 import type { LaunchPlan } from "../qemu/launch.ts";
-import { type CollectionTables, collectionTables, decidedAt, endedAt } from "./collection-tables.ts";
+import { type CollectionTables, collectionTables, endedAt } from "./collection-tables.ts";
 import { openDatabase } from "./database.ts";
 import { syncLog } from "./disk-sync.ts";
+import { evaluationTable } from "./evaluation-table.ts";
 import { type LiveAllocations, liveAllocations, oldestFirst, type Placed } from "./live-allocations.ts";
 import type { Evaluation, JobRecord } from "./records.ts";
 import { NO_RESERVE, type Reserve } from "./reserve.ts";
 import { createRows, type Rows } from "./rows.ts";
 import { startTables } from "./start-tables.ts";
+import { StoreListeners, type WrittenListener } from "./written.ts";
 
 /** By the beginning of the id and by job; those that are left out do not choose. */
 export interface AllocationFilter {
@@ -43,6 +45,8 @@ export interface Store extends CollectionTables {
   allocationIds(filter: AllocationFilter): string[];
   /** Calls a listener with the id of each allocation that is written, also when the transaction fails in the end. */
   whenWritten(listener: (allocationId: string) => void): void;
+  /** The same with whatever is written of jobs, allocations and evaluations. */
+  whenChanged(listener: WrittenListener): void;
   /** Those that have not ended, oldest first. */
   liveAllocations(): Allocation[];
   putAllocation(allocation: Allocation): void;
@@ -87,19 +91,21 @@ export interface Store extends CollectionTables {
 export function openStore(path: string, reserve: Reserve = NO_RESERVE): Store {
   const database = openWithRoom(path, reserve);
   const rows = createRows(database, path);
-  const listeners: ((allocationId: string) => void)[] = [];
+  const listeners = new StoreListeners();
   const live = liveAllocations(() => rows.all<Allocation>("SELECT record FROM allocations WHERE terminal = 0"));
   return {
     fact: (name) => rows.text("SELECT value AS record FROM facts WHERE name = ?", name),
     setFact: (name, value) => rows.run("INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)", name, value),
-    ...jobTable(rows, database),
+    ...jobTable(rows, database, listeners),
     ...allocationTable(rows, live, listeners),
     ...startTables(rows),
-    ...evaluationTable(rows),
+    ...evaluationTable(rows, listeners),
     ...collectionTables(rows, (id) => {
       live.remove(id);
-      for (const tell of listeners) tell(id);
+      listeners.tellId(id);
     }),
+    whenWritten: (listener) => listeners.ofIds(listener),
+    whenChanged: (listener) => listeners.ofChanges(listener),
     transaction: (work, synced) => {
       try {
         return inTransaction(database, work, synced);
@@ -124,7 +130,7 @@ function openWithRoom(path: string, reserve: Reserve): DatabaseSync {
   }
 }
 
-function jobTable(rows: Rows, database: DatabaseSync) {
+function jobTable(rows: Rows, database: DatabaseSync, listeners: StoreListeners) {
   return {
     job: (id: string) => rows.one<JobRecord>("SELECT record FROM jobs WHERE id = ?", id),
     jobs: (prefix: string) =>
@@ -152,12 +158,17 @@ function jobTable(rows: Rows, database: DatabaseSync) {
           text,
         );
       });
+      listeners.tellJob(record, false, text);
     },
-    deleteJob: (id: string) => rows.run("DELETE FROM jobs WHERE id = ?", id),
+    deleteJob: (id: string) => {
+      const text = rows.text("SELECT record FROM jobs WHERE id = ?", id);
+      rows.run("DELETE FROM jobs WHERE id = ?", id);
+      if (text !== undefined) listeners.tellJob(JSON.parse(text) as JobRecord, true, text);
+    },
   };
 }
 
-function allocationTable(rows: Rows, live: LiveAllocations, listeners: ((allocationId: string) => void)[]) {
+function allocationTable(rows: Rows, live: LiveAllocations, listeners: StoreListeners) {
   return {
     allocation: (id: string) => rows.one<Allocation>("SELECT record FROM allocations WHERE id = ?", id),
     // Sorted here: three times as fast as in SQLite, which carries the records through its sort.
@@ -168,9 +179,9 @@ function allocationTable(rows: Rows, live: LiveAllocations, listeners: ((allocat
         .columns<Placed>(`SELECT id, create_index AS createIndex FROM ${chosen(filter)}`, ...choice(filter))
         .sort(oldestFirst)
         .map(({ id }) => id),
-    whenWritten: (listener: (allocationId: string) => void) => void listeners.push(listener),
     liveAllocations: () => live.all(),
     putAllocation: (allocation: Allocation) => {
+      const text = JSON.stringify(allocation);
       rows.run(
         // In its place: a row that is replaced moves, and each of its indexes with it.
         `INSERT INTO allocations (id, job_id, create_index, terminal, ended_at, eval_id, record) VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -182,10 +193,12 @@ function allocationTable(rows: Rows, live: LiveAllocations, listeners: ((allocat
         isTerminal(allocation) ? 1 : 0,
         endedAt(allocation),
         allocation.evalId ?? "",
-        JSON.stringify(allocation),
+        text,
       );
+      const before = live.get(allocation.id);
       live.put(allocation);
-      for (const tell of listeners) tell(allocation.id);
+      listeners.tellId(allocation.id);
+      listeners.tellChange({ kind: "allocation", allocation, before }, text.length);
     },
     appendEvent: (allocationId: string, task: string, event: TaskEvent) =>
       rows.run(
@@ -226,26 +239,6 @@ const choice = ({ prefix = "", jobId }: AllocationFilter): string[] => [
   prefix,
   ...(jobId === undefined ? [] : [jobId]),
 ];
-
-function evaluationTable(rows: Rows) {
-  return {
-    putEvaluation: (evaluation: Evaluation) =>
-      rows.run(
-        `INSERT INTO evaluations (id, job_id, create_index, decided_at, record) VALUES (?, ?, ?, ?, ?)
-           ON CONFLICT (id) DO UPDATE SET decided_at = excluded.decided_at, record = excluded.record`,
-        evaluation.id,
-        evaluation.jobId,
-        evaluation.createIndex,
-        decidedAt(evaluation),
-        JSON.stringify(evaluation),
-      ),
-    evaluation: (id: string) => rows.one<Evaluation>("SELECT record FROM evaluations WHERE id = ?", id),
-    evaluations: ({ jobId }: { readonly jobId?: string }) =>
-      jobId === undefined
-        ? rows.all<Evaluation>("SELECT record FROM evaluations ORDER BY create_index, id")
-        : rows.all<Evaluation>("SELECT record FROM evaluations WHERE job_id = ? ORDER BY create_index, id", jobId),
-  };
-}
 
 /** A full disk makes SQLite roll back by itself. */
 function rollBack(database: DatabaseSync): void {

@@ -12,7 +12,7 @@ import { probeTcp } from "../check/probe-tcp.ts";
 import type { Recorder } from "../state/recorder.ts";
 
 export interface CheckKeeperContext {
-  readonly recorder: Pick<Recorder, "changes">;
+  readonly recorder: Pick<Recorder, "announce">;
   readonly clock: Clock;
   readonly log: Log;
   /** The checks that begin and end with a task's machine. */
@@ -67,7 +67,7 @@ export class CheckKeeper {
         return now?.kind === "running" && !STILL.has(now.guest);
       },
       userNetwork: () => actor.userNetwork(task),
-      onStatus: () => this.#context.recorder.changes.bump(),
+      onStatus: () => this.#announce(actor.allocation),
       onUnhealthy: (spec) => this.#restart(actor, spec),
     });
   }
@@ -95,6 +95,11 @@ export class CheckKeeper {
 
   close(): void {
     this.#checker.close();
+  }
+
+  #announce(allocation: Allocation): void {
+    const checked = { ...allocation, checks: this.reports(allocation) };
+    this.#context.recorder.announce({ kind: "allocation", allocation: checked, before: allocation });
   }
 
   /** A job that says nonsense only now that its names have values costs its checks, not its machine. */

@@ -10,8 +10,10 @@ import { AppError } from "../../src/base/errors.ts";
 import { newId } from "../../src/base/ids.ts";
 import type { Viewer } from "../../src/console/seat.ts";
 import { createChangeSignal } from "../../src/events/bus.ts";
+import { createFeed, type Feed } from "../../src/events/feed.ts";
 import type { Job } from "../../src/job/job.ts";
 import type { Evaluation } from "../../src/state/records.ts";
+import type { Written } from "../../src/state/written.ts";
 import { bundlesOf, imagesOf } from "./cache-uses.ts";
 import { createFakeLog, type FakeLog } from "./fake-log.ts";
 import { emptyShelf, forgetJob, putRecord, readings, type ShelfRecord } from "./fake-shelf.ts";
@@ -70,9 +72,11 @@ export function createFakeAgent(): FakeAgent {
   const shelf = emptyShelf();
   const changes = createChangeSignal(20);
   const log = createFakeLog();
+  const feed: Feed<Written> = createFeed();
   const agent: FakeAgent = {
     node: NODE,
     changes,
+    feed,
     images: imagesOf("/nonexistent", () => agent),
     bundles: bundlesOf("/nonexistent", null),
     garbage: {
@@ -117,7 +121,7 @@ export function createFakeAgent(): FakeAgent {
       };
     },
     ...readings(shelf),
-    put: (record) => putRecord(shelf, changes, record),
+    put: (record) => putRecord(shelf, { changes, feed }, record),
     forget: (jobId) => forgetJob(shelf, jobId),
     validateJob: () => agent.looked,
     disksAtStake: async () => agent.fates,

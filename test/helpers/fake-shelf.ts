@@ -3,10 +3,12 @@ import type { Allocation } from "../../src/allocation/allocation.ts";
 import type { PostMortem } from "../../src/allocation/post-mortem.ts";
 import { AppError } from "../../src/base/errors.ts";
 import type { ChangeSignal } from "../../src/events/bus.ts";
+import type { Feed } from "../../src/events/feed.ts";
 import type { Job } from "../../src/job/job.ts";
 import type { LaunchPlan } from "../../src/qemu/launch.ts";
 import type { Evaluation, JobRecord } from "../../src/state/records.ts";
 import type { AllocationFilter } from "../../src/state/store.ts";
+import type { Written } from "../../src/state/written.ts";
 
 /** What a fake agent knows. */
 export interface Shelf {
@@ -77,6 +79,7 @@ export function readings(shelf: Shelf) {
       [...shelf.allocations.values()]
         .map((placed) => ({ ...SERVICE, allocation: placed }))
         .filter((service) => (name ?? service.name) === service.name),
+    allocationServices: (placed: Allocation) => [{ ...SERVICE, allocation: placed }],
     launchPlan: () => found(shelf.plan, "the task was not started yet"),
     why: (id: string, name: string, generation?: number): Why => {
       const placed = found(shelf.allocations.get(id), `alloc not found: ${id}`);
@@ -103,7 +106,12 @@ function chosenOf(shelf: Shelf, { prefix = "", jobId }: AllocationFilter): Alloc
   );
 }
 
-export function putRecord(shelf: Shelf, changes: ChangeSignal, record: ShelfRecord): void {
+export function putRecord(
+  shelf: Shelf,
+  { changes, feed }: { readonly changes: ChangeSignal; readonly feed: Feed<Written> },
+  record: ShelfRecord,
+): void {
+  const entries = writtenOf(shelf, record);
   if (record.job) {
     shelf.jobs.set(record.job.job.id, record.job);
     shelf.versions.set(`${record.job.job.id}@${record.job.version}`, record.job.job);
@@ -115,7 +123,17 @@ export function putRecord(shelf: Shelf, changes: ChangeSignal, record: ShelfReco
   if (record.evaluation) shelf.evaluations.set(record.evaluation.id, record.evaluation);
   if (record.plan) shelf.plan = record.plan;
   if (record.ends) shelf.ends = record.ends;
+  if (entries.length > 0) feed.add({ index: changes.index + 1, entries }, 1);
   changes.bump();
+}
+
+/** What a feed tells of a record that is put now. */
+function writtenOf(shelf: Shelf, { job, evaluation, allocation }: ShelfRecord): Written[] {
+  return [
+    ...(job ? [{ kind: "job" as const, record: job, purged: false }] : []),
+    ...(evaluation ? [{ kind: "evaluation" as const, evaluation }] : []),
+    ...(allocation ? [{ kind: "allocation" as const, allocation, before: shelf.allocations.get(allocation.id) }] : []),
+  ];
 }
 
 /** Forgets a job with its versions. */

@@ -2,6 +2,7 @@ import { expect, spyOn, test } from "bun:test";
 import { DatabaseSync } from "node:sqlite";
 import { syncLog } from "../../../src/state/disk-sync.ts";
 import { createRecorder, StoreError } from "../../../src/state/recorder.ts";
+import { allocation, evaluation, jobRecord, NODE } from "../../helpers/records.ts";
 import { storePerTest } from "../../helpers/store-per-test.ts";
 
 const here = storePerTest();
@@ -115,4 +116,63 @@ test("a transaction that is not synced leaves those behind it as durable as they
     said.mockRestore();
   }
   expect(here.store.fact("a")).toBe("2");
+});
+
+const COPY = { allocationId: "a1", jobId: "web" };
+
+test("what a change wrote is told once it is kept, under its index; of a change that failed nothing is", () => {
+  const recorder = createRecorder(here.store);
+  const cursor = recorder.feed.open(0);
+  const first = allocation({ id: COPY.allocationId });
+  const second = { ...first, desired: "stop" as const };
+  const record = jobRecord({ submission: { source: "job file", format: "hcl2" } });
+  here.store.liveAllocations();
+  const told = recorder.record((index) => {
+    here.store.putJob(record);
+    here.store.putAllocation(first);
+    here.store.putEvaluation(evaluation());
+    return index;
+  });
+  expect(() =>
+    recorder.record(() => {
+      here.store.putAllocation(second);
+      throw new Error("a fault");
+    }),
+  ).toThrow("a fault");
+  recorder.record(() => here.store.setFact("name", "value"));
+  here.store.liveAllocations();
+  recorder.record(() => {
+    here.store.putAllocation(second);
+    here.store.deleteJob(COPY.jobId);
+    here.store.deleteJob("nobody's");
+  });
+  const known = { ...record, submission: null };
+  expect([cursor.take(), cursor.take(), cursor.take()]).toEqual([
+    {
+      index: told,
+      entries: [
+        { kind: "job", record: known, purged: false },
+        { kind: "allocation", allocation: first, before: undefined },
+        { kind: "evaluation", evaluation: evaluation() },
+      ],
+    },
+    {
+      index: told + 2,
+      entries: [
+        { kind: "allocation", allocation: second, before: first },
+        { kind: "job", record: known, purged: true },
+      ],
+    },
+    undefined,
+  ]);
+});
+
+test("what is announced has an index of its own and is not written", async () => {
+  const recorder = createRecorder(here.store);
+  const before = recorder.changes.index;
+  const cursor = recorder.feed.open(0);
+  recorder.announce({ kind: "node", node: NODE });
+  expect(cursor.take()).toEqual({ index: before + 1, entries: [{ kind: "node", node: NODE }] });
+  expect(recorder.changes.index).toBe(before + 1);
+  expect(here.store.fact("index")).toBeUndefined();
 });
