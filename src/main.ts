@@ -27,5 +27,8 @@ const exitCode = await runCli(args, {
   // Everything that the daemon is made of stays unloaded for the other commands.
   startAgent: async (args) => (await import("./daemon/run.ts")).runAgent(args),
   examine: async (args) => (await import("./doctor/examine.ts")).examine(args),
+  rehearse: {
+    explain: async (...given) => (await import("./rehearsal/rehearse.ts")).rehearseExplain(...given),
+  },
 });
 process.exit(exitCode);

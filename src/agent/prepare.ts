@@ -1,17 +1,14 @@
 import type { TaskEventType } from "../allocation/task-event.ts";
 import { AppError, errorText } from "../base/errors.ts";
 import { closeImage } from "../image/open.ts";
-import { interpolateConfig } from "../job/interpolate.ts";
 import type { QemuConfig } from "../job/job.ts";
 import { findPortHolder } from "../node/port-holder.ts";
 import type { MachineUser } from "../node/users.ts";
-import { chooseEmulator } from "../qemu/emulator.ts";
 import { forwardsOf } from "../qemu/forward.ts";
 import type { Forward, LaunchPlan } from "../qemu/launch.ts";
-import { hostOf, limitsOf, unlimitedBecause } from "../qemu/limits.ts";
-import { dnsOf } from "../qemu/network.ts";
-import { planLaunch } from "../qemu/plan.ts";
+import { unlimitedBecause } from "../qemu/limits.ts";
 import type { Prepare, PrepareRequest } from "../supervisor/hands.ts";
+import { commandLineOf } from "./command-line.ts";
 import type { AgentContext } from "./context.ts";
 import type { CoreBook } from "./cores.ts";
 import { openBootDisk, type RecordedDisk } from "./disk/boot.ts";
@@ -24,7 +21,7 @@ import { knowWhatMatters } from "./placement.ts";
 import { linkedImage, placingOf } from "./placing.ts";
 import { isFree } from "./ports.ts";
 import { assertPortOpen, assertReachable } from "./reach.ts";
-import { interpolateDns, jobOf, readSubject, type Subject } from "./subject.ts";
+import { interpolateTaskConfig, jobOf, readSubject, type Subject } from "./subject.ts";
 import { makeTaskDirectories } from "./task-directory.ts";
 import { renderTemplates } from "./templates.ts";
 
@@ -143,15 +140,6 @@ function report(
   request.report({ type, time: context.clock.now(), message, details, failsTask: FAILURES.has(type) });
 }
 
-function interpolateTaskConfig(context: PrepareContext, { task, env }: Subject): QemuConfig {
-  const { config, diagnostics } = interpolateConfig(task.config, env, context.node());
-  const errors = diagnostics.filter(({ severity }) => severity === "error");
-  if (errors.length === 0) return config;
-  throw new AppError("invalid", errors.map(({ message }) => message).join("; "), {
-    hint: errors.find(({ hint }) => hint !== undefined)?.hint,
-  });
-}
-
 /** What is certain before the command line is made. */
 interface Settled {
   readonly config: QemuConfig;
@@ -162,43 +150,22 @@ interface Settled {
 async function planMachine(
   context: PrepareContext,
   request: PrepareRequest,
-  { group, task, cores, env }: Subject,
+  subject: Subject,
   { config, image, user }: Settled,
 ): Promise<LaunchPlan> {
-  const { qemu } = context.node();
+  const { task } = subject;
   const { place, allocation } = request;
   if (user !== null) await assertReachable(user, config.args, place.dirs.task);
   assertOwnDisks(config.args, place.dirs);
   const { forwards, busy } = await freeForwards(forwardsOf(config.port_map, allocation.ports), user);
   for (const warning of busy) report(context, request, "Driver", warning);
-  const plan = planLaunch({
-    config,
-    resources: task.resources,
-    image,
-    emulator: chooseEmulator(config.emulator, qemu, context.policy.emulatorsAllowlist),
-    kvm: qemu.kvm,
-    forwards,
-    dns: interpolateDns(dnsOf(task.resources.networks, group.networks), env, context.node()),
-    sockets: place.sockets,
-    journalPrefix: place.files.journalPrefix,
-    serialLog: task.logs.disabled ? null : place.stdout,
-    cwd: place.dirs.task,
-    tmp: place.dirs.tmp,
-    user,
-    args_allowlist: context.policy.argsAllowlist,
-  });
+  const plan = commandLineOf(context, subject, { config, image, forwards, user, place });
   context.images.claim({ allocation, task: task.name, place, image, plan });
-  const limits = limitsOf({
-    argv: plan.argv.map(({ word }) => word),
-    resources: task.resources,
-    cores,
-    host: hostOf(context.node().attributes),
-  });
-  const unlimited = unlimitedBecause(limits, task.resources);
+  const unlimited = plan.limits === undefined ? undefined : unlimitedBecause(plan.limits, task.resources);
   for (const warning of [...plan.warnings, ...(unlimited === undefined ? [] : [unlimited])]) {
     report(context, request, "Driver", warning);
   }
-  return { ...plan, limits };
+  return plan;
 }
 
 /**

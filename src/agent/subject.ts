@@ -1,8 +1,8 @@
 import type { Allocation } from "../allocation/allocation.ts";
 import { AppError } from "../base/errors.ts";
 import { buildTaskEnvironment } from "../job/environment.ts";
-import { interpolateText } from "../job/interpolate.ts";
-import type { Group, Job, Task } from "../job/job.ts";
+import { interpolateConfig, interpolateText } from "../job/interpolate.ts";
+import type { Group, Job, QemuConfig, Task } from "../job/job.ts";
 import { readPortMapping } from "../job/port-mapping.ts";
 import type { Node } from "../node/node.ts";
 import type { TaskDirs } from "../paths.ts";
@@ -69,6 +69,19 @@ export function environmentOf(
   const { id: allocId, name: allocName, index: allocIndex } = allocation;
   const ports = environmentPorts(allocation, task);
   return buildTaskEnvironment({ job, group, task, allocId, allocName, allocIndex, node: node(), dirs, ports, cores });
+}
+
+/** A task's `config` with its values. @throws AppError `invalid` with everything in it that has none. */
+export function interpolateTaskConfig(
+  context: Pick<AgentContext, "node">,
+  { task, env }: Pick<Subject, "task" | "env">,
+): QemuConfig {
+  const { config, diagnostics } = interpolateConfig(task.config, env, context.node());
+  const errors = diagnostics.filter(({ severity }) => severity === "error");
+  if (errors.length === 0) return config;
+  throw new AppError("invalid", errors.map(({ message }) => message).join("; "), {
+    hint: errors.find(({ hint }) => hint !== undefined)?.hint,
+  });
 }
 
 /** As Nomad does with a `network`; what comes of it is looked at when it is put into the command line. */

@@ -3,6 +3,7 @@ import { type Client, createClient } from "../client/client.ts";
 import { discoverAgent } from "../client/discover.ts";
 import type { EarlyRun } from "./early-run.ts";
 import type { Flag, Flags } from "./flags.ts";
+import type { ForeseenMachine, ForeseenTask } from "./machine/foreseen.ts";
 import type { Terminal } from "./terminal/terminal.ts";
 import type { Finding } from "./text/finding.ts";
 
@@ -20,6 +21,12 @@ export interface CliContext {
   readonly startAgent: (args: readonly string[]) => Promise<number>;
   /** Looks at this host. @param args the agent's flags, in the form `-name=value`. */
   readonly examine: (args: readonly string[]) => Promise<readonly Finding[]>;
+  /** Finds out what an agent with these flags would make of a job on this host; asks no agent. */
+  readonly rehearse: Rehearse;
+}
+
+export interface Rehearse {
+  explain(args: readonly string[], task: ForeseenTask, warn: (text: string) => void): Promise<ForeseenMachine>;
 }
 
 /** A command as its user called it. */
@@ -63,6 +70,24 @@ export const JSON_FLAG: Flag = { name: "json", help: "The reply of the API." };
 /** An id in full or as it is shown without `-verbose`. */
 export function idText(id: string, verbose: boolean): string {
   return verbose ? id : shortId(id);
+}
+
+/** The flags of commands that stand in for an agent of this host: which configuration that has. */
+export const AGENT_FILE_FLAGS: readonly Flag[] = [
+  {
+    name: "config",
+    value: "FILE",
+    help: "The configuration of the agent that the job is for, as paddock agent takes it.",
+  },
+  { name: "data-dir", value: "DIR", help: "That agent's data directory." },
+];
+
+/** These flags as the agent itself takes them. */
+export function rehearsalFlags(flags: Flags): string[] {
+  return AGENT_FILE_FLAGS.flatMap(({ name }) => {
+    const value = flags.text(name);
+    return value === undefined ? [] : [`-${name}=${value}`];
+  });
 }
 
 /** Finds the agent that an invocation is about. @throws AppError as `discoverAgent` does. */

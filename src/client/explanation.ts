@@ -27,6 +27,8 @@ export const ExplainSchema = v.object({
         Attribute: text,
         Index: v.nullish(v.number(), null),
         Note: text,
+        /** Where it stands in a job file, `web.hcl:12`; only of one that was not submitted. */
+        At: v.optional(v.string()),
       }),
     }),
   ),

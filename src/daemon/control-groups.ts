@@ -15,12 +15,7 @@ export interface ControlGroups {
 export function findControlGroups(dirs: AgentDirs, log: Log): ControlGroups {
   const source = readHierarchySource();
   const opened = openCgroups(source, agentCgroup(dirs));
-  const version = cgroupVersion(source.mountinfo);
-  const point = cgroupMountPoint(source.mountinfo);
-  const host: Record<string, string> = {
-    ...(version === undefined ? {} : { "os.cgroups.version": version }),
-    ...(point === undefined ? {} : { "unique.cgroup.mountpoint": point }),
-  };
+  const host = describeHierarchy(source);
   if (opened.cgroups === null) {
     log.warn("machines run without limits of memory and processors", { reason: opened.reason });
     return { cgroups: null, attributes: host };
@@ -34,7 +29,17 @@ export function findControlGroups(dirs: AgentDirs, log: Log): ControlGroups {
   });
   const own = {
     "paddock.cgroup.controllers": controllers,
-    "paddock.cgroup.parent": relative(point ?? "/", cgroups.home),
+    "paddock.cgroup.parent": relative(host["unique.cgroup.mountpoint"] ?? "/", cgroups.home),
   };
   return { cgroups, attributes: { ...host, ...own } };
+}
+
+/** What the host has of control groups, as attributes of the node. */
+export function describeHierarchy({ mountinfo }: ReturnType<typeof readHierarchySource>): Record<string, string> {
+  const version = cgroupVersion(mountinfo);
+  const point = cgroupMountPoint(mountinfo);
+  return {
+    ...(version === undefined ? {} : { "os.cgroups.version": version }),
+    ...(point === undefined ? {} : { "unique.cgroup.mountpoint": point }),
+  };
 }

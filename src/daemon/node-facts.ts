@@ -2,6 +2,7 @@ import { newId } from "../base/ids.ts";
 import type { AgentConfig } from "../config/agent-config.ts";
 import { traceEmulators } from "../node/emulators.ts";
 import { agentPath, findHost, type NodeConfig } from "../node/fingerprint.ts";
+import type { UserPool } from "../node/users.ts";
 import { apiSocket } from "../paths.ts";
 import type { Recorder } from "../state/recorder.ts";
 import type { Store } from "../state/store.ts";
@@ -11,16 +12,7 @@ const NODE_ID = "node_id";
 
 /** Finds the node's attributes; what takes long is found in the background and remembered until the next boot. */
 export async function findNodeFacts(config: AgentConfig, sources: FactSources): Promise<NodeFacts> {
-  const node: NodeConfig = {
-    name: config.name,
-    datacenter: config.datacenter,
-    nodeClass: config.nodeClass,
-    meta: config.meta,
-    emulatorsAllowlist: config.policy.emulatorsAllowlist,
-    dataDir: config.dirs.dataDir,
-    dynamicUsers: sources.pool !== null,
-    resources: config.resources,
-  };
+  const node = nodeConfigOf(config, sources.pool);
   const id = nodeId(sources.store, sources.recorder);
   const path = sources.path ?? agentPath();
   // Before the emulators are asked: what is replaced meanwhile is asked again.
@@ -41,4 +33,18 @@ function nodeId(store: Store, recorder: Recorder): string {
   const made = newId();
   recorder.record(() => store.setFact(NODE_ID, made));
   return made;
+}
+
+/** What the configuration says of the node. @param pool whom machines run as; null for the agent's user. */
+export function nodeConfigOf(config: AgentConfig, pool: UserPool | null): NodeConfig {
+  return {
+    name: config.name,
+    datacenter: config.datacenter,
+    nodeClass: config.nodeClass,
+    meta: config.meta,
+    emulatorsAllowlist: config.policy.emulatorsAllowlist,
+    dataDir: config.dirs.dataDir,
+    dynamicUsers: pool !== null,
+    resources: config.resources,
+  };
 }

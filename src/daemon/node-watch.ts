@@ -7,8 +7,8 @@ import { findEmulators, traceEmulators } from "../node/emulators.ts";
 import { composeNode, type FoundHost, type NodeConfig } from "../node/fingerprint.ts";
 import { describeChangingHost } from "../node/host.ts";
 import { KVM_DEVICE, probeKvm, traceDevice } from "../node/kvm.ts";
-import type { Emulator, KvmFacts, Node } from "../node/node.ts";
-import { denyKvm } from "../node/user-pool.ts";
+import type { Emulator, Node } from "../node/node.ts";
+import { kvmForUsers } from "../node/user-pool.ts";
 import type { UserPool } from "../node/users.ts";
 import { type Recorder, StoreError } from "../state/recorder.ts";
 import type { Store } from "../state/store.ts";
@@ -241,18 +241,6 @@ const ALWAYS_CHANGING = /^unique\.storage\.bytesfree$|^memory\.hugepages_\d+kb\.
 function changesOf({ attributes: before }: Node, { attributes: now }: Node): string[] {
   const names = [...new Set([...Object.keys(before), ...Object.keys(now)])].toSorted();
   return names.filter((name) => before[name] !== now[name] && !ALWAYS_CHANGING.test(name));
-}
-
-/** KVM that root can use is of no use to machines that may not open its device. */
-async function kvmForUsers(pool: UserPool): Promise<KvmFacts> {
-  try {
-    const denied = await denyKvm(pool);
-    return denied === undefined
-      ? { usable: true, reason: "" }
-      : { usable: false, reason: `${denied.message}: ${denied.remedy}` };
-  } catch (error) {
-    return { usable: false, reason: errorText(error) };
-  }
 }
 
 /** What cannot be remembered is found out again at the next start: a full disk is no reason to know less now. */

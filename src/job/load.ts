@@ -10,6 +10,7 @@ import { bodyOfJson } from "../hcl/json-body.ts";
 import { type ParsedHcl, parseHcl } from "../hcl/parser.ts";
 import { markSecretLines, markSharedLines, secretNames } from "../hcl/secret-lines.ts";
 import type { Source } from "../hcl/source.ts";
+import type { Span } from "../hcl/span.ts";
 import type { VariableInputs } from "../hcl/variables/input.ts";
 import { resolveNames } from "../hcl/variables/resolve.ts";
 import { checkJob } from "./check.ts";
@@ -26,6 +27,8 @@ export interface LoadedJob {
   /** The texts, for `renderDiagnostics`. */
   readonly sources: ReadonlyMap<string, Source>;
   readonly format: "hcl2" | "json";
+  /** Where a value of the job stands, by its path: `groups[0].tasks[0].config.args[1]`; undefined for a default. */
+  readonly spanOf: (path: string) => Span | undefined;
 }
 
 export interface LoadOptions {
@@ -63,7 +66,14 @@ function loadBody(file: string, parsed: ParsedHcl, options: LoadOptions, json = 
   const { job, diagnostics } = checkJob({ ...decoded, value: decoded.value.job }, "job", told);
   const sources = new Map([[file, parsed.source], ...names.sources]);
   const settled = settleDiagnostics(diagnostics);
-  return { job, diagnostics: json ? settled : markSharedLines(settled, parsed, SECRETS), sources, format: "hcl2" };
+  const shown = json ? settled : markSharedLines(settled, parsed, SECRETS);
+  return {
+    job,
+    diagnostics: shown,
+    sources,
+    format: "hcl2",
+    spanOf: (path) => decoded.places.get(`job.${path}`)?.span,
+  };
 }
 
 /** A `task` that stands in the job itself is a group of that name with that task, as in Nomad. */

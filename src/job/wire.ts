@@ -16,6 +16,8 @@ export interface DecodedJob {
   /** Errors and warnings, sorted by position; `where` is a path such as `TaskGroups[0].Tasks[0].Config`. */
   readonly diagnostics: readonly Diagnostic[];
   readonly sources: ReadonlyMap<string, Source>;
+  /** As `LoadedJob` has it. */
+  readonly spanOf: (path: string) => Span | undefined;
 }
 
 /**
@@ -29,10 +31,12 @@ export function decodeJobJson(text: string | Uint8Array, file = "<request>"): De
 /** As `decodeJobJson`, of a text that was read already. */
 export function decodeParsedJob({ value, diagnostics, source }: ParsedJson, file: string): DecodedJob {
   const sources = new Map([[file, source]]);
-  if (value === undefined) return { job: undefined, diagnostics, sources };
+  const nothing = { job: undefined, sources, spanOf: () => undefined };
+  if (value === undefined) return { ...nothing, diagnostics };
   const found = findJob(value);
-  if ("kind" in found) return { ...checkJob(decodeObject(jobBlock, found), "", diagnostics), sources };
-  return { job: undefined, diagnostics: [...diagnostics, found], sources };
+  if (!("kind" in found)) return { ...nothing, diagnostics: [...diagnostics, found] };
+  const decoded = decodeObject(jobBlock, found);
+  return { ...checkJob(decoded, "", diagnostics), sources, spanOf: (path) => decoded.places.get(path)?.span };
 }
 
 /** A job in Nomad's JSON, whole: what is absent is null, and what Nomad fills in for what has no meaning here is filled in. */

@@ -3,6 +3,7 @@ import { dirname } from "node:path";
 import { errnoOf, errorText } from "../base/errors.ts";
 import { findDenied } from "./access.ts";
 import { KVM_DEVICE } from "./kvm.ts";
+import type { KvmFacts } from "./node.ts";
 import { groupId, type UserPool } from "./users.ts";
 
 /** Members of this group may use the API's socket of an agent that root runs, when the host has it. */
@@ -117,5 +118,17 @@ function readMap(name: string): string {
   } catch (error) {
     if (errnoOf(error) === "ENOENT") return "0 0 4294967295";
     throw error;
+  }
+}
+
+/** KVM that root can use is of no use to machines that may not open its device. */
+export async function kvmForUsers(pool: UserPool): Promise<KvmFacts> {
+  try {
+    const denied = await denyKvm(pool);
+    return denied === undefined
+      ? { usable: true, reason: "" }
+      : { usable: false, reason: `${denied.message}: ${denied.remedy}` };
+  } catch (error) {
+    return { usable: false, reason: errorText(error) };
   }
 }

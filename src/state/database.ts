@@ -6,6 +6,9 @@ import { MIGRATIONS } from "./migrations.ts";
 /** How long a write waits for another reader or writer, in milliseconds. */
 const BUSY_TIMEOUT = 5_000;
 
+/** A store of this name is forgotten when it is closed. */
+export const IN_MEMORY = ":memory:";
+
 /**
  * Opens the store's file and brings its schema up to this version.
  * @throws AppError `conflict` when a newer version of this program wrote it, `internal` when it cannot be opened.
@@ -13,7 +16,7 @@ const BUSY_TIMEOUT = 5_000;
 export function openDatabase(path: string): DatabaseSync {
   let database: DatabaseSync;
   try {
-    makePrivate(path);
+    if (path !== IN_MEMORY) makePrivate(path);
     database = new DatabaseSync(path);
     // FULL, because an acknowledged write must survive a power cut.
     database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;`);
@@ -79,7 +82,7 @@ const LOCK_TIMEOUT = 2_000;
 export function takeLock(path: string, timeout = LOCK_TIMEOUT): { release(): void } | null {
   let database: DatabaseSync | undefined;
   try {
-    makePrivate(path);
+    if (path !== IN_MEMORY) makePrivate(path);
     database = new DatabaseSync(path);
     database.exec(`PRAGMA busy_timeout = ${timeout}; PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = MEMORY;`);
     database.exec("BEGIN EXCLUSIVE;");

@@ -64,6 +64,9 @@ export async function runInProcess(args: readonly string[], options: CliOptions 
     early: options.early ?? null,
     startAgent: options.startAgent ?? (() => Promise.reject(new Error("no agent was to be started"))),
     examine: options.examine ?? (() => Promise.reject(new Error("nothing was to be examined"))),
+    rehearse: {
+      explain: async (...given) => (await import("../../src/rehearsal/rehearse.ts")).rehearseExplain(...given),
+    },
   });
   const decode = (text: string): string => Buffer.from(text, "latin1").toString("utf8");
   return { code, stdout: decode(stdout()), stderr: decode(stderr()) };

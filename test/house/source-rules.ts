@@ -16,7 +16,7 @@ export const RANKS: readonly (readonly string[])[] = [
   ["agent"],
   ["api", "cli", "plugin"],
   ["daemon"],
-  ["doctor"],
+  ["doctor", "rehearsal"],
   ["main.ts"],
 ];
 

@@ -1,52 +1,25 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { spawn } from "node:child_process";
-import { existsSync, readdirSync, realpathSync, writeFileSync } from "node:fs";
+import { existsSync, realpathSync, writeFileSync } from "node:fs";
 import * as v from "valibot";
 import { writeScript } from "../../src/cli/machine/launch-script.ts";
 import { ExplainSchema, type Explanation } from "../../src/client/explanation.ts";
 import { writeExplain } from "../../src/contract/machine.ts";
 import { agentPerTest } from "../helpers/agent-per-test.ts";
+import { runByHand } from "../helpers/by-hand.ts";
 import { fetchedDiskBench } from "../helpers/fetched-disk.ts";
 import { bannerOf, type InProcessAgent, idOf, machineOf } from "../helpers/in-process-agent.ts";
 import { tempDir } from "../helpers/temp.ts";
-import { Hopeless, until } from "../helpers/until.ts";
 
 setDefaultTimeout(60_000);
 
 /** Stops the demo job's machine and runs it by its script. @returns what its serial port and QEMU have said until `wanted` was. */
-async function runByHand(agent: InProcessAgent["agent"], dir: string, wanted: string): Promise<string> {
+async function runScript(agent: InProcessAgent["agent"], dir: string, wanted: string): Promise<string> {
   const explained = v.parse(ExplainSchema, writeExplain(agent.launchPlan(idOf(agent), "vm")));
   await agent.deregisterJob("demo", { purge: false });
   await machineOf(agent, "ended");
   const file = `${dir}/machine.sh`;
   writeFileSync(file, writeScript(explained, "demo/vm"));
-  const places = `${dir}/places`;
-  const child = spawn("/bin/sh", ["-c", `mkdir -p ${places}; exec /bin/sh ${file}`], {
-    detached: true,
-    env: { PATH: process.env["PATH"] ?? "", TMPDIR: places },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  let said = "";
-  const hear = (data: Buffer): void => {
-    said += data.toString();
-  };
-  for (const stream of [child.stdout, child.stderr]) stream.on("data", hear);
-  const ended = new Promise((resolve) => child.once("close", resolve));
-  try {
-    await until(
-      `the guest to say ${wanted}`,
-      () => {
-        if (child.exitCode !== null) throw new Hopeless(said);
-        return said.includes(wanted);
-      },
-      { deadline: 20_000 },
-    );
-  } finally {
-    if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, "SIGTERM");
-    await ended;
-  }
-  expect(readdirSync(places)).toEqual([]);
-  return said;
+  return await runByHand(file, dir, wanted);
 }
 
 const EXPLAINED: Explanation = {
@@ -69,7 +42,7 @@ describe("an image in place", () => {
     await bed.submit({ config: 'args = ["-smp", "2", "-fw_cfg", "name=opt/a,string=it\'s $HOME"]' });
     await machineOf(bed.agent, "running");
     await bannerOf(bed.agent);
-    const said = await runByHand(bed.agent, bed.dir.path, "boot=2");
+    const said = await runScript(bed.agent, bed.dir.path, "boot=2");
     expect(said).toContain("cpus=2 mem=128M boot=2");
   });
 });
@@ -82,7 +55,7 @@ describe("an image that an artifact brings", () => {
     await bench.run("demo");
     await machineOf(agent, "running");
     await bannerOf(agent);
-    expect(await runByHand(agent, dir.path, "boot=2")).toContain("DEMO GUEST");
+    expect(await runScript(agent, dir.path, "boot=2")).toContain("DEMO GUEST");
   });
 });
 

@@ -24,7 +24,7 @@ type Found = Pick<Finding, "ok" | "text">;
 function lookAt(context: PlanContext, { artifact, dirs }: ForeseenArtifact): Found {
   if (awaitsAllocation(artifact)) return { ok: true, text: "what is fetched is known once there is an allocation" };
   try {
-    return describe(context, planArtifact(artifact, dirs, rulesOf(context)));
+    return describe(context, planArtifact(artifact, dirs, sourceRulesOf(context)));
   } catch (error) {
     if (error instanceof AppError) return { ok: false, text: error.message };
     throw error;
@@ -32,7 +32,7 @@ function lookAt(context: PlanContext, { artifact, dirs }: ForeseenArtifact): Fou
 }
 
 /** Files with credentials may be gone just now, which keeps nobody from planning. */
-function rulesOf({ sources, site }: PlanContext): SourceRules {
+export function sourceRulesOf({ sources, site }: PlanContext): SourceRules {
   try {
     return rulesFor(sources, site.offline);
   } catch (error) {

@@ -135,7 +135,7 @@ function keyOf(key: Expression): string {
 }
 
 /** Shorter ones are in every text by chance. */
-const LEAST_SECRET = 6;
+export const LEAST_SECRET = 6;
 
 /** A text without the secrets that were found elsewhere, and without the data of QEMU's own secret objects. */
 export function blankSecrets(text: string, found: ReadonlySet<string>): string {

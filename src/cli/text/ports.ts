@@ -16,7 +16,8 @@ export function describeForwards(forwards: readonly Forward[], indent: string): 
       .map(({ Protocol }) => Protocol)
       .toSorted()
       .join("+");
-    return [Label, `${joinAddress(HostAddress, HostPort)} → guest ${GuestPort}/${protocols}`];
+    const guest = GuestPort === 0 ? "the same of the guest" : `guest ${GuestPort}`;
+    return [Label, `${joinAddress(HostAddress, HostPort)} → ${guest}/${protocols}`];
   });
   return alignRows(rows, Number.POSITIVE_INFINITY, indent);
 }
@@ -34,7 +35,9 @@ export function portsOf(allocation: Allocation): readonly Port[] {
   return allocation.AllocatedResources?.Shared.Ports ?? [];
 }
 
+/** @param port 0 for one that is not chosen yet. */
 function joinAddress(address: string, port: number): string {
+  if (port === 0) return `a free port${address === "" ? "" : ` of ${address}`}`;
   const host = address === "" ? EVERY_ADDRESS : address;
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
