@@ -28,6 +28,7 @@ const exitCode = await runCli(args, {
   startAgent: async (args) => (await import("./daemon/run.ts")).runAgent(args),
   examine: async (args) => (await import("./doctor/examine.ts")).examine(args),
   rehearse: {
+    plan: async (...given) => (await import("./rehearsal/rehearse.ts")).rehearsePlan(...given),
     explain: async (...given) => (await import("./rehearsal/rehearse.ts")).rehearseExplain(...given),
   },
 });

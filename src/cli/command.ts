@@ -1,6 +1,7 @@
 import { shortId } from "../base/ids.ts";
 import { type Client, createClient } from "../client/client.ts";
 import { discoverAgent } from "../client/discover.ts";
+import type { Job } from "../job/job.ts";
 import type { EarlyRun } from "./early-run.ts";
 import type { Flag, Flags } from "./flags.ts";
 import type { ForeseenMachine, ForeseenTask } from "./machine/foreseen.ts";
@@ -26,6 +27,8 @@ export interface CliContext {
 }
 
 export interface Rehearse {
+  /** @returns what the API replies to a plan. */
+  plan(args: readonly string[], job: Job, warn: (text: string) => void): Promise<unknown>;
   explain(args: readonly string[], task: ForeseenTask, warn: (text: string) => void): Promise<ForeseenMachine>;
 }
 

@@ -65,6 +65,7 @@ export async function runInProcess(args: readonly string[], options: CliOptions 
     startAgent: options.startAgent ?? (() => Promise.reject(new Error("no agent was to be started"))),
     examine: options.examine ?? (() => Promise.reject(new Error("nothing was to be examined"))),
     rehearse: {
+      plan: async (...given) => (await import("../../src/rehearsal/rehearse.ts")).rehearsePlan(...given),
       explain: async (...given) => (await import("../../src/rehearsal/rehearse.ts")).rehearseExplain(...given),
     },
   });

@@ -97,3 +97,11 @@ test("job plan takes values of variables as job run does, and repeats none of th
   expect(stdout).toContain(`-check-index 17 -var token=... ${file}\n`);
   expect(stdout).not.toContain("s3cr3t-value");
 });
+
+test("the command that follows a plan goes to the agent that was asked", async () => {
+  await using api = withRunningJob();
+  api.agent.planned = planned("ignore");
+  const file = writeJob(api);
+  const { stdout } = await api.run(["plan", "-address", api.socket, file], { env: { PADDOCK_ADDR: "/nowhere" } });
+  expect(stdout).toContain(`\npaddock job run -address ${api.socket} -check-index 17 ${file}\n`);
+});

@@ -105,7 +105,10 @@ for (const name of ["x".repeat(80), "a b${c}"]) {
         early: null,
         startAgent,
         examine: async () => [],
-        rehearse: { explain: () => Promise.reject(new Error("not here")) },
+        rehearse: {
+          plan: () => Promise.reject(new Error("not here")),
+          explain: () => Promise.reject(new Error("not here")),
+        },
       });
       expect(agent.dir).toStartWith("/tmp/paddock-demo-");
       expect(await agent.remove()).toBe(0);

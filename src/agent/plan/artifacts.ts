@@ -1,8 +1,9 @@
+import { accessSync, constants } from "node:fs";
 import { findCached, isLocal, planOffline, rulesFor } from "../../artifact/offline.ts";
 import { type ArtifactPlan, planArtifact } from "../../artifact/plan.ts";
 import { redactSource } from "../../artifact/redact.ts";
 import { rulesWithoutFiles, type SourceRules } from "../../artifact/source/rules.ts";
-import { AppError } from "../../base/errors.ts";
+import { AppError, errnoOf } from "../../base/errors.ts";
 import { formatBytes } from "../../base/units.ts";
 import type { Entry } from "../../cache/entry.ts";
 import type { Job } from "../../job/job.ts";
@@ -12,8 +13,9 @@ import type { Finding, PlanContext } from "./finding.ts";
 
 /** What a new allocation would fetch, and what of it is in the cache already. Asks nobody. */
 export function findArtifacts(context: PlanContext, job: Job): Finding[] {
+  const seen = mayLookInto(cacheDir(context.dirs));
   return foreseeArtifacts(context, job).map((foreseen) => {
-    const found = lookAt(context, foreseen);
+    const found = lookAt(context, foreseen, seen);
     const text = `${redactSource(foreseen.artifact.source)}: ${found.text}`;
     return { topic: "artifact", where: foreseen.where, ok: found.ok, text };
   });
@@ -21,10 +23,21 @@ export function findArtifacts(context: PlanContext, job: Job): Finding[] {
 
 type Found = Pick<Finding, "ok" | "text">;
 
-function lookAt(context: PlanContext, { artifact, dirs }: ForeseenArtifact): Found {
+/** Whoever plans without an agent may be another user than the one whose cache it is. */
+function mayLookInto(cache: string): boolean {
+  try {
+    accessSync(cache, constants.R_OK | constants.X_OK);
+    return true;
+  } catch (error) {
+    return errnoOf(error) === "ENOENT";
+  }
+}
+
+/** @param seen false where nobody here may look into the cache. */
+function lookAt(context: PlanContext, { artifact, dirs }: ForeseenArtifact, seen: boolean): Found {
   if (awaitsAllocation(artifact)) return { ok: true, text: "what is fetched is known once there is an allocation" };
   try {
-    return describe(context, planArtifact(artifact, dirs, sourceRulesOf(context)));
+    return describe(context, planArtifact(artifact, dirs, sourceRulesOf(context)), seen);
   } catch (error) {
     if (error instanceof AppError) return { ok: false, text: error.message };
     throw error;
@@ -41,8 +54,10 @@ export function sourceRulesOf({ sources, site }: PlanContext): SourceRules {
   }
 }
 
-function describe({ dirs, site: { offline } }: PlanContext, planned: ArtifactPlan): Found {
+function describe({ dirs, site: { offline } }: PlanContext, planned: ArtifactPlan, seen: boolean): Found {
   if (isLocal(planned)) return { ok: true, text: "of this host itself, nothing is fetched" };
+  if (!seen)
+    return { ok: true, text: "it is fetched, unless the agent has it in its cache, which this user may not look into" };
   const plan = offline ? planOffline(planned) : planned;
   const entry = plan.checksumFile === null ? findCached(plan, cacheDir(dirs)) : undefined;
   if (entry !== undefined) return { ok: true, text: `in the cache, ${sizeOf(entry)}: ${askingText(plan, offline)}` };

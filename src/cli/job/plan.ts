@@ -1,9 +1,19 @@
+import * as v from "valibot";
 import { AppError } from "../../base/errors.ts";
 import { shellOperand, shellWord } from "../../base/text.ts";
 import { askPlan, type Plan } from "../../client/plan.ts";
-import { ADDRESS_FLAG, type Command, connectAgent, type Invocation } from "../command.ts";
+import type { Job } from "../../job/job.ts";
+import {
+  ADDRESS_FLAG,
+  AGENT_FILE_FLAGS,
+  type Command,
+  connectAgent,
+  type Invocation,
+  rehearsalFlags,
+} from "../command.ts";
 import { EXIT } from "../exit.ts";
-import type { Flags } from "../flags.ts";
+import { assertNotBoth, type Flags } from "../flags.ts";
+import { printLabelled } from "../terminal/labelled.ts";
 import type { Piece } from "../terminal/style.ts";
 import { alignRows, breakText } from "../terminal/table.ts";
 import type { Output } from "../terminal/terminal.ts";
@@ -23,12 +33,18 @@ export const JOB_PLAN: Command = {
     { name: "json", help: "The file holds a job in Nomad's JSON." },
     ...VARIABLE_FLAGS,
     { name: "diff", on: true, help: "Leave out what differs from the job as it is registered." },
+    {
+      name: "local",
+      help: "Ask no agent: look at this host as one would that knows of no job and no machine.",
+    },
+    ...AGENT_FILE_FLAGS,
     { name: "verbose", help: "Show all of what is added or deleted." },
   ],
   details:
-    "Shows how the job differs from the one that is registered, whether its machine would go on, be updated in place or be replaced and why, which constraints hold and what was found for them, and what it would meet: resources, ports, images, what is fetched and what is in the cache already, and what becomes of disks. FILE is HCL or Nomad's JSON; - is standard input.",
+    "Shows how the job differs from the one that is registered, whether its machine would go on, be updated in place or be replaced and why, which constraints hold and what was found for them, and what it would meet: resources, ports, images, what is fetched and what is in the cache already, and what becomes of disks. FILE is HCL or Nomad's JSON; - is standard input. With -local it needs no agent: constraints, resources, ports and images are looked at on this host, with the agent's configuration where -config names one, and everything is new.",
   examples: [
     "paddock job plan web.hcl",
+    "paddock job plan -local web.hcl",
     "paddock plan -var size=2 web.hcl",
     "paddock plan -diff=false web.hcl && echo nothing to do",
   ],
@@ -45,17 +61,46 @@ async function runPlan(invocation: Invocation): Promise<number> {
   const { context, flags, operands } = invocation;
   const { terminal } = context;
   const [path = ""] = operands;
+  assertNotBoth(flags, "local", "address");
+  assertOnlyLocal(flags);
   const file = await readJobFile(path, invocation);
   if (flags.has("json")) assertJson(file);
   if (file.job === undefined) throw new AppError("invalid", `${file.name} is not a valid job: ${countErrors(file)}`);
-  const { encodeJob } = await import("../../job/wire.ts");
-  const client = await connectAgent(invocation);
-  const body = { Job: encodeJob(file.job), Diff: flags.has("diff") };
-  const plan = await client.change("PUT", askPlan.plan(file.job.id), body);
+  const plan = flags.has("local") ? await planHere(file.job, invocation) : await askAgent(file.job, invocation);
   printWarnings(plan, file.diagnostics, terminal, []);
   printPlan(plan, terminal.out, flags.has("verbose"));
-  printIndex(plan, invocation);
+  if (flags.has("local")) printLocal(terminal.out, invocation);
+  else printIndex(plan, invocation);
   return changesAnything(plan) ? EXIT.changes : EXIT.ok;
+}
+
+/** @throws AppError `invalid` for what only a plan without an agent takes. */
+function assertOnlyLocal(flags: Flags): void {
+  const given = AGENT_FILE_FLAGS.find(({ name }) => flags.text(name) !== undefined);
+  if (given === undefined || flags.has("local")) return;
+  throw new AppError("invalid", `flag -${given.name} is for a plan without an agent`, { hint: "say -local, too" });
+}
+
+async function askAgent(job: Job, invocation: Invocation): Promise<Plan> {
+  const { encodeJob } = await import("../../job/wire.ts");
+  const body = { Job: encodeJob(job), Diff: invocation.flags.has("diff") };
+  const client = await connectAgent(invocation);
+  return await client.change("PUT", askPlan.plan(job.id), body);
+}
+
+async function planHere(job: Job, { context, flags }: Invocation): Promise<Plan> {
+  const warn = (text: string): void => printLabelled(context.terminal.err, "warning", text.trimEnd());
+  return v.parse(askPlan.plan(job.id).schema, await context.rehearse.plan(rehearsalFlags(flags), job, warn));
+}
+
+const WITHOUT_AGENT =
+  "No agent was asked: what jobs and machines this host has already is not known here, and what they take is not counted.";
+
+function printLocal(out: Output, { flags, operands: [path = ""] }: Invocation): void {
+  for (const line of breakText(WITHOUT_AGENT, out.columns)) out.line(line);
+  out.line("To submit the job run:");
+  out.line();
+  out.line(`paddock job run ${[...variableWords(flags), shellOperand(path)].join(" ")}`);
 }
 
 function changesAnything({ Annotations, Paddock }: Plan): boolean {
@@ -138,9 +183,15 @@ function printIndex({ JobModifyIndex }: Plan, { context, flags, operands: [path 
   out.line({ text: `Job Modify Index: ${JobModifyIndex}`, style: "bold" });
   out.line("To submit the job with version verification run:");
   out.line();
-  out.line(`paddock job run -check-index ${JobModifyIndex} ${[...variableWords(flags), shellOperand(path)].join(" ")}`);
+  const words = [...addressWords(flags), `-check-index ${JobModifyIndex}`, ...variableWords(flags), shellOperand(path)];
+  out.line(`paddock job run ${words.join(" ")}`);
   out.line();
   for (const line of breakText(ONLY_THEN, out.columns)) out.line(line);
+}
+
+function addressWords(flags: Flags): string[] {
+  const address = flags.text("address");
+  return address === undefined ? [] : [`-address ${shellWord(address)}`];
 }
 
 /** The flags of the file's variables. A value may be a secret, and what a plan prints is kept by many. */
