@@ -36,11 +36,11 @@ export async function onThisHost<T>(
   const store = openStore(IN_MEMORY);
   try {
     const users = await findMachineUsers(config, { store, log: silentLog });
-    const { dirs, policy, site, artifact } = config;
+    const { dirs, policy, site, artifact, garbage } = config;
     const facts = await findFacts(config, users?.pool ?? null);
     const sources = settleSources(artifact, process.env, dirs);
     return await work({
-      ...{ store, users, dirs, policy, site, sources, node: facts.node },
+      ...{ store, users, dirs, policy, site, sources, garbage, node: facts.node },
       // What takes long to find is looked for when somebody waits for it.
       get nodeComplete() {
         return facts.complete();
