@@ -64,8 +64,13 @@ export interface TaskDirs {
   readonly machine: string;
 }
 
-export function taskDirs(dirs: AgentDirs, allocId: string, task: string): TaskDirs {
-  const alloc = allocDir(dirs, allocId);
+export const taskDirs = (dirs: AgentDirs, allocId: string, task: string): TaskDirs =>
+  taskDirsOf(allocDir(dirs, allocId), task);
+
+/** The allocation directory that the next allocation gets, and the name that its task has until then. */
+export const spareDirs = (dirs: AgentDirs): TaskDirs => taskDirsOf(join(dirs.dataDir, "spare"), "task");
+
+function taskDirsOf(alloc: string, task: string): TaskDirs {
   const shared = join(alloc, "alloc");
   const taskDir = join(alloc, task);
   return {

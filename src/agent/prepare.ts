@@ -21,6 +21,7 @@ import { knowWhatMatters } from "./placement.ts";
 import { linkedImage, placingOf } from "./placing.ts";
 import { isFree } from "./ports.ts";
 import { assertPortOpen, assertReachable } from "./reach.ts";
+import type { SpareDirectory } from "./spare-directory.ts";
 import { interpolateTaskConfig, jobOf, readSubject, type Subject } from "./subject.ts";
 import { makeTaskDirectories } from "./task-directory.ts";
 import { renderTemplates } from "./templates.ts";
@@ -39,7 +40,7 @@ type PrepareContext = Pick<
   | "artifactTurns"
   | "clock"
   | "log"
-> & { readonly cores: CoreBook; readonly images: ImageBook };
+> & { readonly cores: CoreBook; readonly images: ImageBook; readonly spare: SpareDirectory };
 
 /** The way of a placed task to a command line: directories, artifacts, templates, image, ports, argv. Nothing runs yet. */
 export function createPrepare(given: Omit<PrepareContext, "images">): Prepare {
@@ -50,7 +51,7 @@ export function createPrepare(given: Omit<PrepareContext, "images">): Prepare {
     const cores = (count: number): readonly number[] => context.cores.take(request.allocation.id, request.task, count);
     const subject = await stage(context, request, "Setup Failure", () => readSubject(context, job, request, cores));
     const user = await stage(context, request, "Setup Failure", () => {
-      makeTaskDirectories(request.place.dirs);
+      if (!context.spare.take(request.place.dirs)) makeTaskDirectories(request.place.dirs);
       return settleUser(context.users, request);
     });
     const config = await stage(context, request, "Failed Validation", () => interpolateTaskConfig(context, subject));

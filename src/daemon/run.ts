@@ -4,6 +4,7 @@ import { createCoreBook, readOnlineCores } from "../agent/cores.ts";
 import { createAgent } from "../agent/create.ts";
 import { jobRules } from "../agent/job-rules.ts";
 import { createPrepare } from "../agent/prepare.ts";
+import { createSpareDirectory } from "../agent/spare-directory.ts";
 import { createApi } from "../api/app.ts";
 import { settleSources } from "../artifact/source/rules.ts";
 import { createTurns } from "../artifact/turns.ts";
@@ -87,6 +88,7 @@ async function serve(config: AgentConfig, { log, manager, stopAsked }: Surroundi
       cacheKeeper,
       clock: systemClock,
     };
+    const spare = createSpareDirectory({ dirs: config.dirs, clock: systemClock, log: log.named("prepare") });
     const supervisor = createSupervisor({
       dirs: config.dirs,
       store,
@@ -97,6 +99,7 @@ async function serve(config: AgentConfig, { log, manager, stopAsked }: Surroundi
       cgroups,
       prepare: createPrepare({
         ...base,
+        spare,
         log: log.named("prepare"),
         cores: createCoreBook(store, readOnlineCores(), config.resources.reserved.cores),
       }),
@@ -123,6 +126,7 @@ async function serve(config: AgentConfig, { log, manager, stopAsked }: Surroundi
     await manager.stopping("stopping; the machines run on");
     await server.stop();
     agent.close();
+    spare.close();
     supervisor.close();
     cacheKeeper.close();
     cgroups?.close();

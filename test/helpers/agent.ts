@@ -14,6 +14,8 @@ export interface TestAgentOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** The directory that this agent lives in; a new one that goes with the agent unless told. */
   readonly dir?: string;
+  /** Its `run_dir`; one below its directory unless told. */
+  readonly runDir?: string;
 }
 
 export interface TestAgent extends AsyncDisposable {
@@ -48,7 +50,7 @@ const DEADLINE = 15_000;
 export async function startAgent(options: TestAgentOptions = {}): Promise<TestAgent> {
   const temporary = options.dir === undefined ? tempDir() : undefined;
   const dir = options.dir ?? temporary?.path ?? "";
-  const dirs = { dataDir: `${dir}/data`, runDir: `${dir}/run` };
+  const dirs = { dataDir: `${dir}/data`, runDir: options.runDir ?? `${dir}/run` };
   const configFile = `${dir}/paddock.hcl`;
   mkdirSync(dir, { recursive: true });
   writeFileSync(

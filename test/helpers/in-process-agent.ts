@@ -7,6 +7,7 @@ import { createCoreBook } from "../../src/agent/cores.ts";
 import { createAgent } from "../../src/agent/create.ts";
 import { jobRules } from "../../src/agent/job-rules.ts";
 import { createPrepare } from "../../src/agent/prepare.ts";
+import { createSpareDirectory } from "../../src/agent/spare-directory.ts";
 import type { Allocation } from "../../src/allocation/allocation.ts";
 import type { SourceConfig } from "../../src/artifact/source/rules.ts";
 import { createTurns } from "../../src/artifact/turns.ts";
@@ -162,11 +163,12 @@ export async function startInProcess(
     log,
   };
   const rules = jobRules(base);
+  const spare = createSpareDirectory({ dirs, clock: systemClock, log });
   const supervisor = createSupervisor({
     ...base,
     bootId,
     cgroups,
-    prepare: createPrepare({ ...base, cores: createCoreBook(store, "0-255") }),
+    prepare: createPrepare({ ...base, spare, cores: createCoreBook(store, "0-255") }),
     ...rules,
     logLimitsOf: (allocation, task) => {
       const limits = rules.logLimitsOf(allocation, task);
@@ -190,6 +192,7 @@ export async function startInProcess(
       if (!open) return;
       open = false;
       agent.close();
+      spare.close();
       supervisor.close();
       base.cacheKeeper.close();
       store.close();

@@ -12,9 +12,9 @@ export interface TempDir extends AsyncDisposable {
 /** What every temporary directory of the tests is called, up to its random end. */
 export const TEMP_PREFIX = "paddock-test-";
 
-/** Makes a directory that goes with everything in it at the end of the `await using` block. */
-export function tempDir(): TempDir {
-  const path = realpathSync(mkdtempSync(join(tmpdir(), TEMP_PREFIX)));
+/** Makes a directory in `parent` that goes with everything in it at the end of the `await using` block. */
+export function tempDir(parent = tmpdir()): TempDir {
+  const path = realpathSync(mkdtempSync(join(parent, TEMP_PREFIX)));
   // The users of machines pass through to what is theirs, as they do in a real data directory.
   chmodSync(path, 0o711);
   return {

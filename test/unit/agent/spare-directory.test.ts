@@ -1,0 +1,118 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { createSpareDirectory, type SpareDirectory } from "../../../src/agent/spare-directory.ts";
+import { makeTaskDirectories, taskLayout } from "../../../src/agent/task-directory.ts";
+import { systemClock } from "../../../src/base/clock.ts";
+import { createLog } from "../../../src/base/log.ts";
+import { type AgentDirs, spareDirs, type TaskDirs, taskDirs } from "../../../src/paths.ts";
+import { tempDir } from "../../helpers/temp.ts";
+import { until } from "../../helpers/until.ts";
+
+let root: ReturnType<typeof tempDir>;
+let dirs: AgentDirs;
+let spare: SpareDirectory;
+let lines: string[];
+
+const begin = (): SpareDirectory =>
+  createSpareDirectory({ dirs, clock: systemClock, log: createLog("debug", (line) => lines.push(line)) });
+
+/** What the last directory of the layout is there for. */
+const isReady = (): boolean => existsSync(spareDirs(dirs).machine);
+
+const layout = (of: TaskDirs): string[] =>
+  taskLayout(of).map(({ path }) => `${path.slice(of.alloc.length)} ${(statSync(path).mode & 0o7777).toString(8)}`);
+
+const wanted = (id: string, task = "vm"): TaskDirs => taskDirs(dirs, id, task);
+
+beforeEach(() => {
+  root = tempDir();
+  dirs = { dataDir: join(root.path, "data"), runDir: root.path };
+  mkdirSync(join(dirs.dataDir, "alloc"), { recursive: true });
+  lines = [];
+  spare = begin();
+});
+
+afterEach(async () => {
+  spare.close();
+  await root[Symbol.asyncDispose]();
+});
+
+async function takeWhenReady(to: TaskDirs): Promise<void> {
+  await until("a directory to lie ready", () => spare.take(to));
+}
+
+describe("the directory that lies ready", () => {
+  test("becomes the allocation's, as if it had been made for it", async () => {
+    makeTaskDirectories(wanted("made"));
+    await takeWhenReady(wanted("given"));
+    expect(layout(wanted("given"))).toEqual(layout(wanted("made")));
+    expect(readdirSync(wanted("given").alloc).toSorted()).toEqual(["alloc", "vm"]);
+    expect(existsSync(spareDirs(dirs).alloc)).toBe(false);
+  });
+
+  test("is followed by another one, for a task of another name", async () => {
+    await takeWhenReady(wanted("one"));
+    await takeWhenReady(wanted("two", "task"));
+    await takeWhenReady(wanted("three", "other"));
+    expect(readdirSync(wanted("two").alloc).toSorted()).toEqual(["alloc", "task"]);
+    expect(readdirSync(wanted("three").alloc).toSorted()).toEqual(["alloc", "other"]);
+  });
+
+  test("is not for an allocation that has one", async () => {
+    await until("a directory to lie ready", isReady);
+    mkdirSync(wanted("old").alloc);
+    writeFileSync(join(wanted("old").alloc, "kept"), "x");
+    expect(spare.take(wanted("old"))).toBe(false);
+    expect(readdirSync(wanted("old").alloc)).toEqual(["kept"]);
+    await takeWhenReady(wanted("new"));
+  });
+
+  test("is made anew where a former agent left half of one", async () => {
+    await until("a directory to lie ready", isReady);
+    spare.close();
+    rmSync(spareDirs(dirs).alloc, { recursive: true, force: true });
+    mkdirSync(join(spareDirs(dirs).alloc, "vm", "secrets"), { recursive: true });
+    writeFileSync(join(spareDirs(dirs).alloc, "vm", "secrets", "token"), "x");
+    spare = begin();
+    await takeWhenReady(wanted("a1"));
+    expect(layout(wanted("a1"))).toEqual(layout(spareLike()));
+    expect(readdirSync(wanted("a1").secrets)).toEqual([]);
+  });
+
+  test("is done without where the allocations' directory is not there, and comes back", async () => {
+    rmSync(join(dirs.dataDir, "alloc"), { recursive: true });
+    await until("a directory to lie ready", isReady);
+    await until("the try to have failed", () => {
+      spare.take(wanted("a1"));
+      return lines.some((line) => line.includes("was not taken"));
+    });
+    expect(existsSync(wanted("a1").alloc)).toBe(false);
+    makeTaskDirectories(wanted("a1"));
+    await takeWhenReady(wanted("a2"));
+    expect(existsSync(wanted("a2").machine)).toBe(true);
+  });
+
+  test("is asked for again after it could not be made", async () => {
+    const place = spareDirs(dirs).alloc;
+    await takeWhenReady(wanted("a1"));
+    rmSync(dirname(place), { recursive: true });
+    await until("the try to have failed", () => lines.some((line) => line.includes("no directory lies ready")));
+    mkdirSync(join(dirs.dataDir, "alloc"), { recursive: true });
+    await takeWhenReady(wanted("a3"));
+  });
+
+  test("is given to nobody once the agent ends", async () => {
+    await until("a directory to lie ready", isReady);
+    spare.close();
+    expect(spare.take(wanted("a1"))).toBe(false);
+    expect(existsSync(wanted("a1").alloc)).toBe(false);
+  });
+});
+
+function spareLike(): TaskDirs {
+  const like = wanted("like");
+  makeTaskDirectories(like);
+  chmodSync(like.alloc, 0o700);
+  return like;
+}
