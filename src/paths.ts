@@ -67,8 +67,10 @@ export interface TaskDirs {
 export const taskDirs = (dirs: AgentDirs, allocId: string, task: string): TaskDirs =>
   taskDirsOf(allocDir(dirs, allocId), task);
 
-/** The allocation directory that the next allocation gets, and the name that its task has until then. */
-export const spareDirs = (dirs: AgentDirs): TaskDirs => taskDirsOf(join(dirs.dataDir, "spare"), "task");
+/** What the task of `spareDirs` is called. */
+export const SPARE_TASK = "task";
+/** The directories that the next allocation gets, as long as nobody knows which one that is. */
+export const spareDirs = (dirs: AgentDirs): TaskDirs => taskDirsOf(join(dirs.dataDir, "spare"), SPARE_TASK);
 
 function taskDirsOf(alloc: string, task: string): TaskDirs {
   const shared = join(alloc, "alloc");

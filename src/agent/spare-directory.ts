@@ -1,15 +1,25 @@
 import { existsSync, renameSync } from "node:fs";
-import { chmod, mkdir, rm } from "node:fs/promises";
+import { chmod, mkdir, open, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { Clock } from "../base/clock.ts";
 import { errorText } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
-import { type AgentDirs, spareDirs, type TaskDirs } from "../paths.ts";
+import { nextOf } from "../cache/record.ts";
+import {
+  type AgentDirs,
+  diskFiles,
+  machineFiles,
+  SPARE_TASK,
+  spareDirs,
+  stderrLog,
+  stdoutLog,
+  type TaskDirs,
+} from "../paths.ts";
 import { taskLayout } from "./task-directory.ts";
 
 /**
- * An allocation directory that lies ready: a file system needs far longer to make ten directories than to give one another name,
- * above all soon after many files were removed, and whoever waits for a machine would wait for it.
+ * An allocation directory that lies ready: a file system needs far longer to make a directory or a file than to give one another name,
+ * above all soon after many were removed, and whoever waits for a machine would wait for it.
  */
 export interface SpareDirectory {
   /**
@@ -23,6 +33,18 @@ export interface SpareDirectory {
 
 /** How long after a start the next one is made, in milliseconds: QEMU and its firmware come first. */
 const AFTER_START = 100;
+
+const LOGS = [stdoutLog, stderrLog] as const;
+
+/** The empty files that a first start fills: what stands in none of them is, to every reader, as if it were not there. */
+function firstFiles(dirs: TaskDirs): readonly { readonly path: string; readonly mode: number }[] {
+  const { intent, status, journalIn, journalOut } = machineFiles(dirs, 1);
+  const own = [intent, status, journalIn, journalOut, nextOf(diskFiles(dirs).record)];
+  return [
+    ...own.map((path) => ({ path, mode: 0o600 })),
+    ...LOGS.map((log) => ({ path: log(dirs, SPARE_TASK), mode: 0o644 })),
+  ];
+}
 
 /** Keeps one directory ready in the agent's data directory; one that a former agent left is made anew. */
 export function createSpareDirectory({
@@ -44,6 +66,7 @@ export function createSpareDirectory({
         await mkdir(path, { mode });
         if (exact) await chmod(path, mode);
       }
+      for (const { path, mode } of firstFiles(spare)) await (await open(path, "wx", mode)).close();
       state = "ready";
     } catch (error) {
       state = "none";
@@ -58,7 +81,9 @@ export function createSpareDirectory({
   };
   const give = (wanted: TaskDirs): boolean => {
     try {
-      renameSync(spare.task, join(spare.alloc, basename(wanted.task)));
+      const task = basename(wanted.task);
+      for (const log of LOGS) renameSync(log(spare, SPARE_TASK), log(spare, task));
+      renameSync(spare.task, join(spare.alloc, task));
       renameSync(spare.alloc, wanted.alloc);
       return true;
     } catch (error) {

@@ -83,8 +83,8 @@ export function readBeginning(path: string, limit: number): Buffer {
 }
 
 /**
- * Writes a file that was not there before: what has its name is removed first, never written through. Not on disk before somebody
- * syncs it.
+ * Writes a file that was not there before: what has its name is removed first, never written through, but for a file as `openNew` would
+ * make it. Not on disk before somebody syncs it.
  * @param settle is given the open file once it is whole.
  */
 export function writeNew(
@@ -103,15 +103,37 @@ export function writeNew(
   }
 }
 
-function openNew(path: string, mode: number): number {
-  const open = (): number => openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, mode);
+/**
+ * Opens a new and empty file for writing. One that lies ready is taken as it is: it is this user's, empty, of the wanted mode, and has no
+ * other name. Everything else that has the name is removed.
+ * @param flags besides those for that. @throws system errors.
+ */
+export function openNew(path: string, mode: number, flags = 0): number {
+  const open = (): number => openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | flags, mode);
   try {
     return open();
   } catch (error) {
     if (errnoOf(error) !== "EEXIST") throw error;
+    const ready = openReady(path, mode, flags);
+    if (ready !== null) return ready;
     rmSync(path, { force: true, recursive: true });
     return open();
   }
+}
+
+function openReady(path: string, mode: number, flags: number): number | null {
+  let fd: number;
+  try {
+    fd = openSync(path, constants.O_WRONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | flags);
+  } catch {
+    // A link, a FIFO, a directory, somebody else's.
+    return null;
+  }
+  const stat = fstatSync(fd);
+  const isReady = stat.isFile() && stat.size === 0 && stat.nlink === 1 && (stat.mode & 0o7777) === mode;
+  if (isReady && stat.uid === process.geteuid?.()) return fd;
+  closeSync(fd);
+  return null;
 }
 
 /**

@@ -93,13 +93,16 @@ export function readJson<Schema extends v.GenericSchema>(
   }
 }
 
+/** What a file is called that is about to replace `path`. */
+export const nextOf = (path: string): string => `${path}.next`;
+
 /**
  * Replaces a file in one step; what was there stays when that fails.
  * @param mark tells its next one from that of others who replace it. @param synced false lets a power cut take it, or leave an empty file.
  * @throws system errors.
  */
 export function writeJson(path: string, value: unknown, { mark = "", synced = true } = {}): void {
-  const next = `${path}.next${mark}`;
+  const next = `${nextOf(path)}${mark}`;
   writeNew(next, `${JSON.stringify(value)}\n`, 0o600, synced ? fsyncSync : undefined);
   renameSync(next, path);
   if (synced) syncDirectory(path.slice(0, path.lastIndexOf("/")));

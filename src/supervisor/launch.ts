@@ -1,10 +1,10 @@
-import { closeSync, constants, mkdirSync, openSync, rmSync, symlinkSync, unlinkSync } from "node:fs";
+import { closeSync, constants, mkdirSync, rmSync, symlinkSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
 import type { ProcessIdentity } from "../allocation/machine.ts";
 import { delay, monotonicMillis } from "../base/clock.ts";
 import { AppError, errnoOf } from "../base/errors.ts";
 import { killGroup } from "../base/exec.ts";
-import { readUntrusted, writeNew } from "../base/files.ts";
+import { openNew, readUntrusted, writeNew } from "../base/files.ts";
 import type { MachineGroup } from "../cgroup/groups.ts";
 import type { BootDisk } from "../image/checked.ts";
 import { processUids } from "../node/users.ts";
@@ -46,8 +46,6 @@ export async function launchMachine(
   makeSocketDirectory(place, plan);
   const logs = { stdout: place.stdout, stderr: place.stderr };
   return await withMachineFiles(place, async (files) => {
-    // One that is there already was planted by a machine of before: nothing in it is about this start.
-    rmSync(files.status, { recursive: true, force: true });
     const giveJournal = (fd: number): void => giveFile(fd, place.user);
     writeNew(files.journalIn, '{"execute":"qmp_capabilities"}\n', 0o600, giveJournal);
     writeNew(files.journalOut, "", 0o600, giveJournal);
@@ -76,8 +74,6 @@ interface Handed {
   readonly logs: { readonly stdout: string; readonly stderr: string };
 }
 
-const STATUS = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | constants.O_EXCL;
-
 /** What QEMU writes by descriptor is opened here; what it opens itself belongs to its user. */
 async function spawnWrapper(
   place: MachinePlace,
@@ -95,7 +91,7 @@ async function spawnWrapper(
       "ignore",
       keep(openLogFile(logs.stdout, place.user)),
       keep(openLogFile(logs.stderr, place.user)),
-      keep(openSync(files.status, STATUS, 0o600)),
+      keep(openNew(files.status, 0o600, constants.O_APPEND)),
     ];
     for (const [at, fd] of diskDescriptors(plan, image)) stdio[at] = fd;
     if (group !== null) stdio[CGROUP_FD] = group.procsFd;

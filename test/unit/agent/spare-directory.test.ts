@@ -4,8 +4,17 @@ import { dirname, join } from "node:path";
 import { createSpareDirectory, type SpareDirectory } from "../../../src/agent/spare-directory.ts";
 import { makeTaskDirectories, taskLayout } from "../../../src/agent/task-directory.ts";
 import { systemClock } from "../../../src/base/clock.ts";
+import { writeNew } from "../../../src/base/files.ts";
 import { createLog } from "../../../src/base/log.ts";
-import { type AgentDirs, spareDirs, type TaskDirs, taskDirs } from "../../../src/paths.ts";
+import {
+  type AgentDirs,
+  machineFiles,
+  SPARE_TASK,
+  spareDirs,
+  stderrLog,
+  type TaskDirs,
+  taskDirs,
+} from "../../../src/paths.ts";
 import { tempDir } from "../../helpers/temp.ts";
 import { until } from "../../helpers/until.ts";
 
@@ -17,8 +26,7 @@ let lines: string[];
 const begin = (): SpareDirectory =>
   createSpareDirectory({ dirs, clock: systemClock, log: createLog("debug", (line) => lines.push(line)) });
 
-/** What the last directory of the layout is there for. */
-const isReady = (): boolean => existsSync(spareDirs(dirs).machine);
+const isReady = (): boolean => existsSync(stderrLog(spareDirs(dirs), SPARE_TASK));
 
 const layout = (of: TaskDirs): string[] =>
   taskLayout(of).map(({ path }) => `${path.slice(of.alloc.length)} ${(statSync(path).mode & 0o7777).toString(8)}`);
@@ -49,6 +57,22 @@ describe("the directory that lies ready", () => {
     expect(layout(wanted("given"))).toEqual(layout(wanted("made")));
     expect(readdirSync(wanted("given").alloc).toSorted()).toEqual(["alloc", "vm"]);
     expect(existsSync(spareDirs(dirs).alloc)).toBe(false);
+  });
+
+  test("has the files of a first start, empty and to be filled", async () => {
+    await takeWhenReady(wanted("given", "db"));
+    const { machine, logs, task } = wanted("given", "db");
+    expect(readdirSync(machine).toSorted()).toEqual(["disk.json.next", "ev.1.in", "ev.1.out", "intent.1", "status.1"]);
+    expect(readdirSync(logs).toSorted()).toEqual(["db.stderr.0", "db.stdout.0"]);
+    expect(readdirSync(task).toSorted()).toEqual([".paddock", "local", "secrets", "tmp"]);
+    const paths = [
+      ...readdirSync(machine).map((name) => join(machine, name)),
+      ...readdirSync(logs).map((name) => join(logs, name)),
+    ];
+    expect(paths.map((path) => statSync(path).size)).toEqual(paths.map(() => 0));
+    const { ino } = statSync(machineFiles(wanted("given", "db"), 1).intent);
+    writeNew(machineFiles(wanted("given", "db"), 1).intent, "{}");
+    expect(statSync(machineFiles(wanted("given", "db"), 1).intent).ino).toBe(ino);
   });
 
   test("is followed by another one, for a task of another name", async () => {
