@@ -1,5 +1,5 @@
 import { dirname, join } from "node:path";
-import { shortId } from "./base/ids.ts";
+import { hash32, shortId } from "./base/ids.ts";
 
 /**
  * Every name that this program makes on disk stands here once. Layout and modes are Nomad's where Nomad has them
@@ -296,11 +296,4 @@ export function isMachineCgroupName(name: string): boolean {
 /** Tells the tasks of one allocation apart in 4 hex digits, however long their names are. */
 function taskSuffix(task: string): string {
   return `-${(hash32(task) & 0xffff).toString(16).padStart(4, "0")}`;
-}
-
-/** FNV-1a: names that stay the same over restarts, nothing that anybody is to be kept from guessing. */
-function hash32(text: string): number {
-  let hash = 0x811c9dc5;
-  for (const byte of Buffer.from(text)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
-  return hash;
 }

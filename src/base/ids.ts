@@ -12,3 +12,10 @@ export function shortId(id: string): string {
 export function isIdPrefix(text: string): boolean {
   return /^[0-9a-f-]{0,36}$/i.test(text);
 }
+
+/** FNV-1a: names that stay the same over restarts, nothing that anybody is to be kept from guessing. */
+export function hash32(text: string): number {
+  let hash = 0x811c9dc5;
+  for (const byte of Buffer.from(text)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
+  return hash;
+}
