@@ -1,50 +1,19 @@
-import { Buffer } from "node:buffer";
 import * as v from "valibot";
 import type { Clock } from "../base/clock.ts";
 import { AppError } from "../base/errors.ts";
 import type { JsonObject } from "../hcl/encode.ts";
 import { type Address, formatAddress } from "./address.ts";
 import { ExplainSchema } from "./explanation.ts";
-import { splitFrames } from "./frames.ts";
 import { type Tell, whileItLives } from "./patience.ts";
 import * as replies from "./replies.ts";
 import { type ApiRequest, readText, sendRequest } from "./request.ts";
+import { type Begin, type LogOptions, type LogPiece, readFrames, readLog } from "./streams.ts";
 import { WhySchema } from "./why.ts";
 
 /** A job file as it was handed in, which the agent keeps. */
 export interface Submission {
   readonly Source: string;
   readonly Format: "hcl2" | "json";
-}
-
-export interface LogOptions {
-  readonly type: "stdout" | "stderr";
-  readonly follow: boolean;
-  /** What `offset` counts from. */
-  readonly origin: "start" | "end";
-  /** Bytes. */
-  readonly offset: number;
-  /** Begins in this file of the log, as a piece names it; `offset` counts from its start then. */
-  readonly file?: string | undefined;
-  /** Only what was written then, and some seconds more; milliseconds since 1970. */
-  readonly since?: number | undefined;
-  readonly until?: number | undefined;
-  /** Every piece says when it was written. */
-  readonly timestamps?: boolean;
-  /** Told before the first piece of a log that is asked for by time: whether it was kept when it was written. */
-  readonly onTimes?: (kept: boolean) => void;
-  readonly signal?: AbortSignal | undefined;
-}
-
-export interface LogPiece {
-  readonly data: Uint8Array;
-  /** The file of the log that it stands in, below the allocation directory. */
-  readonly file: string | undefined;
-  /** Where the piece ends in that file, in bytes. */
-  readonly end: number;
-  /** By when it had been written, in nanoseconds since 1970; 0 when that was not asked for. */
-  readonly time: number;
-  readonly inferred: boolean;
 }
 
 /** How a stop differs from what the job says. */
@@ -240,64 +209,4 @@ function parseReply<T>(
   throw new AppError("internal", `${what} does not fit: ${v.getDotPath(issue) ?? "it"}: expected ${expected}`, {
     hint,
   });
-}
-
-/** Begins what is told piece by piece: once its head is there its silence means nothing. */
-type Begin = (request: ApiRequest) => Promise<Response>;
-
-async function* readFrames<T>(
-  begin: Begin,
-  { target, schema }: Question<T>,
-  body: unknown,
-  signal: AbortSignal,
-): AsyncGenerator<T> {
-  const response = await begin({ method: "PUT", target, body, signal });
-  try {
-    for await (const text of response.body === null ? [] : splitFrames(response.body)) {
-      yield v.parse(schema, JSON.parse(text));
-    }
-  } catch (error) {
-    throw brokenOff(error, signal);
-  }
-}
-
-/** Why a stream of the agent's ended before its end. */
-function brokenOff(error: unknown, signal: AbortSignal | undefined): unknown {
-  if (signal?.aborted === true) return signal.reason;
-  if (error instanceof AppError) return error;
-  return new AppError("unavailable", "the agent broke off its reply", {
-    cause: error,
-    hint: "look at the agent's log",
-  });
-}
-
-async function* readLog(
-  begin: Begin,
-  allocationId: string,
-  task: string,
-  { type, follow, origin, offset, file, since, until, timestamps, onTimes, signal }: LogOptions,
-): AsyncGenerator<LogPiece> {
-  const query = new URLSearchParams({ task, type, follow: String(follow), origin, offset: String(offset) });
-  if (file !== undefined) query.set("file", file);
-  if (since !== undefined) query.set("since", new Date(since).toISOString());
-  if (until !== undefined) query.set("until", new Date(until).toISOString());
-  if (timestamps === true) query.set("timestamps", "true");
-  const target = `/v1/client/fs/logs/${encode(allocationId)}?${query}`;
-  const response = await begin({ target, signal, stream: true });
-  if (since !== undefined || until !== undefined || timestamps === true) {
-    const times = response.headers.get("x-paddock-log-times");
-    if (times === null) throw new AppError("unsupported", "this agent cannot say when a log was written");
-    onTimes?.(times === "kept");
-  }
-  if (response.body === null) return;
-  try {
-    for await (const text of splitFrames(response.body)) {
-      const frame = v.parse(replies.LogFrameSchema, JSON.parse(text));
-      if (!frame.Data) continue;
-      const place = { file: frame.File, end: frame.Offset ?? 0 };
-      yield { data: Buffer.from(frame.Data, "base64"), ...place, time: frame.Time ?? 0, inferred: frame.Inferred };
-    }
-  } catch (error) {
-    throw brokenOff(error, signal);
-  }
 }

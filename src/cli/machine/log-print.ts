@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer";
 import { startOfLastLines } from "../../base/text.ts";
-import type { Client, LogOptions, LogPiece } from "../../client/client.ts";
+import type { Client } from "../../client/client.ts";
+import type { LogOptions, LogPiece } from "../../client/streams.ts";
 import { createConsoleText } from "../console/text.ts";
 import type { TaskOf } from "../names.ts";
 import type { Terminal } from "../terminal/terminal.ts";
