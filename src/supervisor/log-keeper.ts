@@ -23,10 +23,12 @@ import {
 import { makeSerialPipe } from "./serial-pipe.ts";
 import type { Watch } from "./watch.ts";
 
-/** How often every serial log is looked at, in milliseconds: one `lstat` for each machine. */
+/** How often serial logs are looked at, in milliseconds: one `lstat` for each machine. */
 const LOOK_EVERY = 3_000;
 /** QEMU says next to nothing, so its own words are looked at once in so many looks. */
 const STDERR_TURNS = 5;
+/** A serial log is passed over once when it could grow so many times as much as since the look before, and still be short enough. */
+const RUN_UP = 4;
 
 export interface LogKeeperContext {
   readonly store: Pick<Store, "lastLaunch">;
@@ -51,6 +53,10 @@ interface Kept extends LogOf {
   readonly by: "chardev" | "descriptor";
   /** The index of the file that is written; null when it has to be found out. */
   active: number | null;
+  /** Bytes of the active file at the last look. */
+  size: number;
+  /** Whether the next of the regular looks passes it over. */
+  rests: boolean;
   /** True until the first look at a machine of a former agent was done. */
   unseen: boolean;
   failed: boolean;
@@ -79,7 +85,7 @@ export class LogKeeper {
   begin(turn = 0): void {
     const { log } = this.#context;
     const types: readonly LogType[] = turn % STDERR_TURNS === 0 ? ["stdout", "stderr"] : ["stdout"];
-    this.look(types).catch((error: unknown) => log.warn("logs cannot be looked at", { error: errorText(error) }));
+    this.look(types, true).catch((error: unknown) => log.warn("logs cannot be looked at", { error: errorText(error) }));
     this.#cancel = this.#context.clock.after(untilBeat(LOOK_EVERY), () => this.begin(turn + 1));
   }
 
@@ -95,8 +101,11 @@ export class LogKeeper {
     }
   }
 
-  /** Rotates what is too long. A machine that is slow to answer keeps nobody else waiting; what fails is logged. */
-  async look(types: readonly LogType[] = ["stdout", "stderr"]): Promise<void> {
+  /**
+   * Rotates what is too long. A machine that is slow to answer keeps nobody else waiting; what fails is logged.
+   * @param regular whether what was far from too long may be passed over.
+   */
+  async look(types: readonly LogType[] = ["stdout", "stderr"], regular = false): Promise<void> {
     const before = this.#kept;
     const kept = new Map<string, KeptMachine>();
     const found: { readonly machine: LoggingMachine; readonly known: KeptMachine }[] = [];
@@ -108,31 +117,39 @@ export class LogKeeper {
     }
     this.#kept = kept;
     for (const [key, { logs }] of before) if (!kept.has(key)) for (const log of logs) lastLook(log);
-    await Promise.all(found.flatMap(({ machine, known }) => this.#lookAt(machine, known, types) ?? []));
+    await Promise.all(found.flatMap(({ machine, known }) => this.#lookAt(machine, known, { types, regular }) ?? []));
   }
 
   #meet({ allocation, machine, place }: LoggingMachine): KeptMachine {
-    const { store, clock, log, logLimitsOf } = this.#context;
+    const { store, clock, log: warnings, logLimitsOf } = this.#context;
     const { dirs, task, user } = place;
     const serial = store.lastLaunch(allocation.id, task)?.serial;
     const limits = logLimitsOf(allocation, task);
     const keep = (type: LogType, by: Kept["by"]): Kept => {
-      const kept = { dirs, task, type, limits, user, by, active: null, unseen: machine.adopted, failed: false };
+      const log = { dirs, task, type, limits, user, by };
+      const kept = { ...log, active: null, size: 0, rests: false, unseen: machine.adopted, failed: false };
       const since = machine.adopted ? null : machine.startedAt;
-      const every = type === "stderr" ? LOOK_EVERY * STDERR_TURNS : LOOK_EVERY;
-      return { ...kept, clock: new LogClock({ log: kept, since, every, clock, warnings: log }) };
+      const every = LOOK_EVERY * (type === "stderr" ? STDERR_TURNS : 2);
+      return { ...kept, clock: new LogClock({ log: kept, since, every, clock, warnings }) };
     };
     const ours = serial?.ours === true && serial.disabled !== true;
     return { logs: [keep("stdout", ours ? "chardev" : "descriptor"), keep("stderr", "descriptor")], busy: null };
   }
 
   /** @returns null when there is nothing to wait for, as a rule: what is done for every machine every few seconds is kept small. */
-  #lookAt(machine: LoggingMachine, kept: KeptMachine, types: readonly LogType[]): Promise<void> | null {
+  #lookAt(
+    machine: LoggingMachine,
+    kept: KeptMachine,
+    { types, regular }: { readonly types: readonly LogType[]; readonly regular: boolean },
+  ): Promise<void> | null {
     // It is being looked at, and may be between two files.
     if (kept.busy !== null) return kept.busy;
     const due: Kept[] = [];
     for (const log of kept.logs) {
-      if ((log.unseen || types.includes(log.type)) && this.#isDue(machine, log)) due.push(log);
+      if (!log.unseen && !types.includes(log.type)) continue;
+      const rests = regular && log.rests;
+      log.rests = false;
+      if (!rests && this.#isDue(machine, log)) due.push(log);
     }
     if (due.length === 0) return null;
     return occupy(kept, async () => {
@@ -180,6 +197,9 @@ export class LogKeeper {
     if (log.unseen && log.by === "chardev") nameSerialSocket(machine.place.sockets, this.#context.log);
     log.active ??= findActive(machine, log);
     const size = log.clock.look(log.active);
+    const grown = Math.max(0, (size ?? 0) - log.size);
+    log.size = size ?? 0;
+    log.rests = log.type === "stdout" && log.size + RUN_UP * grown < log.limits.maxBytes;
     // A serial log that somebody removed grows on where nobody sees it, until QEMU gets another one.
     if (size === null) return log.by === "chardev" ? 0 : null;
     return size >= log.limits.maxBytes ? size : null;
