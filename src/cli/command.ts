@@ -68,7 +68,7 @@ export const ADDRESS_FLAG: Flag = {
 };
 
 export const VERBOSE_FLAG: Flag = { name: "verbose", help: "Show ids in full." };
-export const JSON_FLAG: Flag = { name: "json", help: "The reply of the API." };
+export const JSON_FLAG: Flag = { name: "json", data: true, help: "The reply of the API." };
 
 /** An id in full or as it is shown without `-verbose`. */
 export function idText(id: string, verbose: boolean): string {

@@ -13,7 +13,24 @@ export interface Flag {
   readonly repeats?: boolean;
   /** True for a flag without a value that counts as given unless it is said to be false: `-diff=false`. */
   readonly on?: boolean;
+  /** True for `json` where it prints what the command shows: then `-t` prints it by a template. */
+  readonly data?: boolean;
   readonly help: string;
+}
+
+/** How what a command shows is to look, in Nomad's words. */
+export const TEMPLATE_FLAG: Flag = {
+  name: "t",
+  value: "TEMPLATE",
+  help: "What -json prints, by a template of Go's text/template: -t '{{range .}}{{.ID}} {{end}}'.",
+};
+
+/** For every command. */
+export const NO_COLOR_FLAG: Flag = { name: "no-color", help: "No colours; the same as NO_COLOR in the environment." };
+
+/** All flags that a command takes, in the order of its help. */
+export function allFlags(own: readonly Flag[]): readonly Flag[] {
+  return [...own.flatMap((flag) => (flag.data === true ? [flag, TEMPLATE_FLAG] : [flag])), NO_COLOR_FLAG];
 }
 
 /** The flags of an invocation, by name. */
@@ -73,13 +90,18 @@ export function parseArguments(args: readonly string[], known: readonly Flag[]):
     values.set(name, value);
     if (flag.repeats === true) lists.set(name, [...(lists.get(name) ?? []), value]);
   }
+  if (values.has(TEMPLATE_FLAG.name) && known.includes(TEMPLATE_FLAG)) {
+    assertNotBoth(readFlags(values, lists), "json", TEMPLATE_FLAG.name);
+    values.set("json", "");
+  }
   return { flags: readFlags(values, lists), operands, help };
 }
 
 /** @throws AppError `invalid` when both of two flags were given that contradict each other. */
 export function assertNotBoth(flags: Flags, one: string, other: string, hint?: string): void {
   if (!flags.has(one) || !flags.has(other)) return;
-  throw new AppError("invalid", `flags -${one} and -${other}: expected one of them, found both`, { hint });
+  const [first, second] = [one, other].map((name) => (name === "json" && other !== "t" && flags.has("t") ? "t" : name));
+  throw new AppError("invalid", `flags -${first} and -${second}: expected one of them, found both`, { hint });
 }
 
 function findFlag(name: string, known: readonly Flag[]): Flag {

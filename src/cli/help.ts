@@ -1,6 +1,6 @@
 import type { Command } from "./command.ts";
 import { EXIT } from "./exit.ts";
-import type { Flag } from "./flags.ts";
+import { allFlags, type Flag } from "./flags.ts";
 import { textOf } from "./terminal/style.ts";
 import { alignRows, breakText } from "./terminal/table.ts";
 
@@ -37,7 +37,10 @@ export function describeCommand(command: Command): string {
     "",
     ...breakText(command.details, WIDTH - 2).map((line) => `  ${line}`),
     "",
-    ...(command.flags.length === 0 ? [] : ["Options:", "", ...align(command.flags.map(flagRow)), ""]),
+    "Options:",
+    "",
+    ...align(allFlags(command.flags).map(flagRow)),
+    "",
     "Examples:",
     "",
     ...command.examples.map((example) => `  ${example}`),
@@ -54,8 +57,8 @@ const DEFAULT_EXITS = [
   [EXIT.failed, "it did not; the message says why"],
 ] as const;
 
-function usageTail({ flags, operands }: Command): string {
-  return `${flags.length === 0 ? "" : " [options]"}${operands === "" ? "" : ` ${operands}`}`;
+function usageTail({ operands }: Command): string {
+  return ` [options]${operands === "" ? "" : ` ${operands}`}`;
 }
 
 function flagRow({ name, value, on, help }: Flag): string[] {

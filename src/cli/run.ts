@@ -3,8 +3,9 @@ import { nearestName } from "../base/text.ts";
 import type { CliContext, Command } from "./command.ts";
 import { COMMANDS } from "./commands.ts";
 import { EXIT, Interrupted } from "./exit.ts";
-import { parseArguments } from "./flags.ts";
+import { allFlags, NO_COLOR_FLAG, parseArguments, TEMPLATE_FLAG } from "./flags.ts";
 import { describeCommand, describeCommands } from "./help.ts";
+import { withTemplate } from "./terminal/json.ts";
 import type { Terminal } from "./terminal/terminal.ts";
 import { UNSUPPORTED } from "./unsupported.ts";
 
@@ -46,13 +47,16 @@ async function runCommand(args: readonly string[], context: CliContext): Promise
   const found = findCommand(args);
   if (found === undefined) return refuseWords(args, context.terminal);
   const { command, rest } = found;
-  const { flags, operands, help } = parseArguments(rest, command.flags);
+  const { flags, operands, help } = parseArguments(rest, allFlags(command.flags));
+  if (flags.has(NO_COLOR_FLAG.name)) context.terminal.withoutColor();
   if (help) {
     out.text(describeCommand(command));
     return EXIT.ok;
   }
   assertOperands(command, operands);
-  return await command.run({ context, flags, operands });
+  const template = flags.text(TEMPLATE_FLAG.name);
+  const terminal = template === undefined ? context.terminal : withTemplate(context.terminal, template);
+  return await command.run({ context: { ...context, terminal }, flags, operands });
 }
 
 const HELP_FLAGS = new Set(["-h", "-help", "--help"]);

@@ -10,6 +10,8 @@ import type { Choice, Command, Node, Operand, Pipeline } from "./syntax.ts";
 export interface RenderContext extends Surroundings {
   /** Whether a key that a map has not is an error. */
   readonly errorOnMissingKey: boolean;
+  /** What the template is about, its first dot; nothing unless told. */
+  readonly data?: Item;
 }
 
 /** The value that a template begins with: it has no fields, and nobody is told so. */
@@ -18,7 +20,7 @@ const ROOT: Item = { kind: "nil" };
 /** Goes through a template. @throws TemplateFault with the line. */
 export function render(nodes: readonly Node[], context: RenderContext): string {
   const run = new Run(context);
-  run.all(nodes, ROOT);
+  run.all(nodes, context.data ?? ROOT);
   return run.text;
 }
 
@@ -29,11 +31,12 @@ class Run {
   readonly #budget: TemplateBudget;
   readonly #parts: string[] = [];
   /** Innermost last. */
-  readonly #variables: { readonly name: string; item: Item }[] = [{ name: "$", item: ROOT }];
+  readonly #variables: { readonly name: string; item: Item }[];
 
   constructor(context: RenderContext) {
     this.#context = context;
     this.#budget = context.budget;
+    this.#variables = [{ name: "$", item: context.data ?? ROOT }];
   }
 
   get text(): string {

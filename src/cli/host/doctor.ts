@@ -15,7 +15,7 @@ export const DOCTOR: Command = {
   takes: [0, 0],
   flags: [
     ...AGENT.flags.filter(({ name }) => DIRECTORIES.has(name)),
-    { name: "json", help: "The findings as a list." },
+    { name: "json", data: true, help: "The findings as a list." },
   ],
   details:
     "Looks at QEMU, KVM, the agent's directories, its store and the agent itself, and for strangers: processes, directories and sockets below the agent's directories that no record owns. Needs no agent. Changes nothing and ends nothing: what to do is printed. Give it the flags that the agent has, and run it as the agent's user.",

@@ -20,11 +20,11 @@ export const NODE_STATUS: Command = {
   flags: [
     ADDRESS_FLAG,
     { name: "self", help: "The agent's own node, which is the only one and the default." },
-    { name: "json", help: "The node, as the API has it." },
+    { name: "json", data: true, help: "The node, as the API has it." },
   ],
   details:
     "Shows whether this host can run machines, how much of what it has for them is allocated, and the attributes that constraints of a job are compared with. ID is the beginning of a node's id.",
-  examples: ["paddock node status", "paddock node status -json"],
+  examples: ["paddock node status", "paddock node status -json", "paddock node status -t '{{.Attributes}}'"],
   run: runNodeStatus,
 };
 

@@ -16,7 +16,7 @@ export const IMAGE_INSPECT: Command = {
   summary: "Show what an image is and whether a job may use it",
   operands: "FILE|CHECKSUM",
   takes: [1, 1],
-  flags: [ADDRESS_FLAG, { name: "json", help: "All that is known of it, sizes in bytes." }],
+  flags: [ADDRESS_FLAG, { name: "json", data: true, help: "All that is known of it, sizes in bytes." }],
   details:
     "Reads the header of an image as the agent does before a start: format, sizes, the files that it names, the snapshots inside it, and whether a job may use it or what to do. Of a FILE it needs no agent and no QEMU, and opens nothing that the image names. CHECKSUM is the beginning of that of an image in the agent's cache, unless a file is called so; then it also shows where it came from and who uses it.",
   examples: [

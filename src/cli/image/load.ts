@@ -18,7 +18,7 @@ export const IMAGE_LOAD: Command = {
     { name: "jobs", value: "DIR", help: "Write the job files there." },
     { name: "binaries", value: "DIR", help: "Write the programs there, if there are some." },
     { name: "force", help: "Write over job files and programs that are there." },
-    { name: "json", help: "Print what was loaded as JSON." },
+    { name: "json", data: true, help: "Print what was loaded as JSON." },
   ],
   details:
     "Gives a bundle of paddock image bundle to the agent, which checks who made it, that it is no older than the last one of the same key, and every byte of it, and then puts its artifacts into the cache: all of them, or none. The names of the job files that were written are printed, one a line.",

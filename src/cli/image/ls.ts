@@ -13,7 +13,7 @@ export const IMAGE_LS: Command = {
   summary: "List what was fetched and is kept for all jobs",
   operands: "",
   takes: [0, 0],
-  flags: [ADDRESS_FLAG, { name: "json", help: "The list, as the API has it." }, VERBOSE_FLAG],
+  flags: [ADDRESS_FLAG, { name: "json", data: true, help: "The list, as the API has it." }, VERBOSE_FLAG],
   details:
     "Lists the agent's cache: what was fetched once and is used by every job that asks for the same checksum or source, with its size on the disk, how long ago it was last used, and the jobs that use it now. What was found damaged and set aside stands below. -verbose shows checksums, sources and users in full.",
   examples: ["paddock image ls", "paddock image ls -verbose", "paddock image ls -json"],

@@ -34,7 +34,7 @@ export const IMAGE_PULL: Command = {
       help: "What the name does not say, such as xz; false keeps the file as it is.",
     },
     { name: "insecure", help: "Leave the server's certificate unchecked." },
-    { name: "json", help: "Print what was fetched as JSON." },
+    { name: "json", data: true, help: "Print what was fetched as JSON." },
   ],
   details:
     "Has the agent fetch a file into its cache, as it does for an artifact of a job with the same source, and prints its checksum. A job that asks for this checksum later fetches nothing; one that gives no checksum asks the server whether the file is still the same. One compressed file is unpacked, too. Ctrl-C ends the download unless a job waits for it, and what came stays: the same command goes on from there.",

@@ -17,7 +17,7 @@ export const IMAGE_VERIFY: Command = {
   summary: "Read images in the cache again and set damaged ones aside",
   operands: "[CHECKSUM…]",
   takes: [0, 1_000],
-  flags: [ADDRESS_FLAG, { name: "json", help: "What was found of each, as a list at the end." }],
+  flags: [ADDRESS_FLAG, { name: "json", data: true, help: "What was found of each, as a list at the end." }],
   details:
     "Reads every byte of the images in the agent's cache again, all of them unless CHECKSUMs are named, and compares them with what they must be. A damaged one is set aside, and fetched again when a job asks for it; machines that use it keep it. Ctrl-C ends the reading and changes nothing.",
   examples: ["paddock image verify", "paddock image verify sha256:9f86d081"],

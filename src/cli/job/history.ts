@@ -23,7 +23,7 @@ export const JOB_HISTORY: Command = {
     { name: "p", help: "Show what differs from the version before." },
     { name: "full", help: "Show the whole job of each version." },
     VERSION_FLAG,
-    { name: "json", help: "The versions as JSON, newest first; with -version that one." },
+    { name: "json", data: true, help: "The versions as JSON, newest first; with -version that one." },
   ],
   details:
     "Lists the versions of a job that are remembered, newest first: the last six, and those that an allocation was placed for. Every change of a job makes one; paddock job revert goes back to it. -p shows no env and no credentials; -full and -json show the job as it is.",

@@ -18,7 +18,11 @@ import { printUsage, STATS_FLAG } from "../text/usage.ts";
 import { printCopies, printGroups } from "./groups.ts";
 import { findVersion, VERSION_FLAG } from "./history.ts";
 
-const FLAGS: readonly Flag[] = [ADDRESS_FLAG, { name: "json", help: "The replies of the API." }, VERBOSE_FLAG];
+const FLAGS: readonly Flag[] = [
+  ADDRESS_FLAG,
+  { name: "json", data: true, help: "The replies of the API." },
+  VERBOSE_FLAG,
+];
 
 export const JOB_STATUS: Command = {
   names: ["job status", "status"],
@@ -27,7 +31,12 @@ export const JOB_STATUS: Command = {
   takes: [0, 1],
   flags: FLAGS,
   details: `Without NAME, lists the jobs. ${NAME_FORMS} Shows the job and its machine with what it does, its ports and what happened to it, and how it ended: the reason and, when it was stopped, the receipt of the stop. Of a job with several machines it shows a summary by group and one line for each.`,
-  examples: ["paddock status", "paddock status web", "paddock job status -json web"],
+  examples: [
+    "paddock status",
+    "paddock status web",
+    "paddock job status -json web",
+    "paddock status -t '{{range .}}{{.ID}} {{end}}'",
+  ],
   run: runStatus,
 };
 
@@ -47,9 +56,17 @@ export const JOB_INSPECT: Command = {
   summary: "Print a job as JSON, with every default filled in",
   operands: "JOB",
   takes: [1, 1],
-  flags: [ADDRESS_FLAG, VERSION_FLAG],
+  flags: [
+    ADDRESS_FLAG,
+    { name: "json", data: true, help: "The job alone, without an object around it." },
+    VERSION_FLAG,
+  ],
   details: "JOB is the id of a job; N is a number of paddock job history.",
-  examples: ["paddock job inspect web", "paddock job inspect -version 3 web"],
+  examples: [
+    "paddock job inspect web",
+    "paddock job inspect -version 3 web",
+    "paddock job inspect -t '{{.Version}}' web",
+  ],
   run: runInspect,
 };
 
@@ -191,6 +208,6 @@ async function runInspect(invocation: Invocation): Promise<number> {
     version === undefined
       ? await client.readJson(ask.job(ID).target)
       : findVersion(await client.read(askPlan.versions(ID, false)), version);
-  printJson(invocation.context.terminal.out, { Job });
+  printJson(invocation.context.terminal.out, invocation.flags.has("json") ? Job : { Job });
   return EXIT.ok;
 }

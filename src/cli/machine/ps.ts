@@ -21,13 +21,13 @@ export const PS: Command = {
   flags: [
     ADDRESS_FLAG,
     { name: "all", help: "Also the machines that have ended." },
-    { name: "json", help: "The allocations, as the API has them." },
+    { name: "json", data: true, help: "The allocations, as the API has them." },
     STATS_FLAG,
     VERBOSE_FLAG,
   ],
   details:
     "Lists every machine that runs, starts or is being stopped, one line each, and the jobs of which machines wait for room with the reason. Of a job with several machines each has its own name: JOB.GROUP[INDEX].",
-  examples: ["paddock ps", "paddock ps -all", "paddock ps -stats", "paddock ps -json"],
+  examples: ["paddock ps", "paddock ps -all", "paddock ps -stats", "paddock ps -t '{{range .}}{{.Name}} {{end}}'"],
   run: runPs,
 };
 

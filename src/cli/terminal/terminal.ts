@@ -11,6 +11,8 @@ export interface Output {
   readonly isTerminal: boolean;
   /** Width of the terminal; of what is none, as if it were endless. */
   readonly columns: number;
+  /** The template by which data is printed; undefined for JSON. */
+  readonly template?: string;
   /** One line; what in it is not printable is shown escaped. */
   line(...pieces: readonly Piece[]): void;
   /** A text of several lines, escaped but for its line ends. */
@@ -31,6 +33,8 @@ export interface Terminal {
   readonly keyboard: Keyboard;
   /** Reads standard input to its end, at most `limit` bytes and the rest of the chunk that passes it. */
   readInput(limit: number): Promise<Buffer>;
+  /** From now on there are no colours. */
+  withoutColor(): void;
   /** Resolves when everything was written. */
   drain(): Promise<void>;
   /** Why results could not be written, such as `ENOSPC`; that nobody reads them any more is no failure. */
@@ -50,8 +54,10 @@ export interface TerminalStreams {
 
 const CLEAR_LINE = "\r\u001b[2K";
 
-/** The process's own terminal. @param color false writes no colours even to a terminal. */
-export function createTerminal(streams: TerminalStreams, color: boolean): Terminal {
+/** The process's own terminal. @param wanted false writes no colours even to a terminal. */
+export function createTerminal(streams: TerminalStreams, wanted: boolean): Terminal {
+  let color = wanted;
+  const isColored = (): boolean => color;
   const closed = new AbortController();
   let shown = false;
   /** The last text on `out` has no line end yet. */
@@ -81,7 +87,7 @@ export function createTerminal(streams: TerminalStreams, color: boolean): Termin
     },
   );
   return {
-    out: createOutput(() => streams.stdout, color, {
+    out: createOutput(() => streams.stdout, isColored, {
       line: (text) => {
         begin(true);
         out.write(text);
@@ -92,7 +98,7 @@ export function createTerminal(streams: TerminalStreams, color: boolean): Termin
         open = typeof text === "string" && !text.endsWith("\n");
       },
     }),
-    err: createOutput(() => streams.stderr, color, {
+    err: createOutput(() => streams.stderr, isColored, {
       line: (text) => {
         begin(false);
         err.write(text);
@@ -109,6 +115,9 @@ export function createTerminal(streams: TerminalStreams, color: boolean): Termin
     },
     keyboard: createKeyboard(() => streams.stdin),
     readInput: (limit) => readAll(streams.stdin, limit),
+    withoutColor: () => {
+      color = false;
+    },
     drain: async () => {
       clear();
       await Promise.all([out.drain(), err.drain()]);
@@ -125,7 +134,7 @@ interface Ways {
   readonly text: (text: string | Uint8Array) => void;
 }
 
-function createOutput(stream: () => NodeJS.WriteStream, color: boolean, ways: Ways): Output {
+function createOutput(stream: () => NodeJS.WriteStream, isColored: () => boolean, ways: Ways): Output {
   const isTerminal = (): boolean => stream().isTTY === true;
   return {
     get isTerminal() {
@@ -134,7 +143,7 @@ function createOutput(stream: () => NodeJS.WriteStream, color: boolean, ways: Wa
     get columns() {
       return isTerminal() ? (stream() as WriteStream).columns || 80 : Number.POSITIVE_INFINITY;
     },
-    line: (...pieces) => ways.line(`${paint(pieces, color && isTerminal())}\n`),
+    line: (...pieces) => ways.line(`${paint(pieces, isColored() && isTerminal())}\n`),
     text: (text) => {
       if (text !== "") ways.text(escapeControls(text, true));
     },
@@ -199,7 +208,7 @@ function listenForInterrupt(closed: AbortSignal): { readonly signal: AbortSignal
   };
 }
 
-/** Whether colours are wanted at all: `NO_COLOR` (https://no-color.org) and a terminal that knows none say no. */
+/** Whether colours are wanted at all: `NO_COLOR` (https://no-color.org), Nomad's own variable and a terminal that knows none say no. */
 export function wantsColor(env: Readonly<Record<string, string | undefined>>): boolean {
-  return !env["NO_COLOR"] && env["TERM"] !== "dumb";
+  return !env["NO_COLOR"] && !env["NOMAD_CLI_NO_COLOR"] && env["TERM"] !== "dumb";
 }

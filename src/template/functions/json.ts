@@ -26,11 +26,20 @@ function parseJson(values: readonly Item[], surroundings: Surroundings): Item {
   return itemOf(parsed, surroundings, 0);
 }
 
-function itemOf(value: unknown, surroundings: Surroundings, depth: number): Item {
+/**
+ * A value as JSON has it. @throws TemplateFault for what is too deep or too large.
+ * @param numberItem what a number becomes: in Go all that JSON holds are floats, and fields of structures are not.
+ */
+export function itemOf(
+  value: unknown,
+  surroundings: Pick<Surroundings, "budget">,
+  depth: number,
+  numberItem: (value: number) => Item = (value) => ({ kind: "float", value }),
+): Item {
   if (depth > MAX_TEMPLATE_DEPTH)
     throw new TemplateFault(`its values stand more than ${MAX_TEMPLATE_DEPTH} deep in each other`);
   surroundings.budget.step();
-  const below = (part: unknown): Item => itemOf(part, surroundings, depth + 1);
+  const below = (part: unknown): Item => itemOf(part, surroundings, depth + 1, numberItem);
   switch (typeof value) {
     case "string":
       return textItem(value.toWellFormed());
@@ -38,7 +47,7 @@ function itemOf(value: unknown, surroundings: Surroundings, depth: number): Item
       return flagItem(value);
     case "number":
       if (!Number.isFinite(value)) throw new TemplateFault("value 1 holds a number that is too large");
-      return { kind: "float", value };
+      return numberItem(value);
   }
   if (Array.isArray(value)) return { kind: "list", items: value.map(below), ofText: false };
   if (typeof value !== "object" || value === null) return NIL;
