@@ -57,8 +57,11 @@ export interface Command {
   readonly exits?: readonly (readonly [code: number, meaning: string])[];
   /** The exit code when it fails, where Nomad's is not 1. */
   readonly failure?: number;
-  /** @returns the exit code. @throws AppError, Interrupted. */
-  readonly run: (invocation: Invocation) => Promise<number>;
+  /**
+   * @param commands all that there are, for one that tells of others.
+   * @returns the exit code. @throws AppError, Interrupted.
+   */
+  readonly run: (invocation: Invocation, commands: readonly Command[]) => Promise<number>;
 }
 
 export const ADDRESS_FLAG: Flag = {

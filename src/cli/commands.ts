@@ -32,6 +32,7 @@ import { ALLOC_LOGS, LOGS } from "./machine/logs.ts";
 import { PS } from "./machine/ps.ts";
 import { VM_POWER } from "./machine/vm-power.ts";
 import { WHY } from "./machine/why.ts";
+import { COMPLETION } from "./shell/completion.ts";
 
 /** The one table of commands, in the order of the help. */
 export const COMMANDS: readonly Command[] = [
@@ -71,5 +72,6 @@ export const COMMANDS: readonly Command[] = [
   SYSTEM_GC,
   DOCTOR,
   SYSTEMD_UNIT,
+  COMPLETION,
   VERSION,
 ];

@@ -56,7 +56,7 @@ async function runCommand(args: readonly string[], context: CliContext): Promise
   assertOperands(command, operands);
   const template = flags.text(TEMPLATE_FLAG.name);
   const terminal = template === undefined ? context.terminal : withTemplate(context.terminal, template);
-  return await command.run({ context: { ...context, terminal }, flags, operands });
+  return await command.run({ context: { ...context, terminal }, flags, operands }, COMMANDS);
 }
 
 const HELP_FLAGS = new Set(["-h", "-help", "--help"]);

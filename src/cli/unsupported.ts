@@ -29,7 +29,6 @@ export const UNSUPPORTED: Readonly<Record<string, string | null>> = {
   "system reconcile": CLUSTER,
   monitor: LATER,
   "systemd install": "paddock systemd unit prints the unit",
-  completion: LATER,
   eval: LATER,
   event: LATER,
   config: LATER,
