@@ -21,6 +21,7 @@ import { IMAGE_PULL } from "./image/pull.ts";
 import { IMAGE_RM } from "./image/rm.ts";
 import { IMAGE_VERIFY } from "./image/verify.ts";
 import { JOB_HISTORY } from "./job/history.ts";
+import { JOB_INIT } from "./job/init.ts";
 import { JOB_PLAN } from "./job/plan.ts";
 import { JOB_REVERT, JOB_SCALE } from "./job/revert.ts";
 import { JOB_RUN } from "./job/run.ts";
@@ -38,6 +39,7 @@ import { COMPLETION } from "./shell/completion.ts";
 export const COMMANDS: readonly Command[] = [
   DEMO,
   AGENT,
+  JOB_INIT,
   JOB_RUN,
   JOB_PLAN,
   JOB_STATUS,

@@ -24,6 +24,9 @@ export function describeCommands(commands: readonly Command[], group?: string): 
     ...align(rows),
     "",
     "paddock COMMAND -help tells more about each.",
+    ...(group === undefined
+      ? ["paddock help -man prints all of it as a manual page, paddock help -man COMMAND one of them."]
+      : []),
     "",
   ].join("\n");
 }
@@ -52,12 +55,14 @@ export function describeCommand(command: Command): string {
   ].join("\n");
 }
 
-const DEFAULT_EXITS = [
+/** What the exit codes mean of a command that has no more to say. */
+export const DEFAULT_EXITS = [
   [EXIT.ok, "it worked"],
   [EXIT.failed, "it did not; the message says why"],
 ] as const;
 
-function usageTail({ operands }: Command): string {
+/** What stands behind the name of a command in its usage. */
+export function usageTail({ operands }: Command): string {
   return ` [options]${operands === "" ? "" : ` ${operands}`}`;
 }
 

@@ -1,10 +1,12 @@
 import { AppError, errorText } from "../base/errors.ts";
 import { nearestName } from "../base/text.ts";
+import { build } from "../runtime/build.ts";
 import type { CliContext, Command } from "./command.ts";
 import { COMMANDS } from "./commands.ts";
 import { EXIT, Interrupted } from "./exit.ts";
 import { allFlags, NO_COLOR_FLAG, parseArguments, TEMPLATE_FLAG } from "./flags.ts";
 import { describeCommand, describeCommands } from "./help.ts";
+import { commandPage, manualPage } from "./shell/man.ts";
 import { withTemplate } from "./terminal/json.ts";
 import type { Terminal } from "./terminal/terminal.ts";
 import { UNSUPPORTED } from "./unsupported.ts";
@@ -60,6 +62,8 @@ async function runCommand(args: readonly string[], context: CliContext): Promise
 }
 
 const HELP_FLAGS = new Set(["-h", "-help", "--help"]);
+/** Of `help`: as a manual page. */
+const MAN_FLAGS = new Set(["-man", "--man"]);
 const VERSION_FLAGS = new Set(["-v", "-version", "--version"]);
 
 /** The command that the arguments begin with, the longest name first, and what stands behind it. */
@@ -82,10 +86,14 @@ function allNames(): string[] {
   return COMMANDS.flatMap(({ names }) => names);
 }
 
-function showHelp(words: readonly string[], out: Terminal["out"]): number {
+function showHelp(given: readonly string[], out: Terminal["out"]): number {
+  const words = given.filter((word) => !MAN_FLAGS.has(word));
   const [group = ""] = words;
   const command = findCommand(words)?.command;
-  if (words.length === 0) out.text(describeCommands(COMMANDS));
+  if (words.length < given.length && (words.length === 0 || command !== undefined)) {
+    const { version } = build;
+    out.text(command === undefined ? manualPage(COMMANDS, version) : commandPage(command, version));
+  } else if (words.length === 0) out.text(describeCommands(COMMANDS));
   else if (command !== undefined) out.text(describeCommand(command));
   else if (words.length === 1 && isGroup(group)) out.text(describeCommands(COMMANDS, group));
   else throw unknownCommand(words);

@@ -6,7 +6,6 @@ const STORAGE = "machines use the images of their task directory";
 
 /** Commands of Nomad's, or of our own design, that are not there, with the reason; a group's name stands for all of it. */
 export const UNSUPPORTED: Readonly<Record<string, string | null>> = {
-  "job init": LATER,
   "job allocs": "paddock status JOB shows them",
   "job eval": LATER,
   "job restart": LATER,
@@ -17,7 +16,6 @@ export const UNSUPPORTED: Readonly<Record<string, string | null>> = {
   "job periodic": LATER,
   "job deployments": CLUSTER,
   "job promote": CLUSTER,
-  init: LATER,
   "alloc fs": LATER,
   "alloc exec": "a machine has no processes that the host could start; log in to it instead",
   exec: "a machine has no processes that the host could start; log in to it instead",
