@@ -48,6 +48,7 @@ const CALLS: readonly (readonly [name: string, gives: Kind, takes: readonly (Kin
   ["jsonencode", "string", ["any"]],
   ["yamlencode", "string", ["any"]],
   ["jsondecode", "any", ["string"]],
+  ["yamldecode", "any", ["string"]],
   ["timeadd", "string", ["string", "string"]],
   ["cidrhost", "string", ["string", "number"]],
   ["cidrsubnet", "string", ["string", "number", "number"]],

@@ -2,8 +2,6 @@ import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Budget } from "../../src/hcl/budget.ts";
-import { compute } from "../../src/hcl/evaluation/evaluate.ts";
-import { NOTHING_KNOWN } from "../../src/hcl/evaluation/scope.ts";
 import { encodeJson } from "../../src/hcl/functions/json.ts";
 import { FUNCTIONS } from "../../src/hcl/functions/table.ts";
 import { parseHcl } from "../../src/hcl/parser.ts";
@@ -16,13 +14,14 @@ import { replaceAll } from "../../src/regexp/replace.ts";
 import type { Match } from "../../src/regexp/search.ts";
 import { createRenderer } from "../../src/template/template.ts";
 import { jobWithRow, readAttributeTable } from "../helpers/attribute-table.ts";
+import { isMistake, jobWith, outcomesOf } from "../helpers/expression-outcomes.ts";
 import { ExpressionMaker } from "../helpers/expressions.ts";
 import { jobDifferences, type LeafDifference } from "../helpers/job-differences.ts";
 import { makePatterns, type PatternCase } from "../helpers/patterns.ts";
 import { buildReference, type Reference } from "../helpers/reference.ts";
 import { tempDir } from "../helpers/temp.ts";
 import { makeTemplates } from "../helpers/templates.ts";
-import { DIFFERENCES, JOB_DIFFERENCES, type Outcome } from "../reference/differences.ts";
+import { JOB_DIFFERENCES, type Outcome } from "../reference/differences.ts";
 
 /*
  * Whether job files mean the same here and in Nomad, whose own parser answers. Where it cannot be built these tests are skipped.
@@ -40,33 +39,12 @@ const PATTERNS = 4000;
 const TEMPLATES = 4000;
 const GOLDEN = join(import.meta.dirname, "../golden");
 
-function jobWith(expression: string): string {
-  return `job "x" {\n  meta = {\n    v = jsonencode(${expression})\n  }\n}\n`;
-}
-
-function computeOurs(expression: string): string | undefined {
-  const { body, diagnostics } = parseHcl("x.hcl", `v = ${expression}\n`);
-  const value = body.attributes[0]?.value;
-  if (value === undefined || diagnostics.length > 0) return undefined;
-  const computed = compute(value, NOTHING_KNOWN, { functions: FUNCTIONS, budget: new Budget() });
-  return computed.value === undefined ? undefined : encodeJson(computed.value, new Budget());
-}
-
 /** Those that come to something else than in Nomad without a reason, shortest first. */
 function findDifferences(expressions: readonly string[]): Outcome[] {
-  const answers = reference(expressions.map((expression) => ({ Text: jobWith(expression) })));
-  expect(answers).toHaveLength(expressions.length);
-  const outcomes = expressions.map((expression, at): Outcome => {
-    const answer = answers[at];
-    const meta = answer?.job?.["Meta"] as Readonly<Record<string, string>> | undefined;
-    return { expression, theirs: meta?.["v"], error: answer?.error ?? "", ours: computeOurs(expression) };
-  });
+  const outcomes = outcomesOf(reference, expressions);
   // As many have a value as not: a comparison of errors alone would prove little.
   expect(outcomes.filter(({ theirs }) => theirs !== undefined).length).toBeGreaterThan(expressions.length / 4);
-  return outcomes
-    .filter(({ theirs, ours }) => theirs !== ours)
-    .filter((outcome) => !DIFFERENCES.some(({ applies }) => applies(outcome)))
-    .toSorted((a, b) => a.expression.length - b.expression.length);
+  return outcomes.filter(isMistake).toSorted((a, b) => a.expression.length - b.expression.length);
 }
 
 /** All expressions that stand behind a name in the files of a folder, as they are spelled. */

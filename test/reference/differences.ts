@@ -26,6 +26,15 @@ export const DIFFERENCES: readonly Difference[] = [
     applies: ({ error }) => error.includes("cannot serialize infinity"),
   },
   {
+    reason:
+      "A byte order mark within YAML is a character like others. libyaml asks where it stands in a way of its own.",
+    applies: ({ expression }) => /yamldecode\("[\s\S]+\ufeff/.test(expression),
+  },
+  {
+    reason: "An infinite number of YAML is an error also where another value takes its place.",
+    applies: ({ expression, ours }) => ours === undefined && /yamldecode\(.*\.inf/i.test(expression),
+  },
+  {
     reason: "What is an error here for that reason is one for can() and try(), too.",
     applies: ({ expression }) => /[/]|\b(log|pow)\(/.test(expression) && /\b(can|try)\(/.test(expression),
   },

@@ -34,7 +34,6 @@ const NO_FILES = "looks at files, which only the command line does, and not the 
 const REFUSED: Readonly<Record<string, string>> = {
   bcrypt: "is not supported: its result is another one each time, and takes long",
   rsadecrypt: "is not supported: a private key has no place in a job file",
-  yamldecode: "is not supported yet; jsondecode is",
   ...Object.fromEntries(
     ["abspath", "basename", "dirname", "file", "filebase64", "fileexists", "fileset", "pathexpand"].map((name) => [
       name,

@@ -2,11 +2,13 @@ import { Buffer } from "node:buffer";
 import type { Budget } from "../budget.ts";
 import { type Datum, isMapping, isSequence, type Mapping, sortedEntries, text } from "../cty/datum.ts";
 import { formatNumber } from "../cty/number.ts";
-import { nullableParameter } from "./arguments.ts";
+import { nullableParameter, textAt, textParameter } from "./arguments.ts";
 import { CallProblem, type FunctionSpec } from "./function.ts";
+import { decodeYaml } from "./yaml-decode.ts";
 
-/** Values as YAML, character by character as Nomad writes it: blocks, text in double quotes, text of several lines as a block. */
+/** Between YAML and values; written character by character as Nomad does: blocks, text in double quotes, text of several lines as a block. */
 export const YAML_FUNCTIONS: Readonly<Record<string, FunctionSpec>> = {
+  yamldecode: { parameters: [textParameter("src")], run: (args, { budget }) => decodeYaml(textAt(args, 0), budget) },
   yamlencode: {
     parameters: [nullableParameter("value")],
     run: ([arg], { budget }) => text(arg === undefined ? "" : new Writer(budget).document(arg)),

@@ -5,6 +5,18 @@ parseint     = [parseint("ff", 16), parseint("-1010", 2), parseint("zZ", 62)]
 base64       = [base64encode("héllo"), base64decode("aGk=")]
 csvdecode    = csvdecode("name,port\nweb,80\n\"a,b\",443\n")
 json         = [jsonencode({ b = [1.50, null], a = "<&>" }), jsondecode("{\"n\":9007199254740993}").n]
+yamldecode   = yamldecode(<<-EOT
+  base: &base { image: "a.img", size: 2 }
+  web:
+    <<: *base
+    size: 0x10
+    on: yes
+    since: 2001-12-14 21:59:43.10
+  notes: |
+    one
+    two
+EOT
+)
 yamlencode   = yamlencode({ users = [{ name = "root", keys = ["a", "b"] }], script = "#!/bin/sh\necho hi\n", size = 1.50, none = null, empty = [] })
 urlencode    = urlencode("a b&c=d/é")
 hashes       = [md5("a"), sha1("a"), sha256("a")]
