@@ -2,7 +2,7 @@ import { escapeControls, parseGoBool, shorten } from "../base/text.ts";
 import type { Constraint, Group, Job } from "../job/job.ts";
 import { groupPlace, taskPlace } from "../job/place-text.ts";
 import type { Node } from "../node/node.ts";
-import { applyOperator } from "./operators.ts";
+import { applyOperator, MOST_WORK, type Work } from "./operators.ts";
 import { resolveTarget, type Target } from "./target.ts";
 
 /** What one constraint of a job says of this node. */
@@ -27,27 +27,40 @@ export interface Verdict {
  */
 export function checkConstraints(job: Job, node: Node): Verdict[] {
   const copies = job.groups.reduce((sum, group) => sum + group.count, 0);
+  const work: Work = { left: MOST_WORK };
   return [
     checkDatacenter(job, node),
-    ...job.constraints.map((constraint) => checkConstraint(constraint, "job", node, copies)),
-    ...job.groups.flatMap((group) => checkGroup(group, node)),
+    ...job.constraints.map((constraint) => checkConstraint(constraint, { where: "job", node, copies, work })),
+    ...job.groups.flatMap((group) => checkGroup(group, node, work)),
   ];
 }
 
-function checkGroup(group: Group, node: Node): Verdict[] {
+function checkGroup(group: Group, node: Node, work: Work): Verdict[] {
   const where = groupPlace(group);
   const tasks = group.tasks.flatMap((task) => {
     const here = taskPlace(group, task);
     return [
       checkDriver(task.driver, here, node),
-      ...task.constraints.map((constraint) => checkConstraint(constraint, here, node, group.count)),
+      ...task.constraints.map((constraint) =>
+        checkConstraint(constraint, { where: here, node, copies: group.count, work }),
+      ),
     ];
   });
-  return [...group.constraints.map((constraint) => checkConstraint(constraint, where, node, group.count)), ...tasks];
+  return [
+    ...group.constraints.map((constraint) => checkConstraint(constraint, { where, node, copies: group.count, work })),
+    ...tasks,
+  ];
 }
 
-/** @param copies how many allocations the constraint is about; all of them would be on this one node. */
-function checkConstraint(constraint: Constraint, where: string, node: Node, copies: number): Verdict {
+interface Surroundings {
+  readonly where: string;
+  readonly node: Node;
+  /** How many allocations the constraint is about; all of them would be on this one node. */
+  readonly copies: number;
+  readonly work: Work;
+}
+
+function checkConstraint(constraint: Constraint, { where, node, copies, work }: Surroundings): Verdict {
   const { attribute, operator, value } = constraint;
   if (operator === "distinct_hosts") return checkDistinct(constraint, where, "1 copy of it can be", 1, copies);
   const left = resolveTarget(attribute, node);
@@ -57,7 +70,7 @@ function checkConstraint(constraint: Constraint, where: string, node: Node, copi
     return checkDistinct(constraint, where, `${limit} may share ${attribute} and are`, limit, copies, left.value);
   }
   const right = resolveTarget(value, node);
-  const answer = applyOperator(operator, left.value, right.value, left.name?.endsWith(".version") ?? false);
+  const answer = applyOperator(operator, left.value, right.value, left.name?.endsWith(".version") ?? false, work);
   const note = [left.note, noteOnRight(right), answer.note].filter((text) => text !== undefined).join("; ");
   return finish({
     ...{ constraint, where, ok: answer.ok, found: left.value },

@@ -21,7 +21,15 @@ export interface Answer {
   readonly note?: string | undefined;
 }
 
-type Operator = (left: Side, right: Side) => Answer;
+/** What the regular expressions of one look at a job may do: half a second. */
+export const MOST_WORK = 20_000_000;
+
+/** What they may still do, in steps of their programs. */
+export interface Work {
+  left: number;
+}
+
+type Operator = (left: Side, right: Side, work: Work) => Answer;
 
 const ORDERS: Readonly<Record<string, (order: number) => boolean>> = {
   "<": (order) => order < 0,
@@ -63,17 +71,24 @@ const OPERATORS: Readonly<Record<string, Operator>> = {
  * Tests two sides by one of Nomad's operators (NOMAD.md 2.2); all values are text.
  * @param isVersion the left side is an attribute that holds a version: the order operators compare versions then, where Nomad
  * compares numbers or bytes.
+ * @param work of all tests that belong together.
  */
-export function applyOperator(operator: string, left: Side, right: Side, isVersion: boolean): Answer {
+export function applyOperator(
+  operator: string,
+  left: Side,
+  right: Side,
+  isVersion: boolean,
+  work: Work = { left: MOST_WORK },
+): Answer {
   const order = Object.hasOwn(ORDERS, operator) ? ORDERS[operator] : undefined;
   if (order !== undefined) return testOrder(left, right, order, isVersion);
   const test = Object.hasOwn(OPERATORS, operator) ? OPERATORS[operator] : undefined;
-  return test?.(left, right) ?? { ok: false, note: `operator ${JSON.stringify(operator)} is not known` };
+  return test?.(left, right, work) ?? { ok: false, note: `operator ${JSON.stringify(operator)} is not known` };
 }
 
 /** A test that fails when a side is missing. */
-function both(test: (left: string, right: string) => Answer): Operator {
-  return (left, right) => (left === undefined || right === undefined ? { ok: false } : test(left, right));
+function both(test: (left: string, right: string, work: Work) => Answer): Operator {
+  return (left, right, work) => (left === undefined || right === undefined ? { ok: false } : test(left, right, work));
 }
 
 /** A test of two comma lists; either may be a job's own, and as long as a job is. */
@@ -132,12 +147,17 @@ function explainVersion(
   return parts.length === 0 ? undefined : parts.join("; ");
 }
 
-function matchesRegexp(left: string, right: string): Answer {
+function matchesRegexp(left: string, right: string, work: Work): Answer {
   const compiled = compileRegexp(right);
   if (!compiled.ok)
     return { ok: false, note: `${JSON.stringify(right)} is not a regular expression: ${compiled.message}` };
-  const ok = compiled.regexp.test(left);
-  return ok === undefined ? { ok: false, note: "the expression and what was found are too long to compare" } : { ok };
+  const ok = compiled.regexp.test(left, work);
+  return ok === undefined
+    ? {
+        ok: false,
+        note: "the expression and what was found are too long to compare, alone or with the others of the job",
+      }
+    : { ok };
 }
 
 function testOrder(left: Side, right: Side, holds: (order: number) => boolean, isVersion: boolean): Answer {

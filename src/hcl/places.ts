@@ -36,6 +36,8 @@ export interface Reporter {
   error(path: string, message: string, hint?: string): void;
   /** A warning in whole words. */
   warn(path: string, message: string, hint?: string): void;
+  /** Whether a value was written, and is no default. */
+  isWritten(path: string): boolean;
   /** A reporter whose paths begin at `path`. */
   at(path: string): Reporter;
 }
@@ -62,6 +64,7 @@ export function createReporter(places: Places, diagnostics: Diagnostic[], base =
     must: (path, expectation, hint) => tell("error", path, (name) => `${name} must ${expectation}`, hint),
     error: (path, message, hint) => tell("error", path, () => message, hint),
     warn: (path, message, hint) => tell("warning", path, () => message, hint),
+    isWritten: (path) => places.has(joinTail(base, path)),
     at: (path) => createReporter(places, diagnostics, joinTail(base, path)),
   };
 }

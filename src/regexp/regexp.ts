@@ -12,9 +12,10 @@ export interface Regexp {
   readonly size: number;
   /**
    * Whether it matches anywhere in a text. The time is at most proportional to the text's length times the expression's.
+   * @param work what may still be done; less of it is left then. A tenth of a second's unless told.
    * @returns undefined when that is more than anybody should wait for.
    */
-  test(text: string): boolean | undefined;
+  test(text: string, work?: { left: number }): boolean | undefined;
   /**
    * The leftmost match that begins at `from` or behind it, as Perl would find it. A text with half of a surrogate pair is not looked at as
    * it is: make it well-formed before.
@@ -48,8 +49,11 @@ export function compileRegexp(pattern: string): CompiledRegexp {
     const regexp: Regexp = {
       names,
       size: program.steps.length,
-      test: (text) => {
+      test: (text, work = { left: MAX_WORK }) => {
         withoutGroups ??= compileSyntax(syntax, false);
+        const needed = withoutGroups.steps.length * (text.length + 1);
+        if (needed > Math.min(work.left, MAX_WORK)) return undefined;
+        work.left -= needed;
         return runProgram(withoutGroups, text.toWellFormed());
       },
       find: (text, from, onWork) => findMatch(program, names.length, text, from, onWork),
@@ -62,8 +66,7 @@ export function compileRegexp(pattern: string): CompiledRegexp {
 }
 
 /** Walks through the text once, in all places of the program at which a match may be. */
-function runProgram({ steps, start }: Program, text: string): boolean | undefined {
-  if (steps.length * text.length > MAX_WORK) return undefined;
+function runProgram({ steps, start }: Program, text: string): boolean {
   let here = new Places(steps);
   let next = new Places(steps);
   let before: number | undefined;

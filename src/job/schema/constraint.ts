@@ -1,7 +1,6 @@
 import { attribute, block, converted, type Infer } from "../../hcl/describe.ts";
 import { flag, text } from "../../hcl/leaf.ts";
 import type { Reporter } from "../../hcl/places.ts";
-import { findConditionProblem } from "../condition.ts";
 import type { Constraint } from "../job.ts";
 
 /** What a `constraint` may hold; the short forms (`version = ">= 7"`) exist in HCL only. */
@@ -39,18 +38,11 @@ export const constraintBlock = converted(writtenBlock, {
 function resolveShortForm(written: Written, at: Reporter): Constraint {
   const { attribute: left, operator, value } = written;
   const [form, second] = SHORT_FORMS.filter((name) => written[name] !== undefined);
-  if (form === undefined) return checkCondition({ attribute: left, operator: operator || "=", value }, "value", at);
+  if (form === undefined) return { attribute: left, operator: operator || "=", value };
   if (second !== undefined) at.error(second, `${form} and ${second} are two conditions`, "write two constraint blocks");
   else if (operator !== "") at.error("operator", `${form} is itself an operator`, `leave out operator, or ${form}`);
   if (form === "distinct_hosts") return { attribute: left, operator: form, value: String(written.distinct_hosts) };
   if (form === "distinct_property") return { attribute: written[form] ?? "", operator: form, value };
   if (value !== "") at.error("value", `${form} holds the value already`, `leave out value, or ${form}`);
-  return checkCondition({ attribute: left, operator: form, value: written[form] ?? "" }, form, at);
-}
-
-/** Says at the place where it was written that a value means nothing to its operator. */
-function checkCondition(constraint: Constraint, path: string, at: Reporter): Constraint {
-  const problem = findConditionProblem(constraint.operator, constraint.value);
-  if (problem !== undefined) at.error(path, `${path} ${problem.message}`, problem.hint);
-  return constraint;
+  return { attribute: left, operator: form, value: written[form] ?? "" };
 }

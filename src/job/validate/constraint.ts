@@ -1,6 +1,7 @@
 import { quoteFound } from "../../hcl/content.ts";
 import type { Reporter } from "../../hcl/places.ts";
-import type { Constraint } from "../job.ts";
+import { findConditionProblem } from "../condition.ts";
+import type { Constraint, Job } from "../job.ts";
 
 /** Nomad's operators, by what they take besides the attribute. */
 const WITH_VALUE = [
@@ -28,6 +29,38 @@ export function checkConstraints(
   constraints.forEach((constraint, index) => {
     checkConstraint(constraint, report.at(`constraints[${index}]`), level);
   });
+}
+
+/** Constraints of a job with its groups and tasks. Each is tried out at every look at the job, and may be a regular expression. */
+const MOST_CONSTRAINTS = 1_000;
+
+/** Checks how many constraints a job has in all, and, where they are not too many, what their values mean to their operators. */
+export function checkConditions(job: Job, report: Reporter): void {
+  const all = [
+    ...placed(job.constraints, ""),
+    ...job.groups.flatMap((group, g) => [
+      ...placed(group.constraints, `groups[${g}].`),
+      ...group.tasks.flatMap((task, t) => placed(task.constraints, `groups[${g}].tasks[${t}].`)),
+    ]),
+  ];
+  const first = all[MOST_CONSTRAINTS];
+  if (first !== undefined) {
+    const message = `a job may have ${MOST_CONSTRAINTS} constraints in all, found ${all.length}`;
+    report.error(first.path, message, "operator regexp or set_contains_any says several in one");
+    return;
+  }
+  for (const { constraint, path } of all) checkCondition(constraint, report.at(path));
+}
+
+const placed = (constraints: readonly Constraint[], where: string) =>
+  constraints.map((constraint, index) => ({ constraint, path: `${where}constraints[${index}]` }));
+
+/** The name of an operator may be the attribute that holds the value. */
+function checkCondition({ operator, value }: Constraint, report: Reporter): void {
+  const problem = findConditionProblem(operator, value);
+  if (problem === undefined) return;
+  const path = report.isWritten(operator) ? operator : "value";
+  report.error(path, `${path} ${problem.message}`, problem.hint);
 }
 
 function checkConstraint(constraint: Constraint, report: Reporter, level: "job" | "group" | "task"): void {

@@ -2,7 +2,7 @@ import { formatDuration, SECOND } from "../../base/units.ts";
 import type { Reporter } from "../../hcl/places.ts";
 import { isBatch } from "../is-batch.ts";
 import type { Group, Job, RestartPolicy } from "../job.ts";
-import { checkConstraints } from "./constraint.ts";
+import { checkConditions, checkConstraints } from "./constraint.ts";
 import { checkJobId, checkName, checkNamesDiffer } from "./names.ts";
 import { checkNetworks } from "./network.ts";
 import { checkServices } from "./service.ts";
@@ -28,6 +28,7 @@ export function validateJob(job: Job, report: Reporter): void {
   if (job.datacenters.length === 0) report.must("datacenters", "name a datacenter", 'use ["*"] for any datacenter');
   warnOfOneHost(job, report);
   checkConstraints(job.constraints, report, "job");
+  checkConditions(job, report);
   checkGroups(job, report);
 }
 

@@ -329,3 +329,13 @@ describe("checkConstraints", () => {
     expect(answers(3)).toEqual([false, false]);
   });
 });
+
+test("expressions that would take long together end each in a word, and not all in minutes", () => {
+  const slow = { attribute: "${attr.long}", operator: "regexp", value: "((a|b|[c-z]+){1,10}){1,20}9" };
+  const constraints = Array.from({ length: 1000 }, () => slow);
+  const wordy = { ...node, attributes: { long: "abc".repeat(400) } };
+  const verdicts = checkConstraints(job({ job: constraints }), wordy);
+  const texts = verdicts.map(({ text }) => text).filter((text) => text.includes("too long to compare"));
+  expect(texts.length).toBeGreaterThan(900);
+  expect(texts.length).toBeLessThan(1000);
+});
