@@ -24,6 +24,7 @@ import type { Images } from "./images.ts";
 import type { JobPlan } from "./plan/plan-job.ts";
 import type { PlacedService } from "./services.ts";
 import type { StopOptions } from "./stop.ts";
+import type { Tokens } from "./tokens.ts";
 import type { Why } from "./why.ts";
 
 export type { Written };
@@ -130,6 +131,8 @@ export interface Agent {
   readonly images: Images;
   /** What comes in without a network. */
   readonly bundles: BundleLoads;
+  /** Who may use the API from elsewhere than the unix socket. */
+  readonly tokens: Tokens;
 
   readonly garbage: {
     /**

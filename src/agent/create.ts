@@ -22,6 +22,7 @@ import { settleStops } from "./settle.ts";
 import { findRefusedSources } from "./sources.ts";
 import { type StopOptions, stopMachines } from "./stop.ts";
 import { submitJob } from "./submit.ts";
+import { createTokens } from "./tokens.ts";
 import { usageReadings } from "./usage.ts";
 import { createWaitingRoom } from "./waiting.ts";
 
@@ -97,8 +98,7 @@ export function createAgent(context: AgentContext): RunningAgent {
     },
     ...usageReadings(context, allocation),
     ...outputOf(context, allocation),
-    images: imageUseCases(context),
-    bundles: bundleLoads(context),
+    ...besideJobs(context),
     garbage: {
       collect: ({ discard }) => collector.collect(discard),
       collectOne: async (id, { discard }) => await collector.collectOne(allocation(id), discard),
@@ -115,6 +115,11 @@ export function createAgent(context: AgentContext): RunningAgent {
 function tellNode({ recorder, node }: AgentContext, room: { look(): void }): void {
   recorder.announce({ kind: "node", node: node() });
   room.look();
+}
+
+/** What is there whatever jobs there are. */
+function besideJobs(context: AgentContext): Pick<Agent, "images" | "bundles" | "tokens"> {
+  return { images: imageUseCases(context), bundles: bundleLoads(context), tokens: createTokens(context) };
 }
 
 function deregister(

@@ -6,6 +6,8 @@ import { type Clock, monotonicMillis, systemClock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import { formatBytes } from "../base/units.ts";
 import type { Upgrade } from "../runtime/serve.ts";
+import type { Beside, Caller } from "./access/caller.ts";
+import { addTokenRoutes } from "./access/tokens.ts";
 import { addAllocationRoutes } from "./allocations.ts";
 import { addBundleRoutes } from "./bundles.ts";
 import { addConsoleRoute } from "./console.ts";
@@ -81,14 +83,17 @@ export function createApi(agent: Agent, options: ApiOptions): Api {
   addImageRoutes(app, context);
   addBundleRoutes(app, context);
   addSystemRoutes(app, context);
+  addTokenRoutes(app, context);
   const routes = app.routes.slice(guards).map(({ method, path }) => ({ method, path }));
   addUnsupported(app);
   const fetch: Api["fetch"] = async (request, upgrade) => {
     if (upgrade !== undefined) upgrades.set(request, upgrade);
-    return await app.fetch(request);
+    return await app.fetch(request, { caller: HOST } satisfies Beside);
   };
   return { fetch, routes };
 }
+
+const HOST: Caller = { kind: "host" };
 
 /** What every request passes before its route. */
 function addGuards(app: Hono, log: Log): void {

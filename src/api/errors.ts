@@ -4,12 +4,13 @@ import type { Log } from "../base/log.ts";
 import { escapeControls } from "../base/text.ts";
 
 /** The HTTP statuses that errors are answered with. */
-export type ErrorStatus = 400 | 403 | 404 | 405 | 409 | 413 | 426 | 500 | 501 | 503 | 504;
+export type ErrorStatus = 400 | 403 | 404 | 405 | 409 | 413 | 426 | 429 | 500 | 501 | 503 | 504;
 
 /** The one table from the code of a failure to the status of its reply. */
 const STATUS: Readonly<Record<ErrorCode, ErrorStatus>> = {
   invalid: 400,
   unsupported: 400,
+  forbidden: 403,
   not_found: 404,
   unplaceable: 409,
   conflict: 409,

@@ -2,12 +2,14 @@ import type { Hono } from "hono";
 import { errorReply } from "./errors.ts";
 
 const CLUSTER = "paddock runs on one host and has no servers";
-const ACL = "access is by the permissions of the unix socket";
+const ACL = "access is by the unix socket's file and by tokens with one of the roles read, operate and admin";
 const STORAGE = "virtual machines use the images of their task directory";
 const LATER = "it is not there yet";
 
 /** What Nomad's API or our own design has and this program does not answer, by path, with the reason. */
 const ROUTES: readonly (readonly [path: string, name: string, why: string])[] = [
+  ["/v1/acl/bootstrap", "a first token", "the unix socket needs none: paddock token create -role admin"],
+  ["/v1/acl/token/:accessor", "changing a token", "revoke it and create another one"],
   ["/v1/acl/*", "access control lists", ACL],
   ["/v1/sentinel/*", "Sentinel policies", ACL],
   ["/v1/quota/*", "quotas", CLUSTER],

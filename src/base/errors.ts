@@ -5,6 +5,7 @@
 export type ErrorCode =
   | "invalid" // what was submitted or configured is wrong
   | "unplaceable" // it is right, but does not fit this node
+  | "forbidden" // whoever asks may not
   | "not_found"
   | "conflict" // busy port, image in use, second agent, wrong state
   | "unavailable" // no agent, agent stopping, QEMU missing

@@ -62,8 +62,10 @@ export async function readText(address: Address, response: Response, signal?: Ab
 /** The code of a failure by the status of its reply; the other end is the table of `src/api/errors.ts`. */
 const CODES: Readonly<Record<number, ErrorCode>> = {
   400: "invalid",
+  403: "forbidden",
   404: "not_found",
   409: "conflict",
+  429: "unavailable",
   501: "unsupported",
   503: "unavailable",
   504: "timeout",

@@ -100,4 +100,7 @@ export const MIGRATIONS: readonly string[] = [
   INSERT INTO post_mortems SELECT allocation_id, task, generation, record FROM former_ends;
   DROP TABLE former_ends;
   `,
+  `
+  CREATE TABLE tokens (accessor TEXT PRIMARY KEY NOT NULL, record TEXT NOT NULL) STRICT;
+  `,
 ];

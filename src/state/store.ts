@@ -13,6 +13,7 @@ import type { Evaluation, JobRecord } from "./records.ts";
 import { NO_RESERVE, type Reserve } from "./reserve.ts";
 import { createRows, type Rows } from "./rows.ts";
 import { startTables } from "./start-tables.ts";
+import { type TokenTable, tokenTable } from "./token-table.ts";
 import { StoreListeners, type WrittenListener } from "./written.ts";
 
 /** By the beginning of the id and by job; those that are left out do not choose. */
@@ -22,7 +23,7 @@ export interface AllocationFilter {
 }
 
 /** What the agent remembers. Every write is on disk when the call returns, but in a transaction that says otherwise. */
-export interface Store extends CollectionTables {
+export interface Store extends CollectionTables, TokenTable {
   fact(name: string): string | undefined;
   setFact(name: string, value: string): void;
 
@@ -100,6 +101,7 @@ export function openStore(path: string, reserve: Reserve = NO_RESERVE): Store {
     ...allocationTable(rows, live, listeners),
     ...startTables(rows),
     ...evaluationTable(rows, listeners),
+    ...tokenTable(rows),
     ...collectionTables(rows, (id) => {
       live.remove(id);
       listeners.tellId(id);

@@ -18,6 +18,7 @@ import { bundlesOf, imagesOf } from "./cache-uses.ts";
 import { createFakeLog, type FakeLog } from "./fake-log.ts";
 import { emptyShelf, forgetJob, putRecord, readings, type ShelfRecord } from "./fake-shelf.ts";
 import { allocation, evaluation, HOST_USAGE, jobRecord, NODE } from "./records.ts";
+import { fakeTokens } from "./token-book.ts";
 
 type Looked = ReturnType<Agent["validateJob"]>;
 
@@ -79,6 +80,7 @@ export function createFakeAgent(): FakeAgent {
     feed,
     images: imagesOf("/nonexistent", () => agent),
     bundles: bundlesOf("/nonexistent", null),
+    tokens: fakeTokens(changes),
     garbage: {
       collect: async ({ discard }) => {
         agent.told.push(`gc discard=${discard}`);

@@ -99,6 +99,7 @@ for (const [code, status] of [
   ["conflict", 409],
   ["fetch", 500],
   ["image", 500],
+  ["forbidden", 403],
   ["unavailable", 503],
   ["timeout", 504],
 ] as const) {
@@ -132,7 +133,8 @@ for (const [method, path, allow] of [
 }
 
 for (const [method, path, name] of [
-  ["GET", "/v1/acl/tokens", "access control lists"],
+  ["GET", "/v1/acl/policies", "access control lists"],
+  ["PUT", "/v1/acl/bootstrap", "a first token"],
   ["GET", "/v1/var/a/b", "variables"],
   ["PUT", "/v1/job/web/dispatch", "parameterized jobs"],
   ["POST", "/v1/job/web/periodic/force", "periodic jobs"],

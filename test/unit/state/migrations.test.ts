@@ -24,8 +24,9 @@ function fill(database: DatabaseSync, version: number): void {
   ] as const) {
     const machine = ended === 1 ? { kind: "ended", ending: { at: 7 } } : { kind: "pending" };
     const tasks = { vm: { machine } };
-    const columns = "id, job_id, create_index, terminal, record";
-    add("allocations", columns, id, "web", 5, ended, record({ id, createIndex: 5, evalId: "e1", tasks }));
+    const columns = `id, job_id, create_index, terminal, record${version >= 4 ? ", eval_id" : ""}`;
+    const row = [id, "web", 5, ended, record({ id, createIndex: 5, evalId: "e1", tasks })];
+    add("allocations", columns, ...row, ...(version >= 4 ? ["e1"] : []));
     add("launches", "allocation_id, task, generation, plan", id, "vm", 1, record({ cwd: `/of/${id}` }));
     add("task_events", "allocation_id, task, time, record", id, "vm", 3, record({ type: "Received", time: 3 }));
   }
@@ -55,6 +56,7 @@ test.each(FORMER)("a store of version %d is brought up to this one with all that
     expect(store.lastLaunch("a2", "vm")).toMatchObject({ cwd: "/of/a2" });
     expect(store.events("a1", "vm")).toMatchObject([{ type: "Received" }]);
     expect(store.evaluations({ jobId: "web" })).toMatchObject([{ id: "e1" }]);
+    expect(store.tokens()).toEqual([]);
     expect(store.postMortems("a1", "vm")).toHaveLength(version >= 2 ? 1 : 0);
     if (version < 3) expect(store.endedAllocations(undefined, 9)).toEqual([{ id: "a1", jobId: "web", endedAt: 7 }]);
   } finally {

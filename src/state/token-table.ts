@@ -1,0 +1,19 @@
+import type { Token } from "./records.ts";
+import type { Rows } from "./rows.ts";
+
+/** Who may use the API from elsewhere than the unix socket. */
+export interface TokenTable {
+  /** Oldest first, those that have expired among them. */
+  tokens(): Token[];
+  putToken(token: Token): void;
+  deleteToken(accessor: string): void;
+}
+
+export function tokenTable(rows: Rows): TokenTable {
+  return {
+    tokens: () => rows.all<Token>("SELECT record FROM tokens").sort((a, b) => a.createIndex - b.createIndex),
+    putToken: (token) =>
+      rows.run("INSERT INTO tokens (accessor, record) VALUES (?, ?)", token.accessor, JSON.stringify(token)),
+    deleteToken: (accessor) => rows.run("DELETE FROM tokens WHERE accessor = ?", accessor),
+  };
+}
