@@ -5,8 +5,10 @@ import type { Agent } from "../agent/agent.ts";
 import { type Clock, monotonicMillis, systemClock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import { formatBytes } from "../base/units.ts";
-import type { Upgrade } from "../runtime/serve.ts";
-import type { Beside, Caller } from "./access/caller.ts";
+import type { Remote, Upgrade } from "../runtime/serve.ts";
+import { type Beside, besideOf } from "./access/caller.ts";
+import { createDoor } from "./access/door.ts";
+import { admitByRole, takeBody } from "./access/guard.ts";
 import { addTokenRoutes } from "./access/tokens.ts";
 import { addAllocationRoutes } from "./allocations.ts";
 import { addBundleRoutes } from "./bundles.ts";
@@ -42,11 +44,30 @@ export interface ApiOptions {
   readonly stopping?: AbortSignal;
   /** The system's unless told. */
   readonly clock?: Clock;
+  /** How it is reached from elsewhere than the unix socket. */
+  readonly elsewhere?: Elsewhere;
 }
 
+export interface Elsewhere {
+  /** `host:port` that clients are told. */
+  readonly httpAddress: () => string;
+  readonly tls: boolean;
+  /** By which clients know this agent, besides its addresses; in lower case. */
+  readonly names: () => readonly string[];
+  /** Most requests of one address at the same time; 0 for any number. */
+  readonly maxPerClient: number;
+}
+
+const NOWHERE: Elsewhere = { httpAddress: () => "", tls: false, names: () => [], maxPerClient: 0 };
+
 export interface Api {
-  /** @param upgrade makes a WebSocket of the request, where there is a server that can. */
+  /**
+   * Answers whoever may open the unix socket, and may do everything.
+   * @param upgrade makes a WebSocket of the request, where there is a server that can.
+   */
   fetch(request: Request, upgrade?: Upgrade): Promise<Response>;
+  /** Answers who comes from elsewhere: nobody without a token, and by its role. */
+  fetchRemote(request: Request, remote: Remote): Promise<Response>;
   /** Every method and path that it answers; 501s are not among them. */
   readonly routes: readonly { readonly method: string; readonly path: string }[];
 }
@@ -54,18 +75,21 @@ export interface Api {
 /** Nomad's HTTP API over the agent's use cases. */
 export function createApi(agent: Agent, options: ApiOptions): Api {
   const { log, version, httpAddress, clock = systemClock, stopping = new AbortController().signal } = options;
+  const { elsewhere = NOWHERE } = options;
   const facts = { version, httpAddress, startedAt: clock.now() };
-  const upgrades = new WeakMap<Request, Upgrade>();
   const stubs = { plain: new StubTexts(clock), withResources: new StubTexts(clock) };
   agent.whenWritten((id) => {
     for (const texts of Object.values(stubs)) texts.forget(id);
   });
-  const upgradeOf = (request: Request): Upgrade | undefined => upgrades.get(request);
-  const context: ApiContext = { agent, log, clock, facts, stubs, load: noLoad(), stopping, upgradeOf };
+  const factsFor: ApiContext["factsFor"] = (c) => {
+    if (besideOf(c).caller.kind === "host") return facts;
+    return { ...facts, httpAddress: elsewhere.httpAddress(), tls: elsewhere.tls };
+  };
+  const context: ApiContext = { agent, log, clock, facts, factsFor, stubs, load: noLoad(), stopping };
   const app = new Hono();
   app.onError((error, c) => answerError(error, c, log));
   app.notFound(() => errorReply(404, "no such route", "the routes are Nomad's, below /v1/"));
-  addGuards(app, log);
+  addGuards(app, log, elsewhere.names);
   const guards = app.routes.length;
   addJobRoutes(app, context);
   addJobPlanRoute(app, context);
@@ -86,17 +110,17 @@ export function createApi(agent: Agent, options: ApiOptions): Api {
   addTokenRoutes(app, context);
   const routes = app.routes.slice(guards).map(({ method, path }) => ({ method, path }));
   addUnsupported(app);
-  const fetch: Api["fetch"] = async (request, upgrade) => {
-    if (upgrade !== undefined) upgrades.set(request, upgrade);
-    return await app.fetch(request, { caller: HOST } satisfies Beside);
+  const answer = async (request: Request, beside: Beside): Promise<Response> => await app.fetch(request, beside);
+  const door = { tokens: agent.tokens, log, clock, maxPerClient: elsewhere.maxPerClient };
+  return {
+    fetch: (request, upgrade) => answer(request, { caller: { kind: "host" }, upgrade }),
+    fetchRemote: createDoor(door, answer),
+    routes,
   };
-  return { fetch, routes };
 }
 
-const HOST: Caller = { kind: "host" };
-
 /** What every request passes before its route. */
-function addGuards(app: Hono, log: Log): void {
+function addGuards(app: Hono, log: Log, names: Elsewhere["names"]): void {
   app.use(async (c, next) => {
     const start = monotonicMillis();
     await next();
@@ -104,7 +128,8 @@ function addGuards(app: Hono, log: Log): void {
     // The path alone: a query may hold a secret.
     log.debug("request complete", { method: c.req.method, path: c.req.path, status: c.res.status, took });
   });
-  app.use(refuseForeignPages);
+  app.use(refuseForeignPages(names));
+  app.use(admitByRole);
   app.use(
     methodNotAllowed({
       app,
@@ -121,4 +146,5 @@ function addGuards(app: Hono, log: Log): void {
       onError: () => errorReply(413, `the request body is larger than ${formatBytes(MAX_REQUEST_BYTES)}`),
     }),
   );
+  app.use(takeBody);
 }

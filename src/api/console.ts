@@ -4,6 +4,7 @@ import type { Seat } from "../console/console.ts";
 import type { Viewer } from "../console/seat.ts";
 import { type ConsoleFrame, MACHINE_ENDED } from "../contract/console.ts";
 import type { ServedSocket, SocketHandler } from "../runtime/serve.ts";
+import { besideOf } from "./access/caller.ts";
 import type { ApiContext } from "./context.ts";
 import { errorReply } from "./errors.ts";
 import { findTask } from "./machines.ts";
@@ -35,7 +36,7 @@ function openConsole(c: Context, context: ApiContext): Response {
     reply.headers.set("upgrade", "websocket");
     return reply;
   }
-  const upgrade = context.upgradeOf(c.req.raw);
+  const { upgrade } = besideOf(c);
   if (upgrade === undefined) return errorReply(501, "not supported: a console: this agent's server has no WebSockets");
   if (upgrade(createHandler(letIn, context.stopping))) return new Response(null);
   return errorReply(501, "not supported: a console: this agent's runtime has no WebSockets, or the handshake is none");

@@ -1,8 +1,8 @@
+import type { Context } from "hono";
 import type { Agent } from "../agent/agent.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { NodeFacts } from "../contract/node.ts";
-import type { Upgrade } from "../runtime/serve.ts";
 import type { StreamLoad } from "./load.ts";
 import type { StubTexts } from "./stub-texts.ts";
 
@@ -18,6 +18,6 @@ export interface ApiContext {
   readonly load: StreamLoad;
   /** Aborts when the agent stops: what waits or follows ends then. */
   readonly stopping: AbortSignal;
-  /** What makes a WebSocket of a request; undefined where no server is. */
-  readonly upgradeOf: (request: Request) => Upgrade | undefined;
+  /** What the agent says about itself to whoever sends a request: its address hangs on the way that they came. */
+  readonly factsFor: (c: Context) => NodeFacts;
 }

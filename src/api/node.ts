@@ -9,32 +9,32 @@ import { flagParam, idPrefixParam, pathParam } from "./query.ts";
 
 /** Routes about this host and this agent, and about the cluster that they are the whole of. */
 export function addNodeRoutes(app: Hono, context: ApiContext): void {
-  const { agent, facts } = context;
+  const { agent, factsFor } = context;
   const serve = (path: string, read: (c: Context) => unknown): void => {
     app.get(path, (c) => replyRead(c, context, () => read(c)));
   };
   serve("/v1/nodes", (c) => listNodes(c, context));
   serve("/v1/node/:id", (c) => {
     assertNode(c, context);
-    return writeNode(agent.node, facts);
+    return writeNode(agent.node, factsFor(c));
   });
   serve("/v1/node/:id/allocations", (c) => {
     assertNode(c, context);
     return agent.allocations({}).map((allocation) => wholeAllocation(context, allocation));
   });
-  serve("/v1/agent/self", () => writeAgentSelf(agent.node, facts));
+  serve("/v1/agent/self", (c) => writeAgentSelf(agent.node, factsFor(c)));
   serve("/v1/agent/health", () => writeAgentHealth());
-  serve("/v1/agent/members", () => writeMembers(agent.node, facts));
-  serve("/v1/status/leader", () => facts.httpAddress);
+  serve("/v1/agent/members", (c) => writeMembers(agent.node, factsFor(c)));
+  serve("/v1/status/leader", (c) => factsFor(c).httpAddress);
   serve("/v1/regions", () => [REGION]);
   serve("/v1/namespaces", () => NAMESPACES);
   serve("/v1/deployments", () => []);
 }
 
-function listNodes(c: Context, { agent, facts }: ApiContext) {
+function listNodes(c: Context, { agent, factsFor }: ApiContext) {
   const wanted = { os: flagParam(c, "os"), resources: flagParam(c, "resources") };
   const matches = agent.node.id.startsWith(idPrefixParam(c));
-  return matches ? [writeNodeStub(agent.node, facts, wanted)] : [];
+  return matches ? [writeNodeStub(agent.node, factsFor(c), wanted)] : [];
 }
 
 function assertNode(c: Context, { agent }: ApiContext): void {

@@ -3,6 +3,7 @@ import { AppError } from "../base/errors.ts";
 import type { LogLevel } from "../base/log.ts";
 import { type Duration, HOUR, MILLISECOND } from "../base/units.ts";
 import { type AgentDirs, MAX_SOCKET_PATH, machineSockets } from "../paths.ts";
+import { completeHttp, type HttpConfig, type HttpFlags } from "./http.ts";
 import { completeResources, type ResourceConfig } from "./resources.ts";
 import type { ConfigFile } from "./schema.ts";
 
@@ -52,6 +53,8 @@ export interface AgentConfig {
     /** Absolute path; null leaves it to whoever loads one. */
     readonly trustedKeys: string | null;
   };
+  /** Where the API is served besides its unix socket. */
+  readonly http: HttpConfig;
   readonly garbage: GarbageLimits;
   readonly users: {
     /** True: the agent must give every machine a user of its own; false: it never does; undefined: where it can. */
@@ -85,9 +88,15 @@ const SHORTEST_INTERVAL = 1_000;
  * Fills in what the configuration leaves out.
  * @param file what was read; without a configuration file, `emptyConfig()` of `load.ts`.
  * @param defaults `defaultDirs` of `src/paths.ts` for this user.
- * @throws AppError `invalid` when sockets in `run_dir` would have paths that QEMU does not take.
+ * @param http what the command line says of it, which wins over the file.
+ * @throws AppError `invalid` when sockets in `run_dir` would have paths that QEMU does not take, and when the API would be served unprotected.
  */
-export function completeConfig(file: ConfigFile, defaults: AgentDirs, hostname: string): AgentConfig {
+export function completeConfig(
+  file: ConfigFile,
+  defaults: AgentDirs,
+  hostname: string,
+  http: HttpFlags = {},
+): AgentConfig {
   const qemu = file.plugins.find(({ name }) => name === "qemu")?.config;
   const dirs = { dataDir: file.data_dir ?? defaults.dataDir, runDir: file.run_dir ?? defaults.runDir };
   assertSocketsFit(dirs);
@@ -110,6 +119,7 @@ export function completeConfig(file: ConfigFile, defaults: AgentDirs, hostname: 
       maxAgeMillis: maxAgeOf(file) / MILLISECOND,
     },
     artifact: completeArtifact(file.client.artifact),
+    http: completeHttp(file, http),
     site: { offline: file.client.offline, trustedKeys: file.client.trusted_keys ?? null },
     garbage: {
       intervalMillis: Math.max(SHORTEST_INTERVAL, file.client.gc_interval / MILLISECOND),

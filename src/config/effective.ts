@@ -7,6 +7,7 @@ import { MAX_SOURCE_BYTES } from "../hcl/limits.ts";
 import { renderDiagnostics } from "../hcl/render.ts";
 import { DEFAULT_CONFIG_FILE, defaultDirs } from "../paths.ts";
 import { type AgentConfig, assertSocketsFit, completeConfig } from "./agent-config.ts";
+import type { HttpFlags } from "./http.ts";
 import { emptyConfig, loadAgentConfig } from "./load.ts";
 import type { ConfigFile } from "./schema.ts";
 
@@ -17,6 +18,7 @@ export interface ConfigurationFlags {
   readonly dataDir: string | undefined;
   readonly runDir: string | undefined;
   readonly logLevel: LogLevel | undefined;
+  readonly http?: HttpFlags;
 }
 
 /** For whom the agent runs: files and directories of the system are root's, others have their own. */
@@ -35,7 +37,7 @@ export function readConfiguration(
   { uid, env }: AgentUser,
   warn: (text: string) => void,
 ): AgentConfig {
-  const config = completeConfig(readFile(args, uid, warn), defaultDirs(uid, env), hostname());
+  const config = completeConfig(readFile(args, uid, warn), defaultDirs(uid, env), hostname(), args.http);
   const dirs = {
     dataDir: args.dataDir === undefined ? config.dirs.dataDir : resolve(args.dataDir),
     runDir: args.runDir === undefined ? config.dirs.runDir : resolve(args.runDir),
@@ -48,11 +50,11 @@ export function readConfiguration(
   };
 }
 
-function readFile({ config: path }: ConfigurationFlags, uid: number, warn: (text: string) => void): ConfigFile {
+function readFile({ config: path, http }: ConfigurationFlags, uid: number, warn: (text: string) => void): ConfigFile {
   const text = path === undefined ? readDefault(uid) : readGiven(path);
   if (text === undefined) return emptyConfig();
   const name = path ?? DEFAULT_CONFIG_FILE;
-  const { config, diagnostics, sources } = loadAgentConfig(name, text);
+  const { config, diagnostics, sources } = loadAgentConfig(name, text, http);
   const rendered = renderDiagnostics(diagnostics, sources);
   if (config === undefined)
     throw new AppError("invalid", `the configuration ${name} is not valid\n${rendered.trimEnd()}`);

@@ -5,6 +5,7 @@ import { parseJson } from "../hcl/json.ts";
 import { parseHcl } from "../hcl/parser.ts";
 import { createReporter, type Reporter } from "../hcl/places.ts";
 import type { Source } from "../hcl/source.ts";
+import { type HttpFlags, httpProblems } from "./http.ts";
 import { checkResources } from "./resources.ts";
 import { type ConfigFile, configBlock } from "./schema.ts";
 
@@ -19,14 +20,14 @@ export interface LoadedConfig {
 
 /**
  * Reads and checks the agent's configuration, HCL or JSON (a text that begins with `{`). Unknown names are errors. Never throws.
- * @param file the name that messages call the text by.
+ * @param file the name that messages call the text by. @param flags what the command line says besides, which wins over the text.
  */
-export function loadAgentConfig(file: string, text: string | Uint8Array): LoadedConfig {
+export function loadAgentConfig(file: string, text: string | Uint8Array, flags: HttpFlags = {}): LoadedConfig {
   const { decoded, told, source } = isJsonText(text) ? readJson(file, text) : readHcl(file, text);
   const sources = new Map([[file, source]]);
   if (decoded === undefined) return { config: undefined, diagnostics: told, sources };
   const all = [...told, ...decoded.diagnostics];
-  checkConfig(decoded.value, createReporter(decoded.places, all));
+  checkConfig(decoded.value, createReporter(decoded.places, all), flags);
   const diagnostics = sortDiagnostics(all);
   const failed = diagnostics.some(({ severity }) => severity === "error");
   return { config: failed ? undefined : decoded.value, diagnostics, sources };
@@ -54,7 +55,7 @@ function readJson(file: string, text: string | Uint8Array): Read {
   return { decoded, told: diagnostics, source };
 }
 
-function checkConfig(config: ConfigFile, report: Reporter): void {
+function checkConfig(config: ConfigFile, report: Reporter, flags: HttpFlags): void {
   if (!config.client.enabled) {
     report.must("client.enabled", "be true: an agent that runs no machines does nothing", "leave it out");
   }
@@ -68,6 +69,10 @@ function checkConfig(config: ConfigFile, report: Reporter): void {
     report.must(`client.artifact.${missing}`, `be set where ${there} is`);
   }
   checkResources(config.client, report.at("client"));
+  // What is wrong with a flag is told where the two are put together.
+  for (const { key, message, hint } of httpProblems(config, flags)) {
+    if (!key.startsWith("-")) report.must(key, message, hint);
+  }
   config.plugins.forEach(({ name }, index) => {
     const path = `plugins[${index}]`;
     if (name !== "qemu")

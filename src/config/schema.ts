@@ -3,6 +3,7 @@ import { LOG_LEVELS } from "../base/log.ts";
 import { HOUR, MINUTE, SECOND } from "../base/units.ts";
 import { attribute, block, blocks, type Infer, label, sameNames, single } from "../hcl/describe.ts";
 import { choice, duration, flag, integer, list, mapOf, text } from "../hcl/leaf.ts";
+import { httpFields } from "./schema-http.ts";
 import { resourceFields } from "./schema-resources.ts";
 
 const ABSOLUTE = "an absolute path";
@@ -105,6 +106,7 @@ export const configBlock = block(
     plugins: blocks(pluginBlock, { name: "plugin" }),
     client: single(clientBlock),
     server: single(serverBlock),
+    ...httpFields,
   }),
 );
 

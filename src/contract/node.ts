@@ -10,6 +10,8 @@ export interface NodeFacts {
   readonly version: string;
   /** Where clients reach this agent directly, `host:port`; "" when it listens on a unix socket alone. */
   readonly httpAddress: string;
+  /** Whether they reach it there by TLS. */
+  readonly tls?: boolean;
   /** When the fingerprint was taken, in milliseconds since 1970. */
   readonly startedAt: number;
 }
@@ -120,7 +122,7 @@ export function writeNode(node: Node, facts: NodeFacts): WireNode {
   return {
     ...writeCommon(node, facts),
     HTTPAddr: facts.httpAddress,
-    TLSEnabled: false,
+    TLSEnabled: facts.tls === true,
     Attributes: node.attributes,
     Meta: node.meta,
     Links: {},

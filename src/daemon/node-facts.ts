@@ -1,5 +1,6 @@
 import { newId } from "../base/ids.ts";
 import type { AgentConfig } from "../config/agent-config.ts";
+import { hostPort } from "../config/http.ts";
 import { traceEmulators } from "../node/emulators.ts";
 import { agentPath, findHost, type NodeConfig } from "../node/fingerprint.ts";
 import type { UserPool } from "../node/users.ts";
@@ -17,7 +18,7 @@ export async function findNodeFacts(config: AgentConfig, sources: FactSources): 
   const path = sources.path ?? agentPath();
   // Before the emulators are asked: what is replaced meanwhile is asked again.
   const trace = traceEmulators(path);
-  const attributes = { ...sources.attributes, "nomad.advertise.address": `unix://${apiSocket(config.dirs)}` };
+  const attributes = { ...sources.attributes, "nomad.advertise.address": advertised(config) };
   const watch = new NodeWatch(
     { ...sources, attributes, node, id, path },
     await findHost(node, { path, log: sources.log }),
@@ -25,6 +26,12 @@ export async function findNodeFacts(config: AgentConfig, sources: FactSources): 
   );
   watch.begin();
   return watch;
+}
+
+/** Where clients elsewhere reach the API, else where those on this host do. */
+function advertised({ http: { addresses, advertise, port }, dirs }: AgentConfig): string {
+  const [first] = addresses;
+  return first === undefined ? `unix://${apiSocket(dirs)}` : (advertise ?? hostPort(first, port));
 }
 
 function nodeId(store: Store, recorder: Recorder): string {

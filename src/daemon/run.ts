@@ -5,7 +5,6 @@ import { createAgent } from "../agent/create.ts";
 import { jobRules } from "../agent/job-rules.ts";
 import { createPrepare } from "../agent/prepare.ts";
 import { createSpareDirectory } from "../agent/spare-directory.ts";
-import { createApi } from "../api/app.ts";
 import { settleSources } from "../artifact/source/rules.ts";
 import { createTurns } from "../artifact/turns.ts";
 import { systemClock } from "../base/clock.ts";
@@ -23,8 +22,9 @@ import { readBootId } from "../supervisor/identity.ts";
 import { createSupervisor } from "../supervisor/supervisor.ts";
 import { readAgentArguments } from "./arguments.ts";
 import { findControlGroups } from "./control-groups.ts";
+import type { HttpPlan } from "./http.ts";
 import { linePrinter } from "./journal.ts";
-import { assertNobodyAnswers, listen } from "./listen.ts";
+import { assertNobodyAnswers } from "./listen.ts";
 import { countMachines, tellCounts } from "./machine-count.ts";
 import { findMachineUsers } from "./machine-users.ts";
 import { findNodeFacts } from "./node-facts.ts";
@@ -32,6 +32,7 @@ import type { NodeFacts } from "./node-watch.ts";
 import { findServiceManager, type ServiceManager } from "./notify.ts";
 import { lockPlace, makePlace } from "./place.ts";
 import { restWhenQuiet } from "./rest.ts";
+import { serveApi } from "./serve-api.ts";
 
 /**
  * `paddock agent`: runs until SIGTERM or SIGINT and leaves the machines running.
@@ -48,13 +49,14 @@ export async function runAgent(args: readonly string[]): Promise<number> {
   );
   const log = createLog(config.logLevel, print);
   const manager = findServiceManager(process.env, { clock: systemClock, log, pid: process.pid });
+  const http = await readHttp(config, log);
   makePlace(config.dirs);
   const lock = lockPlace(config.dirs);
   try {
     surviveFaults(log);
     // Before any socket is taken for that of a machine which has ended.
     await assertNobodyAnswers(apiSocket(config.dirs));
-    await serve(config, { log, manager, stopAsked: waitForSignal(log) });
+    await serve(config, { log, manager, http, ...waitForSignals(log) });
     return 0;
   } finally {
     manager.close();
@@ -65,10 +67,14 @@ export async function runAgent(args: readonly string[]): Promise<number> {
 interface Surroundings {
   readonly log: Log;
   readonly manager: ServiceManager;
+  /** Null where the API is on its unix socket alone. */
+  readonly http: HttpPlan | null;
   readonly stopAsked: Promise<void>;
+  /** Whom to call at SIGHUP; one at the most. */
+  readonly onHangUp: (callback: () => void) => void;
 }
 
-async function serve(config: AgentConfig, { log, manager, stopAsked }: Surroundings): Promise<void> {
+async function serve(config: AgentConfig, { log, manager, http, stopAsked, onHangUp }: Surroundings): Promise<void> {
   const reserve = createReserve(reserveFile(config.dirs), log);
   const store = openStore(databaseFile(config.dirs), reserve);
   try {
@@ -111,13 +117,7 @@ async function serve(config: AgentConfig, { log, manager, stopAsked }: Surroundi
     const stopping = new AbortController();
     const agent = createAgent(context);
     facts.whenChanged(agent.nodeChanged);
-    const api = createApi(agent, {
-      log: log.named("api"),
-      version: build.version,
-      httpAddress: `unix://${socket}`,
-      stopping: stopping.signal,
-    });
-    const server = await listen(socket, api.fetch);
+    const server = await serveApi(agent, { socket, http, onHangUp, log, stopping: stopping.signal });
     log.info("agent started", { version: build.version, socket, data_dir: config.dirs.dataDir });
     void restWhenQuiet({ changes: recorder.changes, clock: systemClock, log, signal: stopping.signal });
     await tellManager(manager, { store, recorder, supervisor, signal: stopping.signal });
@@ -135,6 +135,12 @@ async function serve(config: AgentConfig, { log, manager, stopAsked }: Surroundi
   } finally {
     store.close();
   }
+}
+
+/** What the API is served by besides its unix socket, before anything is touched: bad files end the start here. */
+async function readHttp({ http }: AgentConfig, log: Log): Promise<HttpPlan | null> {
+  // What it takes to load, others need not pay for.
+  return http.addresses.length === 0 ? null : (await import("./http.ts")).planHttp(http, log);
 }
 
 /** What the configuration says, as the use cases want it. */
@@ -180,9 +186,10 @@ function surviveFaults(log: Log): void {
 }
 
 /** SIGHUP is nobody's wish to end an agent: a terminal that closes must not take it along. */
-function waitForSignal(log: Log): Promise<void> {
-  process.on("SIGHUP", () => log.info("SIGHUP ignored: the configuration is read at start only"));
-  return new Promise((resolve) => {
+function waitForSignals(log: Log): Pick<Surroundings, "stopAsked" | "onHangUp"> {
+  let hangUp = (): void => log.info("SIGHUP ignored: nothing is read again but certificates, and there are none");
+  process.on("SIGHUP", () => hangUp());
+  const stopAsked = new Promise<void>((resolve) => {
     for (const name of ["SIGTERM", "SIGINT"] as const) {
       process.once(name, () => {
         log.info("stopping", { signal: name });
@@ -190,4 +197,10 @@ function waitForSignal(log: Log): Promise<void> {
       });
     }
   });
+  return {
+    stopAsked,
+    onHangUp: (callback) => {
+      hangUp = callback;
+    },
+  };
 }

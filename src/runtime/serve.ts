@@ -50,31 +50,138 @@ function serveBun(path: string, handler: Handler, maxBodyBytes: number): Server 
     maxRequestBodySize: maxBodyBytes,
     // Without idleTimeout 0 Bun cuts a reply that is idle for 10 s, such as a followed log.
     idleTimeout: 0,
-    fetch: async (request, bun) => {
-      let upgraded = false;
-      const response = await handler(request, (data) => {
-        upgraded = bun.upgrade(request, { data });
-        return upgraded;
-      });
-      return upgraded ? undefined : response;
-    },
-    websocket: {
-      maxPayloadLength: MAX_MESSAGE_BYTES,
-      idleTimeout: SOCKET_IDLE,
-      backpressureLimit: MAX_WAITING_BYTES,
-      closeOnBackpressureLimit: true,
-      open: (ws) =>
-        ws.data.open({
-          send: (data) => void ws.send(data),
-          waiting: () => ws.getBufferedAmount(),
-          close: (code, reason) => ws.close(code, reason),
-        }),
-      message: (ws, data) => ws.data.message(data),
-      drain: (ws) => ws.data.drained(),
-      close: (ws) => ws.data.closed(),
-    },
+    fetch: (request, bun) => upgradable(request, bun, (upgrade) => handler(request, upgrade)),
+    websocket: WEBSOCKET,
   } as Bun.Serve.Options<SocketHandler>);
   return { stop: () => server.stop(true) };
+}
+
+async function upgradable(
+  request: Request,
+  bun: Bun.Server<SocketHandler>,
+  answer: (upgrade: Upgrade) => Response | Promise<Response>,
+): Promise<Response | undefined> {
+  let upgraded = false;
+  const response = await answer((data) => {
+    upgraded = bun.upgrade(request, { data });
+    return upgraded;
+  });
+  return upgraded ? undefined : response;
+}
+
+const WEBSOCKET: Bun.WebSocketHandler<SocketHandler> = {
+  maxPayloadLength: MAX_MESSAGE_BYTES,
+  idleTimeout: SOCKET_IDLE,
+  backpressureLimit: MAX_WAITING_BYTES,
+  closeOnBackpressureLimit: true,
+  open: (ws) =>
+    ws.data.open({
+      send: (data) => void ws.send(data),
+      waiting: () => ws.getBufferedAmount(),
+      close: (code, reason) => ws.close(code, reason),
+    }),
+  message: (ws, data) => ws.data.message(data),
+  drain: (ws) => ws.data.drained(),
+  close: (ws) => ws.data.closed(),
+};
+
+/** What is known of a request that comes by TCP. */
+export interface Remote {
+  /** Of the client. */
+  readonly address: string;
+  readonly upgrade: Upgrade;
+  /** Cuts the connection when it is silent for so many seconds from now on, 255 at most; 0 for never. */
+  patience(seconds: number): void;
+}
+
+export interface TcpOptions {
+  /** An IP address. */
+  readonly address: string;
+  /** 0 for any that is free. */
+  readonly port: number;
+  /** Null for plain HTTP. */
+  readonly tls: ServerTls | null;
+  /** A larger request body is answered with 413. */
+  readonly maxBodyBytes: number;
+}
+
+/** In PEM. */
+export interface ServerTls {
+  readonly cert: string;
+  readonly key: string;
+  /** Authorities one of which must vouch for every client; null asks clients for no certificate. */
+  readonly clientCa: string | null;
+}
+
+export interface TcpServer extends Server {
+  readonly port: number;
+  /** Greets new connections with another certificate; those that are there go on. @throws as `serveTcp` does, and goes on as before. */
+  renew(tls: ServerTls): void;
+}
+
+/** Seconds of silence after which a connection is closed that nobody said anything else of; the head of a request has as long in all. */
+const TCP_IDLE = 10;
+
+/**
+ * Serves HTTP by TCP.
+ * @returns null where the runtime cannot. @throws system errors with a `code` (`EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`), and BoringSSL's words
+ * about a certificate and a key that do not fit.
+ */
+export function serveTcp(
+  options: TcpOptions,
+  handler: (request: Request, remote: Remote) => Response | Promise<Response>,
+): TcpServer | null {
+  if (runtimeKind !== "bun") return null;
+  const open = (port: number, tls: ServerTls | null) =>
+    Bun.serve<SocketHandler>({
+      hostname: options.address,
+      port,
+      maxRequestBodySize: options.maxBodyBytes,
+      idleTimeout: TCP_IDLE,
+      development: false,
+      // Unless told, Bun lets two servers share a port in its test runner.
+      reusePort: false,
+      ...(tls === null ? {} : { tls: tlsOfServer(tls) }),
+      error: () => new Response("internal error", { status: 500 }),
+      fetch: (request, bun) =>
+        upgradable(request, bun, (upgrade) => {
+          const address = bun.requestIP(request)?.address.replace(/^::ffff:(?=[\d.]+$)/i, "") ?? "";
+          return handler(request, { address, upgrade, patience: (seconds) => bun.timeout(request, seconds) });
+        }),
+      websocket: WEBSOCKET,
+    } as Bun.Serve.Options<SocketHandler>);
+  let { tls } = options;
+  let server = open(options.port, tls);
+  const port = server.port ?? options.port;
+  // Those that still have connections of before.
+  const former = new Set<typeof server>();
+  return {
+    port,
+    renew: (renewed) => {
+      // Bun's `reload` takes no other certificate, and one port has one listener: between these two nobody can connect.
+      const old = server;
+      former.add(old);
+      void old.stop().then(() => former.delete(old));
+      try {
+        server = open(port, renewed);
+        tls = renewed;
+      } catch (error) {
+        server = open(port, tls);
+        throw error;
+      }
+    },
+    stop: async () => {
+      await Promise.all([server, ...former].map((one) => one.stop(true)));
+    },
+  };
+}
+
+function tlsOfServer({ cert, key, clientCa }: ServerTls): object {
+  return {
+    cert,
+    key,
+    ...(clientCa === null ? {} : { ca: clientCa, requestCert: true, rejectUnauthorized: true }),
+  };
 }
 
 async function serveNode(path: string, handler: Handler, maxBodyBytes: number): Promise<Server> {

@@ -21,8 +21,8 @@ export interface TestApi {
 }
 
 export function testApi(): TestApi {
-  const agent = createFakeAgent();
   const clock = manualClock();
+  const agent = createFakeAgent(clock);
   const stopping = new AbortController();
   const lines: string[] = [];
   const api = createApi(agent, {

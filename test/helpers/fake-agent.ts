@@ -6,6 +6,7 @@ import type { GarbageOutcome } from "../../src/agent/garbage/outcome.ts";
 import type { Images } from "../../src/agent/images.ts";
 import type { JobPlan } from "../../src/agent/plan/plan-job.ts";
 import type { StopOptions } from "../../src/agent/stop.ts";
+import { type Clock, systemClock } from "../../src/base/clock.ts";
 import { AppError } from "../../src/base/errors.ts";
 import { newId } from "../../src/base/ids.ts";
 import type { Viewer } from "../../src/console/seat.ts";
@@ -68,8 +69,8 @@ export interface FakeSeat {
   readonly typed: Uint8Array[];
 }
 
-/** An agent that knows nothing yet; its index begins at 20, above the records of `records.ts`. */
-export function createFakeAgent(): FakeAgent {
+/** An agent that knows nothing yet, whose tokens go by `clock`; its index begins at 20, above the records of `records.ts`. */
+export function createFakeAgent(clock: Clock = systemClock): FakeAgent {
   const shelf = emptyShelf();
   const changes = createChangeSignal(20);
   const log = createFakeLog();
@@ -80,7 +81,7 @@ export function createFakeAgent(): FakeAgent {
     feed,
     images: imagesOf("/nonexistent", () => agent),
     bundles: bundlesOf("/nonexistent", null),
-    tokens: fakeTokens(changes),
+    tokens: fakeTokens(changes, clock),
     garbage: {
       collect: async ({ discard }) => {
         agent.told.push(`gc discard=${discard}`);

@@ -6,7 +6,7 @@ import { replyRead } from "../blocking.ts";
 import type { ApiContext } from "../context.ts";
 import { pathParam } from "../query.ts";
 import { readBody } from "../validate.ts";
-import { callerOf } from "./caller.ts";
+import { besideOf } from "./caller.ts";
 
 /** Nomad's routes about tokens, as far as they mean something where a token has one of three roles. */
 export function addTokenRoutes(app: Hono, context: ApiContext): void {
@@ -49,6 +49,6 @@ async function createToken(c: Context, { agent }: ApiContext): Promise<Response>
 const HOST = { accessor: "", name: "unix socket", role: "admin", hash: "", expiresAt: null, createIndex: 0 } as const;
 
 function showSelf(c: Context, { facts }: ApiContext) {
-  const caller = callerOf(c);
+  const { caller } = besideOf(c);
   return writeToken(caller.kind === "token" ? caller.token : { ...HOST, createdAt: facts.startedAt });
 }

@@ -26,9 +26,26 @@ export const AGENT: Command = {
       help: `Sockets; ${SYSTEM_RUN_DIR} for root, $XDG_RUNTIME_DIR/paddock for others.`,
     },
     { name: "log-level", value: "LEVEL", help: `${orList(LOG_LEVELS)}.` },
+    {
+      name: "bind",
+      value: "ADDRESS",
+      help: "An IP address where the API is served by TCP, too, to whoever has a token; several with spaces between them. Beyond loopback it needs a certificate.",
+    },
+    { name: "http-port", value: "PORT", help: "Its port; 4646 unless told." },
+    {
+      name: "cert-file",
+      value: "FILE",
+      help: "The certificate (PEM) that TLS is spoken with there. SIGHUP reads it again.",
+    },
+    { name: "key-file", value: "FILE", help: "Its key." },
+    {
+      name: "ca-file",
+      value: "FILE",
+      help: "Authorities (PEM): only clients with a certificate of theirs are let in.",
+    },
   ],
   details:
-    "Runs in the foreground and logs to standard error. Its API is on the socket api.sock of the run directory and nowhere else. SIGTERM and Ctrl-C stop it and leave the machines running; the next agent of the same data directory takes them over.",
+    "Runs in the foreground and logs to standard error. Its API is on the socket api.sock of the run directory, and elsewhere only where -bind or the configuration says so. SIGTERM and Ctrl-C stop it and leave the machines running; the next agent of the same data directory takes them over.",
   examples: ["paddock agent", "paddock agent -config /etc/paddock/paddock.hcl -log-level debug"],
   exits: [
     [EXIT.ok, "it was stopped by SIGTERM or Ctrl-C"],

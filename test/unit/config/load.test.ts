@@ -20,6 +20,8 @@ const messagesOf = (text: string) =>
     [where, message, hint].filter((part) => part !== undefined).join(" | "),
   );
 
+const NO_HTTP = { addresses: [], port: 4646, advertise: null, tls: null, allowPlaintext: false, maxPerClient: 100 };
+
 const WHOLE: AgentConfig = {
   dirs: { dataDir: "/srv/paddock", runDir: "/run/p" },
   logLevel: "debug",
@@ -36,6 +38,7 @@ const WHOLE: AgentConfig = {
   cache: { maxBytes: 2 ** 31, maxAgeMillis: 24 * 3_600_000 },
   artifact: { ...NO_SOURCES, parallel: 16 },
   site: { offline: true, trustedKeys: "/etc/paddock/keys.pem" },
+  http: NO_HTTP,
   garbage: {
     intervalMillis: 300_000,
     maxAllocs: 10,
@@ -61,6 +64,7 @@ describe("the agent's configuration", () => {
       policy: { imagePaths: [], argsAllowlist: [], emulatorsAllowlist: [], maxKillTimeout: 30 * SECOND },
       cache: { maxBytes: 0, maxAgeMillis: 720 * 3_600_000 },
       artifact: { ...NO_SOURCES, parallel: 16 },
+      http: NO_HTTP,
       site: { offline: false, trustedKeys: null },
       garbage: {
         intervalMillis: 60_000,

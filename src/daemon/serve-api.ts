@@ -1,0 +1,43 @@
+import type { RunningAgent } from "../agent/create.ts";
+import { createApi } from "../api/app.ts";
+import type { Log } from "../base/log.ts";
+import { build } from "../runtime/build.ts";
+import type { HttpPlan } from "./http.ts";
+import { listen } from "./listen.ts";
+
+export interface ApiSurroundings {
+  /** Path of the unix socket. */
+  readonly socket: string;
+  /** Null where it is served there alone. */
+  readonly http: HttpPlan | null;
+  /** Takes what to do at SIGHUP. */
+  readonly onHangUp: (callback: () => void) => void;
+  readonly log: Log;
+  readonly stopping: AbortSignal;
+}
+
+/**
+ * Serves the API on its unix socket, and by TCP where that is wished for.
+ * @throws AppError as `listen` does and as the addresses of `http` do when they open.
+ */
+export async function serveApi(
+  agent: RunningAgent,
+  { socket, http, onHangUp, log, stopping }: ApiSurroundings,
+): Promise<{ stop(): Promise<void> }> {
+  const ownAddress = (): string | undefined => agent.node.attributes["unique.network.ip-address"];
+  const api = createApi(agent, {
+    log: log.named("api"),
+    version: build.version,
+    httpAddress: `unix://${socket}`,
+    ...(http === null ? {} : { elsewhere: { ...http, httpAddress: () => http.httpAddress(ownAddress()) } }),
+    stopping,
+  });
+  const listeners = await http?.open(api.fetchRemote);
+  if (listeners !== undefined) onHangUp(listeners.renew);
+  const server = await listen(socket, api.fetch);
+  return {
+    stop: async () => {
+      await Promise.all([server.stop(), listeners?.stop()]);
+    },
+  };
+}
