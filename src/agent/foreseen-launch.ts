@@ -10,7 +10,7 @@ import type { LaunchImage } from "../qemu/plan.ts";
 import { commandLineOf, type MachinePaths } from "./command-line.ts";
 import { type ForeseenImage, foreseeImage } from "./foreseen-image.ts";
 import type { PlanContext } from "./plan/finding.ts";
-import { environmentOf, interpolateTaskConfig, type Subject } from "./subject.ts";
+import { environmentOf, interpolateTaskConfig, portsInto, type Subject } from "./subject.ts";
 
 /** What only a start decides, made up for a look ahead. */
 export interface MadeUp {
@@ -48,7 +48,7 @@ export function foreseeLaunch(
   const plan = commandLineOf(context, subject, {
     config,
     image: launchImage(image, config, dirs),
-    forwards: forwardsOf(config.port_map, ports),
+    forwards: forwardsOf(config.port_map, portsInto(group, task, { ports })),
     user: null,
     place,
   });

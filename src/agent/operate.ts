@@ -9,7 +9,7 @@ import { stopOrder } from "./stop.ts";
 
 /**
  * Restarts machines of an allocation in place.
- * @param task "" for every task.
+ * @param task "" for every task that has not ended.
  * @throws AppError `conflict` for a machine that has ended or is to end.
  */
 export function restartTasks(
@@ -38,8 +38,11 @@ export async function signalTasks(
   for (const name of tasksMeant(allocation, task)) await supervisor.signal(allocation.id, name, known);
 }
 
-function tasksMeant(allocation: Allocation, task: string): readonly string[] {
-  return task === "" ? Object.keys(allocation.tasks) : [task];
+/** One that has ended is meant by its name alone, unless there is no other. */
+function tasksMeant({ tasks }: Allocation, task: string): readonly string[] {
+  if (task !== "") return [task];
+  const live = Object.keys(tasks).filter((name) => tasks[name]?.machine.kind !== "ended");
+  return live.length === 0 ? Object.keys(tasks) : live;
 }
 
 /** What a QEMU may be sent, and what it does with it. */

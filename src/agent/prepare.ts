@@ -22,7 +22,7 @@ import { linkedImage, placingOf } from "./placing.ts";
 import { isFree } from "./ports.ts";
 import { assertPortOpen, assertReachable } from "./reach.ts";
 import type { SpareDirectory } from "./spare-directory.ts";
-import { interpolateTaskConfig, jobOf, readSubject, type Subject } from "./subject.ts";
+import { interpolateTaskConfig, jobOf, portsInto, readSubject, type Subject } from "./subject.ts";
 import { makeTaskDirectories } from "./task-directory.ts";
 import { renderTemplates } from "./templates.ts";
 
@@ -154,11 +154,11 @@ async function planMachine(
   subject: Subject,
   { config, image, user }: Settled,
 ): Promise<LaunchPlan> {
-  const { task } = subject;
+  const { group, task } = subject;
   const { place, allocation } = request;
   if (user !== null) await assertReachable(user, config.args, place.dirs.task);
   assertOwnDisks(config.args, place.dirs);
-  const { forwards, busy } = await freeForwards(forwardsOf(config.port_map, allocation.ports), user);
+  const { forwards, busy } = await freeForwards(forwardsOf(config.port_map, portsInto(group, task, allocation)), user);
   for (const warning of busy) report(context, request, "Driver", warning);
   const plan = commandLineOf(context, subject, { config, image, forwards, user, place });
   context.images.claim({ allocation, task: task.name, place, image, plan });

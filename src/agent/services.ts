@@ -4,7 +4,9 @@ import type { CheckSpec, CheckStatus, Probe } from "../allocation/check.ts";
 import { EVERY_ADDRESS } from "../base/every-address.ts";
 import { toMillis } from "../base/units.ts";
 import { interpolateText } from "../job/interpolate.ts";
+import type { Group } from "../job/job.ts";
 import type { Check, Service } from "../job/service.ts";
+import { portOwner } from "../job/task-ports.ts";
 import type { Node } from "../node/node.ts";
 import { taskDirs } from "../paths.ts";
 import type { AgentContext } from "./context.ts";
@@ -28,8 +30,9 @@ export interface PlacedService {
 /** The services of an allocation, those of its group first. @throws AppError `internal` when the store does not know its job. */
 export function servicesOf(context: ServiceContext, allocation: Allocation): readonly PlacedService[] {
   return Object.keys(allocation.tasks).flatMap((task) => {
-    const { services, text } = lookUp(context, allocation, task);
-    return services.map((service): PlacedService => {
+    const { subject, text } = lookUp(context, allocation, task);
+    const own = servicesIn(subject.group).filter((one) => ownerOf(subject.group, one, one.port, text) === task);
+    return own.map((service): PlacedService => {
       const { address, port } = findPort(allocation.ports, text(service.port));
       const name = text(service.name);
       const owner = service.task === "" ? `group-${allocation.group}` : service.task;
@@ -48,8 +51,12 @@ export function servicesOf(context: ServiceContext, allocation: Allocation): rea
 
 /** The checks that begin and end with a task's machine. @throws AppError `internal` when the store does not know its job. */
 export function checkSpecsOf(context: ServiceContext, allocation: Allocation, task: string): readonly CheckSpec[] {
-  const { services, text } = lookUp(context, allocation, task);
-  return services.flatMap((service) => service.checks.map((check) => specOf({ allocation, service, check, text })));
+  const { subject, text } = lookUp(context, allocation, task);
+  return servicesIn(subject.group).flatMap((service) =>
+    service.checks
+      .filter((check) => ownerOf(subject.group, service, check.port || service.port, text) === task)
+      .map((check) => specOf({ allocation, service, check, text })),
+  );
 }
 
 /** Nomad's bound, in milliseconds: what is waited for holds a connection. */
@@ -58,7 +65,7 @@ const LONGEST_TIMEOUT = 10 * 60_000;
 const LOOPBACK = "127.0.0.1";
 
 interface LookedUp {
-  readonly services: readonly Service[];
+  readonly subject: TaskOfJob;
   /** Puts values into a text of the job. */
   readonly text: (template: string) => string;
 }
@@ -69,7 +76,7 @@ function lookUp(context: ServiceContext, allocation: Allocation, task: string): 
   const node = context.node();
   const text = (template: string): string =>
     template.includes("${") ? interpolateText(template, keptEnvironment(context, allocation, subject), node) : template;
-  return { services: ownServices(subject), text };
+  return { subject, text };
 }
 
 interface Kept {
@@ -101,13 +108,16 @@ function keptEnvironment(context: ServiceContext, allocation: Allocation, task: 
   return env;
 }
 
-/** A service of the group that names no task goes with the first one. */
-function ownServices({ group, task }: TaskOfJob): readonly Service[] {
-  const [first] = group.tasks;
-  const ofGroup = (group.services ?? []).filter((service) =>
-    service.task === "" ? task.name === first?.name : service.task === task.name,
-  );
-  return [...ofGroup, ...(task.services ?? [])];
+/** Of the group first. */
+const servicesIn = ({ services = [], tasks }: Group): readonly Service[] => [
+  ...services,
+  ...tasks.flatMap((task) => task.services ?? []),
+];
+
+/** The task with which a service, or a check of it, begins and ends: its own, the one that its port leads to, or the first. */
+function ownerOf(group: Group, service: Service, port: string, text: LookedUp["text"]): string | undefined {
+  if (service.task !== "") return service.task;
+  return (portOwner(group, text(port)) ?? group.tasks[0])?.name;
 }
 
 interface Checked {

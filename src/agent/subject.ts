@@ -1,9 +1,10 @@
-import type { Allocation } from "../allocation/allocation.ts";
+import type { Allocation, AssignedPort } from "../allocation/allocation.ts";
 import { AppError } from "../base/errors.ts";
-import { buildTaskEnvironment } from "../job/environment.ts";
+import { buildTaskEnvironment, type TaskPort } from "../job/environment.ts";
 import { interpolateConfig, interpolateText } from "../job/interpolate.ts";
 import type { Group, Job, QemuConfig, Task } from "../job/job.ts";
 import { readPortMapping } from "../job/port-mapping.ts";
+import { ownPorts, portOwner } from "../job/task-ports.ts";
 import type { Node } from "../node/node.ts";
 import type { TaskDirs } from "../paths.ts";
 import type { Dns } from "../qemu/network.ts";
@@ -67,7 +68,7 @@ export function environmentOf(
   dirs: TaskDirs,
 ): Subject["env"] {
   const { id: allocId, name: allocName, index: allocIndex } = allocation;
-  const ports = environmentPorts(allocation, task);
+  const ports = environmentPorts(allocation, group, task);
   return buildTaskEnvironment({ job, group, task, allocId, allocName, allocIndex, node: node(), dirs, ports, cores });
 }
 
@@ -90,10 +91,17 @@ export function interpolateDns({ servers, searches }: Dns, env: Subject["env"], 
   return { servers: servers.map(text), searches: searches.map(text) };
 }
 
+/** The ports of an allocation that lead to a task's machine. */
+export function portsInto(group: Group, task: Task, { ports }: Pick<Allocation, "ports">): readonly AssignedPort[] {
+  return ports.filter(({ label }) => portOwner(group, label)?.name === task.name);
+}
+
 /** What `NOMAD_PORT_…` tells: the guest's port where one is mapped, else the host's. */
-function environmentPorts(allocation: Pick<Allocation, "ports">, task: Task) {
-  return allocation.ports.map(({ label, hostPort, hostAddress, to }) => {
+function environmentPorts({ ports }: Pick<Allocation, "ports">, group: Group, task: Task): TaskPort[] {
+  return ports.map(({ label, hostPort, hostAddress, to }) => {
     const mapped = readPortMapping(task.config.port_map[label] ?? "")?.guestPort;
-    return { label, hostPort, hostAddress, guestPort: mapped ?? (to > 0 ? to : hostPort) };
+    const asker = group.tasks.find((one) => ownPorts(one).some((port) => port.label === label))?.name;
+    const port = { label, hostPort, hostAddress, guestPort: mapped ?? (to > 0 ? to : hostPort) };
+    return asker === undefined || asker === task.name ? port : { ...port, sibling: asker };
   });
 }

@@ -10,6 +10,7 @@ import type { Registered, Submission } from "./agent.ts";
 import type { AgentContext } from "./context.ts";
 import { type Decision, decidePlacement } from "./decide.ts";
 import { type DiskFate, fatesOfDisks } from "./disk/discard.ts";
+import { assertImagesApart } from "./disk/sibling-images.ts";
 import { cancelBlocked, type Moment, newBlocked, newEvaluation } from "./evaluation.ts";
 import { liveAllocations, putAllocations, startAllocations, stopReplaced } from "./new-allocation.ts";
 import { assertCached } from "./offline.ts";
@@ -45,6 +46,7 @@ export async function submitJob(
     const made = groupsMade(job, change);
     assertSources(context, made);
     assertCached(context, made);
+    assertImagesApart(context, made);
   }
   const version = nextVersion(context, job, change);
   const turns = firstTurns(context, job, { change, version });

@@ -114,7 +114,8 @@ export interface TaskOf {
 export async function resolveTask(client: Client, name: string, word: string | undefined): Promise<TaskOf> {
   const named = await resolveName(client, name);
   const allocation = named.kind === "allocation" ? named.allocation : await allocationOf(client, named.job.ID);
-  return { allocation, task: chooseTask(allocation, word ?? (named.kind === "job" ? undefined : named.task)) };
+  const [called, wanted] = named.kind === "job" ? [named.job.ID, undefined] : [name, named.task];
+  return { allocation, task: chooseTask(allocation, word ?? wanted, called) };
 }
 
 /**
@@ -129,8 +130,8 @@ export function chooseTaskOrAll(allocation: Allocation, operand: string | undefi
   return word === undefined ? "" : chooseTask(allocation, word);
 }
 
-/** @throws AppError as `resolveTask` does. */
-export function chooseTask(allocation: Allocation, wanted: string | undefined): string {
+/** @param name what the allocation was called, for the hint. @throws AppError as `resolveTask` does. */
+export function chooseTask(allocation: Allocation, wanted: string | undefined, name = shortId(allocation.ID)): string {
   const tasks = Object.keys(allocation.TaskStates);
   const [only] = tasks;
   if (wanted === undefined) {
@@ -139,7 +140,7 @@ export function chooseTask(allocation: Allocation, wanted: string | undefined): 
       "invalid",
       `allocation ${shortId(allocation.ID)} has ${tasks.length} tasks: ${tasks.join(", ")}`,
       {
-        hint: `say which one: ${shellWord(`${shortId(allocation.ID)}/${only ?? "TASK"}`)}`,
+        hint: `say which one: ${tasks.map((task) => shellWord(`${name}/${task}`)).join(", ")}`,
       },
     );
   }

@@ -125,6 +125,8 @@ const MachineSchema = v.object({
   Adopted: flag,
   Pid: v.nullish(v.number(), null),
   User: UserSchema,
+  /** Labels; null of an agent that does not tell. */
+  Ports: v.nullish(v.array(v.string()), null),
   Progress: v.nullish(ProgressSchema, null),
   Ending: v.nullish(EndingSchema, null),
 });

@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { SentFlagSchema, SentTextSchema } from "./scalars.ts";
 
-/** Body of `PUT /v1/client/allocation/:id/restart`; "" is every task. There is no task here that `AllTasks` would add. */
+/** Body of `PUT /v1/client/allocation/:id/restart`; "" is every task that has not ended. One that has is no task that `AllTasks` would add. */
 export const RestartRequestSchema = v.object({ TaskName: SentTextSchema, AllTasks: SentFlagSchema });
 
 /** Body of `PUT /v1/client/allocation/:id/signal`; "" is every task. */

@@ -1,7 +1,8 @@
 import * as v from "valibot";
 import { type Allocation, type AssignedPort, type ClientStatus, clientStatus } from "../allocation/allocation.ts";
 import { EVERY_ADDRESS } from "../base/every-address.ts";
-import type { Job } from "../job/job.ts";
+import type { Group, Job } from "../job/job.ts";
+import { portOwner } from "../job/task-ports.ts";
 import type { Node } from "../node/node.ts";
 import { JobSchema, type WireJob } from "./job-record.ts";
 import { CountSchema, DEFAULT_NAMESPACE, IdSchema, NanosSchema, writeTime } from "./scalars.ts";
@@ -154,7 +155,7 @@ function writeCommon({ allocation, job, node }: PlacedAllocation) {
     DesiredDescription: allocation.desiredDescription,
     ClientStatus: status,
     ClientDescription: CLIENT_DESCRIPTIONS[status],
-    TaskStates: writeTaskStates(allocation),
+    TaskStates: writeTaskStates(allocation, groupOf(allocation, job)),
     DeploymentStatus: writeHealth(allocation),
     FollowupEvalID: "",
     NextAllocation: "",
@@ -177,17 +178,33 @@ const CLIENT_DESCRIPTIONS: Readonly<Record<ClientStatus, string>> = {
   lost: "The end of a task left no evidence",
 };
 
-function writeTaskStates(allocation: Allocation): Record<string, WireTaskState> {
-  return Object.fromEntries(Object.entries(allocation.tasks).map(([name, task]) => [name, writeTaskState(task)]));
+const groupOf = ({ group }: Allocation, job: Job | null): Group | undefined =>
+  job?.groups.find(({ name }) => name === group);
+
+function writeTaskStates({ tasks, ports }: Allocation, group: Group | undefined): Record<string, WireTaskState> {
+  // A port of the group that is mapped into no machine may be anybody's, by `args`.
+  const owners = ports.map(({ label }) => ({ label, owner: group && portOwner(group, label)?.name }));
+  return Object.fromEntries(
+    Object.entries(tasks).map(([name, task]) => {
+      const own = owners.filter(({ owner }) => owner === undefined || owner === name);
+      return [
+        name,
+        writeTaskState(
+          task,
+          own.map(({ label }) => label),
+        ),
+      ];
+    }),
+  );
 }
 
 function writeAllocatedResources(allocation: Allocation, job: Job | null): WireAllocatedResources {
-  const group = job?.groups.find(({ name }) => name === allocation.group);
-  const tasks = (group?.tasks ?? []).map(({ name, resources }, _, { length }) => [
+  const group = groupOf(allocation, job);
+  const perCore = computeOfCore(allocation, group);
+  const tasks = (group?.tasks ?? []).map(({ name, resources }) => [
     name,
     {
-      // A task with cores has their share of the compute, which the job does not say.
-      Cpu: { CpuShares: length === 1 ? (allocation.resources?.cpu ?? resources.cpu) : resources.cpu },
+      Cpu: { CpuShares: resources.cores > 0 ? resources.cores * perCore : resources.cpu },
       Memory: { MemoryMB: resources.memory, MemoryMaxMB: resources.memory_max },
       Networks: [],
       Devices: [],
@@ -202,6 +219,14 @@ function writeAllocatedResources(allocation: Allocation, job: Job | null): WireA
       Ports: ports,
     },
   };
+}
+
+/** In MHz. A task with cores has their share of the compute, which the job does not say: it is what the allocation has beside the others. */
+function computeOfCore({ resources }: Allocation, group: Group | undefined): number {
+  const all = (group?.tasks ?? []).map((task) => task.resources);
+  const cores = all.reduce((sum, one) => sum + one.cores, 0);
+  const others = all.reduce((sum, one) => sum + (one.cores > 0 ? 0 : one.cpu), 0);
+  return cores === 0 ? 0 : Math.floor(Math.max(0, (resources?.cpu ?? others) - others) / cores);
 }
 
 /** The `nomad` CLI prints `Shared.Ports` only when there is a network with ports. */

@@ -45,6 +45,8 @@ const MachineSchema = v.object({
   /** True when a former agent had started it. */
   Adopted: v.boolean(),
   Pid: v.nullable(CountSchema),
+  /** Labels of the allocation's ports that may lead into it; absent of an agent of before. */
+  Ports: v.optional(v.array(v.string())),
   /** What it runs as; null is the agent's own user, or not known yet. */
   User: UserSchema,
   /** Why it ended; null before. */
@@ -68,8 +70,8 @@ export const TaskStateSchema = v.object({
 });
 export type WireTaskState = v.InferOutput<typeof TaskStateSchema>;
 
-/** A task in Nomad's words, and its machine in ours. */
-export function writeTaskState(task: TaskRecord): WireTaskState {
+/** A task in Nomad's words, and its machine in ours. @param ports labels of those that may lead into it. */
+export function writeTaskState(task: TaskRecord, ports: readonly string[] = []): WireTaskState {
   return {
     State: taskState(task.machine),
     Failed: taskFailed(task.machine),
@@ -78,7 +80,7 @@ export function writeTaskState(task: TaskRecord): WireTaskState {
     StartedAt: writeTimestamp(task.startedAt),
     FinishedAt: writeTimestamp(task.finishedAt),
     Events: task.events.map(writeTaskEvent),
-    Paddock: writeMachine(task),
+    Paddock: { ...writeMachine(task), Ports: [...ports] },
   };
 }
 

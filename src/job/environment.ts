@@ -15,6 +15,8 @@ export interface TaskPort {
   readonly hostAddress: string;
   /** The port inside of the guest. */
   readonly guestPort: number;
+  /** The other task that asks for it itself; undefined for a port of the group or of the task's own. */
+  readonly sibling?: string | undefined;
 }
 
 export interface TaskSubject {
@@ -35,7 +37,7 @@ export interface TaskSubject {
 /**
  * The variables of a task, for `${…}` in its strings: Nomad's `NOMAD_…` and then the task's own `env`, whose values may use the former
  * and the node's names, but not each other. Directories are host paths. Labels and keys of `meta` have `_` for what no variable's name
- * may hold. What templates with `env = true` say comes last, and may use all of these.
+ * may hold. Of a port that another task asks for itself it has the host's side, under that task's name. What templates with `env = true` say comes last, and may use all of these.
  */
 export function buildTaskEnvironment(subject: TaskSubject): Readonly<Record<string, string>> {
   const given: Record<string, string> = {
@@ -97,6 +99,14 @@ function describePort(port: TaskPort, node: NodeNames): [string, string][] {
   const everywhere = port.hostAddress === "" || port.hostAddress === EVERY_ADDRESS;
   const address = everywhere ? (node.attributes["unique.network.ip-address"] ?? "127.0.0.1") : port.hostAddress;
   const pair = `${isIPv6(address) ? `[${address}]` : address}:${port.hostPort}`;
+  if (port.sibling !== undefined) {
+    const name = `${cleanName(port.sibling)}_${label}`;
+    return [
+      [`NOMAD_IP_${name}`, address],
+      [`NOMAD_PORT_${name}`, String(port.hostPort)],
+      [`NOMAD_ADDR_${name}`, pair],
+    ];
+  }
   return [
     [`NOMAD_IP_${label}`, address],
     [`NOMAD_IPv${isIPv6(address) ? 6 : 4}_${label}`, address],

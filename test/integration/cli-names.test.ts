@@ -98,8 +98,21 @@ test("of several tasks one has to be named", async () => {
   await using api = serveCliApi();
   const tasks = { vm: taskRecord(RUNNING), db: taskRecord(RUNNING) };
   api.agent.put({ job: jobRecord(), allocation: allocation({ tasks }), plan: PLAN });
-  expect((await api.run(["explain", "web"])).stderr).toBe(
-    "Error: allocation 1f6a0b1c has 2 tasks: vm, db\nhint: say which one: 1f6a0b1c/vm\n",
-  );
-  expect((await api.run(["explain", "web", "db"])).code).toBe(0);
+  const asked = (names: string): string =>
+    `Error: allocation 1f6a0b1c has 2 tasks: vm, db\nhint: say which one: ${names}\n`;
+  for (const command of [["explain"], ["logs"], ["console"], ["why"], ["vm", "power", "press"]]) {
+    const { code, stdout, stderr } = await api.run([...command, "we"]);
+    expect({ command, code, stdout, stderr }).toEqual({
+      command,
+      code: 1,
+      stdout: "",
+      stderr: asked("web/vm, web/db"),
+    });
+  }
+  expect((await api.run(["explain", "web.vms[0]"])).stderr).toBe(asked("'web.vms[0]/vm', 'web.vms[0]/db'"));
+  expect((await api.run(["alloc", "logs", "1f6a"])).stderr).toBe(asked("1f6a0b1c/vm, 1f6a0b1c/db"));
+  for (const words of [["web", "db"], ["web/db"], ["web.vms[0]/db"], ["1f6a/db"]]) {
+    expect({ words, code: (await api.run(["explain", ...words])).code }).toEqual({ words, code: 0 });
+  }
+  expect((await api.run(["explain", "web/bd"])).stderr).toContain('did you mean "db"?');
 });

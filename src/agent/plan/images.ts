@@ -10,10 +10,9 @@ import { closeImage, findImage } from "../../image/open.ts";
 import { type ExpandedConfig, interpolateConfig } from "../../job/interpolate.ts";
 import type { Group, Job, Task } from "../../job/job.ts";
 import { taskPlace } from "../../job/place-text.ts";
-
-import { optionsNamed, readArguments } from "../../qemu/arguments.ts";
 import type { PlacedCopy } from "../decide.ts";
 import { createImageBook, isSameFile } from "../disk/image-holder.ts";
+import { writesElsewhere } from "../disk/sibling-images.ts";
 import { foreseenEnvironment } from "../foreseen-artifacts.ts";
 import type { Change } from "../reconcile/change.ts";
 import type { Finding, PlanContext } from "./finding.ts";
@@ -87,9 +86,6 @@ function findImagesOf(context: PlanContext, place: Place, around: Around): Findi
     throw error;
   }
 }
-
-const writesElsewhere = ({ disk, args }: ExpandedConfig, { cdrom }: ReadableImage): boolean =>
-  cdrom || disk === "overlay" || disk === "copy" || optionsNamed(readArguments(args), "snapshot").length > 0;
 
 /** @throws AppError `conflict` that names the machine which has the image, or the copy that will; those that are replaced end before. */
 function assertNoHolder(

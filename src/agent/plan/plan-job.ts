@@ -3,11 +3,12 @@ import type { Place } from "../../allocation/place.ts";
 import { AppError } from "../../base/errors.ts";
 import { shortId } from "../../base/ids.ts";
 import { checkConstraints } from "../../constraint/check.ts";
-import type { Job } from "../../job/job.ts";
+import type { Group, Job } from "../../job/job.ts";
 import type { PlacementFailure } from "../../placement/failure.ts";
 import type { JobRecord } from "../../state/records.ts";
 import { type Decision, decidePlacement } from "../decide.ts";
 import { type DiskFate, fatesOfDisks } from "../disk/discard.ts";
+import { assertImagesApart } from "../disk/sibling-images.ts";
 import { assertCached } from "../offline.ts";
 import { checkPlacement, knowWhatMatters, warningsOf } from "../placement.ts";
 import { type Change, changeOf, groupsMade, isNothing, makesMachines } from "../reconcile/change.ts";
@@ -102,7 +103,11 @@ async function refusalsOf(
   { change, decided }: { readonly change: Change; readonly decided: Outcome<Decision> | undefined },
 ): Promise<string[]> {
   const made = groupsMade(job, change);
-  const early = [() => assertSources(context, made), () => assertCached(context, made)];
+  const early = [
+    () => assertSources(context, made),
+    () => assertCached(context, made),
+    () => assertImagesApart(context, made),
+  ];
   for (const check of [() => checkPlacement(context, job), ...(decided === undefined ? [] : early)]) {
     const outcome = await unlessRefused(check);
     if (outcome.kind === "refused") return [outcome.why];
@@ -137,12 +142,14 @@ function groupsOf(change: Change, { groups }: Job): PlannedGroup[] {
   const all = [
     ...change.replaced.map((outdated) => replacing(outdated)),
     ...change.kept.map((allocation) => going(change, allocation)),
-    ...change.created.map(creating),
+    ...change.created.map((place) => creating(place, groups)),
     ...change.stopped.map(stopping),
   ];
   const names = [...new Set([...groups.map(({ name }) => name), ...all.map(({ group }) => group)])];
   return names.flatMap((name) => all.filter(({ group }) => group === name));
 }
+
+const isAlone = ({ tasks }: Allocation): boolean => Object.keys(tasks).length === 1;
 
 const nameOf = ({ id }: Allocation): string => `allocation ${shortId(id)}`;
 
@@ -158,17 +165,15 @@ function going({ unchanged }: Change, allocation: Allocation): PlannedGroup {
     : {
         ...it,
         action: "in-place update",
-        text: `${nameOf(allocation)} is updated in place, its machine runs on`,
+        text: `${nameOf(allocation)} is updated in place, ${isAlone(allocation) ? "its machine runs on" : "its machines run on"}`,
       };
 }
 
-const creating = ({ group }: Place): PlannedGroup => ({
-  group,
-  action: "create",
-  allocationId: null,
-  why: [],
-  text: "a machine is made",
-});
+function creating({ group }: Place, groups: readonly Group[]): PlannedGroup {
+  const { length } = groups.find(({ name }) => name === group)?.tasks ?? [];
+  const text = length > 1 ? `${length} machines are made, one for each task` : "a machine is made";
+  return { group, action: "create", allocationId: null, why: [], text };
+}
 
 const stopping = (allocation: Allocation): PlannedGroup => ({
   group: allocation.group,

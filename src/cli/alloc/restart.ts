@@ -69,7 +69,9 @@ async function watchRestart(client: Client, { before, task, terminal, signal }: 
   const follow = createFollower(terminal, [before]);
   for await (const now of client.watch(ask.allocation(before.ID), signal)) {
     follow([now]);
-    const meant = Object.entries(now.TaskStates).filter(([name]) => task === "" || name === task);
+    const meant = Object.entries(now.TaskStates).filter(([name]) =>
+      task === "" ? before.TaskStates[name]?.State !== "dead" : name === task,
+    );
     if (meant.every(([name, state]) => runsAnew(before.TaskStates[name], state))) return EXIT.ok;
     if (isOver(now)) {
       throw new AppError("conflict", `allocation ${shortId(now.ID)} has ended`, {

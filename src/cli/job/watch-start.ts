@@ -148,7 +148,8 @@ async function concludeStart(
   for (const allocation of allocations.toSorted(
     (a, b) => Number(hasFailed(a)) - Number(hasFailed(b)) || byCopy(a, b),
   )) {
-    for (const [task, { State, Failed, Paddock: machine }] of Object.entries(allocation.TaskStates)) {
+    const tasks = Object.entries(allocation.TaskStates).toSorted(([, a], [, b]) => Number(a.Failed) - Number(b.Failed));
+    for (const [task, { State, Failed, Paddock: machine }] of tasks) {
       const place = `task "${task}" of allocation ${shortId(allocation.ID)}${copyText(allocation, allocations)}`;
       if (State === "dead") {
         const why = machine?.Ending?.Message ?? allocation.ClientDescription;

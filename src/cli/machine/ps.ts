@@ -111,7 +111,7 @@ function describeMachine(allocation: Allocation, name: string, task: TaskState, 
     machine?.Pid === undefined || machine.Pid === null ? "-" : String(machine.Pid),
     up === undefined ? "-" : formatSpan(up),
     ...(usages === null ? [] : [usage?.cpu ?? "-", usage?.memory ?? "-"]),
-    listPorts(allocation) || "-",
+    listPorts(allocation, name) || "-",
   ];
 }
 

@@ -1,5 +1,6 @@
 import { AppError } from "../../base/errors.ts";
 import { shortId } from "../../base/ids.ts";
+import { shellWord } from "../../base/text.ts";
 import type { Client } from "../../client/client.ts";
 import { ask } from "../../client/client.ts";
 import type { Explanation, Forward } from "../../client/explanation.ts";
@@ -69,7 +70,9 @@ async function printTask(client: Client, { allocation, name, task }: TaskView, o
   printPorts({ allocation, name, task }, explanation?.Forwards ?? [], out);
   if (machine?.Ending) {
     for (const line of describeEnding(machine.Ending, out.columns)) out.line(...line);
-    out.line({ text: `paddock why ${shortId(allocation.ID)} tells all that is known of it`, style: "dim" });
+    const several = Object.keys(allocation.TaskStates).length > 1;
+    const machineName = shellWord(several ? `${shortId(allocation.ID)}/${name}` : shortId(allocation.ID));
+    out.line({ text: `paddock why ${machineName} tells all that is known of it`, style: "dim" });
   }
   if (task.Events.length > 0) {
     out.line();
@@ -82,12 +85,12 @@ async function printTask(client: Client, { allocation, name, task }: TaskView, o
   }
 }
 
-function printPorts({ allocation, task }: TaskView, forwards: readonly Forward[], out: Output): void {
+function printPorts({ allocation, name, task }: TaskView, forwards: readonly Forward[], out: Output): void {
   if (task.State === "dead") return;
   if (forwards.length > 0) {
     out.line("Ports");
     for (const line of describeForwards(forwards, "  ")) out.line(...line);
-  } else if (listPorts(allocation) !== "") out.line(`Ports: ${listPorts(allocation)}`);
+  } else if (listPorts(allocation, name) !== "") out.line(`Ports: ${listPorts(allocation, name)}`);
 }
 
 /** What is forwarded into a machine; nothing while it was not started. */

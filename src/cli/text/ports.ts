@@ -22,9 +22,11 @@ export function describeForwards(forwards: readonly Forward[], indent: string): 
   return alignRows(rows, Number.POSITIVE_INFINITY, indent);
 }
 
-/** The host ports of an allocation in one cell: `web 8080, ssh 0.0.0.0:2222`. */
-export function listPorts(allocation: Allocation): string {
+/** The host ports of one of an allocation's tasks in one cell: `web 8080, ssh 0.0.0.0:2222`. */
+export function listPorts(allocation: Allocation, task: string): string {
+  const own = allocation.TaskStates[task]?.Paddock?.Ports;
   return portsOf(allocation)
+    .filter(({ Label }) => own?.includes(Label) ?? true)
     .map(
       ({ Label, Value, HostIP }) => `${Label} ${HostIP === "" || HostIP === EVERY_ADDRESS ? "" : `${HostIP}:`}${Value}`,
     )

@@ -15,7 +15,9 @@ import {
   CRASHED,
   ended,
   GRACEFUL,
+  jobOf,
   jobRecord,
+  jobText,
   LOST,
   NODE,
   RECORD_TIME,
@@ -105,6 +107,48 @@ test("what a task fetches and how its machine ended is told beside Nomad's field
   expect(over.Paddock.Reason).toBe("guest-shutdown");
   expect(over.Paddock.Ending?.Stop?.Took).toBe(1_250_000_000);
   expect(over.Failed).toBe(false);
+});
+
+test("of several tasks each has its own resources, and the ports that may lead into it", () => {
+  const text = jobText("web", 'network {\n port "sql" {}\n port "free" {}\n }').replace(" { to = 80 }", " {}");
+  const [job] = [jobOf(text)];
+  const [group] = job.groups;
+  const [vm] = group?.tasks ?? [];
+  if (group === undefined || vm === undefined) throw new Error("no task");
+  const resources = (change: object) => ({ ...vm.resources, ...change });
+  const tasks = [
+    { ...vm, config: { ...vm.config, port_map: { http: 80 } } },
+    {
+      ...vm,
+      name: "db",
+      resources: resources({ cpu: 0, cores: 2, memory: 512 }),
+      config: { ...vm.config, port_map: { sql: 1 } },
+    },
+    { ...vm, name: "job", resources: resources({ cpu: 0, cores: 1, memory: 128 }) },
+  ];
+  const port = { to: 0, hostAddress: "", static: false };
+  const one = allocation({
+    tasks: Object.fromEntries(tasks.map(({ name }) => [name, taskRecord(RUNNING)])),
+    ports: ["http", "sql", "free"].map((label, at) => ({ ...port, label, hostPort: 25_000 + at })),
+    resources: { cpu: 500 + 3 * 2_000, cores: 3, memory: 896, disk: 300 },
+  });
+  const wire = writeAllocation({ allocation: one, job: { ...job, groups: [{ ...group, tasks }] }, node: NODE }, null);
+  expect(
+    Object.entries(wire.AllocatedResources.Tasks).map(([name, { Cpu, Memory }]) => [
+      name,
+      Cpu.CpuShares,
+      Memory.MemoryMB,
+    ]),
+  ).toEqual([
+    ["vm", 500, 256],
+    ["db", 4_000, 512],
+    ["job", 2_000, 128],
+  ]);
+  expect(Object.entries(wire.TaskStates).map(([name, { Paddock }]) => [name, Paddock.Ports])).toEqual([
+    ["vm", ["http", "free"]],
+    ["db", ["sql", "free"]],
+    ["job", ["free"]],
+  ]);
 });
 
 test("an allocation has its ports, its resources and its job", () => {

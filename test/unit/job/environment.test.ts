@@ -107,6 +107,16 @@ test("a port has its address, both its numbers, and a label that fits a variable
   });
 });
 
+test("of a port that another task asks for itself it has the host's side, under that task's name", () => {
+  const ports = [{ label: "adm-in", hostPort: 22080, hostAddress: "192.0.2.7", guestPort: 80, sibling: "the db" }];
+  const found = Object.entries(build({ ports })).filter(([name]) => name.includes("adm_in"));
+  expect(Object.fromEntries(found)).toEqual({
+    NOMAD_IP_the_db_adm_in: "192.0.2.7",
+    NOMAD_PORT_the_db_adm_in: "22080",
+    NOMAD_ADDR_the_db_adm_in: "192.0.2.7:22080",
+  });
+});
+
 test.each([
   ["", "192.0.2.2", "192.0.2.2:5000"],
   ["0.0.0.0", "192.0.2.2", "192.0.2.2:5000"],
