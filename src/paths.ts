@@ -293,7 +293,7 @@ export function isMachineCgroupName(name: string): boolean {
   return /^[0-9a-f]{8}-[0-9a-f]{4}\.\d{1,9}$/.test(name);
 }
 
-/** Tells the tasks of one allocation apart in 4 hex digits, however long their names are. */
-function taskSuffix(task: string): string {
+/** Tells the tasks of one allocation apart in 4 hex digits, however long their names are; a group has no two of one. */
+export function taskSuffix(task: string): string {
   return `-${(hash32(task) & 0xffff).toString(16).padStart(4, "0")}`;
 }

@@ -6,10 +6,11 @@ import { checkConditions, checkConstraints } from "./constraint.ts";
 import { checkJobId, checkName, checkNamesDiffer } from "./names.ts";
 import { checkNetworks } from "./network.ts";
 import { checkServices } from "./service.ts";
+import { checkSiblings } from "./siblings.ts";
 import { checkTask } from "./task.ts";
 
 /** Machines of a job: one host has no room for more, and a slip of the finger costs no store full of records. */
-const MOST_COPIES = 1_000;
+const MOST_MACHINES = 1_000;
 
 /** Nomad's `RestartPolicyMinInterval`. */
 const SHORTEST_INTERVAL = 5 * SECOND;
@@ -54,12 +55,13 @@ function checkGroups(job: Job, report: Reporter): void {
       report.must(`${path}.count`, `be 0 or 1 in a job of type system, found ${group.count}`);
     }
   });
-  const copies = job.groups.reduce((sum, { count }) => sum + count, 0);
-  const largest = job.groups.findIndex(({ count }) => job.groups.every((group) => group.count <= count));
-  if (copies > MOST_COPIES) {
+  const machines = job.groups.map(({ count, tasks }) => count * Math.max(1, tasks.length));
+  const all = machines.reduce((sum, count) => sum + count, 0);
+  const largest = machines.indexOf(Math.max(...machines));
+  if (all > MOST_MACHINES) {
     report.must(
       `groups[${largest}].count`,
-      `leave the job with ${MOST_COPIES} machines at most, found ${copies} in all`,
+      `leave the job with ${MOST_MACHINES} machines at most, found ${all} in all`,
     );
   }
 }
@@ -89,9 +91,9 @@ function checkTasks(group: Group, report: Reporter): void {
   if (group.tasks.length === 0)
     report.error("tasks", "a group needs a task", 'write task "name" { driver = "qemu" … }');
   checkNamesDiffer(report, "tasks", group.tasks);
+  checkSiblings(group, report);
   group.tasks.forEach((task, index) => {
     const path = `tasks[${index}]`;
-    if (index > 0) report.error(path, "several tasks in a group are not supported yet", "write a job for each task");
     checkTask(task, group, report.at(path));
     // What a task takes from its group was checked there.
     if (JSON.stringify(task.restart) !== JSON.stringify(group.restart)) {

@@ -3,7 +3,7 @@ import { checkSpecsOf, servicesOf } from "../../../src/agent/services.ts";
 import type { Allocation } from "../../../src/allocation/allocation.ts";
 import type { CheckSpec } from "../../../src/allocation/check.ts";
 import type { JobRecord } from "../../../src/state/records.ts";
-import { allocation, jobOf, jobRecord, jobText, NODE } from "../../helpers/records.ts";
+import { allocation, jobOf, jobRecord, jobText, NODE, RUNNING, taskRecord } from "../../helpers/records.ts";
 
 const CHECK = 'type = "http"\n path = "health"\n interval = "10s"\n timeout = "2s"';
 
@@ -81,6 +81,83 @@ test("a service is found at the host's address, with its tags and Nomad's id", (
     name: "front",
     tags: [NODE.datacenter],
     port: 25_001,
+  });
+});
+
+describe("of several tasks", () => {
+  const GROUP = `
+    network {
+      port "sql" {}
+      port "free" {}
+    }
+    service {
+      name = "sql"
+      port = "sql"
+      check {
+        ${CHECK}
+      }
+      check {
+        name = "other"
+        port = "free"
+        ${CHECK}
+      }
+    }
+    service {
+      name = "free"
+      port = "free"
+    }
+    service {
+      name = "told"
+      port = "sql"
+      task = "vm"
+      check {
+        ${CHECK}
+      }
+    }
+    task "db" {
+      driver = "qemu"
+      config {
+        image_path = "local/db.img"
+        port_map {
+          sql = 5432
+        }
+      }
+    }`;
+  // A port with a guest port of its own would have to be mapped.
+  const text = jobText("web", GROUP).replace('port "http" { to = 80 }', 'port "http" {}');
+  const record = jobRecord({ job: jobOf(text) });
+  const context = {
+    store: { jobVersion: () => record } as never,
+    node: () => NODE,
+    dirs: { dataDir: "/data", runDir: "/run" },
+  };
+  const port = { to: 0, hostAddress: "", static: false };
+  const placed = allocation({
+    tasks: { vm: taskRecord(RUNNING), db: taskRecord(RUNNING) },
+    ports: [
+      { ...port, label: "sql", hostPort: 25_001 },
+      { ...port, label: "free", hostPort: 25_002 },
+    ],
+  });
+
+  test("a check begins with the machine that its port leads to, and restarts what it says", () => {
+    const checks = (task: string) =>
+      checkSpecsOf(context, placed, task).map(({ service, name, restarts }) => [service, name, restarts.join()]);
+    // What leads nowhere begins with the first task.
+    expect(record.job.groups[0]?.tasks[0]?.name).toBe("db");
+    expect(checks("db")).toEqual([
+      ["sql", 'service: "sql" check', "vm,db"],
+      ["sql", "other", "vm,db"],
+    ]);
+    expect(checks("vm")).toEqual([["told", 'service: "told" check', "vm"]]);
+  });
+
+  test("each service is there once", () => {
+    expect(
+      servicesOf(context, placed)
+        .map(({ name, port: at }) => `${name} ${at}`)
+        .toSorted(),
+    ).toEqual(["free 25002", "sql 25001", "told 25001"]);
   });
 });
 

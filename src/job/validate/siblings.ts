@@ -1,0 +1,131 @@
+import { quoteFound } from "../../hcl/content.ts";
+import type { Reporter } from "../../hcl/places.ts";
+import { taskSuffix } from "../../paths.ts";
+import type { Group, Port } from "../job.ts";
+import { ownPorts } from "../task-ports.ts";
+
+/** Checks what tasks of one group may not have in common; paths begin at the group. */
+export function checkSiblings(group: Group, report: Reporter): void {
+  if (group.tasks.length < 2) return;
+  checkLeaders(group, report);
+  checkDirectories(group, report);
+  checkMappedPorts(group, report);
+  checkUnmappedPorts(group, report);
+  checkForwards(group, report);
+}
+
+/** Nomad's rule. */
+function checkLeaders({ tasks }: Group, report: Reporter): void {
+  const first = tasks.find(({ leader }) => leader);
+  tasks.forEach((task, index) => {
+    if (!task.leader || task === first) return;
+    const hint = "the others of a group are stopped when its leader has ended: leave leader out in all tasks but one";
+    report.must(
+      `tasks[${index}].leader`,
+      `be true for one task of a group, task ${quoteFound(first?.name ?? "")} leads it`,
+      hint,
+    );
+  });
+}
+
+/** Tasks are neighbours on disk: none may have the name of what the agent keeps there about another one, or have its sockets. */
+function checkDirectories({ tasks }: Group, report: Reporter): void {
+  tasks.forEach(({ name }, index) => {
+    const path = `tasks[${index}].name`;
+    if (name.startsWith(".") && name !== "." && name !== "..") {
+      report.must(path, `not begin with a dot in a group of several tasks, found ${quoteFound(name)}`);
+    }
+    const alike = tasks
+      .slice(0, index)
+      .find((other) => other.name !== name && taskSuffix(other.name) === taskSuffix(name));
+    if (alike === undefined) return;
+    const names = `${quoteFound(name)} and ${quoteFound(alike.name)}`;
+    report.error(path, `${names} come to one name where sockets must have short ones`, "rename one of the two tasks");
+  });
+}
+
+/** A port of the host leads to one machine. */
+function checkMappedPorts({ tasks }: Group, report: Reporter): void {
+  const owners = new Map(tasks.flatMap((task) => ownPorts(task).map(({ label }) => [label, task] as const)));
+  const mapped = new Map<string, string>();
+  tasks.forEach((task, index) => {
+    for (const label of Object.keys(task.config.port_map)) {
+      const path = `tasks[${index}].config.port_map.${label}`;
+      const owner = owners.get(label);
+      const other = mapped.get(label);
+      if (owner !== undefined && owner !== task) {
+        const text = `port ${quoteFound(label)} is task ${quoteFound(owner.name)}'s, in whose resources it stands`;
+        report.error(path, text, "ask for the port in a network block of the group, or for another one");
+      } else if (other !== undefined) {
+        const text = `port ${quoteFound(label)} leads to task ${quoteFound(other)} already: a port of the host leads to one machine`;
+        report.error(path, text, "ask for another port in the network block of the group");
+      } else mapped.set(label, task.name);
+    }
+  });
+}
+
+/** Of a group's port with `to` nobody knows into which machine it leads. */
+function checkUnmappedPorts({ networks, tasks }: Group, report: Reporter): void {
+  networks.forEach((network, n) => {
+    network.ports.forEach((port, index) => {
+      if (port.to === 0 || tasks.some(({ config }) => Object.hasOwn(config.port_map, port.label))) return;
+      const text = `port ${quoteFound(port.label)} is to lead into a machine, and the group has ${tasks.length}: no port_map names it`;
+      const guest = port.to > 0 ? port.to : 80;
+      const hint = `write port_map { ${JSON.stringify(port.label)} = ${guest} } in the config of the task that it leads to`;
+      report.error(`networks[${n}].ports[${index}].to`, text, hint);
+    });
+  });
+}
+
+/** Where a machine listens on the host. */
+interface Endpoint {
+  readonly protocol: string;
+  /** "" for every address. */
+  readonly address: string;
+  /** A number, or a variable that stands for one. */
+  readonly port: string;
+  readonly task: string;
+}
+
+/** QEMU's `hostfwd=[tcp|udp]:[hostaddr]:hostport-[guestaddr]:guestport`. */
+const HOST_FORWARD = /(?:^|,|")hostfwd=(tcp|udp)?:([^:,]*):([^-,]+)-/g;
+
+/** Two machines that want one port of the host: QEMU would end the one that comes second. */
+function checkForwards(group: Group, report: Reporter): void {
+  const ports = new Map(
+    [...group.networks.flatMap((one) => one.ports), ...group.tasks.flatMap(ownPorts)].map((port) => [port.label, port]),
+  );
+  const taken = group.tasks.flatMap(({ name, config }): Endpoint[] =>
+    Object.entries(config.port_map).flatMap(([label, guest]) => {
+      const only = /\/(tcp|udp)$/.exec(String(guest))?.[1];
+      const at = { address: "", port: portText(ports, label), task: name };
+      return (only === undefined ? ["tcp", "udp"] : [only]).map((protocol) => ({ ...at, protocol }));
+    }),
+  );
+  group.tasks.forEach((task, index) => {
+    task.config.args.forEach((arg, at) => {
+      for (const [, protocol = "tcp", address = "", written = ""] of arg.matchAll(HOST_FORWARD)) {
+        const port = written.replace(/^\$\{NOMAD_HOST_PORT_(\w+)\}$/, (_, label: string) => portText(ports, label));
+        const one: Endpoint = { protocol, address: address === "0.0.0.0" ? "" : address, port, task: task.name };
+        const other = taken.find((two) => two.task !== one.task && isSameEndpoint(one, two));
+        taken.push(one);
+        if (other === undefined) continue;
+        const text = `port ${quoteFound(port)} of the host is forwarded to task ${quoteFound(other.task)} as well: a port of the host leads to one machine`;
+        report.error(`tasks[${index}].config.args[${at}]`, text, "forward another port");
+      }
+    });
+  });
+}
+
+function isSameEndpoint(one: Endpoint, other: Endpoint): boolean {
+  const meet = one.address === other.address || one.address === "" || other.address === "";
+  return one.protocol === other.protocol && one.port === other.port && meet;
+}
+
+/** The number of a static port; for one that the agent picks, what stands for it in `args`. */
+function portText(ports: ReadonlyMap<string, Port>, label: string): string {
+  const port = ports.get(label) ?? [...ports.values()].find((one) => one.label.replace(/\W/g, "_") === label);
+  return port !== undefined && port.static > 0
+    ? String(port.static)
+    : `\${NOMAD_HOST_PORT_${label.replace(/\W/g, "_")}}`;
+}
