@@ -14,6 +14,7 @@ const TIMED: Exceptions = {
   "bench/machines.ts": "between two looks at a console: what is measured must not wait for the 20 ms of until",
   "bench/memory.ts": "the rest before what is measured",
   "chaos/rounds.ts": "the moment of a kill, drawn by lot",
+  "e2e/siblings.test.ts": "the moment of a kill",
   "helpers/kill-sometime.ts": "the moment of a kill, drawn by lot",
   "helpers/origin.ts": "the pace of a slow server",
   "helpers/run.ts": "the deadline of a program",

@@ -1,6 +1,7 @@
 import { AppError } from "../../base/errors.ts";
 import type { Group, Job, Port } from "../../job/job.ts";
 import { groupPlace } from "../../job/place-text.ts";
+import { portOwner } from "../../job/task-ports.ts";
 import { findPortHolder } from "../../node/port-holder.ts";
 import { addressOf, portsOf } from "../../placement/ports.ts";
 import type { Decision } from "../decide.ts";
@@ -55,9 +56,10 @@ function isOwn({ store }: PlanContext, { id }: Job, wanted: number): boolean {
     .some(({ jobId, ports }) => jobId === id && ports.some((port) => port.hostPort === wanted));
 }
 
-function guestText({ tasks }: Group, { label, to }: Port): string {
-  const mapped = tasks.flatMap(({ config }) => config.port_map[label] ?? [])[0];
-  const guest = mapped ?? (to > 0 ? to : undefined);
-  if (guest !== undefined) return ` → guest ${guest}`;
+function guestText(group: Group, { label, to }: Port): string {
+  const owner = portOwner(group, label);
+  const guest = owner?.config.port_map[label] ?? (to > 0 ? to : undefined);
+  const whose = group.tasks.length > 1 && owner !== undefined ? ` of task "${owner.name}"` : "";
+  if (guest !== undefined) return ` → guest ${guest}${whose}`;
   return to === -1 ? " → the same port of the guest" : "";
 }

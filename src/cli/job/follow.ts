@@ -21,11 +21,16 @@ export function createFollower(
   const showProgress = createProgress(terminal);
   return (now) => {
     const label = copyLabels(now);
-    for (const allocation of now) {
+    const placeOf = (allocation: Allocation, task: string): string => {
       const copy = label(allocation);
       const several = Object.keys(allocation.TaskStates).length > 1;
+      return [...(copy === allocation.JobID ? [] : [copy]), ...(several ? [task] : [])].join("  ");
+    };
+    const places = now.flatMap((one) => Object.keys(one.TaskStates).map((task) => placeOf(one, task).length));
+    const width = Math.max(0, ...places);
+    for (const allocation of now) {
       for (const { task, event } of feed(allocation)) {
-        const place = [...(copy === allocation.JobID ? [] : [copy]), ...(several ? [task] : [])].join("  ");
+        const place = placeOf(allocation, task).padEnd(width);
         for (const line of describeEvent(event, place, terminal.err.columns)) terminal.err.line(...line);
       }
     }
