@@ -58,7 +58,9 @@ export async function act(play: Play, { action, job, revision }: Draw): Promise<
     case "resume":
       return await onMachine(agent, job, (machine) => power(play, machine, action));
     case "guest powers off":
-      await onMachine(agent, job, ({ alloc }) => typeInto(machineSockets(agent.dirs, alloc, "vm").serial, "\x04"));
+      await onMachine(agent, job, ({ alloc, task }) =>
+        typeInto(machineSockets(agent.dirs, alloc, task).serial, "\x04"),
+      );
       return null;
     case "kill QEMU":
     case "kill wrapper": {
@@ -79,11 +81,11 @@ export async function stopJob({ agent, wishes }: Play, job: string): Promise<boo
   return ok;
 }
 
-async function power({ agent, wishes }: Play, { alloc, job, pid }: Machine, action: "pause" | "resume") {
+async function power({ agent, wishes }: Play, { alloc, job, task, pid }: Machine, action: "pause" | "resume") {
   const wish = wishes.get(job) ?? NO_WISH;
   wishes.set(job, { ...wish, power: null });
   const body = JSON.stringify({ Action: action });
-  const ok = await command(agent, `/v1/vm/${alloc}/vm/power`, { method: "PUT", body });
+  const ok = await command(agent, `/v1/vm/${alloc}/${task}/power`, { method: "PUT", body });
   if (ok && pid !== null) wishes.set(job, { ...wish, power: { pid, paused: action === "pause" } });
   return ok;
 }

@@ -20,6 +20,7 @@ export interface Machine {
   readonly job: string;
   /** Which copy of its job it is: `job0.g[1]`. */
   readonly name: string;
+  readonly task: string;
   readonly kind: string;
   readonly guest: string | null;
   readonly pid: number | null;
@@ -46,10 +47,11 @@ export async function readMachines(agent: TestAgent): Promise<Machine[]> {
     >;
   }[];
   return list.flatMap(({ ID, JobID, Name, TaskStates }) =>
-    Object.values(TaskStates).map(({ Paddock, Events }) => ({
+    Object.entries(TaskStates).map(([task, { Paddock, Events }]) => ({
       alloc: ID,
       job: JobID,
       name: Name,
+      task,
       kind: Paddock.Machine,
       guest: Paddock.Guest,
       pid: Paddock.Pid,
@@ -85,7 +87,11 @@ function orGone<T>(look: () => T): T | undefined {
   }
 }
 
-const diskName = (job: string, index: number | string, revision: number): string => `${job}-${index}.${revision}`;
+/** The second job has two machines in its group. */
+const tasksOf = (job: string): readonly string[] => (job === "job1" ? ["vm", "side"] : ["vm"]);
+
+const diskName = (job: string, index: number | string, revision: number, task = "vm"): string =>
+  `${job}-${index}${task === "vm" ? "" : task}.${revision}`;
 
 /** The first job has several machines, and another number of them in each revision: its changes take turns. */
 const copiesOf = (job: string, revision: number): number => (job === "job0" ? 2 + revision : 1);
@@ -93,17 +99,26 @@ const copiesOf = (job: string, revision: number): number => (job === "job0" ? 2 
 /** The job's JSON as the CLI would send it; each machine has a disk of its own in each revision. */
 export async function jobJson(agent: ImageAgent, id: string, revision: number): Promise<string> {
   const count = copiesOf(id, revision);
-  const [image = ""] = Array.from({ length: count }, (_, index) =>
-    agent.demoDisk(`${diskName(id, index, revision)}.img`),
-  );
-  const path = image.replace(diskName(id, 0, revision), diskName(id, "${NOMAD_ALLOC_INDEX}", revision));
-  const text = jobText({ id, image: path, group: `count = ${count}`, task: 'kill_timeout = "3s"' }).replace(
+  const pathOf = (task: string): string => {
+    const [image = ""] = Array.from({ length: count }, (_, index) =>
+      agent.demoDisk(`${diskName(id, index, revision, task)}.img`),
+    );
+    return image.replace(diskName(id, 0, revision, task), diskName(id, "${NOMAD_ALLOC_INDEX}", revision, task));
+  };
+  const text = jobText({ id, image: pathOf("vm"), group: `count = ${count}`, task: 'kill_timeout = "3s"' }).replace(
     /attempts = 0\s+mode {5}= "fail"/,
     'attempts = 10000\n interval = "1h"\n delay = "50ms"\n mode = "delay"',
   );
   const result = await agent.run(["job", "run", "-output", agent.jobFile(text, `${id}.hcl`)]);
   if (result.code !== 0) throw new Error(result.stderr);
-  return result.stdout;
+  const sent = JSON.parse(result.stdout) as { Job: { TaskGroups: { Tasks: { Name: string; Config: object }[] }[] } };
+  for (const { Tasks } of sent.Job.TaskGroups) {
+    const [vm] = Tasks;
+    for (const Name of tasksOf(id).slice(1)) {
+      if (vm !== undefined) Tasks.push({ ...vm, Name, Config: { ...vm.Config, image_path: pathOf(Name) } });
+    }
+  }
+  return JSON.stringify(sent);
 }
 
 /** No copy of a job may have two QEMUs at any moment, whether or not an agent runs. @throws Hopeless. */
@@ -140,22 +155,23 @@ export async function expectWishes(agent: ImageAgent, wishes: ReadonlyMap<string
 
 function expectWish(agent: ImageAgent, job: string, wish: Wish, own: readonly Machine[], alive: number[]): void {
   const live = own.filter(({ pid }) => pid !== null && alive.includes(pid));
-  const names = live.map(({ name }) => name).toSorted();
+  const names = live.map(({ name, task }) => `${name}/${task}`).toSorted();
   if (new Set(names).size < names.length) throw new Error(`${job} has two QEMUs of one copy: ${shown(live)}`);
   if (wish.run === false && own.some(({ kind }) => kind !== "ended"))
     throw new Error(`${job} should be down: ${shown(own)}`);
   const count = wish.run === true && wish.revision !== null ? copiesOf(job, wish.revision) : null;
-  const wanted = Array.from({ length: count ?? 0 }, (_, index) => `${job}.g[${index}]`);
+  const copies = Array.from({ length: count ?? 0 }, (_, index) => `${job}.g[${index}]`);
+  const wanted = copies.flatMap((copy) => tasksOf(job).map((task) => `${copy}/${task}`)).toSorted();
   if (count !== null && names.join() !== wanted.join()) throw new Error(`${job} should have ${wanted}: ${shown(own)}`);
   for (const machine of live) expectMachine(agent, wish, machine);
 }
 
 function expectMachine(agent: ImageAgent, { revision, power }: Wish, machine: Machine): void {
-  const { job, name, pid, kind, guest } = machine;
+  const { job, name, task, pid, kind, guest } = machine;
   if (kind !== "running" || pid === null) return;
   const disks = [...disksOf(pid, agent.images)];
   const index = name.slice(name.lastIndexOf("[") + 1, -1);
-  if (revision !== null && !disks.includes(diskName(job, index, revision)))
+  if (revision !== null && !disks.includes(diskName(job, index, revision, task)))
     throw new Error(`${name} should have disk ${revision} and has ${disks}`);
   if (power?.pid === pid && (guest === "paused") !== power.paused)
     throw new Error(`${name} should${power.paused ? "" : " not"} be paused: ${shown([machine])}`);

@@ -103,11 +103,11 @@ class Endings {
   readonly #seen = new Map<string, string>();
 
   take(machines: Awaited<ReturnType<typeof readMachines>>): void {
-    for (const { alloc, events } of machines) {
+    for (const { alloc, task, events } of machines) {
       for (const { Type, DisplayMessage, Details, Time } of events) {
         if (Type !== "Terminated") continue;
         if (!DisplayMessage || !Details["reason"]) throw new Error(`an end of ${alloc} is not explained`);
-        this.#seen.set(`${alloc} ${Time}`, Details["reason"]);
+        this.#seen.set(`${alloc} ${task} ${Time}`, Details["reason"]);
       }
     }
   }
@@ -116,9 +116,9 @@ class Endings {
   async counts(agent: Play["agent"]): Promise<Record<string, number>> {
     const counts: Record<string, number> = {};
     for (const reason of this.#seen.values()) counts[reason] = (counts[reason] ?? 0) + 1;
-    for (const { alloc, kind } of await readMachines(agent)) {
+    for (const { alloc, task, kind } of await readMachines(agent)) {
       if (kind !== "ended") throw new Error(`${alloc} is ${kind} at the end`);
-      const receipt = (await (await agent.request(`/v1/vm/${alloc}/vm/receipt`)).json()) as {
+      const receipt = (await (await agent.request(`/v1/vm/${alloc}/${task}/receipt`)).json()) as {
         Reason: string;
         Message: string;
       };
