@@ -78,6 +78,22 @@ describe("a changed job of two machines", () => {
   });
 });
 
+test("a job that is asked for again while a failed copy's last machine is still being stopped gets another one", async () => {
+  const job = jobOf({ web: WEB, db: DB }, group);
+  await submit(job);
+  const { web = 0, db = 0 } = await running(["web", "db"]);
+  const { id } = copy();
+  process.kill(web, "SIGSTOP");
+  process.kill(db, "SIGKILL");
+  await patiently("the stop of the sibling", () => machine("web")?.kind === "stopping");
+  await submit(job);
+  expect([all().length, bed.agent.allocation(id).desired]).toEqual([1, "run"]);
+  process.kill(web, "SIGCONT");
+  await patiently("another allocation", () => copy().id !== id);
+  await running(["web", "db"]);
+  expect(isTerminal(bed.agent.allocation(id))).toBe(true);
+});
+
 describe("commands", () => {
   test("restart one machine, or all of them that have not ended", async () => {
     await submit(jobOf({ web: WEB, db: DB, job: {} }, { ...group, type: "batch" }));

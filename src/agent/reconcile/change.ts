@@ -1,12 +1,14 @@
 import type { Allocation } from "../../allocation/allocation.ts";
 import { clientStatus } from "../../allocation/allocation.ts";
 import { isSamePlace, type Place } from "../../allocation/place.ts";
+import { groupEnd } from "../../allocation/siblings.ts";
 import { isBatch } from "../../job/is-batch.ts";
 import type { Job } from "../../job/job.ts";
 import type { JobRecord } from "../../state/records.ts";
 import { predecessorsOf } from "../disk/predecessor.ts";
 import { liveAllocations } from "../new-allocation.ts";
 import { type Reason, type ReplacementContext, reasonsToReplace } from "../replacement.ts";
+import { leaderOf } from "../restart-rule.ts";
 import { isSamePart } from "../same-part.ts";
 import { newestAt, placesOf, type Reconciled, reconcile } from "./reconcile.ts";
 
@@ -25,7 +27,7 @@ export function changeOf(context: ReplacementContext, job: Job): Change {
   const previous = store.job(job.id);
   const unchanged = previous !== undefined && !previous.stop && isSamePart(previous.job, job);
   const live = liveAllocations(context, job.id);
-  const running = live.filter(({ desired }) => desired === "run");
+  const running = live.filter((one) => one.desired === "run" && !isEnding(store, one));
   const reasonsOf = (one: Allocation): readonly Reason[] => {
     // What runs by this very version is what is asked for: nothing has to be compared.
     if (unchanged && one.jobVersion === previous.version) return [];
@@ -40,6 +42,11 @@ export function changeOf(context: ReplacementContext, job: Job): Change {
   };
   const reconciled = reconcile(job, running, reasonsOf, isDone);
   return { ...reconciled, previous, unchanged, before: beforeOf(context, job, previous, reconciled) };
+}
+
+/** Whether one of its machines takes the others along, which are still being stopped: it holds its place no more. */
+function isEnding(store: ReplacementContext["store"], allocation: Allocation): boolean {
+  return groupEnd(allocation.tasks, leaderOf(store, allocation)) !== null;
 }
 
 function beforeOf(
