@@ -74,14 +74,20 @@ function shortUsers({ Users, Links }: Image): string {
   return jobs[0] ?? (Links > 0 ? "(ended)" : "-");
 }
 
+/** A name that would be cut to less tells nothing. */
+const LEAST_NAME = 8;
+
 /** Cuts what stands last in each row so that no line is broken. */
 function cutNames(header: readonly string[], rows: readonly Piece[][], columns: number | undefined): Piece[][] {
   const lines = alignTable(header, rows);
   if (columns === undefined || columns === Number.POSITIVE_INFINITY) return lines;
+  const beforeLast = (line: readonly Piece[]): number =>
+    line.slice(0, -1).reduce((sum, piece) => sum + textOf(piece).length, 0);
+  if (lines.some((line) => beforeLast(line) + LEAST_NAME > columns)) return alignTable(header, rows, columns);
   return lines.map((line) => {
-    const before = line.slice(0, -1).reduce((sum, piece) => sum + textOf(piece).length, 0);
+    const before = beforeLast(line);
     const last = line.at(-1) ?? "";
-    const text = cut(textOf(last), Math.max(8, columns - before));
+    const text = cut(textOf(last), columns - before);
     return [...line.slice(0, -1), typeof last === "string" ? text : { ...last, text }];
   });
 }

@@ -1,4 +1,5 @@
 import { escapeControls } from "../../base/text.ts";
+import { textWidth } from "../../base/text-width.ts";
 import { type Piece, textOf } from "./style.ts";
 
 const GAP = "  ";
@@ -32,12 +33,23 @@ export function alignRows(
   });
 }
 
-/** Rows with a headline over them. */
+/**
+ * Rows with a headline over them. On a terminal that is too narrow for it each row becomes lines of its own, `Name = value`, so that nothing
+ * is cut and nothing runs into the next line.
+ */
 export function alignTable(
   header: readonly string[],
   rows: readonly (readonly Piece[])[],
-  columns?: number,
+  columns = Number.POSITIVE_INFINITY,
 ): Piece[][] {
+  if (leastWidth([header, ...rows]) > columns) {
+    const factsOf = (row: readonly Piece[]) => header.map((name, at) => [name, row[at] ?? ""] as const);
+    const records = rows.map((row) => {
+      const facts = factsOf(row).filter(([, value]) => textOf(value) !== "");
+      return alignFacts(facts, columns);
+    });
+    return records.flatMap((lines, at) => (at === 0 ? lines : [[], ...lines]));
+  }
   return alignRows([header.map((text): Piece => ({ text, style: "bold" })), ...rows], columns);
 }
 
@@ -55,6 +67,18 @@ export function alignFacts(
   );
 }
 
+/** What a table takes with its last column as narrow as that may get. */
+function leastWidth(rows: readonly (readonly Piece[])[]): number {
+  const widths: number[] = [];
+  for (const row of rows) {
+    row.forEach((cell, at) => {
+      const width = at === row.length - 1 ? Math.min(widthOf(cell), LEAST_WIDTH) : widthOf(cell);
+      widths[at] = Math.max(widths[at] ?? 0, width);
+    });
+  }
+  return widths.reduce((sum, width) => sum + width, 0) + GAP.length * Math.max(0, widths.length - 1);
+}
+
 function trimEnd(line: Piece[]): Piece[] {
   let end = line.length;
   while (end > 0 && textOf(line[end - 1] ?? "").trim() === "") end--;
@@ -66,7 +90,7 @@ function pad(width: number): string {
 }
 
 function widthOf(piece: Piece): number {
-  return [...escapeControls(textOf(piece))].length;
+  return textWidth(escapeControls(textOf(piece)));
 }
 
 function breakCell(cell: Piece, width: number): Piece[] {
@@ -75,12 +99,12 @@ function breakCell(cell: Piece, width: number): Piece[] {
   return breakText(text, width).map((line) => (typeof cell === "string" ? line : { ...cell, text: line }));
 }
 
-/** A text in lines of at most `width` characters, broken at its spaces; a word that is longer stays whole. */
+/** A text in lines of at most `width` columns, broken at its spaces; a word that is longer stays whole. */
 export function breakText(text: string, width: number): string[] {
   const lines: string[] = [];
   let line = "";
   for (const word of text.split(" ")) {
-    if (line !== "" && line.length + 1 + word.length > width) {
+    if (line !== "" && textWidth(line) + 1 + textWidth(word) > width) {
       lines.push(line);
       line = word;
     } else line = line === "" ? word : `${line} ${word}`;

@@ -58,3 +58,44 @@ test("facts have one equals sign below the other", () => {
 test("a word that is longer than the line stays whole", () => {
   expect(breakText("a bbbbbbbbbbbb c", 5)).toEqual(["a", "bbbbbbbbbbbb", "c"]);
 });
+
+test("a table that a terminal is too narrow for becomes a block of lines for each row", () => {
+  const header = ["Job", "Status", "Ports"];
+  const rows = [
+    ["a-long-name-of-a-job", "running", "http 25001"],
+    ["web", "pending", ""],
+  ];
+  expect(plain(alignTable(header, rows, 41))).toEqual([
+    "Job                   Status   Ports",
+    "a-long-name-of-a-job  running  http 25001",
+    "web                   pending",
+  ]);
+  expect(plain(alignTable(header, rows, 40))).toEqual([
+    "Job    = a-long-name-of-a-job",
+    "Status = running",
+    "Ports  = http 25001",
+    "",
+    "Job    = web",
+    "Status = pending",
+  ]);
+  // A last column that is long is broken before that.
+  const long = [["web", "running", "http 25001, https 25002, admin 25003"]];
+  expect(plain(alignTable(header, long, 40))).toEqual([
+    "Job  Status   Ports",
+    "web  running  http 25001, https 25002,",
+    "              admin 25003",
+  ]);
+});
+
+test("what takes two columns of a terminal counts as two, and what takes none as none", () => {
+  expect(
+    plain(
+      alignRows([
+        ["机器", "a"],
+        ["e\u0301te\u0301", "b"],
+        ["abcd", "c"],
+      ]),
+    ),
+  ).toEqual(["机器  a", "e\u0301te\u0301   b", "abcd  c"]);
+  expect(breakText("机器 机器 机器", 9)).toEqual(["机器 机器", "机器"]);
+});
