@@ -5,6 +5,8 @@ import { type Piece, textOf } from "./style.ts";
 const GAP = "  ";
 /** A last column that would get narrower than this is not broken into lines: it would be no easier to read. */
 const LEAST_WIDTH = 24;
+/** A column that would be broken into lines narrower than this is not. */
+const LEAST_CELL = 12;
 
 /**
  * Rows of cells with their columns aligned. On a terminal that is too narrow the last column is broken into lines at its words.
@@ -34,15 +36,26 @@ export function alignRows(
 }
 
 /**
- * Rows with a headline over them. On a terminal that is too narrow for it each row becomes lines of its own, `Name = value`, so that nothing
- * is cut and nothing runs into the next line.
+ * Rows with a headline over them. On a terminal that is too narrow for it the widest column is broken anywhere; where that is not enough
+ * each row becomes lines of its own, `Name = value`. Nothing is cut, and nothing runs into the next line.
  */
 export function alignTable(
   header: readonly string[],
   rows: readonly (readonly Piece[])[],
   columns = Number.POSITIVE_INFINITY,
 ): Piece[][] {
-  if (leastWidth([header, ...rows]) > columns) {
+  const widths = leastWidths([header, ...rows]);
+  const over = tableWidth(widths) - columns;
+  const widest = widths.indexOf(Math.max(...widths.slice(0, -1)));
+  const rest = (widths[widest] ?? 0) - over;
+  if (over > 0 && widths.length > 1 && rest >= LEAST_CELL) {
+    return alignTable(
+      header,
+      rows.flatMap((row) => brokenAt(row, widest, rest)),
+      columns,
+    );
+  }
+  if (over > 0) {
     const factsOf = (row: readonly Piece[]) => header.map((name, at) => [name, row[at] ?? ""] as const);
     const records = rows.map((row) => {
       const facts = factsOf(row).filter(([, value]) => textOf(value) !== "");
@@ -67,8 +80,8 @@ export function alignFacts(
   );
 }
 
-/** What a table takes with its last column as narrow as that may get. */
-function leastWidth(rows: readonly (readonly Piece[])[]): number {
+/** How wide columns are, the last one as narrow as it may get. */
+function leastWidths(rows: readonly (readonly Piece[])[]): number[] {
   const widths: number[] = [];
   for (const row of rows) {
     row.forEach((cell, at) => {
@@ -76,7 +89,34 @@ function leastWidth(rows: readonly (readonly Piece[])[]): number {
       widths[at] = Math.max(widths[at] ?? 0, width);
     });
   }
-  return widths.reduce((sum, width) => sum + width, 0) + GAP.length * Math.max(0, widths.length - 1);
+  return widths;
+}
+
+const tableWidth = (widths: readonly number[]): number =>
+  widths.reduce((sum, width) => sum + width, 0) + GAP.length * Math.max(0, widths.length - 1);
+
+/** A row in as many as one of its cells needs when it is broken. */
+function brokenAt(row: readonly Piece[], column: number, width: number): Piece[][] {
+  const cell = row[column] ?? "";
+  const [first = "", ...more] = slices(textOf(cell), width).map((text) =>
+    typeof cell === "string" ? text : { ...cell, text },
+  );
+  const below = more.map((piece) => [...Array.from({ length: column }, () => ""), piece]);
+  return [row.map((one, at) => (at === column ? first : one)), ...below];
+}
+
+/** A text in pieces of at most so many columns. */
+function slices(text: string, width: number): string[] {
+  const found: string[] = [];
+  let line = "";
+  for (const char of escapeControls(text)) {
+    if (textWidth(line + char) > width) {
+      found.push(line);
+      line = "";
+    }
+    line += char;
+  }
+  return [...found, line];
 }
 
 function trimEnd(line: Piece[]): Piece[] {

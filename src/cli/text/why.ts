@@ -45,6 +45,10 @@ const heading = (text: string): Piece => ({ text, style: "bold" });
 function describeNow(why: Why, { now }: WhyView): Piece[][] {
   const { Machine: state, End: end } = why;
   const newest = end === null || end.Generation === why.Generation;
+  // Of what ended under a former version nothing was kept.
+  if (state === "ended" && end === null) {
+    return [[subject(why), statusPiece(state), "; how was not kept: paddock alloc status tells what is known"]];
+  }
   if (state === "ended" || (state === "backoff" && newest)) return [];
   const live = state === "running" || state === "stopping";
   const up = live && why.StartedAt > 0 ? `, for ${formatSpan(now * MILLISECOND - why.StartedAt)}` : "";

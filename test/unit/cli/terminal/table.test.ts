@@ -59,7 +59,7 @@ test("a word that is longer than the line stays whole", () => {
   expect(breakText("a bbbbbbbbbbbb c", 5)).toEqual(["a", "bbbbbbbbbbbb", "c"]);
 });
 
-test("a table that a terminal is too narrow for becomes a block of lines for each row", () => {
+test("a table that a terminal is too narrow for has its widest column broken, or becomes a block of lines for each row", () => {
   const header = ["Job", "Status", "Ports"];
   const rows = [
     ["a-long-name-of-a-job", "running", "http 25001"],
@@ -70,7 +70,13 @@ test("a table that a terminal is too narrow for becomes a block of lines for eac
     "a-long-name-of-a-job  running  http 25001",
     "web                   pending",
   ]);
-  expect(plain(alignTable(header, rows, 40))).toEqual([
+  expect(plain(alignTable(header, rows, 34))).toEqual([
+    "Job            Status   Ports",
+    "a-long-name-o  running  http 25001",
+    "f-a-job",
+    "web            pending",
+  ]);
+  expect(plain(alignTable(header, rows, 32))).toEqual([
     "Job    = a-long-name-of-a-job",
     "Status = running",
     "Ports  = http 25001",
