@@ -154,6 +154,6 @@ test("Ctrl-C ends the watching of job run, not the job, and says how to stop it"
   const { code, stderr } = await cli.ended();
   expect({ code, told: stderr.split("\n").at(-2) }).toEqual({
     code: 130,
-    told: 'job "web" goes on; stop it with: paddock stop web',
+    told: 'job "web" goes on; look with: paddock status web; stop it with: paddock stop web',
   });
 });

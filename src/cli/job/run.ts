@@ -57,7 +57,8 @@ export async function runInterruptible(
   const signal = early === null ? interrupt.signal : AbortSignal.any([interrupt.signal, early.interrupt]);
   try {
     return await work(signal, (id) => {
-      terminal.err.line(`job "${id}" goes on; stop it with: paddock stop ${shellOperand(id)}`);
+      const word = shellOperand(id);
+      terminal.err.line(`job "${id}" goes on; look with: paddock status ${word}; stop it with: paddock stop ${word}`);
     });
   } finally {
     interrupt.release();
