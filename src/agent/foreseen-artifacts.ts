@@ -14,6 +14,7 @@ export interface ForeseenArtifact {
   readonly artifact: Artifact;
   /** Of no allocation. */
   readonly dirs: TaskDirs;
+  readonly task: Task;
   /** Group and task, for messages. */
   readonly where: string;
 }
@@ -39,7 +40,12 @@ function foreseeTask(
   if (task.artifacts.length === 0) return [];
   const { dirs, env } = foreseenEnvironment(context, { job, group, task });
   const where = taskPlace(group, task);
-  return task.artifacts.map((artifact) => ({ artifact: interpolateArtifact(artifact, env, context), dirs, where }));
+  return task.artifacts.map((artifact) => ({
+    artifact: interpolateArtifact(artifact, env, context),
+    dirs,
+    task,
+    where,
+  }));
 }
 
 /** The words of a task's environment before it is placed. @param ports as its allocation would have them. */

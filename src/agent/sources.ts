@@ -1,4 +1,4 @@
-import { assertApart } from "../artifact/collision.ts";
+import { assertApart, templateFiles } from "../artifact/collision.ts";
 import { type ArtifactPlan, planArtifact } from "../artifact/plan.ts";
 import { assertMayHave } from "../artifact/source/local-file.ts";
 import { rulesWithoutFiles } from "../artifact/source/rules.ts";
@@ -46,7 +46,12 @@ function refusalsOf(context: SourceContext, job: Job): Refusal[] {
       }
     };
     for (const artifact of artifacts) noting(() => plans.push(planForAgent(context, artifact)));
-    noting(() => assertApart(plans));
+    noting(() =>
+      assertApart(
+        plans,
+        artifacts.slice(0, 1).flatMap(({ task, dirs }) => templateFiles(task, dirs)),
+      ),
+    );
     return refused;
   });
 }

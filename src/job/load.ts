@@ -8,7 +8,7 @@ import { FUNCTIONS } from "../hcl/functions/table.ts";
 import { parseJson } from "../hcl/json.ts";
 import { bodyOfJson } from "../hcl/json-body.ts";
 import { type ParsedHcl, parseHcl } from "../hcl/parser.ts";
-import { markSecretLines, markSharedLines, secretNames } from "../hcl/secret-lines.ts";
+import { markSecretLines, markSharedLines } from "../hcl/secret-lines.ts";
 import type { Source } from "../hcl/source.ts";
 import type { Span } from "../hcl/span.ts";
 import type { VariableInputs } from "../hcl/variables/input.ts";
@@ -16,6 +16,7 @@ import { resolveNames } from "../hcl/variables/resolve.ts";
 import { checkJob } from "./check.ts";
 import type { Job } from "./job.ts";
 import { fileBlock } from "./schema/job.ts";
+import { SECRET_NAMES } from "./secret-names.ts";
 import { decodeParsedJob } from "./wire.ts";
 
 /** What was read of a job file. */
@@ -54,19 +55,16 @@ export function loadJob(file: string, text: string | Uint8Array, options: LoadOp
   return loadBody(file, { body: bodyOfJson(value, fileBlock, told), diagnostics: told, source }, options, true);
 }
 
-/** What a variable is by default may be a password, too. */
-const SECRETS = new Set([...secretNames(fileBlock, "hcl"), "default", "variables"]);
-
 function loadBody(file: string, parsed: ParsedHcl, options: LoadOptions, json = false): LoadedJob {
   const surroundings = { functions: options.functions ?? FUNCTIONS, budget: new Budget(), json };
   const names = resolveNames(parsed.body, options.variables ?? {}, surroundings);
   const reshape = groupLooseTasks;
   const decoded = decodeBody(fileBlock, names.rest, { scope: names.scope, surroundings, reshape });
-  const told = [...markSecretLines(parsed.diagnostics, parsed.body, SECRETS), ...names.diagnostics];
+  const told = [...markSecretLines(parsed.diagnostics, parsed.body, SECRET_NAMES), ...names.diagnostics];
   const { job, diagnostics } = checkJob({ ...decoded, value: decoded.value.job }, "job", told);
   const sources = new Map([[file, parsed.source], ...names.sources]);
   const settled = settleDiagnostics(diagnostics);
-  const shown = json ? settled : markSharedLines(settled, parsed, SECRETS);
+  const shown = json ? settled : markSharedLines(settled, parsed, SECRET_NAMES);
   return {
     job,
     diagnostics: shown,

@@ -3,6 +3,7 @@ import { newId } from "../../src/base/ids.ts";
 import { type CliApi, MAIN } from "../helpers/cli-api.ts";
 import { withRunningJob, writeJob } from "../helpers/cli-job.ts";
 import { type PtyProgram, runInPty } from "../helpers/pty.ts";
+import { jobRecord } from "../helpers/records.ts";
 
 const DISCARDS =
   'allocation 1f6a0b1c is stopped and replaced, which DISCARDS the disk of task "vm", 12 MiB written since its start';
@@ -36,6 +37,7 @@ test("a disk that moves along is nothing to ask about", async () => {
   await using api = withDiskAtStake();
   api.agent.fates = api.agent.fates.slice(1);
   expect((await api.run(["job", "run", "-detach", writeJob(api)])).code).toBe(0);
+  expect(api.agent.registered[0]?.enforceIndex).toBeUndefined();
 });
 
 /** Runs the job on a terminal, up to the question. */
@@ -61,5 +63,7 @@ test.each([
   program.type(answer);
   expect(await program.ended()).toBe(code);
   expect(api.agent.registered).toHaveLength(registered);
+  // The answer is about the job as it was when it was asked for.
+  for (const { enforceIndex } of api.agent.registered) expect(enforceIndex).toBe(jobRecord().jobModifyIndex);
   expect(program.shown().split("DISCARDS")).toHaveLength(2);
 });

@@ -59,7 +59,16 @@ describe("when a changed job takes the place of an allocation, its disk", () => 
 
   test.each([
     ["another image", { path: "/other.img", options: "" }, "the job has another image now"],
-    ["sticky = false", { config: changed, group: "ephemeral_disk {\n sticky = false\n }" }, "sticky = false"],
+    [
+      "sticky = false",
+      { config: changed, group: "ephemeral_disk {\n sticky = false\n }" },
+      "ephemeral_disk has sticky = false;",
+    ],
+    [
+      "several copies",
+      { config: changed, group: "count = 2" },
+      'a group with several copies, as "g" has now, move along only',
+    ],
     ["another kind of disk", { config: 'disk = "copy"' }, 'the job asks for disk = "copy" now'],
   ])("stays where it is with %s, which the reply says", async (_, change, why) => {
     const old = await first();

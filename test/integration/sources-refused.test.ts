@@ -85,6 +85,13 @@ describe("two artifacts that would be written to the same place are refused", ()
     expect(bed.agent.validateJob(apart).warnings).toEqual([]);
   });
 
+  test("and so is one that lies where a template is made", async () => {
+    const template = 'template {\n data = "a"\n destination = "local/x"\n }';
+    const job = demoJob("local/disk.img", { task: `artifact {\n ${from("x.part")}\n }\n${template}` });
+    const { message } = await expectRefusal(job);
+    expect(message).toContain("would be written to vm/local/x.part, where the template local/x is made");
+  });
+
   test("when the machine starts, where that is known only then", async () => {
     const task = [from("x"), from("${NOMAD_PORT_web}/x")].map((text) => `artifact {\n ${text}\n }`).join("\n");
     const group = 'network {\n port "web" {}\n }';

@@ -8,7 +8,7 @@ import { shortId } from "../../base/ids.ts";
 import { formatBytes } from "../../base/units.ts";
 import { isTemplate } from "../../hcl/syntax/embedded.ts";
 import { changeOf } from "../../image/disk-record.ts";
-import type { Artifact, Job, Task } from "../../job/job.ts";
+import type { Artifact, Group, Job, Task } from "../../job/job.ts";
 import { type AgentDirs, taskDirs } from "../../paths.ts";
 import type { AgentContext } from "../context.ts";
 import { placesOf } from "../reconcile/reconcile.ts";
@@ -106,12 +106,18 @@ function discards(former: FormerDisk, before: Job | undefined, next: Job): strin
   if (group === undefined) return `the job has no group "${allocation.group}" any more`;
   const task = taskOf(next, former);
   if (task === undefined) return `the job has no task "${former.task}" any more`;
-  if (!group.ephemeral_disk.sticky) return "ephemeral_disk has sticky = false";
+  if (!group.ephemeral_disk.sticky) return notSticky(group);
   const { disk } = task.config;
   if (disk !== undefined && disk !== record.mode) return `the job asks for disk = "${disk}" now`;
   const old = taskOf(before, former);
   if (old === undefined || imageOf(old) !== imageOf(task)) return "the job has another image now";
   return undefined;
+}
+
+/** Of one copy it is only so when the job says it. */
+function notSticky({ name, count }: Group): string {
+  if (count <= 1) return "ephemeral_disk has sticky = false";
+  return `disks of a group with several copies, as "${name}" has now, move along only where ephemeral_disk has sticky = true`;
 }
 
 /** Why the image that a disk stands over will be taken for another one, as far as a look at it tells. */

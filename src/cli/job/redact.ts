@@ -6,6 +6,7 @@ import { parseHcl } from "../../hcl/parser.ts";
 import { secretNames } from "../../hcl/secret-lines.ts";
 import { expressionsIn, plainText } from "../../hcl/syntax/references.ts";
 import { fileBlock } from "../../job/schema/job.ts";
+import { SECRET_NAMES } from "../../job/secret-names.ts";
 
 type Kind = "secrets" | "source" | "options";
 
@@ -13,10 +14,8 @@ const asSecrets = (names: Iterable<string>): [string, Kind][] => [...names].map(
 
 /** What a name of a job file, or of Nomad's JSON, holds: all values secret, an address, an artifact's options. */
 const KINDS: ReadonlyMap<string, Kind> = new Map<string, Kind>([
-  ...asSecrets(secretNames(fileBlock, "hcl")),
+  ...asSecrets(SECRET_NAMES),
   ...asSecrets(secretNames(fileBlock, "json")),
-  // What a password is set by or compared with: nobody knows which of them is one.
-  ...asSecrets(["default", "condition", "variables", "locals", "for_each"]),
   ["source", "source"],
   ["GetterSource", "source"],
   ["options", "options"],

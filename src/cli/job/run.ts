@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { AppError } from "../../base/errors.ts";
 import { shellOperand } from "../../base/text.ts";
-import { ask, createClient } from "../../client/client.ts";
+import { ask, type Client, createClient } from "../../client/client.ts";
 import { type OnlyAtIndex, RegisteredSchema } from "../../client/replies.ts";
 import { ADDRESS_FLAG, type Command, connectAgent, type Invocation } from "../command.ts";
 import { EXIT, Interrupted } from "../exit.ts";
@@ -131,12 +131,26 @@ async function register({ context, flags, operands }: Invocation, signal: AbortS
   }
   const client = await connectAgent({ context, flags });
   const before = await client.read(ask.jobAllocations(job.id), signal);
+  // What was answered is about the job as it was then.
+  const at = before.length === 0 ? undefined : await indexOf(client, job.id, signal);
   const asked =
     before.length === 0 ? [] : await confirmDiscards(client, { id: job.id, job: encoded, flags, terminal }, signal);
   // Not to be interrupted: nobody would know whether the job was registered.
-  const registered = await client.registerJob(encoded, { Source: text, Format: format }, onlyAt(flags));
+  const only = onlyAt(flags) ?? (asked.length > 0 ? at : undefined);
+  const registered = await client.registerJob(encoded, { Source: text, Format: format }, only);
   printWarnings(registered, file.diagnostics, terminal, asked);
   return { id: job.id, client, registered, before, terminal };
+}
+
+/** The last change of a job that may be gone: its allocations outlive it. */
+async function indexOf(client: Client, id: string, signal: AbortSignal): Promise<OnlyAtIndex> {
+  try {
+    const { JobModifyIndex } = await client.read(ask.job(id), signal);
+    return { EnforceIndex: true, JobModifyIndex };
+  } catch (error) {
+    if (error instanceof AppError && error.code === "not_found") return { EnforceIndex: true, JobModifyIndex: 0 };
+    throw error;
+  }
 }
 
 function onlyAt(flags: Flags): OnlyAtIndex | undefined {

@@ -28,6 +28,16 @@ async function runValidate({ context, flags, operands }: Invocation): Promise<nu
   const file = await readJobFile(operands[0] ?? "", { context, flags });
   if (flags.has("json")) assertJson(file);
   if (file.job === undefined) throw new AppError("invalid", `${file.name} is not a valid job: ${countErrors(file)}`);
+  const [{ findClashes }, { renderDiagnostics }] = await Promise.all([
+    import("./clashes.ts"),
+    import("../../hcl/render.ts"),
+  ]);
+  const clashes = findClashes(file);
+  if (clashes.length > 0) {
+    context.terminal.err.text(renderDiagnostics(clashes, file.sources));
+    const diagnostics = [...file.diagnostics, ...clashes];
+    throw new AppError("invalid", `${file.name} is not a valid job: ${countErrors({ ...file, diagnostics })}`);
+  }
   context.terminal.out.line("Job validation successful");
   return EXIT.ok;
 }

@@ -75,6 +75,13 @@ const WRITTEN: readonly (readonly [name: string, text: string, told: string])[] 
   ["on a line of a text of several lines", task("env {\nP = <<E\nhunter2: ${a b}\nE\n}"), 'expected "}"'],
   ["as a default", 'variable "d" {\ndefault = "hunter2secret\n}\n', "string is never closed"],
   ["as a default without quotes", "variables {\nd = hunter2secret\n}\n", "a value is written out here"],
+  ["as a local", 'locals {\nd = "hunter2secret\n}\n', "string is never closed"],
+  [
+    "in a condition",
+    'variable "d" {\nvalidation {\ncondition = var.d != "hunter2secret\n}\n}\n',
+    "string is never closed",
+  ],
+  ["in a loop", group('dynamic "task" {\nfor_each = ["hunter2secret\n}'), "string is never closed"],
 ];
 
 test.each(WRITTEN)("a secret that is written %s is not shown", (_, text, told) => {

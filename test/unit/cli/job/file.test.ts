@@ -25,6 +25,38 @@ test("every error is shown with its place, and the count", async () => {
   expect(stderr).toMatch(/\nError: .*web\.hcl is not a valid job: \d errors\n$/);
 });
 
+/** A job whose task has these blocks besides its own. */
+const jobWithBlocks = (...blocks: readonly string[]): string =>
+  jobText().replace('driver = "qemu"', ['driver = "qemu"', ...blocks].join("\n"));
+
+test.each([
+  [
+    "two artifacts for one place",
+    ['artifact {\nsource = "http://h/x"\n}', 'artifact {\nsource = "http://user:hunter2@h/y/x"\n}'],
+    'task "vm": artifacts http://h/x and http://***@h/y/x would both be written to vm/local/x',
+  ],
+  [
+    "an artifact where a template is made",
+    ['artifact {\nsource = "http://h/x.part"\n}', 'template {\ndata = "a"\ndestination = "local/./x"\n}'],
+    'task "vm": artifact http://h/x.part would be written to vm/local/x.part, where the template local/./x is made',
+  ],
+])("%s are found without an agent, with the line", async (_, blocks, told) => {
+  const { code, stdout, stderr } = await runInProcess(["validate", "-"], { stdin: jobWithBlocks(...blocks) });
+  expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+  expect(stderr).toMatch(/<stdin>:\d+:\d+: group "/);
+  expect(stderr).toContain(`${told}\n`);
+  expect(stderr).toEndWith("Error: <stdin> is not a valid job: 1 error\n");
+  expect(stderr).not.toContain("hunter2");
+});
+
+test("artifacts and templates of other names, or of names that only a start knows, are left alone", async () => {
+  const blocks = ["x", "x.part2", "${NOMAD_PORT_a}/x"].map((name) => `artifact {\nsource = "http://h/${name}"\n}`);
+  const template = 'template {\ndata = "a"\ndestination = "local/x"\n}';
+  expect(await runInProcess(["validate", "-"], { stdin: jobWithBlocks(...blocks, template) })).toMatchObject({
+    code: 0,
+  });
+});
+
 test("a warning is shown and the job is valid all the same", async () => {
   const stdin = jobText().replace('driver = "qemu"', 'driver = "qemu"\n      kill_signal = "SIGINT"');
   const { code, stdout, stderr } = await runInProcess(["validate", "-"], { stdin });
