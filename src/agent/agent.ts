@@ -19,6 +19,7 @@ import type { TaskUsage, UsageReader } from "../supervisor/usage-keeper.ts";
 import type { BundleLoads } from "./bundles.ts";
 import type { ConsoleRequest } from "./consoles.ts";
 import type { DiskFate } from "./disk/discard.ts";
+import type { AllocationFiles } from "./files.ts";
 import type { GarbageOutcome } from "./garbage/outcome.ts";
 import type { Images } from "./images.ts";
 import type { JobPlan } from "./plan/plan-job.ts";
@@ -133,6 +134,7 @@ export interface Agent {
   readonly bundles: BundleLoads;
   /** Who may use the API from elsewhere than the unix socket. */
   readonly tokens: Tokens;
+  readonly files: AllocationFiles;
 
   readonly garbage: {
     /**

@@ -9,6 +9,7 @@ import { neverFits } from "./decide.ts";
 import { tellKeptDisks } from "./disk/kept.ts";
 import { disksAtStake } from "./disk/replaced.ts";
 import { cancelBlocked, newEvaluation } from "./evaluation.ts";
+import { allocationFiles } from "./files.ts";
 import { startGarbageCollector } from "./garbage/collector.ts";
 import { imageUseCases } from "./images.ts";
 import { liveAllocations } from "./new-allocation.ts";
@@ -98,7 +99,7 @@ export function createAgent(context: AgentContext): RunningAgent {
     },
     ...usageReadings(context, allocation),
     ...outputOf(context, allocation),
-    ...besideJobs(context),
+    ...besideJobs(context, allocation),
     garbage: {
       collect: ({ discard }) => collector.collect(discard),
       collectOne: async (id, { discard }) => await collector.collectOne(allocation(id), discard),
@@ -118,8 +119,16 @@ function tellNode({ recorder, node }: AgentContext, room: { look(): void }): voi
 }
 
 /** What is there whatever jobs there are. */
-function besideJobs(context: AgentContext): Pick<Agent, "images" | "bundles" | "tokens"> {
-  return { images: imageUseCases(context), bundles: bundleLoads(context), tokens: createTokens(context) };
+function besideJobs(
+  context: AgentContext,
+  allocation: (id: string) => Allocation,
+): Pick<Agent, "images" | "bundles" | "tokens" | "files"> {
+  return {
+    images: imageUseCases(context),
+    bundles: bundleLoads(context),
+    tokens: createTokens(context),
+    files: allocationFiles(context, allocation),
+  };
 }
 
 function deregister(

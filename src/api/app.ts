@@ -17,6 +17,7 @@ import type { ApiContext } from "./context.ts";
 import { answerError, errorReply } from "./errors.ts";
 import { addEvaluationRoutes } from "./evaluations.ts";
 import { addEventRoutes } from "./event-stream.ts";
+import { addFileRoutes, refuseNoAllocation } from "./files.ts";
 import { addImageRoutes } from "./images.ts";
 import { addJobChangeRoutes } from "./job-change.ts";
 import { addJobPlanRoute } from "./job-plan.ts";
@@ -98,6 +99,7 @@ export function createApi(agent: Agent, options: ApiOptions): Api {
   addEvaluationRoutes(app, context);
   addNodeRoutes(app, context);
   addLogRoutes(app, context);
+  addFileRoutes(app, context);
   addSearchRoutes(app, context);
   addMachineRoutes(app, context);
   addServiceRoutes(app, context);
@@ -109,6 +111,7 @@ export function createApi(agent: Agent, options: ApiOptions): Api {
   addSystemRoutes(app, context);
   addTokenRoutes(app, context);
   const routes = app.routes.slice(guards).map(({ method, path }) => ({ method, path }));
+  refuseNoAllocation(app);
   addUnsupported(app);
   const answer = async (request: Request, beside: Beside): Promise<Response> => await app.fetch(request, beside);
   const door = { tokens: agent.tokens, log, clock, maxPerClient: elsewhere.maxPerClient };

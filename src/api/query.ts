@@ -12,11 +12,11 @@ export function flagParam(c: Context, name: string): boolean {
   throw new AppError("invalid", `query parameter ${name}: expected true or false`);
 }
 
-/** A whole number of the query from 0 on. @throws AppError `invalid` for anything else. */
-export function countParam(c: Context, name: string, absent: number): number {
+/** A whole number of the query from 0 on. @throws AppError `invalid` for anything else, and when it is absent and has no default. */
+export function countParam(c: Context, name: string, absent?: number): number {
   const text = c.req.query(name);
-  if (text === undefined || text === "") return absent;
-  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (absent !== undefined && (text === undefined || text === "")) return absent;
+  const value = /^\d+$/.test(text ?? "") ? Number(text) : Number.NaN;
   if (!Number.isSafeInteger(value)) throw new AppError("invalid", `query parameter ${name}: expected a whole number`);
   return value;
 }

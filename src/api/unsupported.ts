@@ -57,8 +57,6 @@ const ROUTES: readonly (readonly [path: string, name: string, why: string])[] = 
   ["/v1/node/:id/evaluate", "evaluating a node", CLUSTER],
   ["/v1/node/:id/purge", "purging a node", CLUSTER],
   ["/v1/client/allocation/:id/:action{exec|pause}", "exec", LATER],
-  ["/v1/client/fs/:action/:alloc", "reading files other than logs", LATER],
-  ["/v1/client/fs/:action", "reading files other than logs", LATER],
   ["/v1/client/metadata", "changing node metadata", LATER],
   ["/v1/agent/host", "host data for debugging", LATER],
   ["/v1/agent/monitor", "following the agent's log", LATER],

@@ -1,4 +1,5 @@
 import { ALLOC_CHECKS } from "./alloc/checks.ts";
+import { ALLOC_FS } from "./alloc/fs.ts";
 import { ALLOC_RESTART } from "./alloc/restart.ts";
 import { ALLOC_SIGNAL } from "./alloc/signal.ts";
 import { ALLOC_STOP } from "./alloc/stop.ts";
@@ -56,6 +57,7 @@ export const COMMANDS: readonly Command[] = [
   WHY,
   ALLOC_STATUS,
   ALLOC_LOGS,
+  ALLOC_FS,
   ALLOC_CHECKS,
   ALLOC_STOP,
   ALLOC_RESTART,

@@ -16,7 +16,6 @@ export const UNSUPPORTED: Readonly<Record<string, string | null>> = {
   "job periodic": LATER,
   "job deployments": CLUSTER,
   "job promote": CLUSTER,
-  "alloc fs": LATER,
   "alloc exec": "a machine has no processes that the host could start; log in to it instead",
   exec: "a machine has no processes that the host could start; log in to it instead",
   "node drain": LATER,

@@ -7,7 +7,7 @@ import { ExplainSchema } from "./explanation.ts";
 import { type Tell, whileItLives } from "./patience.ts";
 import * as replies from "./replies.ts";
 import { type ApiRequest, readText, sendRequest } from "./request.ts";
-import { type Begin, type LogOptions, type LogPiece, readFrames, readLog } from "./streams.ts";
+import { type Begin, type LogOptions, type LogPiece, readChunks, readFrames, readLog } from "./streams.ts";
 import { WhySchema } from "./why.ts";
 
 /** A job file as it was handed in, which the agent keeps. */
@@ -52,6 +52,10 @@ export interface Client {
   signalAllocation(id: string, task: string, signal: string): Promise<void>;
   powerMachine(allocationId: string, task: string, action: string): Promise<replies.PowerOutcome>;
   readLog(allocationId: string, task: string, options: LogOptions): AsyncGenerator<LogPiece>;
+  /** A reply of frames that does not end by itself; what is asked of it is told again by the schema. */
+  readFrames<T>(question: Question<T>, signal: AbortSignal): AsyncGenerator<T>;
+  /** A reply of bytes, as they come. */
+  readChunks(target: string, signal: AbortSignal): AsyncGenerator<Uint8Array>;
   /** Asks for a change. */
   change<T>(method: "PUT" | "DELETE", question: Question<T>, body?: unknown): Promise<T>;
   /** Asks for a change that takes its time, and tells how it goes on; it is given up when `signal` aborts. */
@@ -165,7 +169,9 @@ export function createClient(address: Address, clock?: Clock, tell?: Tell): Clie
     },
     readLog: (allocationId, task, options) => readLog(begin, allocationId, task, options),
     change: async (method, { target, schema }, body) => (await exchange({ method, target, body }, schema)).value,
-    follow: (question, body, signal) => readFrames(begin, question, body, signal),
+    readFrames: ({ target, schema }, signal) => readFrames(begin, { target, signal, stream: true }, schema),
+    readChunks: (target, signal) => readChunks(begin, { target, signal, stream: true }),
+    follow: ({ target, schema }, body, signal) => readFrames(begin, { method: "PUT", target, body, signal }, schema),
   };
 }
 

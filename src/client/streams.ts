@@ -35,29 +35,32 @@ export interface LogPiece {
   readonly inferred: boolean;
 }
 
-/** What is asked for, and how each value of the reply is read. */
-interface Stream<T> {
-  readonly target: string;
-  readonly schema: v.GenericSchema<unknown, T>;
-}
-
 /** Begins what is told piece by piece: once its head is there its silence means nothing. */
 export type Begin = (request: ApiRequest) => Promise<Response>;
 
-/** The values of a reply that comes frame by frame. @throws AppError `unavailable` when it breaks off; the signal's reason. */
+/** The frames of a reply. @throws AppError when it breaks off; the signal's reason when it aborts. */
 export async function* readFrames<T>(
   begin: Begin,
-  { target, schema }: Stream<T>,
-  body: unknown,
-  signal: AbortSignal,
+  request: ApiRequest,
+  schema: v.GenericSchema<unknown, T>,
 ): AsyncGenerator<T> {
-  const response = await begin({ method: "PUT", target, body, signal });
+  const response = await begin(request);
   try {
     for await (const text of response.body === null ? [] : splitFrames(response.body)) {
       yield v.parse(schema, JSON.parse(text));
     }
   } catch (error) {
-    throw brokenOff(error, signal);
+    throw brokenOff(error, request.signal);
+  }
+}
+
+/** The bytes of a reply. @throws as `readFrames` does. */
+export async function* readChunks(begin: Begin, request: ApiRequest): AsyncGenerator<Uint8Array> {
+  const response = await begin(request);
+  try {
+    yield* response.body ?? [];
+  } catch (error) {
+    throw brokenOff(error, request.signal);
   }
 }
 

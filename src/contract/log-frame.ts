@@ -8,6 +8,8 @@ export const LogFrameSchema = v.object({
   File: v.optional(v.string()),
   /** Where the data ends in that file, in bytes: the place to go on from. */
   Offset: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0))),
+  /** What befell the file, Nomad's `FileEvent`; there is no data then. */
+  FileEvent: v.optional(v.picklist(["file deleted", "file truncated"])),
   /** Base64. */
   Data: v.optional(v.pipe(v.string(), v.regex(/^[A-Za-z0-9+/]*={0,2}$/, "not base64"))),
   /** Not Nomad's, and only with `timestamps=true`: by when the data had been written. */
@@ -42,4 +44,10 @@ export function writeLogFrames(file: string, offset: number, data: Uint8Array, t
     text += JSON.stringify(frame);
   }
   return text;
+}
+
+/** A frame that tells what befell a file. */
+export function writeFileEvent(file: string, offset: number, event: NonNullable<WireLogFrame["FileEvent"]>): string {
+  const frame: WireLogFrame = { File: file, FileEvent: event, Offset: offset };
+  return JSON.stringify(frame);
 }

@@ -2,6 +2,7 @@ import type { Agent, DeregisterOptions, Measured, Submission } from "../../src/a
 import type { BundleLoads } from "../../src/agent/bundles.ts";
 import type { ConsoleRequest } from "../../src/agent/consoles.ts";
 import type { DiskFate } from "../../src/agent/disk/discard.ts";
+import { type AllocationFiles, allocationFiles } from "../../src/agent/files.ts";
 import type { GarbageOutcome } from "../../src/agent/garbage/outcome.ts";
 import type { Images } from "../../src/agent/images.ts";
 import type { JobPlan } from "../../src/agent/plan/plan-job.ts";
@@ -55,8 +56,9 @@ export interface FakeAgent extends Agent {
   garbage: Agent["garbage"];
   /** The use cases of a cache that is nowhere, unless a test gives others. */
   images: Images;
-  /** The same of bundles. */
+  /** The same of bundles, and of the files of allocations. */
   bundles: BundleLoads;
+  files: AllocationFiles;
   /** What `hasLogTimes` gives. */
   logTimes: boolean;
   /** Whoever looks at the console now, what it asked for and what it typed. */
@@ -82,6 +84,7 @@ export function createFakeAgent(clock: Clock = systemClock): FakeAgent {
     images: imagesOf("/nonexistent", () => agent),
     bundles: bundlesOf("/nonexistent", null),
     tokens: fakeTokens(changes, clock),
+    files: allocationFiles({ dirs: { dataDir: "/nonexistent", runDir: "/nonexistent" } }, (id) => agent.allocation(id)),
     garbage: {
       collect: async ({ discard }) => {
         agent.told.push(`gc discard=${discard}`);

@@ -8,7 +8,7 @@ export const RANKS: readonly (readonly string[])[] = [
   ["base", "regexp", "yaml"],
   ["paths.ts", "hcl", "template", "qmp", "guest"],
   ["config", "job", "cgroup", "stats", "logs", "archive"],
-  ["node", "cache"],
+  ["node", "cache", "files"],
   ["allocation", "constraint", "artifact", "image", "placement"],
   ["qemu", "events", "contract", "check", "bundle"],
   ["state", "client", "console"],

@@ -58,6 +58,12 @@ export const ROUTE_ROLES: Readonly<Record<string, Role>> = {
   "GET /v1/client/allocation/:id/gc": "admin",
   "PUT /v1/client/allocation/:id/gc": "admin",
   "GET /v1/client/fs/logs/:alloc": "read",
+  "GET /v1/client/fs/ls/:alloc": "read",
+  "GET /v1/client/fs/stat/:alloc": "read",
+  // What lies there may be secret: files out of templates, and disks with all that a guest has.
+  "GET /v1/client/fs/cat/:alloc": "admin",
+  "GET /v1/client/fs/readat/:alloc": "admin",
+  "GET /v1/client/fs/stream/:alloc": "admin",
   "GET /v1/event/stream": "read",
   "PUT /v1/search": "read",
   "GET /v1/vm/:alloc/:task/receipt": "read",

@@ -170,7 +170,7 @@ test("a log that cannot be read any further breaks the reply off, and only our o
   expect(frame(await reply.next())).toBe("first");
   agent.log.fail(new Error("EIO at /var/lib/paddock"));
   const broken = await reply.next().catch((error: unknown) => String(error));
-  expect(broken).toContain("the log could not be read any further");
+  expect(broken).toContain("it could not be read any further");
   expect(broken).not.toContain("/var/lib");
   expect(log.some((line) => line.includes("EIO at /var/lib/paddock"))).toBe(true);
 });
