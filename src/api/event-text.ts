@@ -51,6 +51,7 @@ function jobEvent(
     Index: index,
     Payload: {
       Job: writeJob(purged ? { ...record, stop: true } : record, agent.allocations({ jobId: job.id }), encodeJob(job)),
+      Deleted: purged,
     },
   };
 }

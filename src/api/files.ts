@@ -81,7 +81,7 @@ const utf8 = new TextEncoder();
 function needPath(c: Context): string {
   const path = c.req.query("path");
   if (path) return path;
-  throw new AppError("invalid", "must provide a file path", { hint: "query parameter path, such as alloc/logs" });
+  throw new AppError("invalid", "must provide a file name", { hint: "query parameter path, such as alloc/logs" });
 }
 
 /** Nomad's clients ask for -1 when they want all of it. */

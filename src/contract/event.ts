@@ -42,7 +42,8 @@ export const EventSchema = v.variant("Topic", [
     Topic: v.literal("Job"),
     Type: v.picklist(["JobRegistered", "JobDeregistered", "EvaluationUpdated"]),
     ...common,
-    Payload: v.object({ Job: JobSchema }),
+    /** `Deleted` for a job that was forgotten, too. */
+    Payload: v.object({ Job: JobSchema, Deleted: v.boolean() }),
   }),
   v.object({
     Topic: v.literal("Evaluation"),

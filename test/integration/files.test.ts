@@ -142,7 +142,7 @@ test("what may not be read, is not there or is no file is told, and nothing stay
       ["vm/local/fifo", 400, 'file "vm/local/fifo" is not a regular file'],
       ["vm/local", 400, 'file "vm/local" is a directory'],
       ["vm/nothing", 404, "vm/nothing: no such file or directory"],
-      ["", 400, "must provide a file path"],
+      ["", 400, "must provide a file name"],
     ] as const) {
       const told = await bed.refusal(action, path, more);
       expect([action, path, told.status, told.lines[0]]).toEqual([action, path, status, line]);
