@@ -101,6 +101,11 @@ export async function allocationOf(client: Client, jobId: string): Promise<Alloc
   return chooseCopy(jobId, await client.read(ask.jobAllocations(jobId)));
 }
 
+/** The allocation of a job that is there. @throws AppError as `requireJob` and `chooseCopy` do. */
+export async function requireJobAllocation(client: Client, id: string): Promise<Allocation> {
+  return await allocationOf(client, (await requireJob(client, id)).ID);
+}
+
 /** An allocation with the one task of it that is meant. */
 export interface TaskOf {
   readonly allocation: Allocation;

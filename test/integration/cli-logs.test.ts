@@ -33,6 +33,9 @@ for (const [args, wanted] of [
   [["-n", "0"], []],
   [["-n", "15000"], LINES.slice(-15_000)],
   [["-n", "99999"], LINES],
+  [["-c", "11"], LINES.slice(-1)],
+  [["-c", "22", "-tail", "-f"], LINES.slice(-2)],
+  [["-c", "0"], []],
 ] as const) {
   test(`logs ${args.join(" ") || "without flags"} prints ${wanted.length} lines`, async () => {
     await using api = withRunningJob();
@@ -102,7 +105,7 @@ test("logs -since and -until ask for a time, and it is said when nobody kept whe
 
 for (const [args, message] of [
   [["-since", "yesterday"], 'flag -since: expected a time, found "yesterday"'],
-  [["-since", "1h", "-n", "3"], "flags -n and -tail: expected alone, without -since and -until"],
+  [["-since", "1h", "-n", "3"], "flags -n, -c and -tail: expected alone, without -since and -until"],
   [["-stderr", "-stdout"], "flags -stderr and -stdout: expected one of them, found both"],
   [["-f", "-until", "14:05"], "flag -until: expected without -f, which follows what is written from now on"],
 ] as const) {
@@ -182,3 +185,26 @@ test("a reader that has enough ends a followed log quietly", async () => {
   };
   expect(await until("its end", feed)).toEqual({ code: 0, stderr: "" });
 });
+
+for (const [args, wanted] of [
+  [["-job", "web"], 0],
+  [["-job", "web", "vm"], 0],
+  [["-job", "-task", "vm", "-verbose", "web"], 0],
+  [["-task", "vm", "1f6a0b1c", "vm"], 0],
+  [["-job", "db"], 'no job or allocation is called "db"'],
+  [["-job", "1f6a0b1c"], '"1f6a0b1c" is a part of job "web", not a job'],
+  [["-task", "db", "1f6a0b1c"], "db"],
+  [["-task", "db", "1f6a0b1c", "vm"], 'flag -task: expected "vm" as the operand says'],
+  [["-n", "1", "-c", "1", "1f6a0b1c"], "flags -n and -c: expected one of them, found both"],
+] as const) {
+  test(`alloc logs ${args.join(" ")} ${wanted === 0 ? "prints the log" : "is refused"}`, async () => {
+    await using api = withRunningJob();
+    withLog(api, Buffer.from("hello\n"));
+    const result = await api.run(["alloc", "logs", ...args]);
+    if (wanted === 0) expect(result).toEqual({ ...quiet, stdout: "hello\n" });
+    else {
+      expect(result).toMatchObject({ code: 1, stdout: "" });
+      expect(result.stderr).toContain(wanted);
+    }
+  });
+}

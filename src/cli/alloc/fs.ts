@@ -4,12 +4,11 @@ import { startOfLastLines } from "../../base/text.ts";
 import { formatBytes, MILLISECOND } from "../../base/units.ts";
 import type { Client } from "../../client/client.ts";
 import { askFiles, type FileEntry, fileBytes, wholeFile } from "../../client/files.ts";
-import type { Allocation } from "../../client/replies.ts";
 import { ADDRESS_FLAG, type Command, connectAgent, type Invocation, VERBOSE_FLAG } from "../command.ts";
 import { createConsoleText } from "../console/text.ts";
 import { EXIT } from "../exit.ts";
 import { assertNotBoth, type Flags } from "../flags.ts";
-import { ALLOCATION_FORMS, allocationOf, requireAllocation, requireJob } from "../names.ts";
+import { ALLOCATION_FORMS, requireAllocation, requireJobAllocation } from "../names.ts";
 import { alignTable } from "../terminal/table.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import { formatTime } from "../terminal/time.ts";
@@ -53,7 +52,7 @@ async function runAllocFs(invocation: Invocation): Promise<number> {
   const [name = "", path = "/"] = operands;
   assertNotBoth(flags, "n", "c");
   const client = await connectAgent(invocation);
-  const { ID } = await chosen(client, name, flags);
+  const { ID } = await (flags.has("job") ? requireJobAllocation : requireAllocation)(client, name);
   const file = await client.read(askFiles.stat(ID, path));
   const { out } = context.terminal;
   if (flags.has("stat")) {
@@ -83,11 +82,6 @@ async function runAllocFs(invocation: Invocation): Promise<number> {
   function printTable(header: readonly string[], rows: readonly string[][]): void {
     for (const line of alignTable(header, rows, out.columns)) out.line(...line);
   }
-}
-
-async function chosen(client: Client, name: string, flags: Flags): Promise<Pick<Allocation, "ID">> {
-  if (!flags.has("job")) return await requireAllocation(client, name);
-  return await allocationOf(client, (await requireJob(client, name)).ID);
 }
 
 const LIST_HEADER = ["Mode", "Size", "Modified Time", "Name"];

@@ -13,6 +13,8 @@ export interface LogWish {
   readonly follow: boolean;
   /** Only the last lines; undefined for the whole log. */
   readonly lines?: number | undefined;
+  /** Only the last bytes. */
+  readonly bytes?: number | undefined;
   /** Only what was written then, in milliseconds since 1970. */
   readonly since?: number | undefined;
   readonly until?: number | undefined;
@@ -30,7 +32,7 @@ export interface LogWish {
  * @throws AppError as the client does, or the signal's reason.
  */
 export async function printLog(client: Client, { allocation, task }: TaskOf, wish: LogWish): Promise<void> {
-  const { terminal, type, follow, lines, since, until, timestamps = false, signal, raw, enough } = wish;
+  const { terminal, type, follow, lines, bytes, since, until, timestamps = false, signal, raw, enough } = wish;
   const toText = createConsoleText();
   const stamp = timestamps ? createStamper() : (text: string): string => text;
   const print = async (piece: LogPiece): Promise<boolean> => {
@@ -59,7 +61,8 @@ export async function printLog(client: Client, { allocation, task }: TaskOf, wis
     from = { file: last?.file, offset: last?.end ?? 0 };
     if (!follow) return finish();
   }
-  for await (const piece of client.readLog(allocation.ID, task, { ...options, follow, origin: "start", ...from })) {
+  const begin = bytes === undefined ? { origin: "start" as const, ...from } : { origin: "end" as const, offset: bytes };
+  for await (const piece of client.readLog(allocation.ID, task, { ...options, follow, ...begin })) {
     if (await print(piece)) break;
   }
   finish();

@@ -2,10 +2,19 @@ import { systemClock } from "../../base/clock.ts";
 import { AppError } from "../../base/errors.ts";
 import type { Client } from "../../client/client.ts";
 import { ask } from "../../client/client.ts";
-import { ADDRESS_FLAG, type Command, connectAgent, type Invocation } from "../command.ts";
+import { ADDRESS_FLAG, type Command, connectAgent, type Invocation, VERBOSE_FLAG } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { assertNotBoth, type Flag, type Flags } from "../flags.ts";
-import { ALLOCATION_FORMS, chooseTask, NAME_FORMS, requireAllocation, resolveTask, type TaskOf } from "../names.ts";
+import {
+  ALLOCATION_FORMS,
+  chooseTask,
+  chooseTaskOrAll,
+  NAME_FORMS,
+  requireAllocation,
+  requireJobAllocation,
+  resolveTask,
+  type TaskOf,
+} from "../names.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import { MOMENT_FORMS, parseMoment } from "../terminal/time.ts";
 import { readExplanation } from "../text/allocation.ts";
@@ -18,12 +27,21 @@ const FLAGS: readonly Flag[] = [
   { name: "stdout", help: "The serial console, which is the default." },
   { name: "tail", help: "Begin with the last lines: 10, or as many as -n says." },
   { name: "n", value: "N", count: true, help: "Begin with the last N lines." },
+  { name: "c", value: "N", count: true, help: "Begin with the last N bytes." },
   { name: "since", value: "TIME", help: `Only what was written since then: ${MOMENT_FORMS}.` },
   { name: "until", value: "TIME", help: "Only what was written until then, in the same forms." },
   {
     name: "timestamps",
     help: "Begin each line with when it was written, to some 3 seconds; ~ stands before times by which it was, at the latest.",
   },
+];
+
+/** Nomad's, for what a name says otherwise. */
+const ALLOC_FLAGS: readonly Flag[] = [
+  ...FLAGS,
+  { name: "job", help: "The first operand is a job: its allocation is meant." },
+  { name: "task", value: "TASK", help: "The same as the second operand." },
+  VERBOSE_FLAG,
 ];
 
 const DETAILS =
@@ -52,14 +70,21 @@ export const ALLOC_LOGS: Command = {
   summary: "Print the serial console of an allocation's task",
   operands: "ALLOCATION [TASK]",
   takes: [1, 2],
-  flags: FLAGS,
+  flags: ALLOC_FLAGS,
   details: `${DETAILS} ${ALLOCATION_FORMS}`,
-  examples: ["paddock alloc logs -f 1f2e3d4c", "paddock alloc logs -stderr 1f2e3d4c vm"],
+  examples: [
+    "paddock alloc logs -f 1f2e3d4c",
+    "paddock alloc logs -stderr 1f2e3d4c vm",
+    "paddock alloc logs -tail -n 20 -job web",
+  ],
   exits: EXITS,
   run: (invocation) =>
-    runLogs(invocation, async (client, [prefix = "", task]) => {
-      const allocation = await requireAllocation(client, prefix);
-      return { allocation, task: chooseTask(allocation, task) };
+    runLogs(invocation, async (client, [name = "", operand]) => {
+      const { flags } = invocation;
+      const allocation = await (flags.has("job") ? requireJobAllocation : requireAllocation)(client, name);
+      // One that both are given means the same task.
+      const task = chooseTaskOrAll(allocation, operand, flags.text("task"));
+      return { allocation, task: chooseTask(allocation, task || undefined) };
     }),
 };
 
@@ -90,17 +115,19 @@ const DEFAULT_TAIL = 10;
 
 function readWish(flags: Flags) {
   assertNotBoth(flags, "stderr", "stdout");
+  assertNotBoth(flags, "n", "c");
   const wish = {
     type: flags.has("stderr") ? ("stderr" as const) : ("stdout" as const),
     follow: flags.has("f"),
-    lines: flags.count("n") ?? (flags.has("tail") ? DEFAULT_TAIL : undefined),
+    lines: flags.count("n") ?? (flags.has("tail") && !flags.has("c") ? DEFAULT_TAIL : undefined),
+    bytes: flags.count("c"),
     since: momentFlag(flags, "since"),
     until: momentFlag(flags, "until"),
     timestamps: flags.has("timestamps"),
   };
   const asksTime = wish.since !== undefined || wish.until !== undefined;
-  if (asksTime && wish.lines !== undefined) {
-    throw new AppError("invalid", "flags -n and -tail: expected alone, without -since and -until", {
+  if (asksTime && (wish.lines ?? wish.bytes) !== undefined) {
+    throw new AppError("invalid", "flags -n, -c and -tail: expected alone, without -since and -until", {
       hint: "paddock logs -since 1h NAME | tail -n 10",
     });
   }
