@@ -10,6 +10,7 @@ import type { Job } from "../job/job.ts";
 import { encodeJob } from "../job/wire.ts";
 import { JsonText, replyRead } from "./blocking.ts";
 import type { ApiContext } from "./context.ts";
+import { Listing } from "./listing.ts";
 import { flagParam, idPrefixParam, pathParam } from "./query.ts";
 import { stopOptions } from "./stop-options.ts";
 import { readBody } from "./validate.ts";
@@ -63,8 +64,17 @@ export function writeStubs(c: Context, context: ApiContext, filter: Parameters<A
   const resources = flagParam(c, "resources");
   const stubs = resources ? context.stubs.withResources : context.stubs.plain;
   const place = placing(context);
-  const texts = agent.allocationIds(filter).map((id) => stubs.get(id, agent.node) ?? writeStub(id));
-  return new JsonText(`[${texts.join(",")}]`);
+  const textOf = (id: string): string => stubs.get(id, agent.node) ?? writeStub(id);
+  return new Listing(agent.allocationIds(filter), {
+    keyOf: (id) => ({
+      id,
+      get createIndex() {
+        return agent.allocation(id).createIndex;
+      },
+    }),
+    thingOf: (id) => JSON.parse(textOf(id)),
+    write: (ids) => new JsonText(`[${ids.map(textOf).join(",")}]`),
+  });
 
   function writeStub(id: string): string {
     const allocation = agent.allocation(id);

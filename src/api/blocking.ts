@@ -2,6 +2,7 @@ import type { Context } from "hono";
 import { AppError } from "../base/errors.ts";
 import { formatDuration, MINUTE, parseDuration, toMillis } from "../base/units.ts";
 import type { ApiContext } from "./context.ts";
+import { Listing } from "./listing.ts";
 import { countParam } from "./query.ts";
 
 const DEFAULT_WAIT = 5 * MINUTE;
@@ -11,10 +12,10 @@ const MAX_WAIT = 10 * MINUTE;
 /**
  * Answers a read as JSON, with Nomad's headers. With `index` in the query the reply is held back until something has changed since
  * that index, `wait` is over (5 minutes unless given, 10 at most) or the agent stops.
+ * Of a list the query may ask for a part.
  * @param read makes the reply from the records as they are now; what it throws is answered at once.
  */
 export async function replyRead(c: Context, context: ApiContext, read: () => unknown): Promise<Response> {
-  refuseFilter(c);
   const index = countParam(c, "index", 0);
   const wait = waitParam(c);
   if (index >= context.agent.changes.index && index > 0) {
@@ -24,6 +25,13 @@ export async function replyRead(c: Context, context: ApiContext, read: () => unk
   // The index is taken before the records: a change in between is then told twice rather than never.
   const headers = readHeaders(context);
   const value = read() ?? null;
+  const listing = Array.isArray(value) ? Listing.of(value) : value;
+  if (!(listing instanceof Listing)) return reply(c, value, headers);
+  const { body, nextToken } = listing.choose(c);
+  return reply(c, body, nextToken === undefined ? headers : { ...headers, "X-Nomad-NextToken": nextToken });
+}
+
+function reply(c: Context, value: unknown, headers: Record<string, string>): Response {
   if (!(value instanceof JsonText)) return c.json(value, 200, headers);
   return c.body(value.text, 200, { ...headers, "Content-Type": "application/json" });
 }
@@ -63,13 +71,4 @@ function waitParam(c: Context): number {
     throw new AppError("invalid", `query parameter wait: expected a duration such as ${formatDuration(DEFAULT_WAIT)}`);
   }
   return toMillis(Math.min(wait, MAX_WAIT));
-}
-
-/** Passing over a filter would give what was not asked for. */
-function refuseFilter(c: Context): void {
-  if (c.req.query("filter")) {
-    throw new AppError("unsupported", "query parameter filter is not supported", {
-      hint: "read the whole list and filter it, for example with jq",
-    });
-  }
 }

@@ -17,6 +17,7 @@ import type { ApiContext } from "./context.ts";
 import { findVersion } from "./job-change.ts";
 import { assertSameId, diffRecords } from "./job-plan.ts";
 import { examineSentJob, readJobFile, readSentJob } from "./job-text.ts";
+import { Listing } from "./listing.ts";
 import { countParam, flagParam, pathParam } from "./query.ts";
 import { stopOptions } from "./stop-options.ts";
 import { REQUEST, readBody } from "./validate.ts";
@@ -41,9 +42,16 @@ export function addJobRoutes(app: Hono, context: ApiContext): void {
 function listJobs(c: Context, { agent }: ApiContext) {
   const meta = flagParam(c, "meta");
   const byJob = Map.groupBy(agent.allocations({}), ({ jobId }) => jobId);
-  return agent
-    .jobs(c.req.query("prefix") ?? "")
-    .map((record) => writeJobStub(record, byJob.get(record.job.id) ?? [], meta));
+  const listed = agent.jobs(c.req.query("prefix") ?? "").map((record) => {
+    const own = byJob.get(record.job.id) ?? [];
+    return { record, own, stub: writeJobStub(record, own, meta) };
+  });
+  return new Listing(listed, {
+    keyOf: ({ record }) => ({ id: record.job.id, createIndex: record.createIndex }),
+    // In Nomad a filter looks at the whole job.
+    thingOf: ({ record, own, stub }) => ({ ...writeJob(record, own, encodeJob(record.job)), ...stub }),
+    write: (some) => some.map(({ stub }) => stub),
+  });
 }
 
 function showJob(c: Context, { agent }: ApiContext) {

@@ -6,7 +6,7 @@ import { type Token, tokenize } from "../helpers/tokens.ts";
 export const RANKS: readonly (readonly string[])[] = [
   ["runtime"],
   ["base", "regexp", "yaml"],
-  ["paths.ts", "hcl", "template", "qmp", "guest"],
+  ["paths.ts", "hcl", "template", "filter", "qmp", "guest"],
   ["config", "job", "cgroup", "stats", "logs", "archive"],
   ["node", "cache", "files"],
   ["allocation", "constraint", "artifact", "image", "placement"],
