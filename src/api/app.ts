@@ -4,6 +4,7 @@ import { methodNotAllowed } from "hono/method-not-allowed";
 import type { Agent } from "../agent/agent.ts";
 import { type Clock, monotonicMillis, systemClock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
+import { type LogMonitor, NO_MONITOR } from "../base/log-monitor.ts";
 import { formatBytes } from "../base/units.ts";
 import type { Remote, Upgrade } from "../runtime/serve.ts";
 import { type Beside, besideOf } from "./access/caller.ts";
@@ -25,6 +26,7 @@ import { addJobRoutes } from "./jobs.ts";
 import { noLoad } from "./load.ts";
 import { addLogRoutes } from "./logs.ts";
 import { addMachineRoutes } from "./machines.ts";
+import { addMonitorRoute } from "./monitor.ts";
 import { addNodeRoutes } from "./node.ts";
 import { refuseForeignPages } from "./origin.ts";
 import { addSearchRoutes } from "./search.ts";
@@ -37,6 +39,8 @@ import { MAX_REQUEST_BYTES } from "./validate.ts";
 
 export interface ApiOptions {
   readonly log: Log;
+  /** Where the agent's log is looked at; there is nothing to see unless told. */
+  readonly monitor?: LogMonitor;
   /** Version of this program. */
   readonly version: string;
   /** `host:port` where clients reach this agent directly; "" when it listens on a unix socket alone. */
@@ -86,7 +90,8 @@ export function createApi(agent: Agent, options: ApiOptions): Api {
     if (besideOf(c).caller.kind === "host") return facts;
     return { ...facts, httpAddress: elsewhere.httpAddress(), tls: elsewhere.tls };
   };
-  const context: ApiContext = { agent, log, clock, facts, factsFor, stubs, load: noLoad(), stopping };
+  const { monitor = NO_MONITOR } = options;
+  const context: ApiContext = { agent, log, monitor, clock, facts, factsFor, stubs, load: noLoad(), stopping };
   const app = new Hono();
   app.onError((error, c) => answerError(error, c, log));
   app.notFound(() => errorReply(404, "no such route", "the routes are Nomad's, below /v1/"));
@@ -106,6 +111,7 @@ export function createApi(agent: Agent, options: ApiOptions): Api {
   addStatsRoutes(app, context);
   addConsoleRoute(app, context);
   addEventRoutes(app, context);
+  addMonitorRoute(app, context);
   addImageRoutes(app, context);
   addBundleRoutes(app, context);
   addSystemRoutes(app, context);

@@ -2,6 +2,7 @@ import type { Context } from "hono";
 import type { Agent } from "../agent/agent.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
+import type { LogMonitor } from "../base/log-monitor.ts";
 import type { NodeFacts } from "../contract/node.ts";
 import type { StreamLoad } from "./load.ts";
 import type { StubTexts } from "./stub-texts.ts";
@@ -10,6 +11,8 @@ import type { StubTexts } from "./stub-texts.ts";
 export interface ApiContext {
   readonly agent: Agent;
   readonly log: Log;
+  /** Of that log and all others of the agent. */
+  readonly monitor: LogMonitor;
   readonly clock: Clock;
   readonly facts: NodeFacts;
   /** What lists of allocations are made of. */

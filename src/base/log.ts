@@ -16,11 +16,18 @@ export interface Log {
   named(name: string): Log;
 }
 
-/** @param write takes one finished line without its newline, and its level. */
-export function createLog(level: LogLevel, write: (line: string, level: LogLevel) => void, name = "paddock"): Log {
-  const least = LOG_LEVELS.indexOf(level);
+/**
+ * @param level the least that is written; a function is asked each time.
+ * @param write takes one finished line without its newline, and its level.
+ */
+export function createLog(
+  level: LogLevel | (() => LogLevel),
+  write: (line: string, level: LogLevel) => void,
+  name = "paddock",
+): Log {
+  const leastNow = typeof level === "string" ? () => level : level;
   const line = (at: LogLevel, message: string, fields: LogFields = {}): void => {
-    if (LOG_LEVELS.indexOf(at) < least) return;
+    if (LOG_LEVELS.indexOf(at) < LOG_LEVELS.indexOf(leastNow())) return;
     const tail = Object.entries(fields)
       .filter(([, value]) => value !== undefined)
       .map(([key, value]) => ` ${key}=${quoteField(String(value))}`)

@@ -8,6 +8,7 @@ import { CONSOLE } from "./console/console.ts";
 import { AGENT } from "./host/agent.ts";
 import { DEMO } from "./host/demo.ts";
 import { DOCTOR } from "./host/doctor.ts";
+import { MONITOR } from "./host/monitor.ts";
 import { NODE_STATUS } from "./host/node-status.ts";
 import { SYSTEM_GC } from "./host/system-gc.ts";
 import { SYSTEMD_UNIT } from "./host/systemd-unit.ts";
@@ -74,6 +75,7 @@ export const COMMANDS: readonly Command[] = [
   IMAGE_KEY,
   NODE_STATUS,
   SYSTEM_GC,
+  MONITOR,
   DOCTOR,
   SYSTEMD_UNIT,
   COMPLETION,

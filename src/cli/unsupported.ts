@@ -24,7 +24,6 @@ export const UNSUPPORTED: Readonly<Record<string, string | null>> = {
   "node meta": LATER,
   "node pool": CLUSTER,
   "system reconcile": CLUSTER,
-  monitor: LATER,
   "systemd install": "paddock systemd unit prints the unit",
   eval: LATER,
   event: LATER,

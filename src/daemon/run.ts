@@ -9,7 +9,8 @@ import { settleSources } from "../artifact/source/rules.ts";
 import { createTurns } from "../artifact/turns.ts";
 import { systemClock } from "../base/clock.ts";
 import { errorText } from "../base/errors.ts";
-import { createLog, type Log } from "../base/log.ts";
+import type { Log } from "../base/log.ts";
+import { createMonitoredLog, type LogMonitor } from "../base/log-monitor.ts";
 import type { AgentConfig } from "../config/agent-config.ts";
 import { readConfiguration } from "../config/effective.ts";
 import { apiSocket, cacheDir, databaseFile, reserveFile } from "../paths.ts";
@@ -47,7 +48,7 @@ export async function runAgent(args: readonly string[]): Promise<number> {
     { uid: process.getuid?.() ?? 0, env: process.env },
     (text) => print(text, "warn"),
   );
-  const log = createLog(config.logLevel, print);
+  const { log, monitor } = createMonitoredLog(config.logLevel, print);
   const manager = findServiceManager(process.env, { clock: systemClock, log, pid: process.pid });
   const http = await readHttp(config, log);
   makePlace(config.dirs);
@@ -56,7 +57,7 @@ export async function runAgent(args: readonly string[]): Promise<number> {
     surviveFaults(log);
     // Before any socket is taken for that of a machine which has ended.
     await assertNobodyAnswers(apiSocket(config.dirs));
-    await serve(config, { log, manager, http, ...waitForSignals(log) });
+    await serve(config, { log, monitor, manager, http, ...waitForSignals(log) });
     return 0;
   } finally {
     manager.close();
@@ -66,6 +67,7 @@ export async function runAgent(args: readonly string[]): Promise<number> {
 
 interface Surroundings {
   readonly log: Log;
+  readonly monitor: LogMonitor;
   readonly manager: ServiceManager;
   /** Null where the API is on its unix socket alone. */
   readonly http: HttpPlan | null;
@@ -74,7 +76,10 @@ interface Surroundings {
   readonly onHangUp: (callback: () => void) => void;
 }
 
-async function serve(config: AgentConfig, { log, manager, http, stopAsked, onHangUp }: Surroundings): Promise<void> {
+async function serve(
+  config: AgentConfig,
+  { log, monitor, manager, http, stopAsked, onHangUp }: Surroundings,
+): Promise<void> {
   const reserve = createReserve(reserveFile(config.dirs), log);
   const store = openStore(databaseFile(config.dirs), reserve);
   try {
@@ -117,7 +122,7 @@ async function serve(config: AgentConfig, { log, manager, http, stopAsked, onHan
     const stopping = new AbortController();
     const agent = createAgent(context);
     facts.whenChanged(agent.nodeChanged);
-    const server = await serveApi(agent, { socket, http, onHangUp, log, stopping: stopping.signal });
+    const server = await serveApi(agent, { socket, http, onHangUp, log, monitor, stopping: stopping.signal });
     log.info("agent started", { version: build.version, socket, data_dir: config.dirs.dataDir });
     void restWhenQuiet({ changes: recorder.changes, clock: systemClock, log, signal: stopping.signal });
     await tellManager(manager, { store, recorder, supervisor, signal: stopping.signal });

@@ -1,6 +1,7 @@
 import type { RunningAgent } from "../agent/create.ts";
 import { createApi } from "../api/app.ts";
 import type { Log } from "../base/log.ts";
+import type { LogMonitor } from "../base/log-monitor.ts";
 import { build } from "../runtime/build.ts";
 import type { HttpPlan } from "./http.ts";
 import { listen } from "./listen.ts";
@@ -13,6 +14,7 @@ export interface ApiSurroundings {
   /** Takes what to do at SIGHUP. */
   readonly onHangUp: (callback: () => void) => void;
   readonly log: Log;
+  readonly monitor: LogMonitor;
   readonly stopping: AbortSignal;
 }
 
@@ -22,11 +24,12 @@ export interface ApiSurroundings {
  */
 export async function serveApi(
   agent: RunningAgent,
-  { socket, http, onHangUp, log, stopping }: ApiSurroundings,
+  { socket, http, onHangUp, log, monitor, stopping }: ApiSurroundings,
 ): Promise<{ stop(): Promise<void> }> {
   const ownAddress = (): string | undefined => agent.node.attributes["unique.network.ip-address"];
   const api = createApi(agent, {
     log: log.named("api"),
+    monitor,
     version: build.version,
     httpAddress: `unix://${socket}`,
     ...(http === null ? {} : { elsewhere: { ...http, httpAddress: () => http.httpAddress(ownAddress()) } }),

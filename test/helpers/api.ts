@@ -1,7 +1,8 @@
 import { expect } from "bun:test";
 import * as v from "valibot";
 import { type Api, createApi } from "../../src/api/app.ts";
-import { createLog } from "../../src/base/log.ts";
+import type { Log } from "../../src/base/log.ts";
+import { createMonitoredLog } from "../../src/base/log-monitor.ts";
 import { createFakeAgent, type FakeAgent } from "./fake-agent.ts";
 import { type ManualClock, manualClock } from "./manual-clock.ts";
 
@@ -12,6 +13,8 @@ export interface TestApi {
   readonly clock: ManualClock;
   /** Every line that was logged. */
   readonly log: readonly string[];
+  /** The log itself. */
+  readonly say: Log;
   /** Tells the API that the agent stops. */
   readonly stopping: AbortController;
   send(method: string, path: string, body?: unknown, headers?: Readonly<Record<string, string>>): Promise<Response>;
@@ -25,8 +28,10 @@ export function testApi(): TestApi {
   const agent = createFakeAgent(clock);
   const stopping = new AbortController();
   const lines: string[] = [];
+  const { log, monitor } = createMonitoredLog("debug", (line) => lines.push(line));
   const api = createApi(agent, {
-    log: createLog("debug", (line) => lines.push(line)),
+    log,
+    monitor,
     version: "1.2.3",
     httpAddress: "127.0.0.1:4646",
     stopping: stopping.signal,
@@ -45,6 +50,7 @@ export function testApi(): TestApi {
     api,
     clock,
     log: lines,
+    say: log,
     stopping,
     send,
     write,

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { createApi } from "../../src/api/app.ts";
-import { silentLog } from "../../src/base/log.ts";
+import type { Log } from "../../src/base/log.ts";
+import { createMonitoredLog } from "../../src/base/log-monitor.ts";
 import { type CliOptions, type CliResult, runInProcess } from "./cli.ts";
 import { createFakeAgent, type FakeAgent } from "./fake-agent.ts";
 import { testEnvironment } from "./run.ts";
@@ -9,6 +10,8 @@ import { tempDir } from "./temp.ts";
 /** The real API over a fake agent on a unix socket, and the CLI that talks to it. */
 export interface CliApi extends AsyncDisposable {
   readonly agent: FakeAgent;
+  /** What the agent logs to. */
+  readonly log: Log;
   readonly socket: string;
   readonly dir: string;
   /** Runs a command in this process. */
@@ -31,11 +34,13 @@ export function serveCliApi(): CliApi {
   const temp = tempDir();
   const agent = createFakeAgent();
   const stopping = new AbortController();
-  const api = createApi(agent, { log: silentLog, version: "1.2.3", httpAddress: "", stopping: stopping.signal });
+  const { log, monitor } = createMonitoredLog("error", () => undefined);
+  const api = createApi(agent, { log, monitor, version: "1.2.3", httpAddress: "", stopping: stopping.signal });
   const socket = temp.file("api.sock");
   const server = Bun.serve({ unix: socket, idleTimeout: 0, fetch: (request: Request) => api.fetch(request) } as never);
   return {
     agent,
+    log,
     socket,
     dir: temp.path,
     run: (args, options = {}) => runInProcess(args, { ...options, env: { PADDOCK_ADDR: socket, ...options.env } }),

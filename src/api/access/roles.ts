@@ -65,6 +65,7 @@ export const ROUTE_ROLES: Readonly<Record<string, Role>> = {
   "GET /v1/client/fs/readat/:alloc": "admin",
   "GET /v1/client/fs/stream/:alloc": "admin",
   "GET /v1/event/stream": "read",
+  "GET /v1/agent/monitor": "operate",
   "PUT /v1/search": "read",
   "GET /v1/vm/:alloc/:task/receipt": "read",
   "GET /v1/vm/:alloc/:task/explain": "read",
