@@ -87,6 +87,11 @@ export interface Agent {
   disksAtStake(job: Job): Promise<readonly DiskFate[]>;
   /** Stops a job; its record stays unless `purge`. A stop that is under way is made harder by `force`. */
   deregisterJob(id: string, options: DeregisterOptions): Promise<Evaluation>;
+  /**
+   * Looks again whether what waits of a job can be placed; machines that have ended stay so.
+   * @throws AppError `conflict` for a job that was stopped.
+   */
+  evaluateJob(id: string): Promise<Evaluation>;
   jobs(prefix: string): readonly JobRecord[];
   job(id: string): JobRecord;
   /** A job as it was after each of its changes, as far as they are remembered; newest first. */

@@ -8,6 +8,7 @@ import type { AgentContext } from "./context.ts";
 import { neverFits } from "./decide.ts";
 import { tellKeptDisks } from "./disk/kept.ts";
 import { disksAtStake } from "./disk/replaced.ts";
+import { recordLook } from "./evaluate.ts";
 import { cancelBlocked, newEvaluation } from "./evaluation.ts";
 import { allocationFiles } from "./files.ts";
 import { startGarbageCollector } from "./garbage/collector.ts";
@@ -81,6 +82,7 @@ export function createAgent(context: AgentContext): RunningAgent {
         collector.discardSoon();
         return evaluation;
       }),
+    evaluateJob: (id) => oneByOne(async () => lookAgain(context, job(id), room)),
     ...readRecords(context, records),
     stopAllocation: (id, options) =>
       oneByOne(async () => stopAllocation(context, { allocation: allocation(id), job: jobOf(id) }, options)),
@@ -111,6 +113,12 @@ export function createAgent(context: AgentContext): RunningAgent {
       collector.close();
     },
   };
+}
+
+function lookAgain(context: AgentContext, record: JobRecord, room: { look(): void }): Evaluation {
+  const evaluation = recordLook(context, record);
+  room.look();
+  return evaluation;
 }
 
 function tellNode({ recorder, node }: AgentContext, room: { look(): void }): void {

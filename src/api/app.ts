@@ -19,6 +19,7 @@ import { answerError, errorReply } from "./errors.ts";
 import { addEvaluationRoutes } from "./evaluations.ts";
 import { addEventRoutes } from "./event-stream.ts";
 import { addFileRoutes, refuseNoAllocation } from "./files.ts";
+import { addFuzzySearchRoute } from "./fuzzy.ts";
 import { addImageRoutes } from "./images.ts";
 import { addJobChangeRoutes } from "./job-change.ts";
 import { addJobPlanRoute } from "./job-plan.ts";
@@ -106,6 +107,7 @@ export function createApi(agent: Agent, options: ApiOptions): Api {
   addLogRoutes(app, context);
   addFileRoutes(app, context);
   addSearchRoutes(app, context);
+  addFuzzySearchRoute(app, context);
   addMachineRoutes(app, context);
   addServiceRoutes(app, context);
   addStatsRoutes(app, context);

@@ -1,7 +1,12 @@
 import type { Context, Hono } from "hono";
 import type { Agent, Registered } from "../agent/agent.ts";
 import { AppError } from "../base/errors.ts";
-import { RevertRequestSchema, writeRegisterReply } from "../contract/job-requests.ts";
+import {
+  EvaluateRequestSchema,
+  RevertRequestSchema,
+  writeEvaluateReply,
+  writeRegisterReply,
+} from "../contract/job-requests.ts";
 import { ScaleRequestSchema, writeScaleStatus } from "../contract/job-scale.ts";
 import { parseJson } from "../hcl/json.ts";
 import type { Job } from "../job/job.ts";
@@ -15,6 +20,7 @@ import { REQUEST, readBody } from "./validate.ts";
 /** Routes that change a job by what is known of it already: another version of it, another count. */
 export function addJobChangeRoutes(app: Hono, context: ApiContext): void {
   app.on(["PUT", "POST"], "/v1/job/:id/revert", (c) => revertJob(c, context));
+  app.on(["PUT", "POST"], "/v1/job/:id/evaluate", (c) => evaluateJob(c, context));
   app.get("/v1/job/:id/scale", (c) => replyRead(c, context, () => showScale(c, context)));
   app.on(["PUT", "POST"], "/v1/job/:id/scale", (c) => scaleJob(c, context));
 }
@@ -85,6 +91,20 @@ function groupOf({ id, groups }: Job, name: string): string {
 function withCount(job: Job, name: string, count: number) {
   const groups = job.groups.map((group) => (group.name === name ? { ...group, count } : group));
   return readSentJob(parseJson(REQUEST, JSON.stringify({ Job: encodeJob({ ...job, groups }) })));
+}
+
+/** With `ForceReschedule` the job is run as it is, which gives machines to places whose last one has ended. */
+async function evaluateJob(c: Context, { agent }: ApiContext): Promise<Response> {
+  const { body } = await readBody(c, EvaluateRequestSchema, "{}");
+  const id = pathParam(c, "id");
+  if (body.JobID !== "" && body.JobID !== id) {
+    throw new AppError("invalid", "JobID is not the one in the path of the request");
+  }
+  const looked = await agent.evaluateJob(id);
+  if (body.EvalOptions?.ForceReschedule !== true) return c.json(writeEvaluateReply(looked, agent.job(id)));
+  const { job, submission, jobModifyIndex } = agent.job(id);
+  const registered = await agent.registerJob(job, submission, { enforceIndex: jobModifyIndex });
+  return c.json(writeEvaluateReply(registered.evaluation, registered.job));
 }
 
 function showScale(c: Context, { agent }: ApiContext) {

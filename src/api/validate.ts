@@ -16,14 +16,17 @@ export const REQUEST = "<request>";
 /**
  * Reads the body of a request as JSON, whatever its content type says (Nomad's clients send none), and checks it against a schema.
  * Messages name places and what was expected there, never what was sent: it may hold secrets.
+ * @param absent what no body means; there has to be one unless told.
  * @returns what the schema makes of it, and the same with positions for those who read a part of it so.
  * @throws AppError `invalid` for no body, for what is no JSON with line and column, and for what does not fit with the path.
  */
 export async function readBody<S extends v.GenericSchema>(
   c: Context,
   schema: S,
+  absent = "",
 ): Promise<{ readonly body: v.InferOutput<S>; readonly parsed: ParsedJson }> {
-  const bytes = new Uint8Array(await c.req.raw.arrayBuffer());
+  const sent = new Uint8Array(await c.req.raw.arrayBuffer());
+  const bytes = sent.length === 0 ? new TextEncoder().encode(absent) : sent;
   if (bytes.length === 0) throw new AppError("invalid", "the request has no body", { hint: "send a JSON object" });
   const parsed = parseJson(REQUEST, bytes);
   if (parsed.diagnostics.length > 0) throw refusal(parsed.diagnostics);

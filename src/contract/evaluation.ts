@@ -65,6 +65,9 @@ export const EvaluationSchema = v.object({
 });
 export type WireEvaluation = v.InferOutput<typeof EvaluationSchema>;
 
+/** Reply of `GET /v1/evaluations/count`. */
+export const EvaluationCountSchema = v.object({ Count: CountSchema });
+
 /** Reply of `PUT /v1/allocation/:id/stop`: Nomad's `AllocStopResponse`. */
 export const StopReplySchema = v.object({ EvalID: IdSchema, Index: CountSchema });
 export type WireStopReply = v.InferOutput<typeof StopReplySchema>;

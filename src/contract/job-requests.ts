@@ -40,6 +40,12 @@ export const RevertRequestSchema = v.object({
   EnforcePriorVersion: v.optional(v.nullable(CountSchema), null),
 });
 
+/** Body of `PUT /v1/job/:id/evaluate`, which may be empty. */
+export const EvaluateRequestSchema = v.object({
+  JobID: SentTextSchema,
+  EvalOptions: v.optional(v.nullable(v.object({ ForceReschedule: SentFlagSchema })), null),
+});
+
 const queryMeta = { Index: CountSchema, KnownLeader: v.boolean(), LastContact: CountSchema };
 
 /** Reply of `PUT /v1/jobs`: Nomad's `JobRegisterResponse`. */
@@ -54,6 +60,15 @@ export const RegisterReplySchema = v.object({
   Paddock: v.object({ JobID: v.string(), Machines: CountSchema }),
 });
 export type WireRegisterReply = v.InferOutput<typeof RegisterReplySchema>;
+
+/** Reply of `PUT /v1/job/:id/evaluate`: Nomad's `JobRegisterResponse`. */
+export const EvaluateReplySchema = v.object({
+  EvalID: IdSchema,
+  EvalCreateIndex: CountSchema,
+  JobModifyIndex: CountSchema,
+  ...queryMeta,
+});
+export type WireEvaluateReply = v.InferOutput<typeof EvaluateReplySchema>;
 
 /** Reply of `DELETE /v1/job/:id`: Nomad's `JobDeregisterResponse`. */
 export const DeregisterReplySchema = v.object({
@@ -105,6 +120,19 @@ export function writeRegisterReply(registered: {
     Warnings: joinWarnings(warnings),
     ...writeQueryMeta(evaluation.modifyIndex),
     Paddock: { JobID: job.job.id, Machines: job.job.groups.reduce((sum, { count }) => sum + count, 0) },
+  };
+}
+
+/** What came of looking at a job again. */
+export function writeEvaluateReply(
+  evaluation: RecordedEvaluation,
+  { jobModifyIndex }: { readonly jobModifyIndex: number },
+): WireEvaluateReply {
+  return {
+    EvalID: evaluation.id,
+    EvalCreateIndex: evaluation.createIndex,
+    JobModifyIndex: jobModifyIndex,
+    ...writeQueryMeta(evaluation.modifyIndex),
   };
 }
 

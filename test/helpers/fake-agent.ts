@@ -154,6 +154,10 @@ export function createFakeAgent(clock: Clock = systemClock): FakeAgent {
       agent.deregistered.push({ id, ...options });
       return decide(agent, { job: { ...record, stop: true } }, { jobId: id, triggeredBy: "job-deregister" });
     },
+    evaluateJob: async (id) => {
+      agent.told.push(`evaluate ${agent.job(id).job.id}`);
+      return decide(agent, {}, { jobId: id });
+    },
     stopAllocation: async (id, options) => {
       const { jobId } = agent.allocation(id);
       agent.stopped.push({ id, ...options });

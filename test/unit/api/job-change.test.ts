@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
-import { RegisterReplySchema } from "../../../src/contract/job-requests.ts";
+import { EvaluateReplySchema, RegisterReplySchema } from "../../../src/contract/job-requests.ts";
 import { ScaleStatusSchema } from "../../../src/contract/job-scale.ts";
-import { refusalOf, type TestApi, testApi } from "../../helpers/api.ts";
+import { parseReply, refusalOf, type TestApi, testApi } from "../../helpers/api.ts";
 import { allocation, jobOf, jobRecord, jobText, RUNNING, taskRecord } from "../../helpers/records.ts";
 
 const FORMER = jobOf(jobText("web", 'shutdown_delay = "1s"'));
@@ -78,4 +78,21 @@ test("how a job is scaled is told by group", async () => {
     JobStopped: false,
     TaskGroups: { vms: { Desired: 1, Placed: 1, Running: 1, Healthy: 0, Unhealthy: 0, Events: null } },
   });
+});
+
+const EVALUATE = "/v1/job/web/evaluate";
+
+test("a job is looked at again, with a body and without, and run again when that is asked for", async () => {
+  const { agent, send, write } = testApi();
+  agent.put({ job: jobRecord() });
+  const looked = await parseReply(EvaluateReplySchema, await send("PUT", EVALUATE));
+  expect(agent.evaluation(looked.EvalID)).toMatchObject({ jobId: "web", createIndex: looked.EvalCreateIndex });
+  await write(EvaluateReplySchema, "POST", EVALUATE, { JobID: "web", EvalOptions: {} });
+  expect([agent.told, agent.registered]).toEqual([["evaluate web", "evaluate web"], []]);
+  const { jobModifyIndex } = agent.job("web");
+  await write(EvaluateReplySchema, "PUT", EVALUATE, { JobID: "web", EvalOptions: { ForceReschedule: true } });
+  expect(agent.registered).toMatchObject([{ job: { id: "web" }, enforceIndex: jobModifyIndex }]);
+  expect((await send("PUT", "/v1/job/db/evaluate")).status).toBe(404);
+  const other = await refusalOf(await send("PUT", EVALUATE, { JobID: "db" }));
+  expect([other.status, other.lines[0]]).toEqual([400, "JobID is not the one in the path of the request"]);
 });

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { newId } from "../../../src/base/ids.ts";
+import { EvaluationCountSchema } from "../../../src/contract/evaluation.ts";
 import { refusalOf, type TestApi, testApi } from "../../helpers/api.ts";
 import {
   allocation,
@@ -140,4 +141,14 @@ test("a list as it is reads no record again for its order", async () => {
   };
   await idsOf(api, "/v1/allocations");
   expect(reads).toBe(3);
+});
+
+test("evaluations are counted, those that a filter leaves", async () => {
+  const { read, send } = filledApi();
+  expect(await read(EvaluationCountSchema, "/v1/evaluations/count")).toEqual({ Count: 5 });
+  expect(await read(EvaluationCountSchema, `/v1/evaluations/count?${filter("CreateIndex == 31")}`)).toEqual({
+    Count: 1,
+  });
+  expect(await read(EvaluationCountSchema, "/v1/evaluations/count?job=db")).toEqual({ Count: 0 });
+  expect((await send("GET", `/v1/evaluations/count?${filter("(")}`)).status).toBe(400);
 });

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { FuzzySearchReplySchema } from "../../../src/contract/fuzzy-search.ts";
 import { SearchReplySchema } from "../../../src/contract/search.ts";
 import { refusalOf, testApi } from "../../helpers/api.ts";
 import { allocation, evaluation, jobOf, jobRecord, jobText, NODE } from "../../helpers/records.ts";
@@ -57,4 +58,44 @@ test("a context of Nomad's that is empty here finds nothing, and an unknown one 
   expect(status).toBe(400);
   expect(lines[0]).toStartWith("<request>: Context: expected ");
   expect(lines[0]).not.toContain("s3cr3t");
+});
+
+const FUZZY = "/v1/search/fuzzy";
+
+test("a fuzzy search finds names that have a text anywhere, in whatever letters, with the way to each", async () => {
+  const { write, agent } = filledApi();
+  const reply = await write(FuzzySearchReplySchema, "PUT", FUZZY, { Text: "WE", Context: "all" });
+  expect(reply.Matches).toMatchObject({ jobs: [{ ID: "web", Scope: ["default", "web"] }] });
+  expect(reply.Matches["allocs"]?.[0]).toEqual({ ID: allocation().name, Scope: ["default", allocation().id] });
+  const { groups } = agent.job("web").job;
+  const [group] = groups;
+  const found = await write(FuzzySearchReplySchema, "PUT", FUZZY, { Text: "vm" });
+  const way = ["default", "web", group?.name ?? ""];
+  expect(found.Matches["tasks"]).toContainEqual({ ID: "vm", Scope: way });
+  const images = await write(FuzzySearchReplySchema, "PUT", FUZZY, { Text: ".img", Context: "images" });
+  expect(Object.keys(images.Matches)).toEqual(["images"]);
+  expect(images.Matches["images"]).toContainEqual({
+    ID: group?.tasks[0]?.config.image_path ?? "",
+    Scope: [...way, "vm"],
+  });
+  const evals = await write(FuzzySearchReplySchema, "PUT", FUZZY, {
+    Text: evaluation().id.slice(0, 4),
+    Context: "evals",
+  });
+  expect(evals.Matches).toEqual({ evals: [{ ID: evaluation().id }] });
+});
+
+test("a fuzzy search gives 20 of each kind, those that begin with the text first, and refuses a text that is too short", async () => {
+  const { write, send, agent } = testApi();
+  for (let count = 0; count < 25; count++) agent.put({ job: jobRecord({ job: jobOf(jobText(`x-web-${count}`)) }) });
+  agent.put({ job: jobRecord({ job: jobOf(jobText("web")) }) });
+  const reply = await write(FuzzySearchReplySchema, "POST", FUZZY, { Text: "web", Context: "jobs" });
+  expect([reply.Matches["jobs"]?.length, reply.Matches["jobs"]?.[0]?.ID, reply.Truncations["jobs"]]).toEqual([
+    20,
+    "web",
+    true,
+  ]);
+  expect((await write(FuzzySearchReplySchema, "PUT", FUZZY, { Text: "web", Context: "volumes" })).Matches).toEqual({});
+  const { status, lines } = await refusalOf(await send("PUT", FUZZY, { Text: "w" }));
+  expect([status, lines[0]]).toEqual([400, "fuzzy search query must be at least 2 characters, got 1"]);
 });
