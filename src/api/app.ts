@@ -13,6 +13,7 @@ import { admitByRole, takeBody } from "./access/guard.ts";
 import { addTokenRoutes } from "./access/tokens.ts";
 import { addAllocationRoutes } from "./allocations.ts";
 import { addBundleRoutes } from "./bundles.ts";
+import { packReply } from "./compress.ts";
 import { addConsoleRoute } from "./console.ts";
 import type { ApiContext } from "./context.ts";
 import { answerError, errorReply } from "./errors.ts";
@@ -125,7 +126,7 @@ export function createApi(agent: Agent, options: ApiOptions): Api {
   const door = { tokens: agent.tokens, log, clock, maxPerClient: elsewhere.maxPerClient };
   return {
     fetch: (request, upgrade) => answer(request, { caller: { kind: "host" }, upgrade }),
-    fetchRemote: createDoor(door, answer),
+    fetchRemote: createDoor(door, async (request, beside) => await packReply(request, await answer(request, beside))),
     routes,
   };
 }

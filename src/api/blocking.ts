@@ -1,6 +1,7 @@
 import type { Context } from "hono";
 import { AppError } from "../base/errors.ts";
 import { formatDuration, MINUTE, parseDuration, toMillis } from "../base/units.ts";
+import { MAY_BE_PACKED } from "./compress.ts";
 import type { ApiContext } from "./context.ts";
 import { Listing } from "./listing.ts";
 import { countParam } from "./query.ts";
@@ -32,8 +33,9 @@ export async function replyRead(c: Context, context: ApiContext, read: () => unk
 }
 
 function reply(c: Context, value: unknown, headers: Record<string, string>): Response {
-  if (!(value instanceof JsonText)) return c.json(value, 200, headers);
-  return c.body(value.text, 200, { ...headers, "Content-Type": "application/json" });
+  const all = { ...headers, ...MAY_BE_PACKED };
+  if (!(value instanceof JsonText)) return c.json(value, 200, all);
+  return c.body(value.text, 200, { ...all, "Content-Type": "application/json" });
 }
 
 /** A reply that is JSON already. */
