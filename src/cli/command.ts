@@ -1,10 +1,13 @@
 import { shortId } from "../base/ids.ts";
+import { isLoopbackOrigin } from "../client/address.ts";
 import { type Client, createClient } from "../client/client.ts";
+import { readCredentials } from "../client/credentials.ts";
 import { discoverAgent } from "../client/discover.ts";
 import type { Job } from "../job/job.ts";
 import type { EarlyRun } from "./early-run.ts";
 import type { Flag, Flags } from "./flags.ts";
 import type { ForeseenMachine, ForeseenTask } from "./machine/foreseen.ts";
+import { printLabelled } from "./terminal/labelled.ts";
 import type { Terminal } from "./terminal/terminal.ts";
 import type { Finding } from "./text/finding.ts";
 
@@ -67,7 +70,7 @@ export interface Command {
 export const ADDRESS_FLAG: Flag = {
   name: "address",
   value: "ADDRESS",
-  help: "The agent to talk to: unix:///path, the path of a socket, or http://host:port. Without it PADDOCK_ADDR, then NOMAD_ADDR, then the default sockets are tried.",
+  help: "The agent to talk to: unix:///path, the path of a socket, or http://host:port or https://host:port. Without it PADDOCK_ADDR, then NOMAD_ADDR, then the default sockets are tried.",
 };
 
 export const VERBOSE_FLAG: Flag = { name: "verbose", help: "Show ids in full." };
@@ -96,9 +99,15 @@ export function rehearsalFlags(flags: Flags): string[] {
   });
 }
 
-/** Finds the agent that an invocation is about. @throws AppError as `discoverAgent` does. */
+/** Finds the agent that an invocation is about. @throws AppError as `discoverAgent` and `readCredentials` do. */
 export async function connectAgent({ context, flags }: Pick<Invocation, "context" | "flags">): Promise<Client> {
   const { uid, env, terminal } = context;
   const address = await discoverAgent({ flag: flags.text("address"), uid, env });
-  return createClient(address, undefined, (text) => terminal.err.line(text));
+  const tell = (text: string): void => terminal.err.line(text);
+  if (address.kind === "unix") return createClient(address, undefined, tell);
+  const credentials = readCredentials({ flag: flags.text, env });
+  if (credentials.token !== null && address.origin.startsWith("http:") && !isLoopbackOrigin(address.origin)) {
+    printLabelled(terminal.err, "warning", `the token goes to ${address.origin} for all to read that are in between`);
+  }
+  return createClient({ ...address, credentials }, undefined, tell);
 }

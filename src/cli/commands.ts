@@ -36,6 +36,9 @@ import { PS } from "./machine/ps.ts";
 import { VM_POWER } from "./machine/vm-power.ts";
 import { WHY } from "./machine/why.ts";
 import { COMPLETION } from "./shell/completion.ts";
+import { TOKEN_CREATE } from "./token/create.ts";
+import { TOKEN_LIST } from "./token/list.ts";
+import { TOKEN_REVOKE } from "./token/revoke.ts";
 
 /** The one table of commands, in the order of the help. */
 export const COMMANDS: readonly Command[] = [
@@ -76,6 +79,9 @@ export const COMMANDS: readonly Command[] = [
   NODE_STATUS,
   SYSTEM_GC,
   MONITOR,
+  TOKEN_CREATE,
+  TOKEN_LIST,
+  TOKEN_REVOKE,
   DOCTOR,
   SYSTEMD_UNIT,
   COMPLETION,

@@ -28,9 +28,40 @@ export const TEMPLATE_FLAG: Flag = {
 /** For every command. */
 export const NO_COLOR_FLAG: Flag = { name: "no-color", help: "No colours; the same as NO_COLOR in the environment." };
 
+/** How an agent elsewhere is talked to; every command that has `-address` takes them. */
+export const CONNECTION_FLAGS: readonly Flag[] = [
+  {
+    name: "token",
+    value: "SECRET",
+    help: "What lets in whoever does not use the unix socket. PADDOCK_TOKEN, then NOMAD_TOKEN, which the list of processes shows nobody.",
+  },
+  {
+    name: "ca-cert",
+    value: "FILE",
+    help: "The authority of the agent's certificate (PEM), instead of the host's. PADDOCK_CACERT, NOMAD_CACERT.",
+  },
+  {
+    name: "client-cert",
+    value: "FILE",
+    help: "A certificate of your own (PEM). PADDOCK_CLIENT_CERT, NOMAD_CLIENT_CERT.",
+  },
+  { name: "client-key", value: "FILE", help: "Its key. PADDOCK_CLIENT_KEY, NOMAD_CLIENT_KEY." },
+  {
+    name: "tls-server-name",
+    value: "NAME",
+    help: "The name in the agent's certificate, when the address has another. PADDOCK_TLS_SERVER_NAME, NOMAD_TLS_SERVER_NAME.",
+  },
+  {
+    name: "tls-skip-verify",
+    help: "Believe any certificate: whoever is in between reads all of it. PADDOCK_SKIP_VERIFY, NOMAD_SKIP_VERIFY.",
+  },
+];
+
 /** All flags that a command takes, in the order of its help. */
 export function allFlags(own: readonly Flag[]): readonly Flag[] {
-  return [...own.flatMap((flag) => (flag.data === true ? [flag, TEMPLATE_FLAG] : [flag])), NO_COLOR_FLAG];
+  const talks = own.some(({ name }) => name === "address");
+  const told = own.flatMap((flag) => (flag.data === true ? [flag, TEMPLATE_FLAG] : [flag]));
+  return [...told, NO_COLOR_FLAG, ...(talks ? CONNECTION_FLAGS : [])];
 }
 
 /** The flags of an invocation, by name. */

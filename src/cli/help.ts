@@ -1,6 +1,6 @@
 import type { Command } from "./command.ts";
 import { EXIT } from "./exit.ts";
-import { allFlags, type Flag } from "./flags.ts";
+import { allFlags, CONNECTION_FLAGS, type Flag } from "./flags.ts";
 import { textOf } from "./terminal/style.ts";
 import { alignRows, breakText } from "./terminal/table.ts";
 
@@ -42,8 +42,9 @@ export function describeCommand(command: Command): string {
     "",
     "Options:",
     "",
-    ...align(allFlags(command.flags).map(flagRow)),
+    ...align(allFlags(command.flags).filter(isOfCommand).map(flagRow)),
     "",
+    ...describeConnection(command),
     "Examples:",
     "",
     ...command.examples.map((example) => `  ${example}`),
@@ -53,6 +54,13 @@ export function describeCommand(command: Command): string {
     ...align((command.exits ?? DEFAULT_EXITS).map(([code, meaning]) => [String(code), meaning])),
     "",
   ].join("\n");
+}
+
+const isOfCommand = (flag: Flag): boolean => !CONNECTION_FLAGS.includes(flag);
+
+function describeConnection(command: Command): string[] {
+  const flags = allFlags(command.flags).filter((flag) => !isOfCommand(flag));
+  return flags.length === 0 ? [] : ["Options for an agent elsewhere:", "", ...align(flags.map(flagRow)), ""];
 }
 
 /** What the exit codes mean of a command that has no more to say. */

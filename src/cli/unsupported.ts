@@ -1,7 +1,7 @@
 /** Will come; there is nothing more to say. */
 const LATER = null;
 const CLUSTER = "paddock runs on one host and has no servers";
-const ACCESS = "access is by the permissions of the agent's socket";
+const ACCESS = "whoever may open the agent's socket may do everything, and others need a token: paddock token create";
 const STORAGE = "machines use the images of their task directory";
 
 /** Commands of Nomad's, or of our own design, that are not there, with the reason; a group's name stands for all of it. */

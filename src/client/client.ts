@@ -169,8 +169,8 @@ export function createClient(address: Address, clock?: Clock, tell?: Tell): Clie
     },
     readLog: (allocationId, task, options) => readLog(begin, allocationId, task, options),
     change: async (method, { target, schema }, body) => (await exchange({ method, target, body }, schema)).value,
-    readFrames: ({ target, schema }, signal) => readFrames(begin, { target, signal, stream: true }, schema),
-    readChunks: (target, signal) => readChunks(begin, { target, signal, stream: true }),
+    readFrames: ({ target, schema }, signal) => readFrames(begin, { target, signal }, schema),
+    readChunks: (target, signal) => readChunks(begin, { target, signal }),
     follow: ({ target, schema }, body, signal) => readFrames(begin, { method: "PUT", target, body, signal }, schema),
   };
 }

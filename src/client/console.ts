@@ -2,10 +2,10 @@ import { Buffer } from "node:buffer";
 import * as v from "valibot";
 import { AppError } from "../base/errors.ts";
 import { type ConsoleFrame, ConsoleFrameSchema, MAX_INPUT_UNDERWAY } from "../contract/console.ts";
-import { openUnixWebSocket } from "../runtime/websocket.ts";
+import { openRemoteWebSocket, openUnixWebSocket } from "../runtime/websocket.ts";
 import type { Address } from "./address.ts";
 import { explainSilence } from "./discover.ts";
-import { sendRequest } from "./request.ts";
+import { sendRequest, tokenHeaders } from "./request.ts";
 
 /** Most bytes of output that wait for a reader; what is beyond is left out and told. */
 const MOST_WAITING = 1 << 20;
@@ -62,7 +62,7 @@ export async function openConsole(
     throw await explainSilence(address, error);
   }
   if (socket === null) {
-    throw new AppError("unsupported", "this runtime has no WebSockets over unix sockets", {
+    throw new AppError("unsupported", "this runtime has no WebSockets for consoles", {
       hint: "the binary of paddock has them",
     });
   }
@@ -81,7 +81,8 @@ export async function openConsole(
 
 function openSocket(address: Address, target: string): WebSocket | null {
   if (address.kind === "unix") return openUnixWebSocket(address.path, target);
-  return new WebSocket(`${address.origin.replace(/^http/, "ws")}${target}`);
+  const url = `${address.origin.replace(/^http/, "ws")}${target}`;
+  return openRemoteWebSocket(url, tokenHeaders(address.credentials), address.credentials?.tls);
 }
 
 function createLink(socket: WebSocket): ConsoleLink {

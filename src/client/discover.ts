@@ -43,11 +43,8 @@ const START_HINT = "start one with: paddock agent; or say where it is with -addr
  */
 export async function explainSilence(address: Address, cause: unknown): Promise<AppError> {
   if (address.kind === "http") {
-    const why = errnoOf(cause) ?? "no connection";
-    return new AppError("unavailable", `no agent answers at ${formatAddress(address)}: ${why}`, {
-      hint: START_HINT,
-      cause,
-    });
+    const { why, hint } = explainConnection(address.origin, errnoOf(cause));
+    return new AppError("unavailable", `no agent answers at ${formatAddress(address)}: ${why}`, { hint, cause });
   }
   const answer = await trySocket(address.path);
   if (answer === "EACCES") return refusedEntry(address.path);
@@ -56,6 +53,23 @@ export async function explainSilence(address: Address, cause: unknown): Promise<
     hint: answer === undefined ? "look at the agent's log" : START_HINT,
     cause,
   });
+}
+
+const AUTHORITY = "name its authority with -ca-cert or PADDOCK_CACERT";
+const OTHER_NAME = "call the agent by a name that its certificate is for, or say that name with -tls-server-name";
+const BY_TLS = "is TLS spoken there, and does it ask for a certificate of the client's (-client-cert, -client-key)?";
+
+/** Why there is no connection by TCP, by the code of the failure. */
+function explainConnection(origin: string, code = "no connection"): { readonly why: string; readonly hint: string } {
+  const isTls = origin.startsWith("https:");
+  if (code === "CERT_HAS_EXPIRED") return { why: "its certificate has expired", hint: "renew it on the agent's host" };
+  if (code === "CERT_NOT_YET_VALID")
+    return { why: "its certificate is not good yet", hint: "are the clocks of both right?" };
+  if (code === "ERR_TLS_CERT_ALTNAME_INVALID") return { why: "its certificate is for another name", hint: OTHER_NAME };
+  if (/CERT|VERIFY|ISSUER/.test(code)) return { why: `its certificate is not trusted (${code})`, hint: AUTHORITY };
+  if (isTls && (code === "EPROTO" || code === "ECONNRESET"))
+    return { why: `no TLS came about (${code})`, hint: BY_TLS };
+  return { why: code, hint: isTls ? START_HINT : `${START_HINT}; where TLS is spoken write https://` };
 }
 
 function answerText(answer: string): string {

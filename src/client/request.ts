@@ -1,6 +1,7 @@
 import { AppError, type ErrorCode } from "../base/errors.ts";
-import { fetchHttp, fetchStream, fetchUnix } from "../runtime/fetch.ts";
+import { fetchHttp, fetchUnix } from "../runtime/fetch.ts";
 import type { Address } from "./address.ts";
+import type { Credentials } from "./credentials.ts";
 import { explainSilence } from "./discover.ts";
 
 export interface ApiRequest {
@@ -11,8 +12,6 @@ export interface ApiRequest {
   /** Sent as JSON, bytes as they are. */
   readonly body?: unknown;
   readonly signal?: AbortSignal | undefined;
-  /** The reply has no end in sight: silence in it has no time limit. GET only. */
-  readonly stream?: boolean;
 }
 
 /**
@@ -32,18 +31,28 @@ export async function sendRequest(address: Address, request: ApiRequest): Promis
 }
 
 async function dispatch(address: Address, request: ApiRequest): Promise<Response> {
-  const { method = "GET", target, body, signal, stream } = request;
+  const { method = "GET", target, body, signal } = request;
   const isBytes = body instanceof Uint8Array;
+  const headers =
+    body === undefined ? {} : { "content-type": isBytes ? "application/octet-stream" : "application/json" };
   const init = {
     method,
-    headers: body === undefined ? {} : { "content-type": isBytes ? "application/octet-stream" : "application/json" },
     ...(body === undefined ? {} : { body: isBytes ? new Uint8Array(body) : JSON.stringify(body) }),
     ...(signal === undefined ? {} : { signal }),
   };
-  if (address.kind === "unix") return await fetchUnix(address.path, target, init);
-  const url = `${address.origin}${target}`;
-  if (stream !== true) return await fetchHttp(url, init);
-  return await fetchStream(url, { headers: {}, signal: signal ?? new AbortController().signal, insecure: false });
+  if (address.kind === "unix") return await fetchUnix(address.path, target, { ...init, headers });
+  const token = tokenHeaders(address.credentials);
+  return await fetchHttp(
+    `${address.origin}${target}`,
+    { ...init, headers: { ...headers, ...token } },
+    address.credentials?.tls,
+  );
+}
+
+/** What tells an agent elsewhere who asks. */
+export function tokenHeaders(credentials: Credentials | undefined): Record<string, string> {
+  const token = credentials?.token ?? null;
+  return token === null ? {} : { "x-nomad-token": token };
 }
 
 /**

@@ -87,7 +87,7 @@ export async function* readLog(
   if (until !== undefined) query.set("until", new Date(until).toISOString());
   if (timestamps === true) query.set("timestamps", "true");
   const target = `/v1/client/fs/logs/${encodeURIComponent(allocationId)}?${query}`;
-  const response = await begin({ target, signal, stream: true });
+  const response = await begin({ target, signal });
   if (since !== undefined || until !== undefined || timestamps === true) {
     const times = response.headers.get("x-paddock-log-times");
     if (times === null) throw new AppError("unsupported", "this agent cannot say when a log was written");

@@ -21,9 +21,42 @@ export async function fetchUnix(socketPath: string, target: string, init: PlainR
   return await fetchNode(socketPath, target, init);
 }
 
-/** The same at a URL; no redirect is followed. @throws system errors with a `code`, or the signal's reason. */
-export async function fetchHttp(url: string, init: PlainRequest = {}): Promise<Response> {
-  return await fetch(url, { ...init, redirect: "manual", timeout: false } as RequestInit);
+/** How a client speaks TLS; texts are in PEM. */
+export interface ClientTls {
+  /** The authorities that it believes instead of the host's; null for those. */
+  readonly ca: string | null;
+  readonly cert: string | null;
+  readonly key: string | null;
+  /** The name that the server is asked for and must prove to have; null for the one in the URL. */
+  readonly serverName: string | null;
+  /** True leaves the server's certificate unchecked. */
+  readonly insecure: boolean;
+}
+
+/**
+ * The same at a URL; no redirect is followed, and silence has no time limit. Only Bun heeds `tls`; elsewhere the host's authorities alone
+ * are believed.
+ * @throws system errors with a `code`, or the signal's reason.
+ */
+export async function fetchHttp(url: string, init: PlainRequest = {}, tls?: ClientTls): Promise<Response> {
+  const options = {
+    ...init,
+    redirect: "manual",
+    timeout: false,
+    ...(tls === undefined ? {} : { tls: tlsOfClient(tls) }),
+  };
+  return await fetch(url, options as RequestInit);
+}
+
+/** What Bun's `fetch` and `WebSocket` take as `tls`. */
+export function tlsOfClient({ ca, cert, key, serverName, insecure }: ClientTls): object {
+  return {
+    rejectUnauthorized: !insecure,
+    ...(ca === null ? {} : { ca }),
+    ...(cert === null ? {} : { cert }),
+    ...(key === null ? {} : { key }),
+    ...(serverName === null ? {} : { serverName }),
+  };
 }
 
 async function fetchNode(socketPath: string, target: string, init: PlainRequest): Promise<Response> {

@@ -1,4 +1,5 @@
 import { closeSync, openSync } from "node:fs";
+import { type ClientTls, tlsOfClient } from "./fetch.ts";
 import { runtimeKind } from "./kind.ts";
 
 /** Linux's flag for a descriptor that names a file without opening it; `node:fs` has no constant for it. */
@@ -23,4 +24,15 @@ export function openUnixWebSocket(socketPath: string, target: string): WebSocket
   socket.addEventListener("open", release);
   socket.addEventListener("close", release);
   return socket;
+}
+
+/** A WebSocket at a URL, `ws:` or `wss:`. Only Bun sends headers with its first request and heeds `tls`. */
+export function openRemoteWebSocket(
+  url: string,
+  headers: Readonly<Record<string, string>>,
+  tls: ClientTls | undefined,
+): WebSocket | null {
+  if (runtimeKind !== "bun") return null;
+  const options = { headers, ...(tls === undefined ? {} : { tls: tlsOfClient(tls) }) };
+  return new WebSocket(url, options as never);
 }

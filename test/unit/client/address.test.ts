@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { join } from "node:path";
-import { defaultSockets, formatAddress, parseAddress } from "../../../src/client/address.ts";
+import { defaultSockets, formatAddress, isLoopbackOrigin, parseAddress } from "../../../src/client/address.ts";
 
 for (const [text, address] of [
   ["unix:///run/paddock/api.sock", { kind: "unix", path: "/run/paddock/api.sock" }],
@@ -8,6 +8,7 @@ for (const [text, address] of [
   ["/run/paddock/api.sock", { kind: "unix", path: "/run/paddock/api.sock" }],
   ["./api.sock", { kind: "unix", path: join(process.cwd(), "api.sock") }],
   ["http://127.0.0.1:4646", { kind: "http", origin: "http://127.0.0.1:4646" }],
+  ["https://vm1.example.org:4646", { kind: "http", origin: "https://vm1.example.org:4646" }],
   ["http://[::1]:4646/", { kind: "http", origin: "http://[::1]:4646" }],
 ] as const) {
   test(`${text} is an address`, () => {
@@ -19,7 +20,7 @@ for (const [text, message] of [
   ["", '-address: expected the address of an agent, found ""'],
   ["localhost:4646", '-address: expected the address of an agent, found "localhost:4646"'],
   ["unix://run/api.sock", '-address: expected an absolute path behind unix://, found "run/api.sock"'],
-  ["https://host:4646", "-address: https is not supported yet"],
+  ["https://host:4646/ui", '-address: expected https://host:port alone, found "https://host:4646/ui"'],
   ["http://host:4646/v1", '-address: expected http://host:port alone, found "http://host:4646/v1"'],
   ["http://", '-address: expected http://host:port alone, found "http://"'],
   ["ftp://host", '-address: expected the address of an agent, found "ftp://host"'],
@@ -45,4 +46,11 @@ test("an ordinary user's own socket comes before the system's, root has that alo
     "/run/paddock/api.sock",
   ]);
   expect(defaultSockets(0, { XDG_RUNTIME_DIR: "/run/user/0" })).toEqual(["/run/paddock/api.sock"]);
+});
+
+test("what is sent to a loopback address stays on this host", () => {
+  const stays = ["http://localhost:1", "http://127.0.0.9", "http://[::1]:4646", "https://LOCALHOST"];
+  expect(stays.filter((origin) => !isLoopbackOrigin(origin))).toEqual([]);
+  const goes = ["http://127.0.0.1.evil.example", "http://10.0.0.1", "http://localhost.evil.example", "http://[::2]"];
+  expect(goes.filter(isLoopbackOrigin)).toEqual([]);
 });
