@@ -36,6 +36,8 @@ export function unitText({ scope, words: [program, ...rest], dirs, userRuntimeDi
     "[Service]",
     "Type=notify",
     `ExecStart=${[quoteProgram(program), ...rest.map(quoteWord)].join(" ")}`,
+    "# The certificate is read again.",
+    `ExecReload=/bin/sh -c "kill -HUP $MAINPID"`,
     "# A variable that makes another program of the binary is no matter of the agent's.",
     "UnsetEnvironment=BUN_BE_BUN BUN_OPTIONS",
     "",

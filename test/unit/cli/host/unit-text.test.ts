@@ -28,6 +28,7 @@ test("the system's unit keeps machines and their sockets through a stop, and bri
     "[Service]",
     "Type=notify",
     "ExecStart=/usr/local/bin/paddock agent",
+    'ExecReload=/bin/sh -c "kill -HUP $MAINPID"',
     "UnsetEnvironment=BUN_BE_BUN BUN_OPTIONS",
     "KillMode=process",
     "OOMPolicy=continue",
