@@ -11,6 +11,7 @@ import { ScaleRequestSchema, writeScaleStatus } from "../contract/job-scale.ts";
 import { parseJson } from "../hcl/json.ts";
 import type { Job } from "../job/job.ts";
 import { encodeJob } from "../job/wire.ts";
+import { assertMayRun } from "./access/job-powers.ts";
 import { replyRead } from "./blocking.ts";
 import type { ApiContext } from "./context.ts";
 import { readSentJob } from "./job-text.ts";
@@ -43,6 +44,7 @@ async function revertJob(c: Context, { agent }: ApiContext): Promise<Response> {
     throw new AppError("conflict", `job "${id}" is at version ${version} already`);
   }
   const target = findVersion(agent.jobVersions(id), version);
+  assertMayRun(c, target.job);
   const options = { enforceIndex: current.jobModifyIndex };
   return reply(c, await agent.registerJob(target.job, target.submission, options), []);
 }
@@ -72,6 +74,7 @@ async function scaleJob(c: Context, { agent }: ApiContext): Promise<Response> {
     });
   }
   const { job, warnings } = withCount(current.job, groupOf(current.job, body.Target["Group"] ?? ""), count);
+  assertMayRun(c, job);
   const index = body.EnforceIndex ? (body.JobModifyIndex ?? 0) : current.jobModifyIndex;
   return reply(c, await agent.registerJob(job, null, { enforceIndex: index }), warnings);
 }

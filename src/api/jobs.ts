@@ -11,6 +11,8 @@ import {
   writeValidateReply,
 } from "../contract/job-requests.ts";
 import { encodeJob } from "../job/wire.ts";
+import { assertRole } from "./access/caller.ts";
+import { assertMayRun } from "./access/job-powers.ts";
 import { writeStubs } from "./allocations.ts";
 import { replyRead } from "./blocking.ts";
 import type { ApiContext } from "./context.ts";
@@ -103,6 +105,7 @@ async function registerJob(c: Context, { agent }: ApiContext): Promise<Response>
   const { job, warnings } =
     body.Job === undefined && body.Submission ? readJobFile(body.Submission.Source) : readSentJob(parsed);
   if (c.req.param("id") !== undefined) assertSameId(c, job.id);
+  assertMayRun(c, job);
   const enforceIndex = body.EnforceIndex ? (body.JobModifyIndex ?? 0) : undefined;
   const sent = body.Submission && { source: body.Submission.Source, format: body.Submission.Format };
   const registered = await agent.registerJob(job, sent, { enforceIndex });
@@ -119,6 +122,7 @@ async function deregisterJob(c: Context, { agent }: ApiContext): Promise<Respons
       "query parameter discard: expected purge=true beside it, for a job that stays keeps its disks",
     );
   }
+  if (discard) assertRole(c, "admin", "removing disks that guests wrote to (discard=true)");
   const options = { purge, ...(discard && { discard }), ...stopOptions(c) };
   // Nobody finds them by the job any more.
   const warnings = purge ? await agent.garbage.tellDisks(id, { discard }) : [];
