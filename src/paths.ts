@@ -42,6 +42,7 @@ export const apiSocket = (dirs: AgentDirs): string => join(dirs.runDir, "api.soc
 export const databaseFile = (dirs: AgentDirs): string => join(dirs.dataDir, "paddock.db");
 /** Room that is set aside for a full disk. */
 export const reserveFile = (dirs: AgentDirs): string => join(dirs.dataDir, "reserve");
+export const auditFile = (dirs: AgentDirs): string => join(dirs.dataDir, "audit.log");
 /** Held locked by the one agent of a data directory. */
 export const lockFile = (dirs: AgentDirs): string => join(dirs.dataDir, "agent.lock");
 

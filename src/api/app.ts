@@ -7,6 +7,7 @@ import type { Log } from "../base/log.ts";
 import { type LogMonitor, NO_MONITOR } from "../base/log-monitor.ts";
 import { formatBytes } from "../base/units.ts";
 import type { Remote, Upgrade } from "../runtime/serve.ts";
+import { type Audit, auditChanges, withoutSecrets } from "./access/audit.ts";
 import { type Beside, besideOf } from "./access/caller.ts";
 import { createDoor } from "./access/door.ts";
 import { admitByRole, takeBody } from "./access/guard.ts";
@@ -53,6 +54,8 @@ export interface ApiOptions {
   readonly clock?: Clock;
   /** How it is reached from elsewhere than the unix socket. */
   readonly elsewhere?: Elsewhere;
+  /** Where changes are written down; nowhere unless told. */
+  readonly audit?: Audit;
 }
 
 export interface Elsewhere {
@@ -97,7 +100,7 @@ export function createApi(agent: Agent, options: ApiOptions): Api {
   const app = new Hono();
   app.onError((error, c) => answerError(error, c, log));
   app.notFound(() => errorReply(404, "no such route", "the routes are Nomad's, below /v1/"));
-  addGuards(app, log, elsewhere.names);
+  addGuards(app, options);
   const guards = app.routes.length;
   addJobRoutes(app, context);
   addJobPlanRoute(app, context);
@@ -132,15 +135,21 @@ export function createApi(agent: Agent, options: ApiOptions): Api {
 }
 
 /** What every request passes before its route. */
-function addGuards(app: Hono, log: Log, names: Elsewhere["names"]): void {
+function addGuards(app: Hono, { log, clock = systemClock, elsewhere = NOWHERE, audit }: ApiOptions): void {
   app.use(async (c, next) => {
     const start = monotonicMillis();
     await next();
     const took = `${(monotonicMillis() - start).toFixed(1)}ms`;
     // The path alone: a query may hold a secret.
-    log.debug("request complete", { method: c.req.method, path: c.req.path, status: c.res.status, took });
+    log.debug("request complete", {
+      method: c.req.method,
+      path: withoutSecrets(c.req.path),
+      status: c.res.status,
+      took,
+    });
   });
-  app.use(refuseForeignPages(names));
+  if (audit !== undefined) app.use(auditChanges(audit, clock));
+  app.use(refuseForeignPages(elsewhere.names));
   app.use(admitByRole);
   app.use(
     methodNotAllowed({

@@ -11,7 +11,8 @@ import {
   writeValidateReply,
 } from "../contract/job-requests.ts";
 import { encodeJob } from "../job/wire.ts";
-import { assertRole } from "./access/caller.ts";
+import { noteAbout } from "./access/audit.ts";
+import { assertRole, besideOf } from "./access/caller.ts";
 import { assertMayRun } from "./access/job-powers.ts";
 import { writeStubs } from "./allocations.ts";
 import { replyRead } from "./blocking.ts";
@@ -105,6 +106,7 @@ async function registerJob(c: Context, { agent }: ApiContext): Promise<Response>
   const { job, warnings } =
     body.Job === undefined && body.Submission ? readJobFile(body.Submission.Source) : readSentJob(parsed);
   if (c.req.param("id") !== undefined) assertSameId(c, job.id);
+  noteAbout(besideOf(c), { Job: job.id });
   assertMayRun(c, job);
   const enforceIndex = body.EnforceIndex ? (body.JobModifyIndex ?? 0) : undefined;
   const sent = body.Submission && { source: body.Submission.Source, format: body.Submission.Format };

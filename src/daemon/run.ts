@@ -14,7 +14,6 @@ import { createMonitoredLog, type LogMonitor } from "../base/log-monitor.ts";
 import type { AgentConfig } from "../config/agent-config.ts";
 import { readConfiguration } from "../config/effective.ts";
 import { apiSocket, cacheDir, databaseFile, reserveFile } from "../paths.ts";
-import { build } from "../runtime/build.ts";
 import { releaseCodePages } from "../runtime/code-pages.ts";
 import { createRecorder } from "../state/recorder.ts";
 import { createReserve } from "../state/reserve.ts";
@@ -118,12 +117,17 @@ async function serve(
     });
     await supervisor.adoptAll();
     const context: AgentContext = { ...base, supervisor, log: log.named("agent") };
-    const socket = apiSocket(config.dirs);
     const stopping = new AbortController();
     const agent = createAgent(context);
     facts.whenChanged(agent.nodeChanged);
-    const server = await serveApi(agent, { socket, http, onHangUp, log, monitor, stopping: stopping.signal });
-    log.info("agent started", { version: build.version, socket, data_dir: config.dirs.dataDir });
+    const server = await serveApi(agent, {
+      dirs: config.dirs,
+      http,
+      onHangUp,
+      log,
+      monitor,
+      stopping: stopping.signal,
+    });
     void restWhenQuiet({ changes: recorder.changes, clock: systemClock, log, signal: stopping.signal });
     await tellManager(manager, { store, recorder, supervisor, signal: stopping.signal });
     await stopAsked;

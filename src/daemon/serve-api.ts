@@ -2,13 +2,14 @@ import type { RunningAgent } from "../agent/create.ts";
 import { createApi } from "../api/app.ts";
 import type { Log } from "../base/log.ts";
 import type { LogMonitor } from "../base/log-monitor.ts";
+import { type AgentDirs, apiSocket, auditFile } from "../paths.ts";
 import { build } from "../runtime/build.ts";
+import { openAuditFile } from "./audit-file.ts";
 import type { HttpPlan } from "./http.ts";
 import { listen } from "./listen.ts";
 
 export interface ApiSurroundings {
-  /** Path of the unix socket. */
-  readonly socket: string;
+  readonly dirs: AgentDirs;
   /** Null where it is served there alone. */
   readonly http: HttpPlan | null;
   /** Takes what to do at SIGHUP. */
@@ -24,10 +25,13 @@ export interface ApiSurroundings {
  */
 export async function serveApi(
   agent: RunningAgent,
-  { socket, http, onHangUp, log, monitor, stopping }: ApiSurroundings,
+  { dirs, http, onHangUp, log, monitor, stopping }: ApiSurroundings,
 ): Promise<{ stop(): Promise<void> }> {
   const ownAddress = (): string | undefined => agent.node.attributes["unique.network.ip-address"];
+  const socket = apiSocket(dirs);
+  const audit = openAuditFile(auditFile(dirs), { log });
   const api = createApi(agent, {
+    audit,
     log: log.named("api"),
     monitor,
     version: build.version,
@@ -38,9 +42,11 @@ export async function serveApi(
   const listeners = await http?.open(api.fetchRemote);
   if (listeners !== undefined) onHangUp(listeners.renew);
   const server = await listen(socket, api.fetch);
+  log.info("agent started", { version: build.version, socket, data_dir: dirs.dataDir });
   return {
     stop: async () => {
       await Promise.all([server.stop(), listeners?.stop()]);
+      audit.close();
     },
   };
 }

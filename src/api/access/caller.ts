@@ -18,6 +18,8 @@ export interface Beside {
   readonly upgrade: Upgrade | undefined;
   /** The client has sent all that it has to: its silence means nothing from now on. */
   readonly bodyTaken?: () => void;
+  /** What the request is about, for the audit log. */
+  about?: Readonly<Record<string, string>>;
 }
 
 /** What stands beside the request that is handled. */

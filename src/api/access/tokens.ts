@@ -6,6 +6,7 @@ import { replyRead } from "../blocking.ts";
 import type { ApiContext } from "../context.ts";
 import { pathParam } from "../query.ts";
 import { readBody } from "../validate.ts";
+import { noteAbout } from "./audit.ts";
 import { besideOf } from "./caller.ts";
 
 /** Nomad's routes about tokens, as far as they mean something where a token has one of three roles. */
@@ -42,6 +43,7 @@ async function createToken(c: Context, { agent }: ApiContext): Promise<Response>
   }
   const wish = { role, name: body.Name, ttlMillis: ttl === null ? null : toMillis(ttl) };
   const { token, secret } = agent.tokens.create(wish);
+  noteAbout(besideOf(c), { AccessorID: token.accessor, Name: token.name, Role: token.role });
   return c.json(writeToken(token, secret));
 }
 
