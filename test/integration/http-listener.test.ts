@@ -4,6 +4,7 @@ import { createLog } from "../../src/base/log.ts";
 import { planHttp } from "../../src/daemon/http.ts";
 import { makeAuthority } from "../helpers/certificates.ts";
 import { freePort } from "../helpers/ports.ts";
+import { rawClient } from "../helpers/raw-client.ts";
 import { allocation, jobRecord } from "../helpers/records.ts";
 import { secretFor } from "../helpers/remote.ts";
 import { makeTlsPlace, serveRemoteApi, type TlsPlace } from "../helpers/remote-api.ts";
@@ -54,6 +55,23 @@ describe("the API by TCP", () => {
     for (const { accessor } of agent.tokens.list()) agent.tokens.revoke(accessor);
     expect(await over).toBe(1008);
     await until("the console to be left", () => agent.viewers.length === 0);
+  });
+
+  test("reads a log no faster than it is taken", async () => {
+    await using one = await serveRemoteApi();
+    const { agent, port } = one;
+    agent.put({ job: jobRecord(), allocation: allocation() });
+    const piece = new Uint8Array(64 << 10);
+    for (let count = 0; count < 512; count++) agent.log.append(piece);
+    const path = `/v1/client/fs/logs/${allocation().id}?task=vm&type=stdout&plain=true`;
+    const head = [`GET ${path} HTTP/1.1`, "Host: localhost", `X-Nomad-Token: ${secretFor(agent, "read")}`, "", ""];
+    const { socket } = rawClient(port, head.join("\r\n"));
+    socket.pause();
+    await until("the log to be read", () => agent.log.taken > 0);
+    for (let count = 0; count < 50; count++) await fetch(`http://127.0.0.1:${port}/v1/regions`);
+    expect(agent.log.taken).toBeLessThan(256 * piece.length);
+    socket.destroy();
+    await until("the reader to be gone", () => agent.log.readers === 0);
   });
 
   test("ends what is under way when it stops", async () => {
