@@ -5,6 +5,7 @@ import { type ConfigurationFlags, readConfiguration } from "../config/effective.
 import { readAgentArguments } from "../daemon/arguments.ts";
 import { examineDirectories } from "./directories.ts";
 import { examineHost } from "./host.ts";
+import { examineHttp } from "./http.ts";
 import { examineNamedPaths } from "./named-paths.ts";
 import { examineRecords } from "./records.ts";
 import { examineStrangers, findNamers } from "./strangers.ts";
@@ -27,6 +28,7 @@ export async function examine(args: readonly string[]): Promise<readonly Finding
     finding,
     ...examineNamedPaths(config),
     ...examineDirectories(dirs, uid),
+    ...examineHttp(config, Date.now()),
     ...(await examineUsers(config, uid)),
     ...findings,
   ];
