@@ -14,13 +14,15 @@ import {
   type Label,
   quoteFound,
 } from "./content.ts";
-import type { AnyBlock, Block, BlockField, BlocksField, KnownField, LabelField } from "./describe.ts";
+import type { AnyBlock, AttributeField, Block, BlockField, BlocksField, KnownField, LabelField } from "./describe.ts";
 import type { Diagnostic } from "./diagnostic.ts";
 import { expandDynamic } from "./dynamic.ts";
+import { encodeField } from "./encode.ts";
 import { evaluate, type Surroundings, withoutFunctions } from "./evaluation/evaluate.ts";
 import { NOTHING_KNOWN, type Scope } from "./evaluation/scope.ts";
+import { tellKnown } from "./known.ts";
 import { findKey, isSecret, knownNames, nameIn, nearestKnown } from "./names.ts";
-import { Notes, orUndefined, type Site } from "./notes.ts";
+import { type Kept, Notes, orUndefined, type Site } from "./notes.ts";
 import { createReporter, joinPath, type Places } from "./places.ts";
 import { spellBlock } from "./spelling.ts";
 import type { Value } from "./value.ts";
@@ -38,6 +40,8 @@ export interface Evaluating {
   readonly surroundings: Surroundings;
   /** Another view of the body than the plain one. */
   readonly reshape?: (content: Content) => Content;
+  /** Takes what is written of names that have no effect. */
+  readonly kept?: Kept[] | undefined;
 }
 
 /** Reads a body of HCL as its description says. */
@@ -46,8 +50,9 @@ export function decodeBody<T>(block: Block<T>, body: Body, evaluating?: Evaluati
     scope = NOTHING_KNOWN,
     surroundings = withoutFunctions(),
     reshape = (content: Content) => content,
+    kept,
   } = evaluating ?? {};
-  const decoder = new Decoder(new Notes("hcl"), surroundings.json);
+  const decoder = new Decoder(new Notes("hcl", kept), surroundings.json);
   const content = contentOfBody(body, body.span, [], scope, {
     evaluate: (expression, names) => decoder.evaluate(expression, names, surroundings),
     expand: evaluating === undefined ? undefined : (dynamic, names) => decoder.expand(dynamic, names, surroundings),
@@ -55,9 +60,9 @@ export function decodeBody<T>(block: Block<T>, body: Body, evaluating?: Evaluati
   return decoder.decode(block, reshape(content));
 }
 
-/** Reads an object of JSON as its description says. */
-export function decodeObject<T>(block: Block<T>, object: Value & { kind: "object" }): Decoded<T> {
-  return new Decoder(new Notes("json")).decode(block, contentOfObject(object));
+/** Reads an object of JSON as its description says. @param kept takes what is written of names that have no effect. */
+export function decodeObject<T>(block: Block<T>, object: Value & { kind: "object" }, kept?: Kept[]): Decoded<T> {
+  return new Decoder(new Notes("json", kept)).decode(block, contentOfObject(object));
 }
 
 class Decoder {
@@ -112,13 +117,45 @@ class Decoder {
       const around = meant.has(name) ? { ...content, incomplete: true } : content;
       this.#reading = { where: site.where, secret: field.kind === "attribute" && field.secret };
       if (field.kind === "label") raw[key] = this.#readLabel(field, name, labels.get(key), found, inner, around);
-      else if (field.kind === "block") raw[key] = this.#readSingle(field, name, found, inner, around);
-      else if (field.kind === "blocks") raw[key] = this.#readBlocks(field, name, found, inner);
-      else if (field.kind === "attribute") raw[key] = readAttribute(this.#notes, field, name, found, inner, around);
-      else if (field.kind !== "passed") this.#tellKnown(field, found, site);
+      else if (field.kind === "attribute" || field.kind === "block" || field.kind === "blocks") {
+        raw[key] = this.#readField(field, name, found, inner, around);
+        if (field.kind === "attribute" && field.kept) this.#keep(field, field.json, found, inner, around);
+      } else if (field.kind !== "passed") {
+        tellKnown(this.#notes, field, found, site);
+        this.#keep(field.as, field.json, found, inner, around);
+      }
     }
     const reporter = createReporter(this.#notes.places, this.#notes.diagnostics, site.path);
     return block.convert.reduce((value, step) => step.read(value, reporter), raw as unknown);
+  }
+
+  #readField(
+    field: AttributeField | BlockField | BlocksField,
+    name: string,
+    items: readonly Item[],
+    site: Site,
+    around: Content,
+  ): unknown {
+    if (field.kind === "block") return this.#readSingle(field, name, items, site, around);
+    if (field.kind === "blocks") return this.#readBlocks(field, name, items, site);
+    return readAttribute(this.#notes, field, name, items, site, around);
+  }
+
+  /** Keeps what is written, where somebody asks for it and it is what it must be. */
+  #keep(as: KnownField["as"], json: string | undefined, items: readonly Item[], site: Site, around: Content): void {
+    const { kept, format } = this.#notes;
+    if (kept === undefined || as === undefined || json === undefined || items.length === 0) return;
+    const notes = new Notes(format);
+    const value = new Decoder(notes, this.#jsonSyntax).#readField(
+      as,
+      json,
+      items,
+      { path: "", where: site.where },
+      around,
+    );
+    if (notes.diagnostics.some(({ severity }) => severity === "error")) return;
+    const path = site.path.slice(0, Math.max(0, site.path.lastIndexOf(".")));
+    for (const [name, entry] of encodeField(as, value)) kept.push({ path, name, value: entry });
   }
 
   /** The items by the key of their field; what has none is told, and is not missing under the name that it was `meant` to have. */
@@ -251,20 +288,5 @@ class Decoder {
     const inside = outermost ? "" : site.where === "" ? called : `${site.where}${joint}${called}`;
     this.#notes.place(site, { span: content.span, name: called, inside });
     return this.#readBlock(block, content, { path: site.path, where: inside });
-  }
-
-  #tellKnown(field: KnownField, items: readonly Item[], site: Site): void {
-    for (const item of items) {
-      const value = this.#notes.format === "json" ? item.value() : undefined;
-      if (value !== undefined && (isNeutral(value, field.neutral) || isNeutral(value, field.encoded))) continue;
-      this.#notes.diagnostics.push({
-        severity: field.kind === "refused" ? "error" : "warning",
-        span: item.nameSpan,
-        where: orUndefined(site.where),
-        message: `"${item.name}" ${field.why}`,
-        hint: field.hint,
-        ...(field.secret && { secret: true }),
-      });
-    }
   }
 }

@@ -29,6 +29,8 @@ export interface AttributeField extends Naming {
   readonly secret: boolean;
   /** Not written to JSON where it has no value; others are null there. */
   readonly leftOut?: boolean;
+  /** For whoever asks to keep what is written, besides what has no effect. */
+  readonly kept?: boolean;
   /** How HCL may write it: `name = value`, or also as one block (`map`), or also as several blocks (`maps`). */
   readonly form: "attribute" | "map" | "maps";
 }
@@ -71,6 +73,8 @@ export interface KnownField extends Naming {
   readonly jsonOnly: boolean;
   /** Its value is never printed. */
   readonly secret: boolean;
+  /** What its value is where it has a meaning: for whoever asks to keep it. */
+  readonly as: AttributeField | BlockField | BlocksField | undefined;
 }
 
 /** A name that JSON holds when it comes back from a server; it is passed over. */
@@ -126,6 +130,7 @@ export function converted<T, U>(
 interface AttributeOptions extends Naming {
   readonly secret?: boolean;
   readonly leftOut?: boolean;
+  readonly kept?: boolean;
   readonly form?: AttributeField["form"];
 }
 
@@ -190,11 +195,12 @@ interface KnownOptions extends Naming {
   readonly encoded?: JsonValue;
   readonly jsonOnly?: boolean;
   readonly secret?: boolean;
+  readonly as?: KnownField["as"];
 }
 
 function known(kind: KnownField["kind"], why: string, options: KnownOptions): KnownField {
-  const { hint, neutral = null, encoded = null, jsonOnly = false, secret = false, ...naming } = options;
-  return { kind, why, hint, neutral, encoded, jsonOnly, secret, ...naming };
+  const { hint, neutral = null, encoded = null, jsonOnly = false, secret = false, as, ...naming } = options;
+  return { kind, why, hint, neutral, encoded, jsonOnly, secret, as, ...naming };
 }
 
 /** A name that is accepted, with a warning. @param why follows the name: `has no effect on one host`. */

@@ -14,7 +14,8 @@ function encodeBlock(block: AnyBlock, value: unknown): JsonObject {
   return Object.fromEntries(fields.flatMap(([key, field]) => encodeField(field, raw[key])));
 }
 
-function encodeField(field: AnyField, value: unknown): [string, JsonValue][] {
+/** The entries of JSON that a field with a value comes to. */
+export function encodeField(field: AnyField, value: unknown): [string, JsonValue][] {
   if (field.kind === "blocks") return encodeBlocks(field, value);
   if (field.json === undefined) return [];
   if (field.kind === "ignored" || field.kind === "refused" || field.kind === "passed") {

@@ -1,6 +1,6 @@
 import { describeFound } from "./content.ts";
 import type { Diagnostic } from "./diagnostic.ts";
-import type { Spot } from "./leaf.ts";
+import type { JsonValue, Spot } from "./leaf.ts";
 import type { Format } from "./names.ts";
 import { joinPath, type Place } from "./places.ts";
 import type { Span } from "./span.ts";
@@ -12,14 +12,26 @@ export interface Site {
   readonly where: string;
 }
 
+/** What was written of something that has no effect here, as JSON. */
+export interface Kept {
+  /** The path of the block that it stands in: `groups[0].tasks[0]`. */
+  readonly path: string;
+  /** By its name in JSON. */
+  readonly name: string;
+  readonly value: JsonValue;
+}
+
 /** What one reading finds out besides the value: where things stand, and what is wrong with them. */
 export class Notes {
   readonly format: Format;
   readonly diagnostics: Diagnostic[] = [];
   readonly places = new Map<string, Place>();
+  /** Undefined where nobody asks for it. */
+  readonly kept: Kept[] | undefined;
 
-  constructor(format: Format) {
+  constructor(format: Format, kept?: Kept[]) {
     this.format = format;
+    this.kept = kept;
   }
 
   /** @param secret true when the line of the text may hold what is never shown. */

@@ -7,6 +7,7 @@ import type { FunctionTable } from "../hcl/functions/function.ts";
 import { FUNCTIONS } from "../hcl/functions/table.ts";
 import { parseJson } from "../hcl/json.ts";
 import { bodyOfJson } from "../hcl/json-body.ts";
+import type { Kept } from "../hcl/notes.ts";
 import { type ParsedHcl, parseHcl } from "../hcl/parser.ts";
 import { markSecretLines, markSharedLines } from "../hcl/secret-lines.ts";
 import type { Source } from "../hcl/source.ts";
@@ -30,6 +31,8 @@ export interface LoadedJob {
   readonly format: "hcl2" | "json";
   /** Where a value of the job stands, by its path: `groups[0].tasks[0].config.args[1]`; undefined for a default. */
   readonly spanOf: (path: string) => Span | undefined;
+  /** What was written of what has no effect; empty unless it was asked for. */
+  readonly kept: readonly Kept[];
 }
 
 export interface LoadOptions {
@@ -37,6 +40,8 @@ export interface LoadOptions {
   readonly variables?: VariableInputs;
   /** What can be called in it; the functions that look at no file unless told otherwise. */
   readonly functions?: FunctionTable;
+  /** Keep what is written of what has no effect, for `outputJob`. */
+  readonly keep?: boolean;
 }
 
 /**
@@ -49,7 +54,8 @@ export function loadJob(file: string, text: string | Uint8Array, options: LoadOp
   const parsed = parseJson(file, text);
   const { value, diagnostics, source } = parsed;
   if (value?.kind !== "object" || !value.entries.some(({ key }) => key === "job")) {
-    return { ...decodeParsedJob(parsed, file), format: "json" };
+    const kept: Kept[] = [];
+    return { ...decodeParsedJob(parsed, file, options.keep ? kept : undefined), format: "json", kept };
   }
   const told = [...diagnostics];
   return loadBody(file, { body: bodyOfJson(value, fileBlock, told), diagnostics: told, source }, options, true);
@@ -59,7 +65,8 @@ function loadBody(file: string, parsed: ParsedHcl, options: LoadOptions, json = 
   const surroundings = { functions: options.functions ?? FUNCTIONS, budget: new Budget(), json };
   const names = resolveNames(parsed.body, options.variables ?? {}, surroundings);
   const reshape = groupLooseTasks;
-  const decoded = decodeBody(fileBlock, names.rest, { scope: names.scope, surroundings, reshape });
+  const kept: Kept[] | undefined = options.keep ? [] : undefined;
+  const decoded = decodeBody(fileBlock, names.rest, { scope: names.scope, surroundings, reshape, kept });
   const told = [...markSecretLines(parsed.diagnostics, parsed.body, SECRET_NAMES), ...names.diagnostics];
   const { job, diagnostics } = checkJob({ ...decoded, value: decoded.value.job }, "job", told);
   const sources = new Map([[file, parsed.source], ...names.sources]);
@@ -71,6 +78,8 @@ function loadBody(file: string, parsed: ParsedHcl, options: LoadOptions, json = 
     sources,
     format: "hcl2",
     spanOf: (path) => decoded.places.get(`job.${path}`)?.span,
+    // The job itself is the only block of a file that has such names.
+    kept: (kept ?? []).map((one) => ({ ...one, path: one.path.replace(/^job\.?/, "") })),
   };
 }
 

@@ -2,6 +2,7 @@ import { decodeObject } from "../hcl/decode.ts";
 import type { Diagnostic } from "../hcl/diagnostic.ts";
 import { encode, type JsonObject } from "../hcl/encode.ts";
 import { type ParsedJson, parseJson } from "../hcl/json.ts";
+import type { Kept } from "../hcl/notes.ts";
 import type { Source } from "../hcl/source.ts";
 import type { Span } from "../hcl/span.ts";
 import type { Value } from "../hcl/value.ts";
@@ -28,14 +29,14 @@ export function decodeJobJson(text: string | Uint8Array, file = "<request>"): De
   return decodeParsedJob(parseJson(file, text), file);
 }
 
-/** As `decodeJobJson`, of a text that was read already. */
-export function decodeParsedJob({ value, diagnostics, source }: ParsedJson, file: string): DecodedJob {
+/** As `decodeJobJson`, of a text that was read already. @param kept takes what is written of what has no effect. */
+export function decodeParsedJob({ value, diagnostics, source }: ParsedJson, file: string, kept?: Kept[]): DecodedJob {
   const sources = new Map([[file, source]]);
   const nothing = { job: undefined, sources, spanOf: () => undefined };
   if (value === undefined) return { ...nothing, diagnostics };
   const found = findJob(value);
   if (!("kind" in found)) return { ...nothing, diagnostics: [...diagnostics, found] };
-  const decoded = decodeObject(jobBlock, found);
+  const decoded = decodeObject(jobBlock, found, kept);
   return { ...checkJob(decoded, "", diagnostics), sources, spanOf: (path) => decoded.places.get(path)?.span };
 }
 

@@ -8,7 +8,7 @@ import { parseHcl } from "../../src/hcl/parser.ts";
 import type { VariableInputs } from "../../src/hcl/variables/input.ts";
 import { resolveNames } from "../../src/hcl/variables/resolve.ts";
 import { loadJob } from "../../src/job/load.ts";
-import { encodeJob } from "../../src/job/wire.ts";
+import { outputJob } from "../../src/job/output.ts";
 import { compileRegexp } from "../../src/regexp/regexp.ts";
 import { replaceAll } from "../../src/regexp/replace.ts";
 import type { Match } from "../../src/regexp/search.ts";
@@ -196,17 +196,16 @@ const isMeant = ({ path, theirs }: LeafDifference): boolean =>
 
 describe("whole job files", () => {
   const folder = join(GOLDEN, "job");
-  const files = readdirSync(folder).filter((name) => /\.(hcl|job)$/.test(name));
+  const jobsIn = (path: string): string[] => readdirSync(path).filter((name) => /\.(hcl|job)$/.test(name));
+  const files = jobsIn(folder);
+  const outputs = jobsIn(join(folder, "output")).map((name) => join("output", name));
   const cases = [
-    ...files.map((name) => ({ name, text: readFileSync(join(folder, name), "utf8"), oneAttribute: false })),
-    ...readAttributeTable().map((row) => ({ name: row.text, text: jobWithRow(row), oneAttribute: true })),
+    ...[...files, ...outputs].map((name) => ({ name, text: readFileSync(join(folder, name), "utf8") })),
+    ...readAttributeTable().map((row) => ({ name: row.text, text: jobWithRow(row) })),
   ];
-  const taken = cases.flatMap(({ name, text, oneAttribute }) => {
-    const { job, diagnostics } = loadJob("j.hcl", text);
-    if (job === undefined) return [];
-    // The value of what has no effect is not kept.
-    const idle = oneAttribute && diagnostics.some(({ message }) => message.includes("has no effect"));
-    return [{ name, text, ours: idle ? undefined : encodeJob(job) }];
+  const taken = cases.flatMap(({ name, text }) => {
+    const { job, kept } = loadJob("j.hcl", text, { keep: true });
+    return job === undefined ? [] : [{ name, text, ours: outputJob(job, kept) }];
   });
 
   compared(
@@ -218,7 +217,7 @@ describe("whole job files", () => {
         taken.flatMap(({ name }, at) => (answers[at]?.error === undefined ? [] : [[name, answers[at]?.error]])),
       ).toEqual([]);
       const found = taken.flatMap(({ name, ours }, at) =>
-        ours === undefined ? [] : jobDifferences(answers[at]?.job, ours).map((difference) => ({ name, ...difference })),
+        jobDifferences(answers[at]?.job, ours).map((difference) => ({ name, ...difference })),
       );
       expect(found.filter((difference) => !isMeant(difference))).toEqual([]);
       // What is in the list and is no difference any more goes.

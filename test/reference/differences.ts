@@ -113,13 +113,8 @@ export const JOB_DIFFERENCES: readonly JobDifference[] = [
     theirs: false,
   },
   {
-    reason: "What has no effect on one host is told in a warning, and its value is not kept.",
-    paths:
-      /^(AllAtOnce|NodePool|Affinities\[\]\..*|Spreads\[\]\..*|TaskGroups\[\]\.Networks\[\]\.MBits|.*\.Resources\.IOPS|.*\.Templates\[\]\.VaultGrace|(TaskGroups\[\]\.)?Update\.MaxParallel|TaskGroups\[\]\.ReschedulePolicy\.Attempts)$/,
-  },
-  {
-    reason: "These are those of a service, whatever the job's type: Nomad's commands look into them in every job.",
-    paths: /^(TaskGroups\[\]\.)?(Update|Migrate|ReschedulePolicy)\..*$/,
+    reason: "Whether a port may be another machine's, too, is told to mean nothing here, and not kept.",
+    paths: /^TaskGroups\[\]\.(Tasks\[\]\.Resources\.)?Networks\[\]\.(Dynamic|Reserved)Ports\[\]\.IgnoreCollision$/,
   },
   {
     reason: "The short form set_contains_any of a constraint works; Nomad takes it and does nothing with it.",
@@ -133,6 +128,6 @@ export const JOB_DIFFERENCES: readonly JobDifference[] = [
   {
     reason: "These only a server gives.",
     paths:
-      /^(ConsulNamespace|VaultNamespace|CreateIndex|ModifyIndex|JobModifyIndex|NomadTokenID|ParentID|Stable|Status|StatusDescription|Stop|Version)$/,
+      /^(TaskGroups\[\]\.Scaling\.(ID|Namespace|CreateIndex|ModifyIndex)|ConsulNamespace|VaultNamespace|CreateIndex|ModifyIndex|JobModifyIndex|NomadTokenID|ParentID|Stable|Status|StatusDescription|Stop|Version)$/,
   },
 ];

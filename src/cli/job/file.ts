@@ -43,7 +43,8 @@ export async function examineJobFile(
   const name = path === "-" ? "<stdin>" : path;
   const variables = await readVariables(flags, env);
   const base = path === "-" ? "." : dirname(path);
-  const loaded = loadJob(name, bytes, { variables, functions: functionsWithFiles({ base, home: env["HOME"] }) });
+  const functions = functionsWithFiles({ base, home: env["HOME"] });
+  const loaded = loadJob(name, bytes, { variables, functions, keep: flags.has("output") });
   terminal.err.text(renderDiagnostics(loaded.diagnostics, loaded.sources));
   return { ...loaded, name, text: bytes.toString("utf8") };
 }

@@ -123,12 +123,13 @@ async function register({ context, flags, operands }: Invocation, signal: AbortS
   if (flags.has("json")) assertJson(file);
   const { job, name, text, format } = file;
   if (job === undefined) throw new AppError("invalid", `${name} is not a valid job: ${countErrors(file)}`);
-  const { encodeJob } = await import("../../job/wire.ts");
-  const encoded = encodeJob(job);
   if (flags.has("output")) {
-    printJson(terminal.out, { Job: encoded });
+    const { outputJob } = await import("../../job/output.ts");
+    printJson(terminal.out, { Job: outputJob(job, file.kept) });
     return null;
   }
+  const { encodeJob } = await import("../../job/wire.ts");
+  const encoded = encodeJob(job);
   const client = await connectAgent({ context, flags });
   const before = await client.read(ask.jobAllocations(job.id), signal);
   // What was answered is about the job as it was then.

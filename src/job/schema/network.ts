@@ -1,6 +1,7 @@
 import { attribute, block, converted, ignored, label, refused, single, sortedBlocks } from "../../hcl/describe.ts";
 import { integer, list, text } from "../../hcl/leaf.ts";
 import type { Port } from "../job.ts";
+import { integerAs, textAs } from "./without-effect.ts";
 
 const PORTS_HINT = 'write port "label" { static = 8080 } or port "label" { to = 80 }';
 
@@ -40,10 +41,15 @@ export const networkBlock = block({
     json: ["ReservedPorts", "DynamicPorts"],
     place: (port) => (port.static > 0 ? "ReservedPorts" : "DynamicPorts"),
   }),
-  device: ignored(ANY_ADDRESS, { json: "Device", encoded: "" }),
-  cidr: ignored(ANY_ADDRESS, { json: "CIDR", encoded: "" }),
-  ip: ignored(ANY_ADDRESS, { json: "IP", encoded: "" }),
-  mbits: ignored("has no effect: bandwidth is not limited", { json: "MBits", neutral: 10, encoded: 0 }),
+  device: ignored(ANY_ADDRESS, { json: "Device", encoded: "", as: textAs("Device") }),
+  cidr: ignored(ANY_ADDRESS, { json: "CIDR", encoded: "", as: textAs("CIDR") }),
+  ip: ignored(ANY_ADDRESS, { json: "IP", encoded: "", as: textAs("IP") }),
+  mbits: ignored("has no effect: bandwidth is not limited", {
+    json: "MBits",
+    neutral: 10,
+    encoded: 0,
+    as: integerAs("MBits"),
+  }),
   cni: refused("is not supported: a machine has QEMU's user networking, not a network of CNI", {
     json: "CNI",
     hint: PORTS_HINT,

@@ -3,6 +3,7 @@ import { attribute, block, type Infer, ignored } from "../../hcl/describe.ts";
 import { choice, duration, integer } from "../../hcl/leaf.ts";
 import { isBatch } from "../is-batch.ts";
 import type { Job, RestartPolicy } from "../job.ts";
+import { flagAs } from "./without-effect.ts";
 
 /** `restart { … }`: what is not written comes from the group, or from the job's type. */
 export const restartBlock = block({
@@ -13,6 +14,7 @@ export const restartBlock = block({
   render_templates: ignored("has no effect: templates are rendered before every start of a machine", {
     json: "RenderTemplates",
     encoded: false,
+    as: flagAs("RenderTemplates"),
   }),
 });
 

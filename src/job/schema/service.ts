@@ -2,6 +2,7 @@ import { SECOND } from "../../base/units.ts";
 import { attribute, block, blocks, converted, type Infer, ignored, optional, refused } from "../../hcl/describe.ts";
 import { duration, flag, integer, list, mapOf, text } from "../../hcl/leaf.ts";
 import type { Check, CheckRestart, OnUpdate, Service } from "../service.ts";
+import { flagAs, integerAs, mapAs, textAs, textsAs, weights } from "./without-effect.ts";
 
 const NO_CONSUL = "has no effect: there is no Consul here";
 const NO_CONNECT = "is not supported: there is no Consul service mesh here";
@@ -44,9 +45,10 @@ const writtenCheck = block({
   failures_before_warning: ignored("has no effect: a check here passes or fails", {
     json: "FailuresBeforeWarning",
     encoded: 0,
+    as: integerAs("FailuresBeforeWarning"),
   }),
-  notes: ignored("has no effect: nobody shows it", { json: "Notes", encoded: "" }),
-  advertise: ignored(NO_CONSUL, { json: "Advertise", encoded: "" }),
+  notes: ignored("has no effect: nobody shows it", { json: "Notes", encoded: "", as: textAs("Notes") }),
+  advertise: ignored(NO_CONSUL, { json: "Advertise", encoded: "", as: textAs("Advertise") }),
   expose: refused(NO_CONNECT, { json: "Expose", encoded: false, hint: LEAVE_OUT }),
   command: refused(SCRIPT, { json: "Command", encoded: "", hint: PROBE }),
   args: refused(SCRIPT, { json: "Args", hint: PROBE }),
@@ -69,15 +71,25 @@ const writtenService = block({
   address: ignored("has no effect: a service is reached at the forwarded port of this host", {
     json: "Address",
     encoded: "",
+    as: textAs("Address"),
   }),
-  canary_tags: ignored("has no effect: there are no canaries", { json: "CanaryTags" }),
-  canary_meta: ignored("has no effect: there are no canaries", { json: "CanaryMeta" }),
-  enable_tag_override: ignored(NO_CONSUL, { json: "EnableTagOverride", encoded: false }),
-  meta: ignored(NO_CONSUL, { json: "Meta" }),
-  tagged_addresses: ignored(NO_CONSUL, { json: "TaggedAddresses" }),
-  weights: ignored(NO_CONSUL, { json: "Weights", neutral: { Passing: 1, Warning: 1 } }),
-  cluster: ignored(NO_CONSUL, { json: "Cluster", neutral: "default", encoded: "default" }),
-  kind: ignored(NO_CONSUL, { json: "Kind", encoded: "" }),
+  canary_tags: ignored("has no effect: there are no canaries", { json: "CanaryTags", as: textsAs("CanaryTags") }),
+  canary_meta: ignored("has no effect: there are no canaries", { json: "CanaryMeta", as: mapAs("CanaryMeta") }),
+  enable_tag_override: ignored(NO_CONSUL, {
+    json: "EnableTagOverride",
+    encoded: false,
+    as: flagAs("EnableTagOverride"),
+  }),
+  meta: ignored(NO_CONSUL, { json: "Meta", as: mapAs("Meta") }),
+  tagged_addresses: ignored(NO_CONSUL, { json: "TaggedAddresses", as: mapAs("TaggedAddresses") }),
+  weights: ignored(NO_CONSUL, { json: "Weights", neutral: { Passing: 1, Warning: 1 }, as: weights }),
+  cluster: ignored(NO_CONSUL, {
+    json: "Cluster",
+    neutral: "default",
+    encoded: "default",
+    as: textAs("Cluster"),
+  }),
+  kind: ignored(NO_CONSUL, { json: "Kind", encoded: "", as: textAs("Kind") }),
   // A server puts the job's into it.
   namespace: ignored("has no effect: there is one namespace", {
     json: "Namespace",

@@ -22,6 +22,7 @@ import { networkBlock } from "./network.ts";
 import { restartBlock } from "./restart.ts";
 import { serviceBlock } from "./service.ts";
 import { templateBlock } from "./template.ts";
+import { affinities, integerAs } from "./without-effect.ts";
 
 const LATER = "is not supported yet";
 export const NO_VAULT = "is not supported: there is no Vault here";
@@ -98,8 +99,12 @@ const resourcesBlock = converted(
       encoded: 0,
       hint: "write ephemeral_disk { size = … } in the group",
     }),
-    iops: ignored("has no effect, in Nomad neither", { json: "IOPS", encoded: 0 }),
-    secrets: ignored("has no effect: no secrets are written for a machine", { json: "SecretsMB", encoded: 0 }),
+    iops: ignored("has no effect, in Nomad neither", { json: "IOPS", encoded: 0, as: integerAs("IOPS") }),
+    secrets: ignored("has no effect: no secrets are written for a machine", {
+      json: "SecretsMB",
+      encoded: 0,
+      as: integerAs("SecretsMB"),
+    }),
     device: refused(LATER, { json: "Devices", hint: "name it in args, such as -device vfio-pci,host=…" }),
     numa: refused(LATER, {
       json: "NUMA",
@@ -143,7 +148,7 @@ export const taskBlock = block({
   shutdown_delay: attribute(duration(), { json: "ShutdownDelay", default: 0 }),
   leader: attribute(flag(), { json: "Leader", default: false }),
   user: attribute(text(), { json: "User", default: "" }),
-  affinity: ignored("has no effect: there is one host to choose", { json: "Affinities" }),
+  affinity: ignored("has no effect: there is one host to choose", { json: "Affinities", as: affinities }),
   services: blocks(serviceBlock, { name: "service", json: "Services" }),
   templates: blocks(templateBlock, { name: "template", json: "Templates" }),
   lifecycle: refused(LATER, { json: "Lifecycle", hint: "run it in the guest, from its user data for example" }),

@@ -2,6 +2,7 @@ import { SECOND } from "../../base/units.ts";
 import { attribute, block, converted, ignored, optional } from "../../hcl/describe.ts";
 import { choice, duration, flag, integer, list, text } from "../../hcl/leaf.ts";
 import type { Template } from "../job.ts";
+import { durationAs } from "./without-effect.ts";
 
 const NEVER_AGAIN = "has no effect: a template is rendered before each start of its machine, and never while it runs";
 
@@ -35,7 +36,7 @@ const writtenBlock = block({
   env: attribute(flag(), { json: "Envvars", default: false }),
   error_on_missing_key: attribute(flag(), { json: "ErrMissingKey", default: false }),
   wait: optional(waitBlock, { json: "Wait" }),
-  vault_grace: ignored(NEVER_AGAIN, { json: "VaultGrace", encoded: 0 }),
+  vault_grace: ignored(NEVER_AGAIN, { json: "VaultGrace", encoded: 0, as: durationAs("VaultGrace") }),
 });
 
 /** `template { … }`, with Nomad's defaults. What is about changes while the machine runs is kept, and told to mean nothing. */

@@ -2,6 +2,7 @@ import { MINUTE, SECOND } from "../../base/units.ts";
 import { attribute, block, type Infer, ignored } from "../../hcl/describe.ts";
 import { integer } from "../../hcl/leaf.ts";
 import type { Group } from "../job.ts";
+import { durationAs, flagAs, integerAs, textAs } from "./without-effect.ts";
 
 /** Nomad's default: one machine after the other. */
 const MAX_PARALLEL = 1;
@@ -11,15 +12,27 @@ const NO_DEPLOYMENT = "has no effect: a machine of the new version that fails en
 
 /** `update { … }` of a job or a group, with what Nomad fills in for a job of type service: its CLI looks for it in every job. */
 export const updateBlock = block({
-  stagger: ignored(BY_ITSELF, { json: "Stagger", encoded: 30 * SECOND }),
-  max_parallel: attribute(integer({ min: 0 }), { json: "MaxParallel" }),
-  health_check: ignored(BY_ITSELF, { json: "HealthCheck", encoded: "checks" }),
-  min_healthy_time: ignored(BY_ITSELF, { json: "MinHealthyTime", encoded: 10 * SECOND }),
-  healthy_deadline: ignored(BY_ITSELF, { json: "HealthyDeadline", encoded: 5 * MINUTE }),
-  progress_deadline: ignored(BY_ITSELF, { json: "ProgressDeadline", encoded: 10 * MINUTE }),
-  auto_revert: ignored(NO_DEPLOYMENT, { json: "AutoRevert", encoded: false }),
-  auto_promote: ignored(NO_DEPLOYMENT, { json: "AutoPromote", encoded: false }),
-  canary: ignored(NO_DEPLOYMENT, { json: "Canary", encoded: 0 }),
+  stagger: ignored(BY_ITSELF, { json: "Stagger", encoded: 30 * SECOND, as: durationAs("Stagger") }),
+  max_parallel: attribute(integer({ min: 0 }), { json: "MaxParallel", kept: true }),
+  health_check: ignored(BY_ITSELF, { json: "HealthCheck", encoded: "checks", as: textAs("HealthCheck") }),
+  min_healthy_time: ignored(BY_ITSELF, {
+    json: "MinHealthyTime",
+    encoded: 10 * SECOND,
+    as: durationAs("MinHealthyTime"),
+  }),
+  healthy_deadline: ignored(BY_ITSELF, {
+    json: "HealthyDeadline",
+    encoded: 5 * MINUTE,
+    as: durationAs("HealthyDeadline"),
+  }),
+  progress_deadline: ignored(BY_ITSELF, {
+    json: "ProgressDeadline",
+    encoded: 10 * MINUTE,
+    as: durationAs("ProgressDeadline"),
+  }),
+  auto_revert: ignored(NO_DEPLOYMENT, { json: "AutoRevert", encoded: false, as: flagAs("AutoRevert") }),
+  auto_promote: ignored(NO_DEPLOYMENT, { json: "AutoPromote", encoded: false, as: flagAs("AutoPromote") }),
+  canary: ignored(NO_DEPLOYMENT, { json: "Canary", encoded: 0, as: integerAs("Canary") }),
 });
 
 export type WrittenUpdate = Infer<typeof updateBlock>;
