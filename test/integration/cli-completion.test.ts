@@ -1,9 +1,9 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { chmodSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type CliApi, MAIN } from "../helpers/cli-api.ts";
 import { withRunningJob } from "../helpers/cli-job.ts";
-import { allocation } from "../helpers/records.ts";
+import { allocation, jobOf, jobRecord, jobText } from "../helpers/records.ts";
 import { runProgram } from "../helpers/run.ts";
 
 setDefaultTimeout(60_000);
@@ -74,6 +74,17 @@ for (const [name, shell] of Object.entries(SHELLS)) {
         expect.arrayContaining(["web", "web.vms[0]", allocation().id.slice(0, 8)]),
       );
       expect(await offered(api, "logs", "web", "")).toEqual(["vm"]);
+    });
+
+    test("a name that a shell would obey as what it is", async () => {
+      await using api = withRunningJob();
+      const id = `x$(touch ${api.dir}/owned);'a b\`touch ${api.dir}/owned\``;
+      api.agent.put({ job: jobRecord({ job: { ...jobOf(jobText()), id } }) });
+      const [word = ""] = await offered(api, "stop", "x");
+      expect(word).toStartWith("x");
+      expect(existsSync(`${api.dir}/owned`)).toBe(false);
+      // What bash puts into the line is one word of it.
+      if (name === "bash") expect(await run(api, shell.argv, `printf '%s\\n' ${word}`)).toEqual([id]);
     });
 
     test("nothing, and quietly, where no agent answers", async () => {

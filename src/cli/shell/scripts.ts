@@ -50,7 +50,7 @@ function __paddock_words
         if test "$line" = "${FILES_MARK}"
             __fish_complete_path "$current"
         else
-            echo $line
+            printf '%s\\n' $line
         end
     end
 end
