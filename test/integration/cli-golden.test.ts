@@ -67,6 +67,8 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
     ["alloc status 'no id'"],
   ],
   "alloc logs": [["alloc logs 1111"], ["alloc logs 1111 none"], ["alloc logs 9999"]],
+  "alloc fs": [["alloc fs 9999"], ["alloc fs -n x 1111"], ["alloc fs"]],
+  monitor: [["monitor -log-level loud"], ["monitor x"]],
   "alloc checks": [["checks 1111"], ["checks 1111", NARROW], ["alloc checks aaaa"], ["alloc checks 9999"]],
   "alloc stop": [["alloc stop -detach 1111"], ["alloc stop 9999"], ["alloc stop -signal SIGHUP 1111"]],
   "alloc restart": [["alloc restart -detach 1111"], ["alloc restart 1111 none"], ["alloc restart 9999"]],
