@@ -1,14 +1,16 @@
 import { acquire } from "../artifact/acquire.ts";
 import { assertApart } from "../artifact/collision.ts";
 import { isWorthTelling, type Retry } from "../artifact/download/retry.ts";
+import { artifactError } from "../artifact/failure.ts";
 import { planOffline, rulesFor } from "../artifact/offline.ts";
 import { planForFile } from "../artifact/place.ts";
-import { planArtifact } from "../artifact/plan.ts";
+import { type ArtifactPlan, planArtifact } from "../artifact/plan.ts";
 import { settleChecksum } from "../artifact/source/read-checksum.ts";
 import type { Fetched, Placing } from "../artifact/unpack/fetched.ts";
 import { formatBytes } from "../base/units.ts";
 import { interpolateText } from "../job/interpolate.ts";
 import type { Artifact } from "../job/job.ts";
+import { directoryOfSibling } from "../job/task-directories.ts";
 import { cacheDir } from "../paths.ts";
 import type { PrepareRequest } from "../supervisor/hands.ts";
 import type { AgentContext } from "./context.ts";
@@ -39,6 +41,7 @@ export async function fetchArtifacts(
     withGitUser(context.users, planArtifact(artifact, request.place.dirs, rules)),
   );
   assertApart(plans);
+  assertNoSiblings(plans, request);
   const fetched: Fetched[] = [];
   const failed = new AbortController();
   const signal = AbortSignal.any([request.signal, failed.signal]);
@@ -80,6 +83,16 @@ export async function fetchArtifacts(
   request.onProgress(undefined);
   if (settled.some(({ status }) => status === "rejected")) throw failed.signal.reason;
   return fetched;
+}
+
+/** What lies in another machine's directory is that machine's, which may have been taken over. @throws AppError `fetch`. */
+function assertNoSiblings(plans: readonly ArtifactPlan[], { allocation, task, place }: PrepareRequest): void {
+  const tasks = Object.keys(allocation.tasks);
+  for (const { source, target } of plans) {
+    const sibling = directoryOfSibling(target.path, { task, alloc: place.dirs.alloc, tasks });
+    if (sibling === undefined) continue;
+    throw artifactError(source, `its destination is in the directory of task "${sibling}"`, "let that task fetch it");
+  }
 }
 
 /** That nobody proves who the server is. */

@@ -97,6 +97,7 @@ function openDisk(
       allocDir: dirs.alloc,
       imagePaths: context.policy.imagePaths,
       closed: user !== null,
+      siblings: Object.keys(request.allocation.tasks).filter((name) => name !== request.task),
     },
     wanted: config,
     ...known,

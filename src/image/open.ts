@@ -23,6 +23,8 @@ export interface ImageRequest {
   readonly closed?: boolean;
   /** What the file of that inode was taken for at an earlier start; another file is looked at anew. */
   readonly known?: { readonly ino: number; readonly kind: ImageKind } | undefined;
+  /** The other tasks of the allocation: their directories are their machines', which a link of this one's may lead to. */
+  readonly siblings?: readonly string[] | undefined;
   /** A file of the agent's own, which it has linked into the allocation: that one may have several names. */
   readonly linked?: ReadableImage["identity"] | undefined;
 }
@@ -165,9 +167,9 @@ function checkPlace(request: ImageRequest, path: string, realPath: string, stats
   }
   if (!stats.isFile()) throw refuse(request, `expected a regular file, found a ${kindOf(stats)}`, kindHint(stats));
   if (!inAlloc) return;
-  if (relative(allowed.alloc, realPath).split("/")[1] === MACHINE_DIR) {
-    throw refuse(request, `${MACHINE_DIR} belongs to the agent`);
-  }
+  const [first = "", second] = relative(allowed.alloc, realPath).split("/");
+  if (second === MACHINE_DIR) throw refuse(request, `${MACHINE_DIR} belongs to the agent`);
+  if (request.siblings?.includes(first)) throw refuse(request, `a file of task "${first}"`, SIBLING_HINT);
   const { linked } = request;
   const isOurs = linked !== undefined && linked.ino === stats.ino && linked.dev === stats.dev;
   if (stats.nlink > 1 && !inImagePaths && !isOurs) {
@@ -178,6 +180,8 @@ function checkPlace(request: ImageRequest, path: string, realPath: string, stats
 
 const OUTSIDE_HINT =
   "let an artifact put the image into local/, or add its directory to image_paths in the agent's configuration";
+
+const SIBLING_HINT = "let an artifact of this task's own bring the image: machines of one group share no files";
 
 const LINK_HINT = "the machine could have made it: name the file itself in image_path";
 

@@ -2,7 +2,9 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { processUids } from "../../src/node/users.ts";
 import { machineSockets, stdoutLog, taskDirs } from "../../src/paths.ts";
+import { demoDisk } from "../helpers/demo-disk.ts";
 import { asRoot, range, runAs } from "../helpers/machine-users.ts";
+import { startOrigin } from "../helpers/origin.ts";
 import { untilGone } from "../helpers/processes.ts";
 import { siblingsBed } from "../helpers/siblings-bed.ts";
 import { patiently } from "../helpers/until.ts";
@@ -105,6 +107,38 @@ asRoot("machines of one allocation", () => {
       expect([log.uid, log.mode & 0o777]).toEqual([userOf(task).uid, 0o600]);
     }
     expect(existsSync(taskDirs(bed.dirs, id, "web").logs)).toBe(true);
+  });
+
+  test("get nothing of each other's by a link in the place of their own image", async () => {
+    await using origin = await startOrigin({ "/disk.img": { kind: "bytes", body: demoDisk() } });
+    const own = {
+      config: 'disk = "direct"',
+      task: `artifact {\n source = "${origin.url("/disk.img")}"\n }`,
+    };
+    const job = jobOf({ web: own, db: own }, { restart: RESTARTS });
+    const text = JSON.stringify(job).replaceAll(JSON.stringify(bed.image), '"local/disk.img"');
+    await submit(JSON.parse(text) as typeof job);
+    const { web = 0 } = await running(["web", "db"]);
+    const { id } = copy();
+    const [mine, theirs] = [taskDirs(bed.dirs, id, "web"), taskDirs(bed.dirs, id, "db")];
+    const swap = `cd ${mine.local} && mv disk.img mine.img && ln -s ${theirs.local}/disk.img disk.img`;
+    expect((await runAs(userOf("web"), swap)).code).toBe(0);
+    process.kill(web, "SIGKILL");
+    expect((await ended("web")).message).toContain(`a file of task "db"`);
+    await expectStopped("db", "sibling task failed");
+  });
+
+  test("get nothing fetched into each other's directories", async () => {
+    await using origin = await startOrigin({ "/x": { kind: "bytes", body: "x" } });
+    const task = `meta {\n other = "db"\n }
+      artifact {
+        source      = "${origin.url("/x")}"
+        destination = "../\${NOMAD_META_other}/local"
+      }`;
+    await submit(jobOf({ web: { task }, db: {} }));
+    expect((await ended("web")).message).toContain(`its destination is in the directory of task "db"`);
+    expect(existsSync(`${taskDirs(bed.dirs, copy().id, "db").local}/x`)).toBe(false);
+    await ended("db");
   });
 
   const submitBeside = () => bed.submit({ id: "beside", config: 'disk = "overlay"' }, bed.image);

@@ -1,7 +1,9 @@
+import { basename, isAbsolute, join } from "node:path/posix";
 import { quoteFound } from "../../hcl/content.ts";
 import type { Reporter } from "../../hcl/places.ts";
 import { taskSuffix } from "../../paths.ts";
 import type { Group, Port } from "../job.ts";
+import { directoryOfSibling } from "../task-directories.ts";
 import { ownPorts } from "../task-ports.ts";
 
 /** Checks what tasks of one group may not have in common; paths begin at the group. */
@@ -9,6 +11,8 @@ export function checkSiblings(group: Group, report: Reporter): void {
   if (group.tasks.length < 2) return;
   checkLeaders(group, report);
   checkDirectories(group, report);
+  checkPaths(group, report);
+  checkSharedPlaces(group, report);
   checkMappedPorts(group, report);
   checkUnmappedPorts(group, report);
   checkForwards(group, report);
@@ -41,6 +45,51 @@ function checkDirectories({ tasks }: Group, report: Reporter): void {
     if (alike === undefined) return;
     const names = `${quoteFound(name)} and ${quoteFound(alike.name)}`;
     report.error(path, `${names} come to one name where sockets must have short ones`, "rename one of the two tasks");
+  });
+}
+
+/** What holds `${…}` is looked at when it has its value. */
+function checkPaths({ tasks }: Group, report: Reporter): void {
+  const names = tasks.map(({ name }) => name);
+  tasks.forEach(({ name, artifacts, config }, index) => {
+    const siblingAt = (path: string): string | undefined =>
+      directoryOfSibling(path, { task: name, alloc: "/alloc", tasks: names });
+    artifacts.forEach(({ destination }, at) => {
+      const sibling = siblingAt(destination);
+      if (sibling === undefined) return;
+      const text = `destination is in the directory of task ${quoteFound(sibling)}`;
+      report.error(
+        `tasks[${index}].artifacts[${at}].destination`,
+        text,
+        "machines of one group share no files: let that task fetch it",
+      );
+    });
+    const sibling = siblingAt(config.image_path);
+    if (sibling === undefined || isAbsolute(config.image_path)) return;
+    const text = `image_path is in the directory of task ${quoteFound(sibling)}`;
+    report.error(
+      `tasks[${index}].config.image_path`,
+      text,
+      "machines of one group share no files: let an artifact of this task's own bring the image",
+    );
+  });
+}
+
+/** Of two tasks that fetch to one place below `alloc/` the second would take the first one's file from under its machine. */
+function checkSharedPlaces({ tasks }: Group, report: Reporter): void {
+  const fetched = new Map<string, string>();
+  tasks.forEach(({ name, artifacts }, index) => {
+    artifacts.forEach(({ source, destination, mode, options }, at) => {
+      const place = join("/", name, destination);
+      if (place === `/${name}` || place.startsWith(`/${name}/`)) return;
+      const file = options["filename"] ?? basename(source.replace(/\?.*$/s, ""));
+      const path = mode === "file" ? place : join(place, file);
+      const other = fetched.get(path);
+      fetched.set(path, other ?? name);
+      if (other === undefined || other === name) return;
+      const text = `task ${quoteFound(other)} fetches to the same place`;
+      report.error(`tasks[${index}].artifacts[${at}].destination`, text, 'use "local/…": each task has its own');
+    });
   });
 }
 

@@ -44,6 +44,33 @@ job "siblings" {
     }
   }
 
+  group "paths" {
+    task "a" {
+      driver = "qemu"
+      config {
+        image_path = "local/../../b/local/b.img"
+      }
+      artifact {
+        source      = "https://example.org/other/b.img?archive=false"
+        destination = "../alloc/data/"
+      }
+    }
+    task "b" {
+      driver = "qemu"
+      config {
+        image_path = "../alloc/data/b.img"
+      }
+      artifact {
+        source      = "https://example.org/b.img"
+        destination = "../alloc/data"
+      }
+      artifact {
+        source      = "https://example.org/seed.iso"
+        destination = "../a/local"
+      }
+    }
+  }
+
   group "ports" {
     network {
       port "web" {
