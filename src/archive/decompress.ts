@@ -1,16 +1,12 @@
 import { createGunzip, createInflateRaw, createZstdDecompress } from "node:zlib";
-import * as xz from "xz-decompress";
 import { AppError, errnoOf } from "../base/errors.ts";
 import { releaseBytes } from "../runtime/memory.ts";
 import { type ArchiveFile, readRange } from "./archive-file.ts";
 import { unpackBzip2 } from "./bzip2.ts";
-import { archiveError, truncated, WRONG_NAME } from "./failure.ts";
+import { archiveError, truncated } from "./failure.ts";
 import type { Compression } from "./formats.ts";
+import { unpackXz } from "./xz.ts";
 import { walkZstdFrames } from "./zstd-frames.ts";
-
-/** The package is CommonJS: Bun finds its names, Deno only the whole of it, as the default. */
-const xzModule: Partial<typeof xz> & { readonly default?: typeof xz } = xz;
-const XzReadableStream = xzModule.XzReadableStream ?? xzModule.default?.XzReadableStream;
 
 /** Largest chunk that comes out of node:zlib. */
 const CHUNK = 256 << 10;
@@ -34,9 +30,12 @@ export async function* decompress(file: ArchiveFile, compression: Compression): 
       }
       return;
     }
+    if (compression === "xz") {
+      yield* unpackXz(file);
+      return;
+    }
     const packed = readRange(file, 0, file.size);
     if (compression === "gz") yield* throughZlib(packed, createGunzip({ chunkSize: CHUNK }));
-    else if (compression === "xz") yield* throughXz(packed);
     else yield* unpackBzip2(packed);
   } catch (error) {
     throw explain(compression, error);
@@ -97,56 +96,12 @@ async function isTaken(engine: Engine, bytes: Uint8Array): Promise<boolean> {
   return taken;
 }
 
-async function* throughXz(packed: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
-  if (XzReadableStream === undefined) throw new AppError("unsupported", "this runtime does not load the decoder of xz");
-  let ended = false;
-  const source = new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        const { done, value } = await packed.next();
-        ended = done === true;
-        if (done) controller.close();
-        else controller.enqueue(value);
-      },
-      async cancel() {
-        await packed.return(undefined);
-      },
-    },
-    { highWaterMark: 0 },
-  );
-  const reader = new XzReadableStream(source).getReader();
-  try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return;
-      if (value.length > 0) yield value;
-      releaseBytes(value);
-    }
-  } catch (error) {
-    // The decoder says the same of a stream that goes on after its last byte and of one that is damaged.
-    if (ended && /error code 8/.test(String(error))) throw truncated("the xz file");
-    throw error;
-  } finally {
-    await reader.cancel().catch(() => undefined);
-    await packed.return(undefined);
-  }
-}
-
-/** The error numbers of XZ Embedded (`xz.h`) that name a kind of file; the rest is damage. */
-const XZ_TROUBLE: Readonly<Record<string, readonly [message: string, hint: string]>> = {
-  4: ["the xz file needs a dictionary of more than 64 MiB", "compress it with xz -9 or less"],
-  5: ["expected an xz file, found something else", WRONG_NAME],
-  6: ["the xz file uses a filter or check other than LZMA2 with CRC-32 or CRC-64", "compress it with plain xz"],
-};
-
 function explain(what: string, error: unknown): unknown {
   const code = errnoOf(error);
-  const xz = /get_next_output failed with error code (\d+)/.exec(String(error))?.[1];
   if (error instanceof AppError) return error;
   if (code === "Z_BUF_ERROR") return truncated(`the ${what} data`);
-  if (code === "Z_DATA_ERROR" || code === "Z_NEED_DICT" || code?.startsWith("ZSTD_") === true || xz !== undefined) {
-    const [message, hint] = XZ_TROUBLE[xz ?? ""] ?? [`the ${what} data is damaged`, "fetch or make the file again"];
-    return archiveError(message, hint, error);
+  if (code === "Z_DATA_ERROR" || code === "Z_NEED_DICT" || code?.startsWith("ZSTD_") === true) {
+    return archiveError(`the ${what} data is damaged`, "fetch or make the file again", error);
   }
   return error;
 }
