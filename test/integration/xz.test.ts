@@ -7,6 +7,7 @@ import { refusal } from "../helpers/refusal.ts";
 import { runProgram } from "../helpers/run.ts";
 import { type TempDir, tempDir } from "../helpers/temp.ts";
 import { unpackBytes } from "../helpers/unpacking.ts";
+import { xzStream } from "../helpers/xz.ts";
 
 setDefaultTimeout(120_000);
 
@@ -81,6 +82,19 @@ testXz("a dictionary of more than 64 MiB is refused, with what to do instead", a
   const error = await refusal(unpackBytes(dir, file, "xz"));
   expect(error.message).toBe("the xz file needs a dictionary of more than 64 MiB");
   expect(error.hint).toBe("compress it with xz -9 or less");
+});
+
+testXz("what reaches further back than its dictionary is refused, though it is in memory", async () => {
+  await using dir = tempDir();
+  const half = crypto.getRandomValues(Buffer.alloc(10_000));
+  const body = Buffer.concat([half, half]);
+  await packed(dir, ["--format=raw", "--suffix=.xz", "--lzma2=preset=0,dict=64KiB"], body);
+  const data = readFileSync(dir.file("plain.xz"));
+  const file = (dictionary: number): Buffer => xzStream({ blocks: [{ data, body, filters: [[0x21, 1, dictionary]] }] });
+  expect((await refusal(unpackBytes(dir, file(0), "xz"))).message).toContain("damaged (a distance)");
+  await using other = tempDir();
+  await unpackBytes(other, file(8), "xz");
+  expect(readFileSync(other.file("out", "content")).equals(body)).toBe(true);
 });
 
 testXz("memory does not grow with what comes out", async () => {
