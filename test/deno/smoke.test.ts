@@ -2,6 +2,7 @@ import { afterAll, expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { startAgent } from "../helpers/agent.ts";
+import { PACKED, PLAIN } from "../helpers/packed.ts";
 import { type RunOptions, type RunResult, runPaddock, runProgram } from "../helpers/run.ts";
 import { HOME } from "../helpers/steps.ts";
 import { tempDir } from "../helpers/temp.ts";
@@ -11,11 +12,15 @@ import { until } from "../helpers/until.ts";
 const denoHome = tempDir();
 afterAll(() => denoHome[Symbol.asyncDispose]());
 
-/** Runs `src/main.ts` under Deno; `--no-lock` keeps it from writing into the checkout. */
-function runDeno(args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+/** Runs a script, `src/main.ts` unless told, under Deno; `--no-lock` keeps it from writing into the checkout. */
+function runDeno(
+  args: readonly string[],
+  options: RunOptions = {},
+  script = join(HOME, "src", "main.ts"),
+): Promise<RunResult> {
   const deno = join(HOME, "node_modules", ".bin", "deno");
   const env = { DENO_DIR: denoHome.path, DENO_NO_UPDATE_CHECK: "1", ...options.env };
-  return runProgram([deno, "run", "--quiet", "--no-lock", "-A", join(HOME, "src", "main.ts"), ...args], {
+  return runProgram([deno, "run", "--quiet", "--no-lock", "-A", script, ...args], {
     deadline: 45_000,
     ...options,
     env,
@@ -69,3 +74,18 @@ test("node status under Deno asks an agent that the compiled binary runs", async
   expect(result).toMatchObject({ code: 0, stderr: "" });
   expect(JSON.parse(result.stdout)).toEqual(JSON.parse(await status()));
 });
+
+test.each(["gz", "zst", "xz", "bz2"] as const)(
+  "what is packed as %s comes out under Deno, or is refused",
+  async (word) => {
+    await using dir = tempDir();
+    const script = join(import.meta.dirname, "unpack-fixture.ts");
+    writeFileSync(dir.file(`good.${word}`), PACKED[word]);
+    writeFileSync(dir.file(`cut.${word}`), PACKED[word].subarray(0, -3));
+    const good = await runDeno([dir.file(`good.${word}`)], {}, script);
+    expect(good).toMatchObject({ code: 0, stderr: "" });
+    expect(Buffer.from(good.stdout, "base64").equals(PLAIN)).toBe(true);
+    const cut = await runDeno([dir.file(`cut.${word}`)], {}, script);
+    expect(cut).toMatchObject({ code: 0, stderr: "", stdout: expect.stringContaining("ends too early") });
+  },
+);
