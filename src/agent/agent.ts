@@ -57,6 +57,10 @@ export interface DeregisterOptions extends StopOptions {
  */
 export interface Agent {
   readonly node: Node;
+  /** Whether machines may be placed on the node. */
+  isEligible(): boolean;
+  /** Says so; those that run go on. @returns the index of the change. @throws StoreError. */
+  setEligible(eligible: boolean): Promise<number>;
   /** Grows with every change of any record; blocking queries wait for it. */
   readonly changes: ChangeSignal;
   /** What the last changes were. */

@@ -8,6 +8,7 @@ import type { AgentContext } from "./context.ts";
 import { neverFits } from "./decide.ts";
 import { tellKeptDisks } from "./disk/kept.ts";
 import { disksAtStake } from "./disk/replaced.ts";
+import { setEligible } from "./eligibility.ts";
 import { recordLook } from "./evaluate.ts";
 import { cancelBlocked, newEvaluation } from "./evaluation.ts";
 import { allocationFiles } from "./files.ts";
@@ -19,14 +20,14 @@ import { requireTask, restartTasks, signalTasks } from "./operate.ts";
 import { outputOf } from "./output.ts";
 import { warningsOf } from "./placement.ts";
 import { planJob } from "./plan/plan-job.ts";
-import { lookUp, readRecords } from "./read.ts";
+import { lookUp, type Records, readRecords } from "./read.ts";
 import { settleStops } from "./settle.ts";
 import { findRefusedSources } from "./sources.ts";
 import { type StopOptions, stopMachines } from "./stop.ts";
 import { submitJob } from "./submit.ts";
 import { createTokens } from "./tokens.ts";
 import { usageReadings } from "./usage.ts";
-import { createWaitingRoom } from "./waiting.ts";
+import { createWaitingRoom, type WaitingRoom } from "./waiting.ts";
 
 /** The use cases, and what the agent does by itself. */
 export interface RunningAgent extends Agent {
@@ -82,7 +83,7 @@ export function createAgent(context: AgentContext): RunningAgent {
         collector.discardSoon();
         return evaluation;
       }),
-    evaluateJob: (id) => oneByOne(async () => lookAgain(context, job(id), room)),
+    ...looksAgain(context, { job, room, oneByOne }),
     ...readRecords(context, records),
     stopAllocation: (id, options) =>
       oneByOne(async () => stopAllocation(context, { allocation: allocation(id), job: jobOf(id) }, options)),
@@ -115,10 +116,20 @@ export function createAgent(context: AgentContext): RunningAgent {
   };
 }
 
-function lookAgain(context: AgentContext, record: JobRecord, room: { look(): void }): Evaluation {
-  const evaluation = recordLook(context, record);
-  room.look();
-  return evaluation;
+/** The use cases after which what waits is looked at again. */
+function looksAgain(
+  context: AgentContext,
+  { job, room, oneByOne }: Pick<Records, "job"> & { readonly room: WaitingRoom; readonly oneByOne: Queue },
+): Pick<Agent, "evaluateJob" | "setEligible"> {
+  return {
+    evaluateJob: (id) =>
+      oneByOne(async () => {
+        const evaluation = recordLook(context, job(id));
+        room.look();
+        return evaluation;
+      }),
+    setEligible: (eligible) => oneByOne(async () => setEligible(context, eligible, room.look)),
+  };
 }
 
 function tellNode({ recorder, node }: AgentContext, room: { look(): void }): void {
@@ -184,8 +195,10 @@ function stopAllocation(
   return evaluation;
 }
 
+type Queue = <T>(work: () => Promise<T>) => Promise<T>;
+
 /** Lets changes of jobs happen one after the other, so that two never choose the same port or version. */
-function createQueue(): <T>(work: () => Promise<T>) => Promise<T> {
+function createQueue(): Queue {
   let last: Promise<unknown> = Promise.resolve();
   return (work) => {
     const next = last.then(work);

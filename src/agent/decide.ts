@@ -9,6 +9,7 @@ import { amountsOf, type Claim, findShortages, sumClaims } from "../placement/am
 import type { PlacementFailure, Shortage } from "../placement/failure.ts";
 import type { HeldPort } from "../placement/ports.ts";
 import type { AgentContext } from "./context.ts";
+import { isEligible, NOT_ELIGIBLE } from "./eligibility.ts";
 import { assignPorts } from "./ports.ts";
 import { firstOpenPort } from "./reach.ts";
 import type { Turn } from "./reconcile/turns.ts";
@@ -51,16 +52,21 @@ export async function decidePlacement(
   const failures = new Map<string, PlacementFailure>();
   // What is replaced has the room of what it replaces: that a new copy of its group lacks room says nothing about it.
   const lacking = new Set<string>();
-  const fail = ({ place, replaces }: Turn, shortages: readonly Shortage[]): void => {
+  const fail = ({ place, replaces }: Turn, shortages: readonly Shortage[], filtered: readonly string[] = []): void => {
     const { group } = place;
     const before = failures.get(group);
     lacking.add(kindOf(group, replaces));
     failures.set(
       group,
-      before === undefined ? { group, shortages, filtered: [] } : { ...before, coalesced: (before.coalesced ?? 0) + 1 },
+      before === undefined ? { group, shortages, filtered } : { ...before, coalesced: (before.coalesced ?? 0) + 1 },
     );
   };
+  const eligible = isEligible(context);
   for (const turn of turns) {
+    if (!eligible) {
+      fail(turn, [], [NOT_ELIGIBLE]);
+      continue;
+    }
     const { place, replaces, limit = Number.POSITIVE_INFINITY } = turn;
     if (placed.filter(({ group }) => group.name === place.group).length >= limit) continue;
     if (lacking.has(kindOf(place.group, replaces))) {

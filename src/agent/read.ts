@@ -7,6 +7,7 @@ import type { Job } from "../job/job.ts";
 import type { JobRecord } from "../state/records.ts";
 import type { Agent } from "./agent.ts";
 import type { AgentContext } from "./context.ts";
+import { isEligible } from "./eligibility.ts";
 import { requireTask } from "./operate.ts";
 import { checkSpecsOf, servicesOf } from "./services.ts";
 import { readJournal, tellWhy } from "./why.ts";
@@ -37,6 +38,7 @@ type Reading = Pick<
   Agent,
   | "changes"
   | "feed"
+  | "isEligible"
   | "jobs"
   | "job"
   | "jobVersions"
@@ -62,6 +64,7 @@ export function readRecords(context: AgentContext, records: Records): Reading {
   return {
     changes: recorder.changes,
     feed: recorder.feed,
+    isEligible: () => isEligible(context),
     jobs: (prefix) => store.jobs(prefix),
     job: records.job,
     jobVersions: (id) => {

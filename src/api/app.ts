@@ -6,6 +6,7 @@ import { type Clock, monotonicMillis, systemClock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import { type LogMonitor, NO_MONITOR } from "../base/log-monitor.ts";
 import { formatBytes } from "../base/units.ts";
+import type { NodeFacts } from "../contract/node.ts";
 import type { Remote, Upgrade } from "../runtime/serve.ts";
 import { type Audit, auditChanges, withoutSecrets } from "./access/audit.ts";
 import { type Beside, besideOf } from "./access/caller.ts";
@@ -86,7 +87,7 @@ export interface Api {
 export function createApi(agent: Agent, options: ApiOptions): Api {
   const { log, version, httpAddress, clock = systemClock, stopping = new AbortController().signal } = options;
   const { elsewhere = NOWHERE } = options;
-  const facts = { version, httpAddress, startedAt: clock.now() };
+  const facts = factsOf(agent, { version, httpAddress, startedAt: clock.now() });
   const stubs = { plain: new StubTexts(clock), withResources: new StubTexts(clock) };
   agent.whenWritten((id) => {
     for (const texts of Object.values(stubs)) texts.forget(id);
@@ -132,6 +133,11 @@ export function createApi(agent: Agent, options: ApiOptions): Api {
     fetchRemote: createDoor(door, async (request, beside) => await packReply(request, await answer(request, beside))),
     routes,
   };
+}
+
+/** What the agent says of itself, each time as it is then. */
+function factsOf(agent: Agent, facts: NodeFacts): NodeFacts {
+  return Object.defineProperty({ ...facts }, "eligible", { enumerable: true, get: () => agent.isEligible() });
 }
 
 /** What every request passes before its route. */

@@ -105,10 +105,14 @@ function checksNow({ agent }: EventContext, { id }: Allocation): Allocation["che
   return known === undefined ? undefined : agent.allocation(known).checks;
 }
 
-function nodeEvent({ facts }: EventContext, { node }: Extract<Written, { kind: "node" }>, index: number): WireEvent {
+function nodeEvent(
+  { facts }: EventContext,
+  { node, eligibility }: Extract<Written, { kind: "node" }>,
+  index: number,
+): WireEvent {
   return {
     Topic: "Node",
-    Type: "NodeRegistration",
+    Type: eligibility ? "NodeEligibility" : "NodeRegistration",
     Key: node.id,
     Namespace: "",
     FilterKeys: [],

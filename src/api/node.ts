@@ -1,11 +1,12 @@
 import type { Context, Hono } from "hono";
 import { AppError } from "../base/errors.ts";
 import { NAMESPACES, REGION, writeAgentHealth, writeAgentSelf, writeMembers } from "../contract/agent-info.ts";
-import { writeNode, writeNodeStub } from "../contract/node.ts";
+import { EligibilityRequestSchema, writeEligibilityReply, writeNode, writeNodeStub } from "../contract/node.ts";
 import { wholeAllocation } from "./allocations.ts";
 import { replyRead } from "./blocking.ts";
 import type { ApiContext } from "./context.ts";
 import { flagParam, idPrefixParam, pathParam } from "./query.ts";
+import { readBody } from "./validate.ts";
 
 /** Routes about this host and this agent, and about the cluster that they are the whole of. */
 export function addNodeRoutes(app: Hono, context: ApiContext): void {
@@ -18,6 +19,7 @@ export function addNodeRoutes(app: Hono, context: ApiContext): void {
     assertNode(c, context);
     return writeNode(agent.node, factsFor(c));
   });
+  app.on(["PUT", "POST"], "/v1/node/:id/eligibility", (c) => changeEligibility(c, context));
   serve("/v1/node/:id/allocations", (c) => {
     assertNode(c, context);
     return agent.allocations({}).map((allocation) => wholeAllocation(context, allocation));
@@ -29,6 +31,15 @@ export function addNodeRoutes(app: Hono, context: ApiContext): void {
   serve("/v1/regions", () => [REGION]);
   serve("/v1/namespaces", () => NAMESPACES);
   serve("/v1/deployments", () => []);
+}
+
+async function changeEligibility(c: Context, context: ApiContext): Promise<Response> {
+  const { body } = await readBody(c, EligibilityRequestSchema);
+  assertNode(c, context);
+  if (body.NodeID !== "" && body.NodeID !== context.agent.node.id) {
+    throw new AppError("invalid", "NodeID is not the one in the path of the request");
+  }
+  return c.json(writeEligibilityReply(await context.agent.setEligible(body.Eligibility === "eligible")));
 }
 
 function listNodes(c: Context, { agent, factsFor }: ApiContext) {

@@ -9,6 +9,7 @@ import { AGENT } from "./host/agent.ts";
 import { DEMO } from "./host/demo.ts";
 import { DOCTOR } from "./host/doctor.ts";
 import { MONITOR } from "./host/monitor.ts";
+import { NODE_ELIGIBILITY } from "./host/node-eligibility.ts";
 import { NODE_STATUS } from "./host/node-status.ts";
 import { SYSTEM_GC } from "./host/system-gc.ts";
 import { SYSTEMD_UNIT } from "./host/systemd-unit.ts";
@@ -77,6 +78,7 @@ export const COMMANDS: readonly Command[] = [
   IMAGE_LOAD,
   IMAGE_KEY,
   NODE_STATUS,
+  NODE_ELIGIBILITY,
   SYSTEM_GC,
   MONITOR,
   TOKEN_CREATE,

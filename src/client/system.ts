@@ -15,4 +15,9 @@ export type Garbage = v.InferOutput<typeof GarbageSchema>;
 export const askSystem = {
   /** @param discard disks that are kept for a while go too. */
   gc: (discard: boolean) => ({ target: `/v1/system/gc${discard ? "?discard=true" : ""}`, schema: GarbageSchema }),
+  /** @param id of the node. */
+  eligibility: (id: string) => ({
+    target: `/v1/node/${encodeURIComponent(id)}/eligibility`,
+    schema: v.object({ NodeModifyIndex: count }),
+  }),
 } satisfies Record<string, (...args: never[]) => Question<unknown>>;

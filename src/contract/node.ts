@@ -2,7 +2,7 @@ import * as v from "valibot";
 import { EVERY_ADDRESS } from "../base/every-address.ts";
 import { formatRanges, inRanges } from "../base/ranges.ts";
 import type { Capacity, HostNetwork, Node } from "../node/node.ts";
-import { CountSchema, TextMapSchema } from "./scalars.ts";
+import { CountSchema, SentTextSchema, TextMapSchema } from "./scalars.ts";
 
 /** What an agent says about itself that its fingerprint does not. */
 export interface NodeFacts {
@@ -14,6 +14,8 @@ export interface NodeFacts {
   readonly tls?: boolean;
   /** When the fingerprint was taken, in milliseconds since 1970. */
   readonly startedAt: number;
+  /** Whether machines may be placed on it; they may unless told. */
+  readonly eligible?: boolean;
 }
 
 const DriverSchema = v.object({
@@ -65,6 +67,8 @@ const OldResourcesSchema = v.object({
   IOPS: CountSchema,
 });
 
+const ELIGIBILITIES = ["eligible", "ineligible"] as const;
+
 const common = {
   ID: v.string(),
   Name: v.string(),
@@ -73,7 +77,7 @@ const common = {
   NodePool: v.string(),
   Status: v.literal("ready"),
   StatusDescription: v.string(),
-  SchedulingEligibility: v.literal("eligible"),
+  SchedulingEligibility: v.picklist(ELIGIBILITIES),
   Drain: v.literal(false),
   Drivers: v.record(v.string(), DriverSchema),
   CreateIndex: CountSchema,
@@ -176,7 +180,7 @@ function writeCommon(node: Node, facts: NodeFacts) {
     NodePool: node.nodePool,
     Status: "ready" as const,
     StatusDescription: "",
-    SchedulingEligibility: "eligible" as const,
+    SchedulingEligibility: facts.eligible === false ? ("ineligible" as const) : ("eligible" as const),
     Drain: false as const,
     Drivers: { qemu: writeDriver(node, facts) },
     // The node is the agent's own: it is there from the first index on and changes with the agent alone.
@@ -237,4 +241,21 @@ function writeReserved({ total, reserved, ...capacity }: Capacity): v.InferOutpu
     Disk: { DiskMB: reserved.disk },
     Networks: { ReservedHostPorts: formatRanges(capacity.reservedPorts) },
   };
+}
+
+/** Body of `PUT /v1/node/:id/eligibility`. */
+export const EligibilityRequestSchema = v.object({ NodeID: SentTextSchema, Eligibility: v.picklist(ELIGIBILITIES) });
+
+/** Reply to it: Nomad's `NodeEligibilityUpdateResponse`. What waits is looked at at once, by its own evaluation. */
+export const EligibilityReplySchema = v.object({
+  NodeModifyIndex: CountSchema,
+  EvalIDs: v.array(v.never()),
+  EvalCreateIndex: CountSchema,
+  Index: CountSchema,
+});
+export type WireEligibilityReply = v.InferOutput<typeof EligibilityReplySchema>;
+
+/** @param index of the change. */
+export function writeEligibilityReply(index: number): WireEligibilityReply {
+  return { NodeModifyIndex: index, EvalIDs: [], EvalCreateIndex: 0, Index: index };
 }

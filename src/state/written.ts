@@ -18,7 +18,12 @@ export type Written =
       readonly before: Allocation | undefined;
     }
   | { readonly kind: "evaluation"; readonly evaluation: Evaluation }
-  | { readonly kind: "node"; readonly node: Node };
+  | {
+      readonly kind: "node";
+      readonly node: Node;
+      /** True when somebody said whether machines may be placed there. */
+      readonly eligibility?: boolean;
+    };
 
 /** @param weight characters of what was written. */
 export type WrittenListener = (written: Written, weight: number) => void;

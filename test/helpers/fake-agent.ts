@@ -59,6 +59,8 @@ export interface FakeAgent extends Agent {
   /** The same of bundles, and of the files of allocations. */
   bundles: BundleLoads;
   files: AllocationFiles;
+  /** What `isEligible` gives. */
+  eligible: boolean;
   /** What `hasLogTimes` gives. */
   logTimes: boolean;
   /** Whoever looks at the console now, what it asked for and what it typed. */
@@ -154,6 +156,12 @@ export function createFakeAgent(clock: Clock = systemClock): FakeAgent {
       agent.deregistered.push({ id, ...options });
       return decide(agent, { job: { ...record, stop: true } }, { jobId: id, triggeredBy: "job-deregister" });
     },
+    isEligible: () => agent.eligible,
+    setEligible: async (eligible) => {
+      agent.eligible = eligible;
+      return changes.bump();
+    },
+    eligible: true,
     evaluateJob: async (id) => {
       agent.told.push(`evaluate ${agent.job(id).job.id}`);
       return decide(agent, {}, { jobId: id });

@@ -89,6 +89,12 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
   "image load": [["image load DIR/web.hcl"], ["image load DIR/none.tar"]],
   "image key": [["image key DIR/site.key"], ["image key DIR/site.key"]],
   "node status": [["node status"], ["node status", NARROW], ["node status ffff"]],
+  "node eligibility": [
+    ["node eligibility -disable"],
+    ["node eligibility -enable -self"],
+    ["node eligibility"],
+    ["node eligibility -enable ffff"],
+  ],
   "system gc": [["system gc"], ["system gc -t '{{.Jobs}} {{len .Removed}}'"], ["system gc x"]],
   "token create": [["token create -role root"], ["token create"], ["token create -role read -ttl soon"]],
   "token list": [["token list"], ["token list x"]],

@@ -41,13 +41,15 @@ async function runNodeStatus(invocation: Invocation): Promise<number> {
   return EXIT.ok;
 }
 
-async function findSelf(client: Client): Promise<string> {
+/** The id of the agent's own node. @throws AppError `not_found` when it has none. */
+export async function findSelf(client: Client): Promise<string> {
   const id = (await client.read(ask.self())).stats["client"]?.["node_id"];
   if (id !== undefined) return id;
   throw new AppError("not_found", "the agent has no node of its own", { hint: "name one: paddock node status ID" });
 }
 
-async function findNode(client: Client, prefix: string): Promise<string> {
+/** The id of the node whose id begins so. @throws AppError `not_found`, `conflict` when several do. */
+export async function findNode(client: Client, prefix: string): Promise<string> {
   const nodes = prefix !== "" && isIdPrefix(prefix) ? await client.read(ask.nodes(prefix)) : [];
   const [only] = nodes;
   if (only !== undefined && nodes.length === 1) return only.ID;

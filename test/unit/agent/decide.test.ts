@@ -24,6 +24,7 @@ async function replaceBoth(before: Job, next: Job): Promise<{ waits: (readonly s
   const live = [0, 1].map((index) => copyOf({ group: "a", index, ports: [], resources }));
   let reads = 0;
   const store = {
+    fact: () => undefined,
     liveAllocations: () => live,
     jobVersion: () => {
       reads++;

@@ -7,8 +7,9 @@ import {
   NamespacesSchema,
 } from "../../../src/contract/agent-info.ts";
 import { AllocationSchema } from "../../../src/contract/allocation.ts";
-import { NodeSchema, NodeStubSchema } from "../../../src/contract/node.ts";
+import { EligibilityReplySchema, NodeSchema, NodeStubSchema } from "../../../src/contract/node.ts";
 import { refusalOf, testApi } from "../../helpers/api.ts";
+import { eventLines } from "../../helpers/event-lines.ts";
 import { allocation, jobRecord, NODE } from "../../helpers/records.ts";
 
 test("the list of nodes is this host, unless the prefix is another's", async () => {
@@ -53,4 +54,30 @@ test("the cluster is one region with one namespace, led by this agent, without d
   expect((await read(NamespacesSchema, "/v1/namespaces")).map(({ Name }) => Name)).toEqual(["default"]);
   expect(await read(v.string(), "/v1/status/leader")).toBe("127.0.0.1:4646");
   expect(await read(v.array(v.never()), "/v1/deployments")).toEqual([]);
+});
+
+test("a node takes new machines or does not, and everything that tells of it says so", async () => {
+  const { agent, read, write, send } = testApi();
+  const path = `/v1/node/${NODE.id}/eligibility`;
+  const stream = eventLines(await send("GET", "/v1/event/stream?topic=Node"));
+  expect(await stream.next()).toEqual({});
+  for (const [word, eligible] of [
+    ["ineligible", false],
+    ["eligible", true],
+  ] as const) {
+    const reply = await write(EligibilityReplySchema, "PUT", path, { NodeID: NODE.id, Eligibility: word });
+    expect(reply.NodeModifyIndex).toBe(agent.changes.index);
+    expect(agent.eligible).toBe(eligible);
+    expect((await read(NodeSchema, `/v1/node/${NODE.id}`)).SchedulingEligibility).toBe(word);
+    expect((await read(v.array(NodeStubSchema), "/v1/nodes"))[0]?.SchedulingEligibility).toBe(word);
+    agent.feed.add({ index: agent.changes.index, entries: [{ kind: "node", node: NODE, eligibility: true }] }, 1);
+    expect((await stream.events()).events).toMatchObject([
+      { Type: "NodeEligibility", Payload: { Node: { SchedulingEligibility: word } } },
+    ]);
+  }
+  await stream.cancel();
+  const refused = async (target: string, body: unknown) => (await refusalOf(await send("PUT", target, body))).status;
+  expect(await refused(path, { Eligibility: "perhaps" })).toBe(400);
+  expect(await refused(path, { NodeID: "other", Eligibility: "eligible" })).toBe(400);
+  expect(await refused("/v1/node/other/eligibility", { Eligibility: "eligible" })).toBe(404);
 });

@@ -19,7 +19,13 @@ const context = {
   sources: testSources(dirs),
   site: { offline: false, trustedKeys: null },
   users: null,
-  store: { job: () => undefined, liveAllocations: () => [], allocations: () => [], evaluations: () => [] } as never,
+  store: {
+    fact: () => undefined,
+    job: () => undefined,
+    liveAllocations: () => [],
+    allocations: () => [],
+    evaluations: () => [],
+  } as never,
 };
 
 const JOB = jobOf(jobText());
