@@ -103,8 +103,10 @@ async function evaluateJob(c: Context, { agent }: ApiContext): Promise<Response>
   if (body.JobID !== "" && body.JobID !== id) {
     throw new AppError("invalid", "JobID is not the one in the path of the request");
   }
+  const force = body.EvalOptions?.ForceReschedule === true;
+  if (force) assertMayRun(c, agent.job(id).job);
   const looked = await agent.evaluateJob(id);
-  if (body.EvalOptions?.ForceReschedule !== true) return c.json(writeEvaluateReply(looked, agent.job(id)));
+  if (!force) return c.json(writeEvaluateReply(looked, agent.job(id)));
   const { job, submission, jobModifyIndex } = agent.job(id);
   const registered = await agent.registerJob(job, submission, { enforceIndex: jobModifyIndex });
   return c.json(writeEvaluateReply(registered.evaluation, registered.job));

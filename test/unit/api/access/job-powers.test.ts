@@ -54,6 +54,17 @@ describe("a job that reaches out of its allocation", () => {
     expect((await client.send("PUT", "/v1/job/web/revert", { secret: admin, ...revert })).status).toBe(200);
   });
 
+  test("is looked at again by whoever operates, and run again by admin alone", async () => {
+    const { client, agent, operate, admin } = bed();
+    agent.put({ job: jobRecord({ job: jobOf(POWERFUL) }) });
+    const ask = async (secret: string, force: boolean) => {
+      const body = { EvalOptions: { ForceReschedule: force } };
+      return (await client.send("PUT", "/v1/job/web/evaluate", { secret, body })).status;
+    };
+    expect([await ask(operate, false), await ask(operate, true), await ask(admin, true)]).toEqual([200, 403, 200]);
+    expect([agent.told, agent.registered.length]).toEqual([["evaluate web", "evaluate web"], 1]);
+  });
+
   test("may be stopped by whoever operates, but its disks are removed by admin alone", async () => {
     const { client, agent, operate, admin } = bed();
     agent.put({ job: jobRecord({ job: jobOf(POWERFUL) }) });
