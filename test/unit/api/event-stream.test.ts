@@ -171,6 +171,10 @@ test("a reader that is too slow is cut off and told so, and nobody waits for it"
   }
   expect(seen.at(-1)).toBe(621);
   clock.advance(10_000);
+  const metrics = async () =>
+    (await (await send("GET", "/v1/metrics?format=prometheus")).text()).match(/^paddock_event_streams\S* \d+$/gm);
+  // Before it takes anything: one that never does would stay for ever.
+  expect(await metrics()).toEqual(["paddock_event_streams 1", "paddock_event_streams_cut_total 1"]);
   const lines = [];
   for (let line = await slow.next(); line !== undefined; line = await slow.next()) lines.push(line);
   expect(lines.at(-1)).toMatchObject({
@@ -180,9 +184,6 @@ test("a reader that is too slow is cut off and told so, and nobody waits for it"
     },
   });
   expect(lines.length).toBeLessThan(5);
-  const metrics = async () =>
-    (await (await send("GET", "/v1/metrics?format=prometheus")).text()).match(/^paddock_event_streams\S* \d+$/gm);
-  expect(await metrics()).toEqual(["paddock_event_streams 1", "paddock_event_streams_cut_total 1"]);
   await quick.cancel();
   expect(await metrics()).toEqual(["paddock_event_streams 0", "paddock_event_streams_cut_total 1"]);
   expect(clock.waiting).toBe(0);
