@@ -43,6 +43,10 @@ test.skipIf(typeof client === "string")("Nomad's Go client follows a machine's l
       "Service ServiceDeregistration web",
     ]),
   );
+  expect(values("lists")).toEqual([
+    { running: 1, dead: 0, page: 1, evaluations: 1, counted: 2, more: 1, tokens: 0, names: 1 },
+  ]);
+  expect(values("node")).toEqual([["ineligible", "eligible"]]);
   expect(values("list")[0]).toEqual(expect.arrayContaining(["alloc true", "vm true"]));
   expect(values("logs")).toEqual([true]);
   expect(values("stat")).toEqual([["vm.stdout.0", expect.stringMatching(/^-rw/), true, true]]);

@@ -71,6 +71,12 @@ func run() error {
 	if err := files(client, alloc, asked.Expect); err != nil {
 		return err
 	}
+	if err := lists(client, alloc); err != nil {
+		return err
+	}
+	if err := node(client, alloc); err != nil {
+		return err
+	}
 	if _, _, err := client.Jobs().Deregister(*job.ID, true, nil); err != nil {
 		return fmt.Errorf("deregister: %w", err)
 	}
@@ -141,6 +147,76 @@ func describe(event api.Event) (string, *api.Allocation, error) {
 		return fmt.Sprintf("%s %s", line, service.ServiceName), nil, nil
 	}
 	return line, nil, nil
+}
+
+// lists asks for parts of lists, and for names.
+func lists(client *api.Client, alloc *api.Allocation) error {
+	found := map[string]int{}
+	for name, query := range map[string]*api.QueryOptions{
+		"running": {Filter: fmt.Sprintf("ClientStatus == running and JobID matches `^%s$`", alloc.JobID)},
+		"dead":    {Filter: `ClientStatus == "dead"`},
+		"page":    {PerPage: 1, Reverse: true},
+	} {
+		list, _, err := client.Allocations().List(query)
+		if err != nil {
+			return fmt.Errorf("allocations %s: %w", name, err)
+		}
+		found[name] = len(list)
+	}
+	if _, _, err := client.Jobs().EvaluateWithOpts(alloc.JobID, api.EvalOptions{}, nil); err != nil {
+		return fmt.Errorf("evaluate: %w", err)
+	}
+	evaluations, meta, err := client.Evaluations().List(&api.QueryOptions{PerPage: 1})
+	if err != nil {
+		return fmt.Errorf("evaluations: %w", err)
+	}
+	found["evaluations"] = len(evaluations)
+	count, _, err := client.Evaluations().Count(nil)
+	if err != nil {
+		return fmt.Errorf("count: %w", err)
+	}
+	found["counted"] = count.Count
+	more, meta, err := client.Evaluations().List(&api.QueryOptions{PerPage: 1, NextToken: meta.NextToken})
+	if err != nil {
+		return fmt.Errorf("evaluations: %w", err)
+	}
+	found["more"] = len(more)
+	found["tokens"] = len(meta.NextToken)
+	names, _, err := client.Search().FuzzySearch(alloc.JobID[1:], "jobs", nil)
+	if err != nil {
+		return fmt.Errorf("search: %w", err)
+	}
+	found["names"] = len(names.Matches["jobs"])
+	return say("lists", found)
+}
+
+// node makes the node ineligible and eligible again, and reads in its log that it did.
+func node(client *api.Client, alloc *api.Allocation) error {
+	stop := make(chan struct{})
+	defer close(stop)
+	frames, errs := client.Agent().Monitor(stop, &api.QueryOptions{Params: map[string]string{"log_level": "info"}})
+	var states []string
+	text := ""
+	for !strings.Contains(text, "the node takes new machines") {
+		for _, eligible := range []bool{false, true} {
+			if _, err := client.Nodes().ToggleEligibility(alloc.NodeID, eligible, nil); err != nil {
+				return fmt.Errorf("eligibility: %w", err)
+			}
+			info, _, err := client.Nodes().Info(alloc.NodeID, nil)
+			if err != nil {
+				return fmt.Errorf("node: %w", err)
+			}
+			states = append(states, info.SchedulingEligibility)
+		}
+		select {
+		case frame := <-frames:
+			text += string(frame.Data)
+		case err := <-errs:
+			return fmt.Errorf("monitor: %w", err)
+		case <-time.After(time.Second):
+		}
+	}
+	return say("node", states[:2])
 }
 
 // files looks at the files of an allocation in every way that there is.
