@@ -60,8 +60,8 @@ export interface ApiOptions {
 }
 
 export interface Elsewhere {
-  /** `host:port` that clients are told. */
-  readonly httpAddress: () => string;
+  /** `host:port` that clients are told; null for what each calls the agent by itself. */
+  readonly advertise: string | null;
   readonly tls: boolean;
   /** By which clients know this agent, besides its addresses; in lower case. */
   readonly names: () => readonly string[];
@@ -69,7 +69,7 @@ export interface Elsewhere {
   readonly maxPerClient: number;
 }
 
-const NOWHERE: Elsewhere = { httpAddress: () => "", tls: false, names: () => [], maxPerClient: 0 };
+const NOWHERE: Elsewhere = { advertise: null, tls: false, names: () => [], maxPerClient: 0 };
 
 export interface Api {
   /**
@@ -94,7 +94,8 @@ export function createApi(agent: Agent, options: ApiOptions): Api {
   });
   const factsFor: ApiContext["factsFor"] = (c) => {
     if (besideOf(c).caller.kind === "host") return facts;
-    return { ...facts, httpAddress: elsewhere.httpAddress(), tls: elsewhere.tls };
+    // By that it has come, through whatever forwards it.
+    return { ...facts, httpAddress: elsewhere.advertise ?? c.req.header("host") ?? "", tls: elsewhere.tls };
   };
   const { monitor = NO_MONITOR } = options;
   const context: ApiContext = { agent, log, monitor, clock, facts, factsFor, stubs, load: noLoad(), stopping };

@@ -2,7 +2,6 @@ import { hostname } from "node:os";
 import type { Elsewhere } from "../api/app.ts";
 import { systemClock } from "../base/clock.ts";
 import { AppError, errnoOf, errorText } from "../base/errors.ts";
-import { EVERY_ADDRESS } from "../base/every-address.ts";
 import type { Log } from "../base/log.ts";
 import { type HttpConfig, hostPort, isLoopback } from "../config/http.ts";
 import { type Remote, serveTcp, type TcpOptions, type TcpServer } from "../runtime/serve.ts";
@@ -10,9 +9,7 @@ import { type Certificate, readCertificate } from "./certificates.ts";
 import { MAX_BODY_BYTES } from "./listen.ts";
 
 /** What the API is served by besides its unix socket: everything is read and checked, and nobody is let in yet. */
-export interface HttpPlan extends Omit<Elsewhere, "httpAddress"> {
-  /** `host:port` that clients are told. @param ownAddress the address of this host that others reach, as far as it is known. */
-  httpAddress(ownAddress: string | undefined): string;
+export interface HttpPlan extends Elsewhere {
   /** Lets clients in. @throws AppError `conflict`, `unavailable` when an address cannot be had; then none is. */
   open(answer: Answer): Promise<HttpListeners>;
 }
@@ -27,15 +24,11 @@ type Answer = (request: Request, remote: Remote) => Promise<Response>;
 
 /** @throws AppError as `readCertificate`. */
 export function planHttp(config: HttpConfig, log: Log): HttpPlan {
-  const { addresses, port, tls, advertise, maxPerClient } = config;
+  const { tls, advertise, maxPerClient } = config;
   let certificate = tls === null ? null : readCertificate(tls, systemClock.now());
-  const [first = "127.0.0.1"] = addresses;
   const own = [hostname().toLowerCase(), ...(advertise === null ? [] : [advertise.replace(/:\d+$/, "").toLowerCase()])];
   return {
-    httpAddress: (ownAddress) => {
-      const isEvery = first === EVERY_ADDRESS || first === "::";
-      return advertise ?? hostPort(isEvery ? (ownAddress ?? first) : first, port);
-    },
+    advertise,
     tls: tls !== null,
     maxPerClient,
     names: () => [...own, ...(certificate?.names ?? [])],

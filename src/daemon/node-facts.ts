@@ -1,3 +1,4 @@
+import { EVERY_ADDRESS } from "../base/every-address.ts";
 import { newId } from "../base/ids.ts";
 import type { AgentConfig } from "../config/agent-config.ts";
 import { hostPort } from "../config/http.ts";
@@ -18,20 +19,23 @@ export async function findNodeFacts(config: AgentConfig, sources: FactSources): 
   const path = sources.path ?? agentPath();
   // Before the emulators are asked: what is replaced meanwhile is asked again.
   const trace = traceEmulators(path);
-  const attributes = { ...sources.attributes, "nomad.advertise.address": advertised(config) };
-  const watch = new NodeWatch(
-    { ...sources, attributes, node, id, path },
-    await findHost(node, { path, log: sources.log }),
-    trace,
-  );
+  const host = await findHost(node, { path, log: sources.log });
+  const own = host.changing["unique.network.ip-address"];
+  const attributes = { ...sources.attributes, "nomad.advertise.address": advertised(config, own) };
+  const watch = new NodeWatch({ ...sources, attributes, node, id, path }, host, trace);
   watch.begin();
   return watch;
 }
 
-/** Where clients elsewhere reach the API, else where those on this host do. */
-function advertised({ http: { addresses, advertise, port }, dirs }: AgentConfig): string {
+/** Where clients elsewhere reach the API, else where those on this host do. @param own the address of this host that others reach. */
+export function advertised(
+  { http: { addresses, advertise, port }, dirs }: Pick<AgentConfig, "http" | "dirs">,
+  own: string | undefined,
+): string {
   const [first] = addresses;
-  return first === undefined ? `unix://${apiSocket(dirs)}` : (advertise ?? hostPort(first, port));
+  if (first === undefined) return `unix://${apiSocket(dirs)}`;
+  const isEvery = first === EVERY_ADDRESS || first === "::";
+  return advertise ?? hostPort(isEvery ? (own ?? first) : first, port);
 }
 
 function nodeId(store: Store, recorder: Recorder): string {

@@ -27,7 +27,6 @@ export async function serveApi(
   agent: RunningAgent,
   { dirs, http, onHangUp, log, monitor, stopping }: ApiSurroundings,
 ): Promise<{ stop(): Promise<void> }> {
-  const ownAddress = (): string | undefined => agent.node.attributes["unique.network.ip-address"];
   const socket = apiSocket(dirs);
   const audit = openAuditFile(auditFile(dirs), { log });
   const api = createApi(agent, {
@@ -36,7 +35,7 @@ export async function serveApi(
     monitor,
     version: build.version,
     httpAddress: `unix://${socket}`,
-    ...(http === null ? {} : { elsewhere: { ...http, httpAddress: () => http.httpAddress(ownAddress()) } }),
+    ...(http === null ? {} : { elsewhere: http }),
     stopping,
   });
   const listeners = await http?.open(api.fetchRemote);

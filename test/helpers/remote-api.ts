@@ -32,8 +32,7 @@ export async function serveRemoteApi(change: Partial<HttpConfig> = {}): Promise<
   const lines: string[] = [];
   const log = createLog("info", (line) => lines.push(line));
   const plan = planHttp({ ...usual, ...change }, log);
-  const elsewhere = { ...plan, httpAddress: () => plan.httpAddress("192.0.2.1") };
-  const api = createApi(agent, { log, version: "1", httpAddress: "", elsewhere });
+  const api = createApi(agent, { log, version: "1", httpAddress: "", elsewhere: plan });
   const listeners = await plan.open(api.fetchRemote);
   return { agent, api, port, lines, listeners, [Symbol.asyncDispose]: () => listeners.stop() };
 }

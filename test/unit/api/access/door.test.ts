@@ -8,12 +8,12 @@ import { allocation, jobRecord } from "../../../helpers/records.ts";
 import { remoteClient, secretFor } from "../../../helpers/remote.ts";
 import { turn } from "../../../helpers/turn.ts";
 
-function bed(maxPerClient = 100) {
+function bed(maxPerClient = 100, advertise: string | null = null) {
   const clock = manualClock();
   const agent = createFakeAgent(clock);
   const lines: string[] = [];
   const elsewhere = {
-    httpAddress: () => "vm1.example.org:4646",
+    advertise,
     tls: true,
     names: () => ["vm1.example.org", "*.lab.example.org"],
     maxPerClient,
@@ -81,14 +81,21 @@ test.each([
   expect((await client.send("GET", "/v1/jobs", { headers: headers(secretFor(agent, "read")) })).status).toBe(200);
 });
 
-test("a client elsewhere is told the address by TCP, one on the socket the socket", async () => {
-  const { agent, api, client } = bed();
-  const node = `/v1/node/${agent.node.id}`;
-  const there = await (await client.send("GET", node, { secret: secretFor(agent, "read") })).json();
-  expect(there).toMatchObject({ HTTPAddr: "vm1.example.org:4646", TLSEnabled: true });
-  const here = await (await api.fetch(new Request(`http://localhost${node}`))).json();
-  expect(here).toMatchObject({ HTTPAddr: "unix:///x", TLSEnabled: false });
-});
+test.each([
+  [null, "a.lab.example.org:4646"],
+  ["vm1.example.org:443", "vm1.example.org:443"],
+])(
+  "a client elsewhere is told what it calls the agent by, or what is advertised (%p), one on the socket the socket",
+  async (advertise, told) => {
+    const { agent, api, client } = bed(100, advertise);
+    const node = `/v1/node/${agent.node.id}`;
+    const headers = { host: "a.lab.example.org:4646" };
+    const there = await (await client.send("GET", node, { secret: secretFor(agent, "read"), headers })).json();
+    expect(there).toMatchObject({ HTTPAddr: told, TLSEnabled: true });
+    const here = await (await api.fetch(new Request(`http://localhost${node}`))).json();
+    expect(here).toMatchObject({ HTTPAddr: "unix:///x", TLSEnabled: false });
+  },
+);
 
 test.each([
   ["vm1.example.org:4646", 200],
