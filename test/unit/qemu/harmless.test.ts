@@ -46,6 +46,7 @@ describe("what may reach the host is found:", () => {
     [["-device", "vfio-pci,host=01:00.0"]],
     [["-device", "usb-host,hostbus=1"]],
     [["-device", "loader,file=local/x"]],
+    [["-device", "virtio-gpu-pci,romfile=/etc/shadow"]],
     [["-device", '{"driver":"virtio-rng-pci"}']],
     [["-usbdevice", "serial"]],
     [["-virtfs", "local,path=/etc,mount_tag=t,security_model=none"]],

@@ -126,8 +126,7 @@ describe("what is under way", () => {
   test("is counted by address, and more than so much is refused until some of it ends", async () => {
     const { agent, api, client } = bed(2);
     const secret = secretFor(agent, "read");
-    const leave = new AbortController();
-    const wait = () => client.send("GET", "/v1/jobs?index=20", { secret, signal: leave.signal });
+    const wait = () => client.send("GET", "/v1/jobs?index=20", { secret });
     const [first, second] = [wait(), wait()];
     await turn();
     const { status, lines } = await refusalOf(await client.send("GET", "/v1/jobs", { secret }));
@@ -143,6 +142,18 @@ describe("what is under way", () => {
       expect(reply.status).toBe(200);
       await reply.text();
     }
+  });
+
+  test("ends when its client leaves, and is not counted any more", async () => {
+    const { agent, client } = bed(1);
+    const secret = secretFor(agent, "read");
+    const leave = new AbortController();
+    const waiting = client.send("GET", "/v1/jobs?index=20", { secret, signal: leave.signal });
+    await turn();
+    expect((await client.send("GET", "/v1/jobs", { secret })).status).toBe(429);
+    leave.abort();
+    await (await waiting).body?.cancel();
+    expect((await client.send("GET", "/v1/jobs", { secret })).status).toBe(200);
   });
 
   test.each([
