@@ -53,6 +53,8 @@ export interface AgentConfig {
     /** Absolute path; null leaves it to whoever loads one. */
     readonly trustedKeys: string | null;
   };
+  /** Who may use the API's unix socket. */
+  readonly socket: SocketConfig;
   /** Where the API is served besides its unix socket. */
   readonly http: HttpConfig;
   readonly garbage: GarbageLimits;
@@ -63,6 +65,13 @@ export interface AgentConfig {
     readonly min: number;
     readonly max: number;
   };
+}
+
+export interface SocketConfig {
+  /** Name of the group that it belongs to; null for the usual one. */
+  readonly group: string | null;
+  /** Of its file. */
+  readonly mode: number;
 }
 
 /** When what has ended is removed; the names are the configuration's, times are in milliseconds. */
@@ -119,6 +128,7 @@ export function completeConfig(
       maxAgeMillis: maxAgeOf(file) / MILLISECOND,
     },
     artifact: completeArtifact(file.client.artifact),
+    socket: { group: file.api_group ?? null, mode: Number.parseInt(file.api_mode, 8) },
     http: completeHttp(file, http),
     site: { offline: file.client.offline, trustedKeys: file.client.trusted_keys ?? null },
     garbage: {

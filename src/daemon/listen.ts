@@ -3,6 +3,7 @@ import { setTimeout } from "node:timers/promises";
 import { monotonicMillis } from "../base/clock.ts";
 import { AppError } from "../base/errors.ts";
 import { trySocket } from "../base/try-socket.ts";
+import type { SocketConfig } from "../config/agent-config.ts";
 import { API_GROUP } from "../node/user-pool.ts";
 import { groupId } from "../node/users.ts";
 import { fetchUnix } from "../runtime/fetch.ts";
@@ -20,11 +21,12 @@ export async function assertNobodyAnswers(path: string): Promise<void> {
 }
 
 /**
- * Serves the API on its unix socket, readable and writable for its owner and group only. A socket file that nobody answers at is
- * what a dead agent left, and is replaced.
- * @throws AppError `conflict` when another agent answers there, or something else than a socket has the name.
+ * Serves the API on its unix socket, for its owner and its group only. A socket file that nobody answers at is what a dead agent left, and
+ * is replaced.
+ * @throws AppError `conflict` when another agent answers there, or something else than a socket has the name; `invalid` for a group that
+ * cannot have it.
  */
-export async function listen(path: string, handler: Handler): Promise<Server> {
+export async function listen(path: string, handler: Handler, socket: SocketConfig = USUAL): Promise<Server> {
   await assertNobodyAnswers(path);
   const there = lstatSync(path, { throwIfNoEntry: false });
   if (there !== undefined && !there.isSocket()) {
@@ -32,18 +34,39 @@ export async function listen(path: string, handler: Handler): Promise<Server> {
       hint: "remove it, or give the agent another run_dir",
     });
   }
+  const group = groupOf(socket);
   rmSync(path, { force: true });
   // The mode of a new socket follows the umask: nobody else may connect in the moment before it is set.
   const umask = process.umask(0o177);
   try {
     const server = await serveUnix(path, handler, MAX_BODY_BYTES);
-    const group = process.getuid?.() === 0 ? groupId(API_GROUP) : undefined;
-    if (group !== undefined) chownSync(path, 0, group);
-    chmodSync(path, 0o660);
+    try {
+      if (group !== undefined) chownSync(path, process.getuid?.() ?? 0, group);
+    } catch (error) {
+      await server.stop();
+      rmSync(path, { force: true });
+      throw new AppError("invalid", `api_group ${JSON.stringify(socket.group)}: this user is not a member of it`, {
+        hint: "usermod -aG lets a user in, from the next login on",
+        cause: error,
+      });
+    }
+    chmodSync(path, socket.mode);
     return server;
   } finally {
     process.umask(umask);
   }
+}
+
+const USUAL: SocketConfig = { group: null, mode: 0o660 };
+
+/** The id of the group that the socket gets; undefined to leave it to the one that it has. */
+function groupOf({ group }: SocketConfig): number | undefined {
+  if (group === null) return process.getuid?.() === 0 ? groupId(API_GROUP) : undefined;
+  const id = groupId(group);
+  if (id !== undefined) return id;
+  throw new AppError("invalid", `api_group ${JSON.stringify(group)}: this host has no such group`, {
+    hint: "make it with groupadd --system, or leave api_group out",
+  });
 }
 
 /** Milliseconds after which a listener that says nothing counts as an agent that hangs. */

@@ -3,7 +3,7 @@ import { createMachineUsers, type MachineUsers } from "../agent/machine-users.ts
 import { AppError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { AgentConfig } from "../config/agent-config.ts";
-import { type FoundPool, findUserPool } from "../node/user-pool.ts";
+import { API_GROUP, type FoundPool, findUserPool } from "../node/user-pool.ts";
 import { allocsDir } from "../paths.ts";
 import type { Store } from "../state/store.ts";
 
@@ -14,12 +14,12 @@ import type { Store } from "../state/store.ts";
  * @throws AppError `unavailable` when the configuration asks for users and there can be none.
  */
 export async function findMachineUsers(
-  { users, dirs }: Pick<AgentConfig, "users" | "dirs">,
+  { users, dirs, socket }: UserSettings,
   { store, log }: { readonly store: Store; readonly log: Log },
 ): Promise<MachineUsers | null> {
   const { wanted } = users;
   if (wanted === false) return null;
-  const found = await findPool({ users, dirs });
+  const found = await findPool({ users, dirs, ...(socket !== undefined && { socket }) });
   if (found.pool !== null) return createMachineUsers(found.pool, store);
   const { reason, hint } = found;
   if (wanted === true) throw new AppError("unavailable", `dynamic_workload_users is set, but ${reason}`, { hint });
@@ -27,8 +27,11 @@ export async function findMachineUsers(
   return null;
 }
 
+type UserSettings = Pick<AgentConfig, "users" | "dirs"> & Partial<Pick<AgentConfig, "socket">>;
+
 /** The users that machines of an agent with this configuration can have; directories that are not there yet it will make. */
-export async function findPool({ users: { min, max }, dirs }: Pick<AgentConfig, "users" | "dirs">): Promise<FoundPool> {
+export async function findPool({ users: { min, max }, dirs, socket }: UserSettings): Promise<FoundPool> {
   const ways = [dirs.dataDir, allocsDir(dirs), dirs.runDir].filter((path) => existsSync(path));
-  return await findUserPool({ min, max, dirs: ways });
+  const apiGroup = socket?.group ?? API_GROUP;
+  return await findUserPool({ min, max, dirs: ways, apiGroup });
 }

@@ -122,6 +122,7 @@ async function serve(
     facts.whenChanged(agent.nodeChanged);
     const server = await serveApi(agent, {
       dirs: config.dirs,
+      owner: config.socket,
       http,
       onHangUp,
       log,

@@ -2,6 +2,7 @@ import type { RunningAgent } from "../agent/create.ts";
 import { createApi } from "../api/app.ts";
 import type { Log } from "../base/log.ts";
 import type { LogMonitor } from "../base/log-monitor.ts";
+import type { SocketConfig } from "../config/agent-config.ts";
 import { type AgentDirs, apiSocket, auditFile } from "../paths.ts";
 import { build } from "../runtime/build.ts";
 import { openAuditFile } from "./audit-file.ts";
@@ -10,6 +11,8 @@ import { listen } from "./listen.ts";
 
 export interface ApiSurroundings {
   readonly dirs: AgentDirs;
+  /** Who may use its unix socket. */
+  readonly owner: SocketConfig;
   /** Null where it is served there alone. */
   readonly http: HttpPlan | null;
   /** Takes what to do at SIGHUP. */
@@ -25,7 +28,7 @@ export interface ApiSurroundings {
  */
 export async function serveApi(
   agent: RunningAgent,
-  { dirs, http, onHangUp, log, monitor, stopping }: ApiSurroundings,
+  { dirs, owner, http, onHangUp, log, monitor, stopping }: ApiSurroundings,
 ): Promise<{ stop(): Promise<void> }> {
   const socket = apiSocket(dirs);
   const audit = openAuditFile(auditFile(dirs), { log });
@@ -40,7 +43,7 @@ export async function serveApi(
   });
   const listeners = await http?.open(api.fetchRemote);
   if (listeners !== undefined) onHangUp(listeners.renew);
-  const server = await listen(socket, api.fetch);
+  const server = await listen(socket, api.fetch, owner);
   log.info("agent started", { version: build.version, socket, data_dir: dirs.dataDir });
   return {
     stop: async () => {

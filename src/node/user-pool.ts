@@ -19,6 +19,8 @@ export interface PoolRequest {
   readonly max: number;
   /** Absolute directories of the agent's below which machines have what is theirs; they exist. */
   readonly dirs: readonly string[];
+  /** Name of the group whose members may use the API's socket; `API_GROUP` unless told. */
+  readonly apiGroup?: string;
 }
 
 /** Either the users that machines can have, or why each of them cannot have one of its own. */
@@ -30,7 +32,7 @@ export type FoundPool =
  * Finds out whether this agent can give every machine a user of its own: tries it, with the first and the last user of the range,
  * which must reach the directories.
  */
-export async function findUserPool({ min, max, dirs }: PoolRequest): Promise<FoundPool> {
+export async function findUserPool({ min, max, dirs, apiGroup = API_GROUP }: PoolRequest): Promise<FoundPool> {
   if (process.getuid?.() !== 0) return none("the agent does not run as root", "run it as root");
   const lacking = lackingCapabilities(readFileSync("/proc/self/status", "utf8"));
   if (lacking.length > 0) {
@@ -41,7 +43,7 @@ export async function findUserPool({ min, max, dirs }: PoolRequest): Promise<Fou
     const reason = `the ids ${min} to ${max} do not exist in this user namespace (/proc/self/${map})`;
     return none(reason, "set client.users to ids that the namespace has");
   }
-  return await tryOut({ min, max, kvmGroup: chooseKvmGroup(groupId(KVM_GROUP), groupId(API_GROUP)) }, dirs);
+  return await tryOut({ min, max, kvmGroup: chooseKvmGroup(groupId(KVM_GROUP), groupId(apiGroup)) }, dirs);
 }
 
 /**

@@ -38,6 +38,7 @@ const WHOLE: AgentConfig = {
   cache: { maxBytes: 2 ** 31, maxAgeMillis: 24 * 3_600_000 },
   artifact: { ...NO_SOURCES, parallel: 16 },
   site: { offline: true, trustedKeys: "/etc/paddock/keys.pem" },
+  socket: { group: "ops", mode: 0o600 },
   http: NO_HTTP,
   garbage: {
     intervalMillis: 300_000,
@@ -64,6 +65,7 @@ describe("the agent's configuration", () => {
       policy: { imagePaths: [], argsAllowlist: [], emulatorsAllowlist: [], maxKillTimeout: 30 * SECOND },
       cache: { maxBytes: 0, maxAgeMillis: 720 * 3_600_000 },
       artifact: { ...NO_SOURCES, parallel: 16 },
+      socket: { group: null, mode: 0o660 },
       http: NO_HTTP,
       site: { offline: false, trustedKeys: null },
       garbage: {
@@ -143,6 +145,8 @@ describe("the agent's configuration", () => {
       log_level  = "debug"
       datacenter = "lab"
       name       = "box-1"
+      api_group  = "ops"
+      api_mode   = "0600"
 
       plugin "qemu" {
         config {
@@ -203,6 +207,8 @@ describe("the agent's configuration", () => {
       log_level: "debug",
       datacenter: "lab",
       name: "box-1",
+      api_group: "ops",
+      api_mode: "0600",
       plugin: form === "list" ? [{ qemu: [qemu] }] : { qemu },
       client: {
         enabled: true,
@@ -236,6 +242,7 @@ describe("what is wrong in a configuration is told with a suggestion", () => {
     ],
     ['plugin "docker" {}', ['no plugin "docker", expected "qemu" | leave the block out']],
     ['plugin "qemu" {}\nplugin "qemu" {}', ['plugin "qemu" stands twice | keep one of them']],
+    ['api_mode = "0666"', ['api_mode must be one of 0600, 0660, found "0666"']],
     ['data_dir = "srv"', ['data_dir must be an absolute path, found "srv"']],
     ['data_dir = "/srv\\n"', ['data_dir must be an absolute path, found "/srv\\x0a"']],
     [

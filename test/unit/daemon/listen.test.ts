@@ -1,8 +1,9 @@
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { trySocket } from "../../../src/base/try-socket.ts";
 import { listen } from "../../../src/daemon/listen.ts";
+import { groupId } from "../../../src/node/users.ts";
 import { tempPerTest } from "../../helpers/temp-per-test.ts";
 import { until } from "../../helpers/until.ts";
 
@@ -53,6 +54,26 @@ test("who hangs up and is gone a moment later is no other agent: a killed proces
   const server = await listen(path, answer);
   expect(connections).toBeGreaterThanOrEqual(3);
   await server.stop();
+});
+
+describe("the configuration says", () => {
+  test.skipIf(process.getuid?.() !== 0)("whose group the socket is, and whether it may use it", async () => {
+    const path = dir.file("api.sock");
+    const open = await listen(path, answer, { group: "nogroup", mode: 0o660 });
+    expect(statSync(path)).toMatchObject({ uid: 0, gid: groupId("nogroup") });
+    await open.stop();
+    const closed = await listen(path, answer, { group: null, mode: 0o600 });
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    await closed.stop();
+  });
+
+  test("a group that is not there, and nothing is left", async () => {
+    const path = dir.file("api.sock");
+    await expect(listen(path, answer, { group: "no-such-group", mode: 0o660 })).rejects.toThrow(
+      'api_group "no-such-group": this host has no such group',
+    );
+    expect(existsSync(path)).toBe(false);
+  });
 });
 
 test("its socket is for its user and group alone", async () => {
