@@ -119,6 +119,9 @@ class Decoder {
       if (field.kind === "label") raw[key] = this.#readLabel(field, name, labels.get(key), found, inner, around);
       else if (field.kind === "attribute" || field.kind === "block" || field.kind === "blocks") {
         raw[key] = this.#readField(field, name, found, inner, around);
+        if (field.kind === "block" && field.kept && raw[key] !== undefined) {
+          this.#notes.kept?.push({ path: inner.path, name: "", value: null });
+        }
         if (field.kind === "attribute" && field.kept) this.#keep(field, field.json, found, inner, around);
       } else if (field.kind !== "passed") {
         tellKnown(this.#notes, field, found, site);

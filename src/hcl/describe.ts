@@ -48,6 +48,8 @@ export interface BlockField extends Naming {
   readonly presence: "required" | "optional" | "defaulted";
   /** True for a block that every path begins with: it is not named in `where`. */
   readonly outermost: boolean;
+  /** For whoever asks to keep what is written: that it was. */
+  readonly kept?: boolean;
 }
 
 export interface BlocksField {
@@ -171,8 +173,11 @@ export function required<T>(
 }
 
 /** A block that may stand once; undefined where it does not stand. */
-export function optional<T>(of: Block<T>, naming: Naming = {}): Field<BlockField, T | undefined> {
-  return { kind: "block", block: of, presence: "optional", outermost: false, ...naming };
+export function optional<T>(
+  of: Block<T>,
+  options: Naming & { readonly kept?: boolean } = {},
+): Field<BlockField, T | undefined> {
+  return { kind: "block", block: of, presence: "optional", outermost: false, ...options };
 }
 
 /** A block that may stand any number of times. */

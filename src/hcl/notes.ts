@@ -16,7 +16,7 @@ export interface Site {
 export interface Kept {
   /** The path of the block that it stands in: `groups[0].tasks[0]`. */
   readonly path: string;
-  /** By its name in JSON. */
+  /** By its name in JSON; "" says no more than that the block was written. */
   readonly name: string;
   readonly value: JsonValue;
 }

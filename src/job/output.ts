@@ -20,13 +20,14 @@ export function outputJob(job: Job, kept: readonly Kept[]): JsonObject {
   for (const [at, group] of groups.entries()) {
     const own = `groups[${at}]`;
     fillUpdate(group, job, kept, ["update", `${own}.update`]);
-    group["Migrate"] = completed(migrationOf(job), objectOf(kept, "", "Migrate"), objectOf(kept, own, "Migrate"));
-    const policies = [objectOf(kept, "", "Reschedule"), objectOf(kept, own, "ReschedulePolicy")] as const;
-    group["ReschedulePolicy"] = completed(rescheduleOf(job), ...policies);
+    const migrations = [objectOf(kept, "", "Migrate"), objectOf(kept, own, "Migrate")];
+    group["Migrate"] = completed(MIGRATE, job.type === "service", ...migrations);
+    const policies = [objectOf(kept, "", "Reschedule"), objectOf(kept, own, "ReschedulePolicy")];
+    group["ReschedulePolicy"] = completed(rescheduleOf(job), RESCHEDULED.has(job.type), ...policies);
   }
   for (const { path, name, value } of kept) {
     const isDone = name === "Migrate" || name === "ReschedulePolicy";
-    const target = isDone && path !== "" ? undefined : findIn(output, path);
+    const target = name === "" || (isDone && path !== "") ? undefined : findIn(output, path);
     if (target !== undefined) target[name] = value as Written[string];
   }
   for (const [at, group] of groups.entries()) {
@@ -41,9 +42,9 @@ const UPDATED: ReadonlySet<Job["type"]> = new Set(["service", "system"]);
 
 /** Nomad's client leaves it out of jobs that end by themselves, and say nothing of it. @param paths where something may be said of it. */
 function fillUpdate(target: Written, { type }: Job, kept: readonly Kept[], paths: readonly string[]): void {
-  const written = Object.assign({}, ...paths.map((path) => partOf(kept, path))) as Readonly<Record<string, JsonValue>>;
-  if (!UPDATED.has(type) && Object.keys(written).length === 0) target["Update"] = null;
-  else merge(target, "Update", written);
+  const isWritten = kept.some(({ path }) => paths.includes(path));
+  if (!UPDATED.has(type) && !isWritten) target["Update"] = null;
+  else for (const path of paths) merge(target, "Update", partOf(kept, path));
 }
 
 /** As many machines at least as the group has. */
@@ -63,7 +64,9 @@ function inheritRestart(kept: readonly Kept[], at: number, group: Written): void
 
 /** The entries that were kept of a block. */
 const partOf = (kept: readonly Kept[], path: string): Readonly<Record<string, JsonValue>> =>
-  Object.fromEntries(kept.filter((one) => one.path === path).map(({ name, value }) => [name, value]));
+  Object.fromEntries(
+    kept.filter((one) => one.path === path && one.name !== "").map(({ name, value }) => [name, value]),
+  );
 
 /** A block that was kept as a whole. */
 function objectOf(kept: readonly Kept[], path: string, name: string): Readonly<Record<string, JsonValue>> | undefined {
@@ -76,14 +79,14 @@ function merge(target: Written, name: string, entries: Readonly<Record<string, J
   if (block !== null && typeof block === "object" && !Array.isArray(block)) Object.assign(block, entries);
 }
 
-/** What is written over what holds otherwise; null where nothing says anything. */
+/** What is written over what holds otherwise. @param always false where it is null when nothing is written. */
 function completed(
-  otherwise: Readonly<Record<string, JsonValue>> | null,
+  otherwise: Readonly<Record<string, JsonValue>>,
+  always: boolean,
   ...written: readonly (Readonly<Record<string, JsonValue>> | undefined)[]
 ): Written | null {
   const isWritten = written.some((part) => part !== undefined);
-  if (otherwise === null && !isWritten) return null;
-  return Object.assign({}, otherwise ?? MIGRATE, ...written) as Written;
+  return always || isWritten ? (Object.assign({}, otherwise, ...written) as Written) : null;
 }
 
 const MIGRATE = {
@@ -91,17 +94,18 @@ const MIGRATE = {
   ...{ MinHealthyTime: 10 * SECOND, HealthyDeadline: 5 * MINUTE },
 };
 
-const migrationOf = ({ type }: Job) => (type === "service" ? MIGRATE : null);
+/** Types of jobs whose machines Nomad places elsewhere by default. */
+const RESCHEDULED: ReadonlySet<Job["type"]> = new Set(["service", "batch"]);
 
 /** Nomad's defaults by the type of the job. */
-function rescheduleOf({ type }: Job): Readonly<Record<string, JsonValue>> | null {
+function rescheduleOf({ type }: Job): Readonly<Record<string, JsonValue>> {
   const never = { Attempts: 0, Interval: 0, Delay: 0, DelayFunction: "", MaxDelay: 0, Unlimited: false };
   if (type === "service") {
     return { ...never, Delay: 30 * SECOND, DelayFunction: "exponential", MaxDelay: HOUR, Unlimited: true };
   }
   if (type === "batch")
     return { ...never, Attempts: 1, Interval: 24 * HOUR, Delay: 5 * SECOND, DelayFunction: "constant" };
-  return null;
+  return never;
 }
 
 /** The object of JSON that a block with this path became; undefined for one whose place in JSON hangs on its value. */

@@ -78,11 +78,13 @@ const AROUND: Readonly<Record<string, (inner: string) => string>> = {
 export function jobWithRow({ block: name, text }: AttributeRow): string {
   const around = AROUND[name];
   if (around === undefined) throw new Error(`nothing is known of the block ${name}`);
-  // On one line in the table, as HCL does not have it.
-  return around(
-    text
-      .replaceAll("; ", "\n")
-      .replace(/(?<!\{)\{ /g, "{\n")
-      .replace(/ \}(?!\})/g, "\n}"),
-  );
+  return around(linesOf(text));
+}
+
+/** A line of the table as HCL has it, which knows no `;` and no blocks of one line with several things in them. */
+export function linesOf(text: string): string {
+  return text
+    .replaceAll("; ", "\n")
+    .replace(/(?<!\{)\{ /g, "{\n")
+    .replace(/ \}(?!\})/g, "\n}");
 }

@@ -1,4 +1,5 @@
-import { randomBelow } from "./random.ts";
+import type fc from "fast-check";
+import { chosen } from "./generated.ts";
 import type { ReferenceCase } from "./version-reference.ts";
 
 type Below = (limit: number) => number;
@@ -12,21 +13,23 @@ interface Source {
   rarely(times: number): boolean;
 }
 
-function sourceOf(seed: number): Source {
-  const below = randomBelow(seed);
+function sourceOf(random: () => number): Source {
+  const below: Below = (limit) => Math.floor(random() * limit);
   const pick = <T>(items: readonly [T, ...T[]]): T => items[below(items.length)] ?? items[0];
   return {
     below,
     pick,
     some: (least, most, make) => Array.from({ length: least + below(most - least + 1) }, make).join(""),
-    rarely: (times) => below(times) === 0,
+    // By 0 it is what is usual.
+    rarely: (times) => below(times) === times - 1,
   };
 }
 
-function cases(count: number, seed: number, make: (source: Source) => ReferenceCase): ReferenceCase[] {
-  const source = sourceOf(seed);
-  return Array.from({ length: count }, () => make(source));
-}
+export type Cases = fc.Arbitrary<ReferenceCase>;
+
+/** @param most numbers that one takes. */
+const cases = (most: number, make: (source: Source) => ReferenceCase): Cases =>
+  chosen(most, (random) => make(sourceOf(random)));
 
 const JUNK = ["", " ", "x", "-", "+", ".", "~", "=", "*", "\n", "\u00a0", "é", "/"] as const;
 const PRERELEASES = [
@@ -75,9 +78,8 @@ function conditions(source: Source): string {
 }
 
 /** Versions and lists of conditions: valid ones close to each other, and some that are none. */
-export function versionCases(operator: "version" | "semver", count: number, seed: number): ReferenceCase[] {
-  return cases(count, seed, (source) => [operator, version(source), conditions(source)]);
-}
+export const versionCases = (operator: "version" | "semver"): Cases =>
+  cases(60, (source) => [operator, version(source), conditions(source)]);
 
 function number(source: Source): string {
   const { below, pick, some, rarely } = source;
@@ -104,14 +106,18 @@ function number(source: Source): string {
 }
 
 /** What the operators of order compare: numbers in every spelling, and other text. */
-export function orderCases(count: number, seed: number): ReferenceCase[] {
-  return cases(count, seed, (source) => [source.pick(["<", "<=", ">", ">="]), number(source), number(source)]);
-}
+export const orderCases: Cases = cases(30, (source) => [
+  source.pick(["<", "<=", ">", ">="]),
+  number(source),
+  number(source),
+]);
 
 /** Pairs of versions under the operators of order. */
-export function versionOrderCases(count: number, seed: number): ReferenceCase[] {
-  return cases(count, seed, (source) => [source.pick(["<", "<=", ">", ">="]), version(source), version(source)]);
-}
+export const versionOrderCases: Cases = cases(40, (source) => [
+  source.pick(["<", "<=", ">", ">="]),
+  version(source),
+  version(source),
+]);
 
 const CHARACTERS = [
   "a",
@@ -298,16 +304,11 @@ function expression(source: Source, depth: number): string {
   return rarely(3) ? `${branch()}|${branch()}` : branch();
 }
 
-/** Expressions, most of them valid, and texts that they may match. */
-export function regexpCases(count: number, textsEach: number, seed: number): ReferenceCase[] {
-  const source = sourceOf(seed);
-  return Array.from({ length: count }, () => expression(source, 3)).flatMap((pattern) =>
-    Array.from({ length: textsEach }, (): ReferenceCase => {
-      const text = source.some(0, 6, () => source.pick(CHARACTERS));
-      return ["regexp", text, pattern];
-    }),
-  );
-}
+/** Expressions, most of them valid, and a text that each may match. */
+export const regexpCases: Cases = cases(120, (source) => {
+  const pattern = expression(source, 3);
+  return ["regexp", source.some(0, 6, () => source.pick(CHARACTERS)), pattern];
+});
 
 const SIGNS = [
   "(",
@@ -341,10 +342,8 @@ const SIGNS = [
 ] as const;
 
 /** Signs without sense, for what is refused and what is not. */
-export function regexpNoise(count: number, seed: number): ReferenceCase[] {
-  return cases(count, seed, ({ pick, some }) => [
-    "regexp",
-    some(0, 4, () => pick(SIGNS)),
-    some(1, 9, () => pick(SIGNS)),
-  ]);
-}
+export const regexpNoise: Cases = cases(20, ({ pick, some }) => [
+  "regexp",
+  some(0, 4, () => pick(SIGNS)),
+  some(1, 9, () => pick(SIGNS)),
+]);

@@ -1,5 +1,3 @@
-import { randomFrom } from "./random.ts";
-
 /** What an expression is meant to be; it may be something else all the same, for errors are to be found alike, too. */
 type Kind = "number" | "string" | "bool" | "list" | "object" | "any";
 
@@ -104,8 +102,9 @@ export class ExpressionMaker {
   readonly #random: () => number;
   #names: readonly string[] = [];
 
-  constructor(seed: number) {
-    this.#random = randomFrom(seed);
+  /** @param random numbers from 0 to below 1; by 0 it makes what is simplest. */
+  constructor(random: () => number) {
+    this.#random = random;
   }
 
   /** One expression. @param depth how deep it may be nested. */

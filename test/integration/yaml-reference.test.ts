@@ -1,6 +1,6 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { isMistake, outcomesOf } from "../helpers/expression-outcomes.ts";
-import { judgeGenerated } from "../helpers/generated.ts";
+import { judgeGenerated, REFERENCE_SEED } from "../helpers/generated.ts";
 import { buildReference, type Reference } from "../helpers/reference.ts";
 import { quoteHcl, yamlTexts } from "../helpers/yaml-texts.ts";
 
@@ -14,8 +14,7 @@ setDefaultTimeout(300_000);
 const TEXTS = 6000;
 
 test.skipIf(typeof built === "string")(`${TEXTS} generated texts come to what they come to in Nomad`, () => {
-  const seed = Number(process.env["REFERENCE_SEED"] ?? 1);
-  judgeGenerated(yamlTexts, { seed, runs: TEXTS }, (texts) => {
+  judgeGenerated(yamlTexts, { seed: REFERENCE_SEED, runs: TEXTS }, (texts) => {
     const outcomes = outcomesOf(
       reference,
       texts.map((text) => `yamldecode(${quoteHcl(text)})`),

@@ -118,7 +118,7 @@ export const JOB_DIFFERENCES: readonly JobDifference[] = [
   },
   {
     reason: "The short form set_contains_any of a constraint works; Nomad takes it and does nothing with it.",
-    paths: /^TaskGroups\[\]\.Constraints\[\]\.(Operand|RTarget)$/,
+    paths: /^(TaskGroups\[\]\.(Tasks\[\]\.)?)?Constraints\[\]\.(Operand|RTarget)$/,
   },
   { reason: "logs { enabled } is told as the disabled that it means.", paths: /LogConfig\.(Enabled|Disabled)$/ },
   {

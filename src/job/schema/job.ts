@@ -82,7 +82,7 @@ const groupBlock = block({
   tasks: blocks(taskBlock, { name: "task", json: "Tasks" }),
   affinity: ignored(ONE_HOST, { json: "Affinities", as: affinities }),
   spread: ignored(ONE_HOST, { json: "Spreads", as: spreads }),
-  update: optional(updateBlock, { json: "Update" }),
+  update: optional(updateBlock, { json: "Update", kept: true }),
   migrate: ignored(ONE_HOST, { json: "Migrate", encoded: MIGRATE, as: migrate }),
   reschedule: ignored(ONE_HOST, {
     json: "ReschedulePolicy",
@@ -138,7 +138,7 @@ const writtenBlock = block({
   }),
   affinity: ignored(ONE_HOST, { json: "Affinities", as: affinities }),
   spread: ignored(ONE_HOST, { json: "Spreads", as: spreads }),
-  update: optional(updateBlock, { json: "Update" }),
+  update: optional(updateBlock, { json: "Update", kept: true }),
   migrate: ignored(ONE_HOST, { json: "Migrate", as: migrate }),
   reschedule: ignored(ONE_HOST, { json: "Reschedule", as: reschedule("Reschedule") }),
   multiregion: ignored("has no effect: there is one region", { json: "Multiregion", as: multiregion }),
