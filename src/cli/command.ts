@@ -99,15 +99,22 @@ export function rehearsalFlags(flags: Flags): string[] {
   });
 }
 
-/** Finds the agent that an invocation is about. @throws AppError as `discoverAgent` and `readCredentials` do. */
-export async function connectAgent({ context, flags }: Pick<Invocation, "context" | "flags">): Promise<Client> {
+/**
+ * Finds the agent that an invocation is about.
+ * @param interrupt where signals do not end the program: gives up what an agent that hangs is waited for.
+ * @throws AppError as `discoverAgent` and `readCredentials` do.
+ */
+export async function connectAgent(
+  { context, flags }: Pick<Invocation, "context" | "flags">,
+  interrupt?: AbortSignal,
+): Promise<Client> {
   const { uid, env, terminal } = context;
   const address = await discoverAgent({ flag: flags.text("address"), uid, env });
   const tell = (text: string): void => terminal.err.line(text);
-  if (address.kind === "unix") return createClient(address, undefined, tell);
+  if (address.kind === "unix") return createClient(address, undefined, tell, interrupt);
   const credentials = readCredentials({ flag: flags.text, env });
   if (credentials.token !== null && address.origin.startsWith("http:") && !isLoopbackOrigin(address.origin)) {
     printLabelled(terminal.err, "warning", `the token goes to ${address.origin} for all to read that are in between`);
   }
-  return createClient({ ...address, credentials }, undefined, tell);
+  return createClient({ ...address, credentials }, undefined, tell, interrupt);
 }

@@ -29,7 +29,7 @@ export interface EarlyRun {
   readonly interrupt: AbortSignal;
   /**
    * The reply of `PUT /v1/jobs`; undefined where nothing was registered, as far as this is known; an AppError when the agent took the job
-   * and hangs. Never rejects.
+   * and hangs, Interrupted when somebody had enough of that. Never rejects.
    */
   readonly reply: Promise<unknown>;
 }
@@ -53,7 +53,8 @@ export function sendEarly(args: readonly string[], { env, uid, clock }: Surround
     EnforceIndex: true,
     JobModifyIndex: 0,
   });
-  return { path, bytes, socket, interrupt: holdSignals(), reply: send(socket, body, clock) };
+  const interrupt = holdSignals();
+  return { path, bytes, socket, interrupt, reply: send(socket, body, { clock, interrupt }) };
 }
 
 /** Values for the variables of job files, which the agent does not know. */
@@ -123,7 +124,11 @@ async function sendTo(socket: string, { method = "GET", target, body, signal }: 
   });
 }
 
-async function send(socket: string, body: string, clock: Clock | undefined): Promise<unknown> {
+async function send(
+  socket: string,
+  body: string,
+  { clock, interrupt }: { readonly clock: Clock | undefined; readonly interrupt: AbortSignal },
+): Promise<unknown> {
   try {
     const request = { method: "PUT", target: "/v1/jobs", body } as const;
     return await whileItLives(
@@ -133,10 +138,15 @@ async function send(socket: string, body: string, clock: Clock | undefined): Pro
         const response = await sendTo(socket, asked);
         return response.ok ? await response.json() : undefined;
       },
-      { send: (_, asked) => sendTo(socket, asked), clock, tell: (text) => void process.stderr.write(`${text}\n`) },
+      {
+        send: (_, asked) => sendTo(socket, asked),
+        clock,
+        tell: (text) => void process.stderr.write(`${text}\n`),
+        interrupt,
+      },
     );
   } catch (error) {
     // Whoever registers the same job again changes nothing.
-    return error instanceof AppError ? error : undefined;
+    return error instanceof AppError || error instanceof Interrupted ? error : undefined;
   }
 }

@@ -108,10 +108,11 @@ export const ask = {
 /**
  * A client of the agent at an address; nothing is sent before the first call.
  * @param tell is told when the agent does not answer and is waited for.
+ * @param interrupt gives up what is waited for.
  */
-export function createClient(address: Address, clock?: Clock, tell?: Tell): Client {
+export function createClient(address: Address, clock?: Clock, tell?: Tell, interrupt?: AbortSignal): Client {
   const patiently = <T>(request: ApiRequest, work: (request: ApiRequest) => Promise<T>): Promise<T> =>
-    whileItLives(address, request, work, { send: sendRequest, clock, tell });
+    whileItLives(address, request, work, { send: sendRequest, clock, tell, interrupt });
   const exchange = <T>(asked: ApiRequest, schema: v.GenericSchema<unknown, T>) =>
     patiently(asked, async (request) => {
       const response = await sendRequest(address, request);

@@ -10,6 +10,8 @@ const SILENCE = { first: 4_000, later: 10_000 } as const;
 const ANSWER = 2_000;
 /** Milliseconds until it is given up after that. */
 const PATIENCE = 9_000;
+/** Milliseconds that the reply to a change has when whoever waits has had enough: without it nobody knows whether it was done. */
+const LEAVE = 1_000;
 
 /** Tells whoever waits. */
 export type Tell = (text: string) => void;
@@ -22,7 +24,8 @@ type Send = (address: Address, request: ApiRequest) => Promise<Response>;
  * @param work gets the request with a signal that aborts then.
  * @param send asks it whether it lives.
  * @param tell is told once, in words for people, that it does not say so, while it is waited for further.
- * @throws AppError `timeout` when it does not; what `work` throws.
+ * @param interrupt aborts when whoever waits has had enough; a change has a moment yet for its reply.
+ * @throws AppError `timeout` when it does not; the interrupt's reason; what `work` throws.
  */
 export async function whileItLives<T>(
   address: Address,
@@ -32,12 +35,27 @@ export async function whileItLives<T>(
     send,
     clock = systemClock,
     tell = () => undefined,
-  }: { readonly send: Send; readonly clock?: Clock | undefined; readonly tell?: Tell | undefined },
+    interrupt,
+  }: {
+    readonly send: Send;
+    readonly clock?: Clock | undefined;
+    readonly tell?: Tell | undefined;
+    readonly interrupt?: AbortSignal | undefined;
+  },
 ): Promise<T> {
   const given = request.signal === undefined ? [] : [request.signal];
   const [hung, done] = [new AbortController(), new AbortController()];
   let cancel = (): void => undefined;
-  let told = false;
+  let [told, cancelLeave] = [false, (): void => undefined];
+  const giveUp = (): void => hung.abort(interrupt?.reason);
+  const giveUpChange = (): void => {
+    tell(`${openText(request)}: look with paddock status once the agent answers`);
+    giveUp();
+  };
+  const leave = (): void => {
+    if (isChange(request)) cancelLeave = clock.after(LEAVE, giveUpChange);
+    else giveUp();
+  };
   const wait = (silence: number): void => {
     cancel = clock.after(silence, () => question(silence));
   };
@@ -57,9 +75,13 @@ export async function whileItLives<T>(
       });
   };
   wait(SILENCE.first);
+  if (interrupt?.aborted) leave();
+  else interrupt?.addEventListener("abort", leave, { once: true });
   try {
     return await work({ ...request, signal: AbortSignal.any([...given, hung.signal]) });
   } finally {
+    interrupt?.removeEventListener("abort", leave);
+    cancelLeave();
     cancel();
     done.abort();
   }
@@ -68,11 +90,16 @@ export async function whileItLives<T>(
 function hangs(address: Address, { method = "GET", target }: ApiRequest, millis: number): AppError {
   const what = `${method} ${target.split("?")[0]}`;
   const silence = `the agent at ${formatAddress(address)} took ${what} and has said nothing for ${millis / 1000} s`;
-  const open = method === "GET" ? "" : "; whether it was done is not known";
+  const open = isChange({ method, target }) ? "; whether it was done is not known" : "";
   return new AppError("timeout", `${silence}${open}`, {
     hint: `it hangs or was stopped${processText(address)}: look at its log and restart it; machines run on meanwhile`,
   });
 }
+
+const isChange = ({ method = "GET" }: ApiRequest): boolean => method !== "GET";
+
+const openText = ({ method, target }: ApiRequest): string =>
+  `whether ${method} ${target.split("?")[0]} was done is not known`;
 
 const STATES: Readonly<Record<string, (pid: number) => string>> = {
   T: (pid) => `is stopped, and goes on after: kill -CONT ${pid}`,

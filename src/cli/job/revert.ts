@@ -48,7 +48,7 @@ type Leave = (id: string) => void;
 async function revert(invocation: Invocation, signal: AbortSignal, onLeave: Leave): Promise<number> {
   const [name = "", text = ""] = invocation.operands;
   const version = readCount(text, "VERSION");
-  const client = await connectAgent(invocation);
+  const client = await connectAgent(invocation, signal);
   const { ID: id } = await requireJob(client, name);
   const history = await client.read(askPlan.versions(id, false), signal);
   const job = findVersion(history, version);
@@ -60,7 +60,7 @@ async function revert(invocation: Invocation, signal: AbortSignal, onLeave: Leav
 async function scale(invocation: Invocation, signal: AbortSignal, onLeave: Leave): Promise<number> {
   const [name = "", ...rest] = invocation.operands;
   const count = readCount(rest.at(-1) ?? "", "COUNT");
-  const client = await connectAgent(invocation);
+  const client = await connectAgent(invocation, signal);
   const { ID: id } = await requireJob(client, name);
   const { Versions } = await client.read(askPlan.versions(id, false), signal);
   const [job] = Versions;

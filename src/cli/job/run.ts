@@ -106,7 +106,7 @@ async function takeEarly({ context, flags, operands }: Invocation): Promise<Regi
   const { early, terminal } = context;
   if (early === null || early.path !== operands[0]) return null;
   const reply = await early.reply;
-  if (reply instanceof AppError) throw reply;
+  if (reply instanceof AppError || reply instanceof Interrupted) throw reply;
   const { success, output: registered } = v.safeParse(RegisteredSchema, reply);
   const id = success ? registered.Paddock?.JobID : undefined;
   if (!success || !id) return null;
@@ -130,7 +130,7 @@ async function register({ context, flags, operands }: Invocation, signal: AbortS
   }
   const { encodeJob } = await import("../../job/wire.ts");
   const encoded = encodeJob(job);
-  const client = await connectAgent({ context, flags });
+  const client = await connectAgent({ context, flags }, signal);
   const before = await client.read(ask.jobAllocations(job.id), signal);
   // What was answered is about the job as it was then.
   const at = before.length === 0 ? undefined : await indexOf(client, job.id, signal);

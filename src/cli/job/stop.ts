@@ -61,7 +61,7 @@ export async function stopJob(
       hint: "a job that is only stopped keeps its disk",
     });
   }
-  const client = await connectAgent({ context, flags });
+  const client = await connectAgent({ context, flags }, signal);
   const { ID: id } = await requireJob(client, operands[0] ?? "");
   const live = (await client.read(ask.jobAllocations(id), signal)).filter((allocation) => !isOver(allocation));
   const { EvalID, Warnings } = await client.deregisterJob(id, { purge, discard, ...readStopFlags(flags) });

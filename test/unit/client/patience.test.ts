@@ -98,6 +98,44 @@ test("of a change that a hung agent took it is said that nobody knows whether it
   });
 });
 
+test("whoever has had enough of a hung agent is let go at once, and of a change with a word after a moment for its reply", async () => {
+  await using agent = silentAgent(false);
+  const { signal, abort } = abortable();
+  const client = createClient({ kind: "unix", path: agent.path }, agent.clock, (text) => agent.told.push(text), signal);
+  const asked = client.read(ask.allocations()).catch((error: unknown) => error);
+  const stopped = client.deregisterJob("web", { purge: false }).catch((error: unknown) => error);
+  await until("both requests", () => agent.seen.length === 2);
+  abort();
+  expect(await asked).toBe(signal.reason);
+  agent.clock.advance(999);
+  expect(agent.told).toEqual([]);
+  agent.clock.advance(1);
+  expect(await stopped).toBe(signal.reason);
+  expect(agent.told).toEqual([
+    "whether DELETE /v1/job/web was done is not known: look with paddock status once the agent answers",
+  ]);
+  expect(agent.clock.waiting).toBe(0);
+  // What is asked for after that is not waited for, either.
+  expect(await client.read(ask.allocations()).catch((error: unknown) => error)).toBe(signal.reason);
+});
+
+function abortable() {
+  const abort = new AbortController();
+  return { signal: abort.signal, abort: () => abort.abort(new Error("Ctrl-C")) };
+}
+
+test("a reply to a change that comes in the moment after counts", async () => {
+  await using agent = silentAgent(false);
+  const { signal, abort } = abortable();
+  const client = createClient({ kind: "unix", path: agent.path }, agent.clock, (text) => agent.told.push(text), signal);
+  const told = client.powerMachine("a", "vm", "press");
+  await until("the request", () => agent.held.length === 1);
+  abort();
+  agent.held[0]?.(Response.json({ Guest: "running", Message: "pressed" }));
+  expect(await told).toMatchObject({ Message: "pressed" });
+  expect([agent.told, agent.clock.waiting]).toEqual([[], 0]);
+});
+
 test("an agent that is only slow is waited for, whatever it answers when it is asked whether it lives", async () => {
   await using agent = silentAgent(true);
   const asked = agent.client.read(ask.allocations());
