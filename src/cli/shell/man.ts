@@ -1,5 +1,5 @@
 import type { Command } from "../command.ts";
-import { allFlags, type Flag } from "../flags.ts";
+import { allFlags, CONNECTION_FLAGS, type Flag } from "../flags.ts";
 import { DEFAULT_EXITS, usageTail } from "../help.ts";
 
 /*
@@ -25,6 +25,7 @@ export function manualPage(commands: readonly Command[], version: string): strin
       `.SS ${roff(`paddock ${command.names[0]}${usageTail(command)}`)}`,
       ...body(command, ".PP"),
     ]),
+    ...elsewhere(CONNECTION_FLAGS),
     ...surroundings(),
   ].join("\n");
 }
@@ -39,6 +40,7 @@ export function commandPage(command: Command, version: string): string {
     ...command.names.flatMap((one, at) => [...(at === 0 ? [] : [".br"]), roff(`paddock ${one}${usageTail(command)}`)]),
     ".SH DESCRIPTION",
     ...body(command, ".SH"),
+    ...elsewhere(allFlags(command.flags).filter(isOfConnection)),
     ".SH SEE ALSO",
     ".BR paddock (1)",
     "",
@@ -47,6 +49,9 @@ export function commandPage(command: Command, version: string): string {
 
 const header = (title: string, version: string): string[] => [
   `.TH ${roff(title)} 1 "" ${quoted(`paddock ${version}`)} "User Commands"`,
+  // Names of options and variables stay in one piece.
+  ".nh",
+  ".ad l",
 ];
 
 const name = (title: string, about: string): string[] => [".SH NAME", `${roff(title)} \\- ${roff(about)}`];
@@ -58,7 +63,9 @@ function body(command: Command, part: ".SH" | ".PP"): string[] {
   return [
     paragraph(`${command.details}${others.length === 0 ? "" : ` Also called ${others.join(", ")}.`}`),
     ...begin("Options"),
-    ...allFlags(command.flags).flatMap(option),
+    ...allFlags(command.flags)
+      .filter((flag) => !isOfConnection(flag))
+      .flatMap(option),
     ...begin("Examples"),
     ".PP",
     ".EX",
@@ -68,6 +75,12 @@ function body(command: Command, part: ".SH" | ".PP"): string[] {
     ...(command.exits ?? DEFAULT_EXITS).flatMap(([code, meaning]) => [".TP", `.B ${code}`, roff(meaning)]),
   ];
 }
+
+const isOfConnection = (flag: Flag): boolean => CONNECTION_FLAGS.includes(flag);
+
+/** Once in the page of the whole program: every command that talks to an agent takes them. */
+const elsewhere = (flags: readonly Flag[]): string[] =>
+  flags.length === 0 ? [] : [".SH OPTIONS FOR AN AGENT ELSEWHERE", ...flags.flatMap(option)];
 
 function option({ name: flag, value, on, help }: Flag): string[] {
   const spelled = on === true ? `-${flag}=false` : `-${flag}`;
@@ -84,7 +97,11 @@ const VARIABLES: readonly (readonly [string, string])[] = [
     "The agent to talk to, where -address does not say it: unix:///path or http://host:port.",
   ],
   ["NOMAD_VAR_name, PADDOCK_VAR_name", "The value of a variable of a job file; the latter wins."],
-  ["NO_COLOR, NOMAD_CLI_NO_COLOR", "No colours, whatever the value."],
+  [
+    "PADDOCK_TOKEN, PADDOCK_CACERT, PADDOCK_CLIENT_CERT, PADDOCK_CLIENT_KEY, PADDOCK_TLS_SERVER_NAME, PADDOCK_SKIP_VERIFY",
+    "What the options for an agent elsewhere do not say; the same with NOMAD in front counts where these are not there.",
+  ],
+  ["NO_COLOR, NOMAD_CLI_NO_COLOR", "No colours, unless it is empty."],
 ];
 
 const FILES: readonly (readonly [string, string])[] = [

@@ -3,7 +3,7 @@ import { COMMANDS } from "../../../../src/cli/commands.ts";
 import { runInProcess } from "../../../helpers/cli.ts";
 import { runProgram } from "../../../helpers/run.ts";
 
-const MACROS = ["TH", "SH", "SS", "PP", "TP", "B", "BI", "BR", "I", "EX", "EE", "br"];
+const MACROS = ["TH", "nh", "ad", "SH", "SS", "PP", "TP", "B", "BI", "BR", "I", "EX", "EE", "br"];
 
 async function page(...words: string[]): Promise<string> {
   const { code, stdout, stderr } = await runInProcess(["help", "-man", ...words]);
@@ -40,6 +40,9 @@ describe("a manual page", () => {
 
   test.skipIf(!isThere)("is formatted without a warning, and shows what it was made of", async () => {
     const whole = await formatted(await page());
+    // What every command that talks to an agent takes stands there once.
+    expect(whole.match(/^ +-token SECRET$/gm)).toHaveLength(1);
+    expect(whole).toContain("\nOPTIONS FOR AN AGENT ELSEWHERE\n");
     for (const { names } of COMMANDS) expect(whole.replaceAll(/\s+/g, " ")).toContain(`paddock ${names[0]} [options]`);
     for (const { names, examples } of COMMANDS) {
       const one = await formatted(await page(...names[0].split(" ")));
