@@ -98,7 +98,8 @@ export function parseArguments(args: readonly string[], known: readonly Flag[]):
       operands.push(...args.slice(at + 1));
       break;
     }
-    const match = /^--?([^=-][^=]*)(?:=(.*))?$/s.exec(word);
+    // No flag begins with a digit: what looks like a negative number is one, and whoever wants none says so.
+    const match = /^--?([^=\d-][^=]*)(?:=(.*))?$/s.exec(word);
     if (match === null) {
       operands.push(word);
       continue;
