@@ -135,8 +135,11 @@ export function chooseTaskOrAll(allocation: Allocation, operand: string | undefi
   return word === undefined ? "" : chooseTask(allocation, word);
 }
 
-/** @param name what the allocation was called, for the hint. @throws AppError as `resolveTask` does. */
-export function chooseTask(allocation: Allocation, wanted: string | undefined, name = shortId(allocation.ID)): string {
+/**
+ * @param name what the allocation was called where one word may name both; where the task is a word of its own, undefined.
+ * @throws AppError as `resolveTask` does.
+ */
+export function chooseTask(allocation: Allocation, wanted: string | undefined, name?: string): string {
   const tasks = Object.keys(allocation.TaskStates);
   const [only] = tasks;
   if (wanted === undefined) {
@@ -145,7 +148,7 @@ export function chooseTask(allocation: Allocation, wanted: string | undefined, n
       "invalid",
       `allocation ${shortId(allocation.ID)} has ${tasks.length} tasks: ${tasks.join(", ")}`,
       {
-        hint: `say which one: ${tasks.map((task) => shellWord(`${name}/${task}`)).join(", ")}`,
+        hint: `say which one: ${tasks.map((task) => wordsFor(allocation, task, name)).join(", ")}`,
       },
     );
   }
@@ -155,6 +158,9 @@ export function chooseTask(allocation: Allocation, wanted: string | undefined, n
     hint: near === undefined ? `its tasks: ${tasks.join(", ")}` : `did you mean "${near}"?`,
   });
 }
+
+const wordsFor = ({ ID }: Allocation, task: string, name: string | undefined): string =>
+  name === undefined ? `${shortId(ID)} ${shellWord(task)}` : shellWord(`${name}/${task}`);
 
 function ambiguous(name: string, what: string, ids: readonly string[]): AppError {
   const shown = ids.slice(0, 10);

@@ -110,7 +110,7 @@ test("of several tasks one has to be named", async () => {
     });
   }
   expect((await api.run(["explain", "web.vms[0]"])).stderr).toBe(asked("'web.vms[0]/vm', 'web.vms[0]/db'"));
-  expect((await api.run(["alloc", "logs", "1f6a"])).stderr).toBe(asked("1f6a0b1c/vm, 1f6a0b1c/db"));
+  expect((await api.run(["alloc", "logs", "1f6a"])).stderr).toBe(asked("1f6a0b1c vm, 1f6a0b1c db"));
   for (const words of [["web", "db"], ["web/db"], ["web.vms[0]/db"], ["1f6a/db"]]) {
     expect({ words, code: (await api.run(["explain", ...words])).code }).toEqual({ words, code: 0 });
   }
