@@ -86,6 +86,7 @@ test("a job that is asked for again while a failed copy's last machine is still 
   process.kill(web, "SIGSTOP");
   process.kill(db, "SIGKILL");
   await patiently("the stop of the sibling", () => machine("web")?.kind === "stopping");
+  await expect(bed.agent.restartAllocation(id, "web")).rejects.toThrow("is being stopped");
   await submit(job);
   expect([all().length, bed.agent.allocation(id).desired]).toEqual([1, "run"]);
   process.kill(web, "SIGCONT");

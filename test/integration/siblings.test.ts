@@ -131,6 +131,15 @@ describe("a leader", () => {
     expect(db.stop?.order.requestedAt).toBeGreaterThanOrEqual(web.at);
   });
 
+  test("is stopped first, too, when their time is over", async () => {
+    await submit(jobOf(LED, { group: `${PORTS}\n max_run_duration = "2s"`, type: "batch" }));
+    const [web, db] = [await ended("web"), await ended("db")];
+    const cause = "max_run_duration is over";
+    expect([web.stop?.order.cause, db.stop?.order.cause]).toEqual([cause, cause]);
+    expect(db.stop?.order.requestedAt).toBeGreaterThanOrEqual(web.at);
+    expect(clientStatus(copy())).toBe("complete");
+  });
+
   test("is waited for by nobody when a signal stops them", async () => {
     await submit(jobOf(LED, { group: PORTS }));
     const { web = 0 } = await running(["web", "db"]);
