@@ -84,9 +84,10 @@ function isHarmless(argument: Argument, isOwnFile: (path: string) => boolean): b
 
 /** Whether the files that an option names are the allocation's, and all else that it says is of the known kind. */
 function partsAre(value: string, isOwnFile: (path: string) => boolean, isKnown: (key: string) => boolean): boolean {
-  // JSON, and what is put in later: it may hold commas, and other options behind them.
-  if (value.startsWith("{") || /[$%]\{/.test(value.replaceAll(/file=[^,]*/g, ""))) return false;
-  return splitOption(value).every(({ key, value: part }: OptionPart) =>
-    key === "file" ? isOwnFile(part) : isKnown(key),
-  );
+  if (value.startsWith("{")) return false;
+  return splitOption(value).every(({ key, value: part }: OptionPart) => {
+    if (key === "file") return isOwnFile(part);
+    // What is put in later may hold commas, and other options behind them.
+    return isKnown(key) && !/[$%]\{/.test(`${key}=${part}`);
+  });
 }
