@@ -14,7 +14,7 @@ import { ExplainSchema, type Explanation } from "../client/explanation.ts";
 import { writeExplain } from "../contract/machine.ts";
 import { defaultAttributes } from "../job/defaults.ts";
 import { readDiskSize } from "../job/disk-mode.ts";
-import type { Group, Task } from "../job/job.ts";
+import type { Group, Job, Task } from "../job/job.ts";
 import { type AgentDirs, type MachineSockets, machineFiles, stdoutLog, type TaskDirs, taskDirs } from "../paths.ts";
 import { addressOf, portsOf } from "../placement/ports.ts";
 import { readArguments } from "../qemu/arguments.ts";
@@ -24,7 +24,9 @@ import type { LaunchPlan } from "../qemu/launch.ts";
 /** What a machine of a job file would be on this host. @throws AppError for a machine that it could not start. */
 export async function explainTask(context: PlanContext, wanted: ForeseenTask): Promise<ForeseenMachine> {
   const { job, group, task } = wanted;
-  await knowWhatMatters(context, job);
+  // What takes long to find out for other groups is not waited for.
+  const alone: Job = { ...job, groups: [group] };
+  await knowWhatMatters(context, alone);
   const made = madeUp(context, group, task);
   const first = foreseeLaunch(context, wanted, made.values);
   const others = madeUp(context, group, task);
@@ -48,7 +50,7 @@ export async function explainTask(context: PlanContext, wanted: ForeseenTask): P
     files: filesOf(run, task, script.values.place.dirs),
     user: context.users === null ? "that of the agent" : "one of its own, which it is given when it is placed",
     env,
-    warnings: [...refusals(context, wanted), ...run.plan.warnings, ...image.told],
+    warnings: [...refusals(context, alone), ...run.plan.warnings, ...image.told],
   };
 
   function explanationOf(plan: LaunchPlan): Explanation {
@@ -174,7 +176,7 @@ function computedWords(one: readonly string[], other: readonly string[], { argv 
 }
 
 /** What a job could not be registered for here. */
-function refusals(context: PlanContext, { job }: ForeseenTask): string[] {
+function refusals(context: PlanContext, job: Job): string[] {
   try {
     checkPlacement(context, job);
     return [];

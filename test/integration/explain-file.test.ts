@@ -132,6 +132,17 @@ test("of several machines one is asked for, and found by its group or task", asy
   expect((await explain(file, "-group", "other")).stderr).toContain("has no such machine");
 });
 
+test("what another group asks for in vain keeps nobody from this one's machine", async () => {
+  const file = jobFile();
+  const text = readFileSync(file, "utf8");
+  const other =
+    'group "others" {\n task "vm" {\n driver = "qemu"\n config {\n image_path = "a"\n emulator = "vax"\n }\n }\n }';
+  writeFileSync(file, text.replace(/\n\}$/, `\n${other}\n}`));
+  expect((await explain(file, "-group", "machines")).stderr).not.toContain("vax");
+  const { code, stderr } = await explain(file, "-group", "others");
+  expect([code, stderr]).toEqual([1, expect.stringContaining('this node has no "qemu-system-vax"')]);
+});
+
 test("variables are given as to every job file, and mean nothing for a machine that runs", async () => {
   const more = 'variable "size" {\n type = number\n}';
   const file = jobFile({ more, task: `${ARTIFACT}\nresources {\n memory = var.size\n}` });
