@@ -124,9 +124,10 @@ export class AllocationActor {
     this.#ledger.save({ ...this.allocation, desired: "stop", desiredDescription }, [], undefined, recordFreeing);
   }
 
-  /** Goes on by another version of its job, as the store has it already. */
+  /** Goes on by another version of its job, as the store has it already; that may name a leader which has ended. */
   setVersion(change: VersionChange): void {
     this.#ledger.setVersion(change);
+    this.#siblings.look(this.allocation);
   }
 
   /** Lets go of every machine without touching it; the agent is about to end. */

@@ -35,6 +35,17 @@ describe("a changed job of two machines", () => {
     expect((await ended("web")).stop?.order.cause).toBe("leader task dead");
   });
 
+  test("has the others stopped where a task leads now that has ended before", async () => {
+    await submit(jobOf({ web: WEB, db: DB }, { ...group, type: "batch" }));
+    await running(["web", "db"]);
+    await powerOff("web");
+    await ended("web");
+    const { id } = copy();
+    await submit(jobOf({ web: { ...WEB, task: "leader = true" }, db: DB }, { ...group, type: "batch" }));
+    expect((await ended("db")).stop?.order.cause).toBe("leader task dead");
+    expect([copy().id, copy().jobVersion]).toEqual([id, 1]);
+  });
+
   test("has both replaced where one task's machine is another one, and both disks move along", async () => {
     await submit(jobOf({ web: WEB, db: DB }, group));
     await running(["web", "db"]);
