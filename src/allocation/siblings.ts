@@ -30,6 +30,8 @@ export function groupEnd(tasks: Tasks, leader: string | undefined): GroupEnd | n
 
 function hasLed(machine: MachineState | undefined): boolean {
   if (machine?.kind !== "ended" || machine.failed) return false;
+  // It was about to start again when it was told to stop: of that nothing stands in its last end, which was a failure.
+  if (machine.ending.failed) return false;
   return machine.ending.stop?.order.cause !== "sibling task failed";
 }
 

@@ -52,6 +52,14 @@ describe("who takes the others of a group along", () => {
     expect(groupEnd(group(lead, failed, states.running), "t0")).toEqual({ ...SIBLING, task: "t1" });
   });
 
+  test("nor does one that waited to start again and was told not to", () => {
+    const { state } = step(
+      { ...states.backoff, ending: { ...ending, failed: true } },
+      { ...events.stop_requested, order: { ...order, cause: "sibling task failed" } },
+    );
+    expect(groupEnd(group(state, failed, states.running), "t0")).toEqual({ ...SIBLING, task: "t1" });
+  });
+
   test("a leader that the group has not leads nothing", () => {
     expect(groupEnd(group(states.ended, states.running), "gone")).toBeNull();
   });
