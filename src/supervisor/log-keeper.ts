@@ -224,6 +224,7 @@ export class LogKeeper {
   async #rotate(machine: LoggingMachine, log: Kept, size: number): Promise<void> {
     const closed = log.active;
     const cutBefore = log.by === "chardev" ? await this.#redirect(machine, log) : moveOn(log);
+    log.size = 0;
     const cut = cutBefore + tidyLog(log, log.active ?? 0, log.unseen);
     log.clock.rotated(closed, cut);
     this.#context.log.debug("log rotated", { task: log.task, log: log.type, file: log.active });

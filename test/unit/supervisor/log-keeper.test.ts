@@ -66,6 +66,19 @@ test("a serial log that grows toward its limit is looked at every time", async (
   await until("the log to go on in another file", isRotated);
 });
 
+test("a serial log that grows on as fast in its next file is looked at every time", async () => {
+  keeper.begin();
+  clock.advance(BEAT);
+  grow(2 * MOST);
+  clock.advance(BEAT);
+  await until("the log to go on in another file", isRotated);
+  appendFileSync(stdoutLog(dirs, "vm", 1), "x".repeat(MOST / 2));
+  clock.advance(BEAT);
+  appendFileSync(stdoutLog(dirs, "vm", 1), "x".repeat(MOST));
+  clock.advance(BEAT);
+  await until("the log to go on in a third file", () => readdirSync(dirs.logs).includes("vm.stdout.2"));
+});
+
 test("a serial log that is looked at because somebody asks is looked at", async () => {
   grow(10);
   keeper.begin();
