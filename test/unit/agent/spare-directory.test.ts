@@ -15,6 +15,7 @@ import {
   type TaskDirs,
   taskDirs,
 } from "../../../src/paths.ts";
+import { manualClock } from "../../helpers/manual-clock.ts";
 import { tempDir } from "../../helpers/temp.ts";
 import { until } from "../../helpers/until.ts";
 
@@ -75,6 +76,16 @@ describe("the directory that lies ready", () => {
     expect(statSync(machineFiles(wanted("given", "db"), 1).intent).ino).toBe(ino);
   });
 
+  test("has the modes of one that is made where directories pass their group on", async () => {
+    await until("a directory to lie ready", isReady);
+    await takeWhenReady(wanted("first"));
+    for (const path of [dirs.dataDir, join(dirs.dataDir, "alloc")]) chmodSync(path, 0o2755);
+    await takeWhenReady(wanted("given"));
+    makeTaskDirectories(wanted("made"));
+    expect(layout(wanted("given"))).toEqual(layout(wanted("made")));
+    expect(statSync(wanted("given").secrets).mode & 0o7777).toBe(0o700);
+  });
+
   test("is followed by another one, for a task of another name", async () => {
     await takeWhenReady(wanted("one"));
     await takeWhenReady(wanted("two", "task"));
@@ -85,11 +96,14 @@ describe("the directory that lies ready", () => {
 
   test("is not for an allocation that has one", async () => {
     await until("a directory to lie ready", isReady);
+    writeFileSync(join(spareDirs(dirs).alloc, "mark"), "");
     mkdirSync(wanted("old").alloc);
     writeFileSync(join(wanted("old").alloc, "kept"), "x");
     expect(spare.take(wanted("old"))).toBe(false);
     expect(readdirSync(wanted("old").alloc)).toEqual(["kept"]);
+    // It is the same that lies ready, and no other one had to be made.
     await takeWhenReady(wanted("new"));
+    expect(readdirSync(wanted("new").alloc)).toContain("mark");
   });
 
   test("is made anew where a former agent left half of one", async () => {
@@ -124,6 +138,14 @@ describe("the directory that lies ready", () => {
     await until("the try to have failed", () => lines.some((line) => line.includes("no directory lies ready")));
     mkdirSync(join(dirs.dataDir, "alloc"), { recursive: true });
     await takeWhenReady(wanted("a3"));
+  });
+
+  test("is not made once the agent ends", async () => {
+    spare.close();
+    const clock = manualClock();
+    const late = createSpareDirectory({ dirs, clock, log: createLog("debug", () => undefined) });
+    late.close();
+    expect(clock.waiting).toBe(0);
   });
 
   test("is given to nobody once the agent ends", async () => {
