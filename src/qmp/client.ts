@@ -93,6 +93,14 @@ async function openSocket(path: string, end: number, { signal, owner }: ConnectO
 
 const aborted = (): QmpError => new QmpError("aborted", "waiting for the monitor was given up");
 
+const CLOSED_BY_QEMU = "QEMU closed the monitor";
+
+/** A QEMU that ends with a command unread resets the connection. */
+function wordsOf(error: Error): string {
+  const errno = errnoOf(error);
+  return errno === "ECONNRESET" || errno === "EPIPE" ? CLOSED_BY_QEMU : (errno ?? errorText(error));
+}
+
 class Connection implements QmpClient {
   readonly #socket: Socket;
   readonly #options: ConnectOptions;
@@ -108,9 +116,9 @@ class Connection implements QmpClient {
     this.#socket = socket;
     this.#options = options;
     socket.on("data", (chunk: Uint8Array) => this.#receive(chunk));
-    socket.on("error", (error) => this.#shut(errnoOf(error) ?? errorText(error)));
-    socket.on("end", () => this.#shut("QEMU closed the monitor"));
-    socket.on("close", () => this.#shut("QEMU closed the monitor"));
+    socket.on("error", (error) => this.#shut(wordsOf(error)));
+    socket.on("end", () => this.#shut(CLOSED_BY_QEMU));
+    socket.on("close", () => this.#shut(CLOSED_BY_QEMU));
   }
 
   get closed(): boolean {

@@ -7,11 +7,11 @@ import { readLogIndex } from "../../src/paths.ts";
 import { countNumbers, makeCounterDisk } from "../guests/counter.ts";
 import { agentPerTest } from "../helpers/agent-per-test.ts";
 import { demoJob, idOf, imagesDir, machineOf, writeDemoDisk } from "../helpers/in-process-agent.ts";
-import { patiently } from "../helpers/until.ts";
+import { patiently, until } from "../helpers/until.ts";
 import { CTRL_D_OFTEN } from "../helpers/victim.ts";
 import { type TestViewer, testViewer } from "../helpers/viewer.ts";
 
-setDefaultTimeout(100_000);
+setDefaultTimeout(200_000);
 
 const bed = agentPerTest(false);
 let id: string;
@@ -105,7 +105,8 @@ test("a guest that waits for somebody at its socket who reads nothing goes on wh
       length = wholeLog().length;
       return length === before;
     };
-    await patiently("the guest to stand still", standsStill, 200);
+    // What is between the two takes some hundred KiB, which on a busy host take it a while.
+    await until("the guest to stand still", standsStill, { deadline: 90_000, every: 200 });
     const before = wholeLog().length;
     await rotate();
     await patiently("the guest to write on", () => wholeLog().length > before + (8 << 10));
