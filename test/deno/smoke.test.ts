@@ -28,7 +28,7 @@ function runDeno(
 }
 
 const JOB = `job "web" {
-  datacenters = ["dc1"]
+  datacenters = yamldecode("[dc1]")
 
   group "vm" {
     task "vm" {

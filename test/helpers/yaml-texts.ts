@@ -8,9 +8,20 @@ import fc from "fast-check";
 type Tree =
   | { readonly kind: "scalar"; readonly text: string }
   | { readonly kind: "lines"; readonly header: string; readonly lines: readonly string[] }
-  | { readonly kind: "list" | "brackets"; readonly items: readonly Tree[] }
-  | { readonly kind: "map" | "braces"; readonly entries: readonly (readonly [string, Tree])[] }
+  | { readonly kind: "list"; readonly items: readonly Tree[] }
+  | { readonly kind: "brackets"; readonly items: readonly Tree[]; readonly between: Between }
+  | { readonly kind: "map"; readonly entries: readonly (readonly [string, Tree])[] }
+  | { readonly kind: "braces"; readonly entries: readonly (readonly [string, Tree])[]; readonly between: Between }
   | { readonly kind: "with"; readonly mark: string; readonly of: Tree };
+
+/** What stands behind an opening bracket, behind a comma and before a closing bracket. */
+type Between = readonly [open: string, comma: string, close: string];
+
+const BETWEEN: readonly Between[] = [
+  ...[["", " ", ""] as const, ["", " ", ""] as const, [" ", "", " "] as const, ["\n", "\n", "\n"] as const],
+  ...[["\n  ", "\n  ", "\n"] as const, ["\n      ", "\n      ", "\n    "] as const, ["", "\n", ""] as const],
+  ...[["\n\t", "\n\t", "\n"] as const, [" # c\n ", " # d\n ", "\n # e\n"] as const, ["", " ", ", "] as const],
+];
 
 const WORDS = [
   ...["a", "b c", "yes", "No", "on", "y", "TRUE", "~", "null", "Null", "", "<<", "nope", "Off", "tRUE"],
@@ -44,6 +55,8 @@ const WORDS = [
     "'a'",
     "'it''s'",
     "'a\n  b'",
+    "'{\n  a: b\n}'",
+    '"a\nb"',
     "'yes'",
     "'5'",
     '""',
@@ -106,11 +119,19 @@ const trees = fc.letrec<{ tree: Tree; flow: Tree }>((tie) => {
     flow: fc.oneof(
       { maxDepth: 3, withCrossShrink: true },
       scalar,
-      fc.array(tie("flow"), some).map((items): Tree => ({ kind: "brackets", items })),
-      fc.array(fc.tuple(key, tie("flow")), some).map((entries): Tree => ({ kind: "braces", entries })),
+      fc
+        .tuple(fc.array(tie("flow"), some), fc.constantFrom(...BETWEEN))
+        .map(([items, between]): Tree => ({ kind: "brackets", items, between })),
+      fc
+        .tuple(fc.array(fc.tuple(key, tie("flow")), some), fc.constantFrom(...BETWEEN))
+        .map(([entries, between]): Tree => ({ kind: "braces", entries, between })),
     ),
   };
 });
+
+function join(parts: readonly string[], [open, comma, close]: Between): string {
+  return parts.length === 0 ? "" : `${open}${parts.join(`,${comma}`)}${close}`;
+}
 
 function write(tree: Tree, indent: number, step: number): string {
   const pad = " ".repeat(indent);
@@ -120,9 +141,15 @@ function write(tree: Tree, indent: number, step: number): string {
     case "lines":
       return [tree.header, ...tree.lines.map((line) => pad + line)].join("\n");
     case "brackets":
-      return `[${tree.items.map((item) => write(item, indent, step)).join(", ")}]`;
+      return `[${join(
+        tree.items.map((item) => write(item, indent, step)),
+        tree.between,
+      )}]`;
     case "braces":
-      return `{${tree.entries.map(([key, value]) => `${key}: ${write(value, indent, step)}`).join(", ")}}`;
+      return `{${join(
+        tree.entries.map(([key, value]) => `${key}: ${write(value, indent, step)}`),
+        tree.between,
+      )}}`;
     case "with":
       return `${tree.mark} ${write(tree.of, indent, step)}`;
     case "list":

@@ -5,7 +5,7 @@ import { type Token, tokenize } from "../helpers/tokens.ts";
 /** Folders of `src` (and its single files) from the lowest rank to the highest; those on one line do not know each other. */
 export const RANKS: readonly (readonly string[])[] = [
   ["runtime"],
-  ["base", "regexp", "yaml"],
+  ["base", "regexp"],
   ["paths.ts", "hcl", "template", "filter", "qmp", "guest"],
   ["config", "job", "cgroup", "stats", "logs", "archive"],
   ["node", "cache", "files"],

@@ -1,3 +1,5 @@
+import { YAML_DIFFERENCES } from "./yaml-differences.ts";
+
 /** What an expression comes to in Nomad and here: JSON, or undefined for an error. */
 export interface Outcome {
   readonly expression: string;
@@ -25,15 +27,7 @@ export const DIFFERENCES: readonly Difference[] = [
       "What Nomad only finds out when it writes JSON (an infinite number) is found out before, so that try() goes on.",
     applies: ({ error }) => error.includes("cannot serialize infinity"),
   },
-  {
-    reason:
-      "A byte order mark within YAML is a character like others. libyaml asks where it stands in a way of its own.",
-    applies: ({ expression }) => /yamldecode\("[\s\S]+\ufeff/.test(expression),
-  },
-  {
-    reason: "An infinite number of YAML is an error also where another value takes its place.",
-    applies: ({ expression, ours }) => ours === undefined && /yamldecode\(.*\.inf/i.test(expression),
-  },
+  ...YAML_DIFFERENCES,
   {
     reason: "What is an error here for that reason is one for can() and try(), too.",
     applies: ({ expression }) => /[/]|\b(log|pow)\(/.test(expression) && /\b(can|try)\(/.test(expression),

@@ -1,6 +1,3 @@
-import { YamlFault } from "../../yaml/fault.ts";
-import { parseYaml, YAML_TAG, type YamlNode } from "../../yaml/parse.ts";
-import type { ScalarStyle } from "../../yaml/token.ts";
 import type { Budget } from "../budget.ts";
 import { convert } from "../cty/convert.ts";
 import {
@@ -20,14 +17,20 @@ import { parseNumber } from "../cty/number.ts";
 import { STRING } from "../cty/type.ts";
 import { MAX_VALUE_DEPTH } from "../limits.ts";
 import { CallProblem } from "./function.ts";
+import type { ScalarStyle } from "./yaml-node.ts";
+import { YAML_TAG, YamlFault, type YamlNode } from "./yaml-node.ts";
+import { parseYaml } from "./yaml-tree.ts";
+
+/** So that what a job file can have read, 500,000 characters, takes at most some two seconds. */
+const WORK_PER_CHARACTER = 10;
 
 /**
  * The value of a document of YAML, by the rules of Nomad's reader (go-cty-yaml 1.2): words and numbers of YAML 1.1 without those of base 60,
  * octal ones behind `0o`, dates as text. @throws CallProblem for what is no YAML or no value of HCL, Exhausted.
  */
 export function decodeYaml(source: string, budget: Budget): Datum {
-  // Reading takes much longer than looking.
-  budget.work(source.length);
+  // Reading takes much longer than looking: some 3 µs a character.
+  budget.work(source.length * WORK_PER_CHARACTER);
   try {
     const value = new Reader(budget).read(parseYaml(source, MAX_VALUE_DEPTH));
     // What an alias repeats counts as if it were written out.

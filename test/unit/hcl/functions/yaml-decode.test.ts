@@ -36,11 +36,11 @@ describe("what is no value of HCL is refused with its place and nothing of its t
     ["<<: [1]", "line 1, column 5: only maps can be merged into one"],
     ["a: .inf", "line 1, column 4: no attribute of a job can be infinite"],
     ["a: .nan", "line 1, column 4: this is no number"],
-    ["!secret a", "line 1, column 1: this tag is not known"],
-    ["!!int a", "line 1, column 1: this is no number"],
-    ["!!binary a", "line 1, column 1: this is not valid base64"],
-    ["!!seq {}", "line 1, column 1: a map cannot be of this tag"],
-    ["!!map []", "line 1, column 1: a list cannot be of this tag"],
+    ["!secret a", "line 1, column 9: this tag is not known"],
+    ["!!int a", "line 1, column 7: this is no number"],
+    ["!!binary a", "line 1, column 10: this is not valid base64"],
+    ["!!seq {}", "line 1, column 7: a map cannot be of this tag"],
+    ["!!map []", "line 1, column 7: a list cannot be of this tag"],
   ])("%s", (text, message) => {
     expect(() => decode(text)).toThrow(`this is no YAML: ${message}`);
   });
