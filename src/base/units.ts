@@ -8,7 +8,7 @@ export const MINUTE: Duration = 60 * SECOND;
 export const HOUR: Duration = 60 * MINUTE;
 
 /** Longest duration of Go's int64 nanoseconds, about 292 years. */
-const MAX_DURATION = 2 ** 63;
+export const MAX_DURATION: Duration = 2 ** 63;
 
 const GO_UNITS: Readonly<Record<string, number>> = {
   ns: 1,

@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { parseDuration, SECOND } from "../base/units.ts";
+import { MAX_DURATION, parseDuration, SECOND } from "../base/units.ts";
 import { ROLES, type Role } from "./role.ts";
 import { CountSchema } from "./scalars.ts";
 
@@ -73,7 +73,7 @@ function roleOf(type: string, policies: readonly string[], roles: number): Role 
 function readTtl(ttl: string | number): number | null | undefined {
   const nanos = typeof ttl === "number" ? ttl : ttl === "" ? 0 : parseDuration(ttl);
   if (nanos === 0) return null;
-  return nanos === undefined || nanos < SECOND ? undefined : nanos;
+  return nanos === undefined || nanos < SECOND || nanos >= MAX_DURATION ? undefined : nanos;
 }
 
 /** A token without its secret. */

@@ -38,6 +38,7 @@ for (const body of [
   { Type: "client", Policies: ["read"], Roles: [{ Name: "x" }] },
   { Type: "client", Policies: ["read"], ExpirationTTL: "soon" },
   { Type: "client", Policies: ["read"], ExpirationTTL: 5 },
+  { Type: "client", Policies: ["read"], ExpirationTTL: 1e22 },
   { Type: "client", Policies: ["read"], ExpirationTTL: "-1h" },
   { Type: "client", Policies: ["read"], ExpirationTime: "2040-01-01T00:00:00Z" },
 ]) {
