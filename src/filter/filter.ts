@@ -6,8 +6,10 @@ import { type Condition, parseFilter } from "./parse.ts";
 /** Whether a thing, as it stands in a reply, is one that is asked for. @throws AppError `invalid` for what cannot be asked of it. */
 export type Filter = (thing: unknown) => boolean;
 
-/** Steps of all regular expressions over all things together: some tenths of a second. */
+/** Steps of all conditions over all things together that look through texts and lists: some tenths of a second. */
 const MOST_WORK = 10_000_000;
+/** Characters of a text that are looked through for another one in the time of a step. */
+const TEXT_PER_STEP = 64;
 
 /**
  * Makes a filter of an expression of go-bexpr.
@@ -89,9 +91,9 @@ function matches(match: Match, thing: unknown, context: Context): boolean {
     case "!=":
       return found === undefined || !equals(match, found);
     case "in":
-      return found !== undefined && contains(match, found);
+      return found !== undefined && contains(match, found, context);
     case "not in":
-      return found === undefined || !contains(match, found);
+      return found === undefined || !contains(match, found, context);
     case "matches":
       return found !== undefined && looksLike(match, found, context);
     case "not matches":
@@ -122,20 +124,28 @@ function equals({ selector, value }: Match, found: unknown): boolean {
   throw refuse(`${selector.join(".")} is a list or map: ask what is in it, or whether it is empty`);
 }
 
-function contains(match: Match, found: unknown): boolean {
-  if (typeof found === "string") return found.includes(match.value);
-  if (Array.isArray(found)) return found.some((item) => !isObject(item) && equals(match, item));
+function contains(match: Match, found: unknown, { work }: Context): boolean {
+  if (typeof found === "string") {
+    spend(work, Math.ceil(found.length / TEXT_PER_STEP));
+    return found.includes(match.value);
+  }
+  if (Array.isArray(found)) {
+    spend(work, found.length);
+    return found.some((item) => !isObject(item) && equals(match, item));
+  }
   if (isObject(found)) return Object.hasOwn(found, match.value);
   throw refuse(`${match.selector.join(".")} has nothing in it: it is a number, or true or false`);
 }
 
 function looksLike({ selector, value }: Match, found: unknown, { patterns, work }: Context): boolean {
   if (typeof found !== "string") throw refuse(`${selector.join(".")} is no text, which alone matches an expression`);
-  const onWork = (steps: number): void => {
-    work.left -= steps;
-    if (work.left < 0) throw refuse("its regular expressions take too long");
-  };
-  return patterns.get(value)?.find(found.toWellFormed(), 0, onWork) !== undefined;
+  return patterns.get(value)?.find(found.toWellFormed(), 0, (steps) => spend(work, steps)) !== undefined;
+}
+
+/** @throws AppError `invalid` when no more may be done. */
+function spend(work: Context["work"], steps: number): void {
+  work.left -= steps;
+  if (work.left < 0) throw refuse("it looks through too much for one request", "ask for less of it, such as by prefix");
 }
 
 function lengthOf({ selector }: Match, found: unknown): number {

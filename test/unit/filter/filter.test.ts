@@ -132,5 +132,18 @@ test("regular expressions over many things together take a time that can be fore
   const long = { Name: "ab".repeat(50_000) };
   expect(() => {
     for (let count = 0; count < 1_000; count++) filter(long);
-  }).toThrow("query parameter filter: its regular expressions take too long");
+  }).toThrow("query parameter filter: it looks through too much for one request");
 });
+
+for (const [of, thing] of [
+  ["lists", { Name: Array.from({ length: 1_000 }, (_, at) => String(at)) }],
+  ["texts", { Name: "z".repeat(100_000) }],
+] as const) {
+  test(`looking through ${of} many times is given up`, () => {
+    const filter = compileFilter(Array(200).fill('"zy" in Name').join(" or "));
+    expect(filter(thing)).toBe(false);
+    expect(() => {
+      for (let count = 0; count < 1_000; count++) filter(thing);
+    }).toThrow("query parameter filter: it looks through too much for one request");
+  });
+}
