@@ -88,6 +88,8 @@ describe("the part of a job is named", () => {
     ["artifact[0].source", { task: artifact("https://example.org/x?checksum=file:/etc/shadow") }],
     ["artifact[0].source", { task: artifact("https://example.org/x", 'options { checksum = "file:/etc/shadow" }') }],
     ["artifact[0].source", { task: artifact("https://example.org/x", 'options { checksum = "$${NOMAD_META_x}" }') }],
+    ["artifact[0].source", { task: artifact("https://example.org/x", 'options { checksum = " FILE:/etc/shadow" }') }],
+    ["artifact[0].source", { task: artifact("https://$${NOMAD_META_SOURCE}/y") }],
     ["resources.memory_max", { task: "resources { memory_max = -1 }" }],
   ])("%s of %p", (where, change) => {
     expect(powers(change)).toEqual([where]);

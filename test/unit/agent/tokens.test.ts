@@ -76,6 +76,13 @@ describe("a token", () => {
     expect(one.store.tokens().map(({ accessor }) => accessor)).not.toContain(token.accessor);
   });
 
+  test("costs no timer when nobody waits for its end any more", () => {
+    using one = open();
+    const { token } = one.tokens.create({ ...WISH, ttlMillis: 1000 });
+    one.tokens.whenGone(token, () => undefined)();
+    expect(one.clock.waiting).toBe(0);
+  });
+
   test("needs a name that a terminal can show", () => {
     using one = open();
     for (const name of ["a\nb", "a\u001b[31m", "x".repeat(129)]) {

@@ -30,6 +30,7 @@ describe("what may reach the host is found:", () => {
     [["-drive", "file.driver=nbd,file.host=h"]],
     [["-drive", '{"file":"local/a"}']],
     [["-drive", "local/a"]],
+    [["-fw_cfg", '{"name":"opt/x"}']],
     [["-fw_cfg", "name=opt/x,file=/etc/shadow"]],
     [["-fw_cfg", "name=opt/x,string=${NOMAD_META_x}"]],
     [["-fw_cfg", "name=opt/file=${NOMAD_META_x}"]],

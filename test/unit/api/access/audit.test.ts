@@ -110,4 +110,19 @@ describe("the audit log", () => {
     expect(told).not.toContain("s3cr3t-env");
     expect(agent.tokens.list()).toHaveLength(1);
   });
+
+  test("has no secret of an error and nothing that is long", async () => {
+    const { entries, send } = bed();
+    const SECRET = "paddock_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    const scale = (group: string) => send("PUT", "/v1/job/web/scale", { Count: 1, Target: { Group: group } });
+    await scale(SECRET);
+    await scale("x".repeat(1_000));
+    await send("DELETE", `/v1/job/${"x".repeat(1_000)}`);
+    expect(entries.map((entry) => entry.Error)).toEqual([
+      'job "web" has no group "paddock_…"',
+      `job "web" has no group "${"x".repeat(512 - 24)}`,
+      "job not found",
+    ]);
+    expect(entries[2]?.Path).toHaveLength(512);
+  });
 });

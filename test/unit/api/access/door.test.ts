@@ -30,6 +30,11 @@ describe("without a good token", () => {
     ["an empty one", { "x-nomad-token": "" }, "Permission denied: a token is needed here"],
     ["another scheme", { authorization: `Basic ${REVOKED}` }, "Permission denied: a token is needed here"],
     ["a wrong one", { "x-nomad-token": REVOKED }, "ACL token not found"],
+    [
+      "another scheme's word",
+      { authorization: `Basic bearer ${REVOKED}` },
+      "Permission denied: a token is needed here",
+    ],
     ["a wrong bearer", { authorization: `Bearer ${REVOKED}` }, "ACL token not found"],
   ])("nobody gets in: %s", async (_, headers, message) => {
     const { client, agent, lines } = bed();
@@ -57,6 +62,7 @@ describe("without a good token", () => {
     for (let at = 0; at < 12; at++) statuses.push((await client.send("GET", "/v1/jobs", { secret: "x" })).status);
     expect(statuses).toEqual([...Array(10).fill(403), 429, 429]);
     expect(lines).toHaveLength(10);
+    expect((await client.send("GET", "/v1/jobs")).headers.get("retry-after")).toBe("60");
     expect((await client.send("GET", "/v1/jobs", { secret })).status).toBe(200);
     expect((await remoteClient(api, "192.0.2.8").send("GET", "/v1/jobs")).status).toBe(403);
     clock.advance(60_000);
