@@ -27,13 +27,25 @@ export function streamChunks<Chunk>(
   const release = (): void => {
     chunks.return?.().catch(streaming.onError);
   };
-  streaming.signal.addEventListener("abort", release, { once: true });
+  // A signal that somebody listens to is kept as long as those that it follows, which is as long as the agent runs.
+  const forget = (): void => streaming.signal.removeEventListener("abort", release);
+  const listen = (): void => {
+    if (streaming.signal.aborted) release();
+    else streaming.signal.addEventListener("abort", release, { once: true });
+  };
+  let begun = false;
+  // What was read already is open.
+  if (first !== undefined) listen();
   const pull = async (controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> => {
+    if (!begun && first === undefined) listen();
+    begun = true;
     pending ??= chunks.next();
     const next = await withHeartbeat(pending, streaming);
     if (next === SILENCE) return controller.enqueue(streaming.heartbeat ?? new Uint8Array());
     pending = undefined;
-    return next.done === true ? controller.close() : controller.enqueue(streaming.encode(next.value));
+    if (next.done !== true) return controller.enqueue(streaming.encode(next.value));
+    forget();
+    controller.close();
   };
   return new ReadableStream<Uint8Array>(
     {
@@ -41,6 +53,7 @@ export function streamChunks<Chunk>(
       start: (controller) => streaming.heartbeat && controller.enqueue(streaming.heartbeat),
       pull: (controller) =>
         pull(controller).catch((error) => {
+          forget();
           // Whoever has left is told nothing any more.
           if (streaming.signal.aborted) return;
           streaming.onError(error);

@@ -40,6 +40,8 @@ export function replyFrames<Frame extends object>(
     beat();
     const end = (): void => {
       cancelBeat();
+      // Kept by whoever listens to it as long as the agent runs.
+      signal.removeEventListener("abort", giveUp);
       if (!open) return;
       open = false;
       try {
@@ -48,10 +50,11 @@ export function replyFrames<Frame extends object>(
         // Whoever read it has cancelled it.
       }
     };
-    signal.addEventListener("abort", () => {
+    const giveUp = (): void => {
       if (context.stopping.aborted) send({ Error: STOPS });
       end();
-    });
+    };
+    signal.addEventListener("abort", giveUp);
     work({ tell: send, update: (frame) => ((controller.desiredSize ?? 0) > 0 ? send(frame) : undefined) }, signal)
       .catch((error: unknown) => {
         // What was given up because nobody waits for it is no fault.
