@@ -32,7 +32,6 @@ function replyEvents(c: Context, context: ApiContext, streams: EventStreams): Re
     "cache-control": "no-cache",
     "x-content-type-options": "nosniff",
   };
-  if (c.req.method === "HEAD") return new Response(null, { headers });
   return new Response(streams.open(filter, context.agent.feed.open(index), c.req.raw.signal), { headers });
 }
 

@@ -26,7 +26,6 @@ function replyMonitor(c: Context, context: ApiContext): Response {
     "content-type": plain ? "text/plain; charset=utf-8" : "application/json",
     "x-content-type-options": "nosniff",
   };
-  if (c.req.method === "HEAD") return new Response(null, { headers });
   const watching = new AbortController();
   const signal = AbortSignal.any([watching.signal, c.req.raw.signal, context.stopping]);
   const utf8 = new TextEncoder();

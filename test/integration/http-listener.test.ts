@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { createLog } from "../../src/base/log.ts";
 import { planHttp } from "../../src/daemon/http.ts";
+import { serveTcp } from "../../src/runtime/serve.ts";
 import { makeAuthority } from "../helpers/certificates.ts";
 import { freePort } from "../helpers/ports.ts";
 import { rawClient } from "../helpers/raw-client.ts";
@@ -101,6 +102,18 @@ describe("the API by TCP", () => {
     await expect(serveRemoteApi({ port: one.port })).rejects.toThrow(busy);
   });
 
+  test("knows a client of a listener for both families by its own address", async () => {
+    const server = serveTcp({ address: "::", port: 0, tls: null, maxBodyBytes: 1_000 }, (_, { address }) => {
+      return new Response(address);
+    });
+    try {
+      expect(await (await fetch(`http://127.0.0.1:${server?.port}/`)).text()).toBe("127.0.0.1");
+      expect(await (await fetch(`http://[::1]:${server?.port}/`)).text()).toBe("::1");
+    } finally {
+      await server?.stop();
+    }
+  });
+
   test("is said to go in the open where that is so", async () => {
     await using one = await serveRemoteApi({ addresses: ["0.0.0.0"], allowPlaintext: true });
     expect(one.lines.join("\n")).toContain("tokens and jobs go over the network for all to read");
@@ -155,6 +168,20 @@ describe("TLS", () => {
     const piece = await reader?.read();
     expect(new TextDecoder().decode(piece?.value)).toContain(btoa("still here"));
     await reader?.cancel();
+  });
+
+  test("goes on with the certificate of before when the server takes no other", async () => {
+    await using place = makeTlsPlace();
+    const { cert, key } = place.authority.issue("vm1", place.names);
+    const options = { address: "127.0.0.1", port: 0, maxBodyBytes: 1_000, tls: { cert, key, clientCa: null } };
+    const server = serveTcp(options, () => new Response("there"));
+    try {
+      expect(() => server?.renew({ cert: "none", key, clientCa: null })).toThrow();
+      const url = `https://localhost:${server?.port}/`;
+      expect(await (await fetch(url, { ...trusting(place), keepalive: false })).text()).toBe("there");
+    } finally {
+      await server?.stop();
+    }
   });
 
   test.each([

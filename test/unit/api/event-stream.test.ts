@@ -216,6 +216,39 @@ test("a thousand streams are told of a change that is written once, by one timer
   await until("all to be gone", () => clock.waiting === 0);
 });
 
+test("streams that ask for different things are each told their own of one change", async () => {
+  const { open, agent } = filledApi();
+  const asked = ["?index=22&topic=Evaluation", "?index=22&topic=Job", "?index=22", "?index=22&topic=Node"];
+  const all = await Promise.all(asked.map((query) => open(query)));
+  for (const lines of all) await beginning(lines);
+  const told = all.slice(0, 3).map((lines) => lines.events());
+  const none = all[3]?.events().catch(() => "nothing");
+  agent.put({ job: jobRecord(), evaluation: evaluation() });
+  const topics = (await Promise.all(told)).map(({ events }) => events.map(({ Topic }) => Topic).toSorted());
+  expect(topics).toEqual([["Evaluation"], ["Job"], ["Evaluation", "Job"]]);
+  for (const lines of all) await lines.cancel();
+  expect(await none).toBe("nothing");
+});
+
+test("whoever has left before the stream begins is nobody", async () => {
+  const { api, clock } = filledApi();
+  const gone = AbortSignal.abort();
+  const reply = await api.fetch(new Request(`http://localhost${STREAM}`, { signal: gone }));
+  expect(await reply.text()).toBe("");
+  expect(clock.waiting).toBe(0);
+});
+
+test("there are so many streams at most", async () => {
+  const { open, send } = filledApi();
+  const all = await Promise.all(Array.from({ length: 4_096 }, () => open("?index=22")));
+  for (const lines of all) await beginning(lines);
+  const { status, lines } = await refusalOf(await send("GET", STREAM));
+  expect([status, lines[0]]).toEqual([503, "4096 event streams are open"]);
+  await all[0]?.cancel();
+  const next = await open();
+  for (const lines of [next, ...all]) await lines.cancel();
+});
+
 test("one event that cannot be written is left out and logged", async () => {
   const { open, agent, log } = filledApi();
   const lines = await beginning(await open("?index=22"));

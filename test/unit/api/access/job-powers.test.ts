@@ -42,6 +42,16 @@ describe("a job that reaches out of its allocation", () => {
     expect(agent.registered).toHaveLength(3);
   });
 
+  test("has ten of its parts named", async () => {
+    const { client, operate } = bed();
+    const text = PLAIN.replace(/(image_path\s*=)/, `args = [${Array(12).fill('"/dev/sda"').join(", ")}]\n$1`);
+    const { lines } = await refusalOf(
+      await client.send("PUT", "/v1/jobs", { secret: operate, body: { Submission: { Source: text, Format: "hcl2" } } }),
+    );
+    expect(lines).toHaveLength(13);
+    expect(lines[11]).toBe("  and 2 more");
+  });
+
   test("is not reverted to and not scaled by another role", async () => {
     const { client, agent, operate, admin } = bed();
     agent.put({ job: jobRecord({ job: jobOf(POWERFUL), version: 0 }) });
