@@ -3,6 +3,7 @@ import {
   chmodSync,
   chownSync,
   closeSync,
+  constants,
   linkSync,
   lstatSync,
   mkdirSync,
@@ -104,9 +105,15 @@ describe("a new file where something has its name", () => {
     expect(write().content).toBe("ours");
     expect(readFileSync(dir.file("victim"), "utf8")).toBe("");
   });
-  test("waits for no reader of a FIFO, and removes a directory", async () => {
+  test("waits for no reader of a FIFO, writes to none, and removes a directory", async () => {
     await execProgram(["mkfifo", "-m", "600", dir.file("f")], 5000);
     expect(write().content).toBe("ours");
+    rmSync(dir.file("f"));
+    await execProgram(["mkfifo", "-m", "600", dir.file("f")], 5000);
+    const reader = openSync(dir.file("f"), constants.O_RDWR);
+    writeNew(dir.file("f"), "ours");
+    closeSync(reader);
+    expect(lstatSync(dir.file("f")).isFile()).toBe(true);
     rmSync(dir.file("f"));
     mkdirSync(dir.file("f", "deep"), { recursive: true });
     expect(write().content).toBe("ours");
