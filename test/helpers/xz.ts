@@ -26,6 +26,8 @@ export interface XzStream {
   /** What the footer says of kind and length; the truth unless told. */
   readonly footerKind?: number;
   readonly backward?: number;
+  /** What fills the index up; zeros unless told. */
+  readonly filling?: number;
 }
 
 const MAGIC = Buffer.from("\xfd7zXZ\0", "latin1");
@@ -50,7 +52,7 @@ export function storedLzma2(body: Uint8Array): Buffer {
 }
 
 /** A stream with all its checksums right, whatever else it says. */
-export function xzStream({ blocks, kind = 1, records, footerKind = kind, backward }: XzStream): Buffer {
+export function xzStream({ blocks, kind = 1, records, footerKind = kind, backward, filling }: XzStream): Buffer {
   const flags = Buffer.from([0, kind]);
   const parts = [MAGIC, flags, sum(flags)];
   const truth: [number, number][] = [];
@@ -62,7 +64,7 @@ export function xzStream({ blocks, kind = 1, records, footerKind = kind, backwar
   }
   const listed = records ?? truth;
   const numbers = [listed.length, ...listed.flat()].flatMap(varint);
-  const list = pad(Buffer.from([0, ...numbers]));
+  const list = pad(Buffer.from([0, ...numbers]), filling);
   const tail = Buffer.alloc(6);
   tail.writeUInt32LE(backward ?? (list.length + 4) / 4 - 1);
   tail[5] = footerKind;
@@ -101,8 +103,8 @@ function sum(bytes: Uint8Array): Buffer {
   return out;
 }
 
-function pad(bytes: Buffer): Buffer {
-  return Buffer.concat([bytes, Buffer.alloc((4 - (bytes.length % 4)) % 4)]);
+function pad(bytes: Buffer, filling = 0): Buffer {
+  return Buffer.concat([bytes, Buffer.alloc((4 - (bytes.length % 4)) % 4, filling)]);
 }
 
 function varint(value: number): number[] {

@@ -96,6 +96,15 @@ describe("streams", () => {
 /** Of one block with an index of one record: 12 bytes of header, 12 of the block's, 45 of data with their padding, 4 of its check. */
 const PACKED = 12 + GOOD.data.length + 4;
 
+/** A byte 0, which takes 6 bytes, in a chunk of more. */
+const byteInChunk = (length: number) =>
+  Buffer.concat([Buffer.of(0xe0, 0, 0, 0, length - 1, 93), Buffer.alloc(length + 1)]);
+
+test("a chunk of one byte is that byte", async () => {
+  const body = Buffer.of(0);
+  expect(await unpacked(xzStream({ blocks: [{ body, data: byteInChunk(6) }] }))).toEqual(body);
+});
+
 type Wrong = readonly [stream: XzStream, message: string];
 const WRONG: Readonly<Record<string, Wrong>> = {
   "an index with more blocks": [
@@ -128,6 +137,9 @@ const WRONG: Readonly<Record<string, Wrong>> = {
   "a dictionary beyond that": [{ blocks: [{ ...GOOD, filters: [[0x21, 1, 41]] }] }, "the properties of a filter"],
   "LZMA2 without properties": [{ blocks: [{ ...GOOD, filters: [[0x21, 0]] }] }, "the properties of a filter"],
   "properties longer than the header": [{ blocks: [{ ...GOOD, filters: [[0x21, 90, 8]] }] }, "a block's header"],
+  "something behind the filters": [{ blocks: [{ ...GOOD, filters: [[0x21, 1, 8, 7]] }] }, "a block's header"],
+  "a number that is longer than it need be": [{ blocks: [{ ...GOOD, filters: [[0xa1, 0, 1, 8]] }] }, "a number"],
+  "something in the rest of its index": [{ blocks: [], filling: 1 }, "the index"],
   "no LZMA2 at its end": [
     {
       blocks: [
@@ -184,6 +196,20 @@ const WRONG: Readonly<Record<string, Wrong>> = {
     },
     "the properties of a filter",
   ],
+  "a beginning of code in two bytes": [
+    {
+      blocks: [
+        {
+          ...GOOD,
+          filters: [
+            [4, 2, 0, 0],
+            [0x21, 1, 8],
+          ],
+        },
+      ],
+    },
+    "the properties of a filter",
+  ],
   "a delta of no distance": [
     {
       blocks: [
@@ -199,6 +225,11 @@ const WRONG: Readonly<Record<string, Wrong>> = {
     "the properties of a filter",
   ],
   "a first chunk that has a past": [{ blocks: [{ ...GOOD, data: Buffer.of(2, 0, 0, 1, 0) }] }, "the kind of a chunk"],
+  "a second block that has a past": [
+    { blocks: [GOOD, { ...GOOD, data: Buffer.of(2, 0, 0, 1, 0) }] },
+    "the kind of a chunk",
+  ],
+  "a chunk of more than it needs": [{ blocks: [{ body: Buffer.of(0), data: byteInChunk(7) }] }, "the end of a chunk"],
   "a chunk of no kind": [{ blocks: [{ ...GOOD, data: Buffer.of(3, 0, 0, 1, 0) }] }, "the kind of a chunk"],
   "a first chunk without properties": [
     { blocks: [{ ...GOOD, data: Buffer.of(1, 0, 0, 1, 0x80, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0) }] },
