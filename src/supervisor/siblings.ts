@@ -39,8 +39,7 @@ export class Siblings {
     this.#orderFor ??= orderFor;
     const leader = this.#leaderOf(allocation);
     const leads = leader !== undefined && allocation.tasks[leader]?.machine.kind !== "ended";
-    for (const [task, { machine }] of Object.entries(allocation.tasks)) {
-      if (machine.kind === "ended") continue;
+    for (const task of Object.keys(allocation.tasks)) {
       const order = orderFor(task);
       if (!leads || task === leader || order.force !== undefined) this.#tell(task, order);
     }

@@ -118,6 +118,14 @@ describe("a stop of all", () => {
     expect(told).toEqual(["db: job stopped", "proxy: job stopped"]);
   });
 
+  test("has the reason that came first, also for those that are told later", () => {
+    const { stop, becomes, told } = bed(THREE, { leader: "web" });
+    stop("max_run_duration is over");
+    stop("job stopped");
+    becomes("web", stoppedFor("max_run_duration is over"));
+    expect(told.slice(1)).toEqual(["db: max_run_duration is over", "proxy: max_run_duration is over"]);
+  });
+
   test("lets the others follow the leader, for the reason of the stop", () => {
     const { stop, becomes, told } = bed(THREE, { leader: "web" });
     stop("job stopped");
