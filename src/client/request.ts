@@ -1,6 +1,6 @@
 import { AppError, type ErrorCode } from "../base/errors.ts";
 import { fetchHttp, fetchUnix } from "../runtime/fetch.ts";
-import type { Address } from "./address.ts";
+import { type Address, isLoopbackOrigin } from "./address.ts";
 import type { Credentials } from "./credentials.ts";
 import { explainSilence } from "./discover.ts";
 
@@ -44,7 +44,8 @@ async function dispatch(address: Address, request: ApiRequest): Promise<Response
   const token = tokenHeaders(address.credentials);
   return await fetchHttp(
     `${address.origin}${target}`,
-    { ...init, headers: { ...headers, ...token } },
+    // As in Go, no proxy is asked for this host itself: it would have the token, and reach another agent or none.
+    { ...init, headers: { ...headers, ...token }, direct: isLoopbackOrigin(address.origin) },
     address.credentials?.tls,
   );
 }

@@ -36,11 +36,17 @@ export interface ClientTls {
 /**
  * The same at a URL; no redirect is followed, and silence has no time limit. Only Bun heeds `tls`; elsewhere the host's authorities alone
  * are believed.
+ * @param init with `direct` it goes by no proxy, whatever the environment says.
  * @throws system errors with a `code`, or the signal's reason.
  */
-export async function fetchHttp(url: string, init: PlainRequest = {}, tls?: ClientTls): Promise<Response> {
+export async function fetchHttp(
+  url: string,
+  { direct = false, ...init }: PlainRequest & { readonly direct?: boolean } = {},
+  tls?: ClientTls,
+): Promise<Response> {
   const options = {
     ...init,
+    ...(direct ? { proxy: false } : {}),
     redirect: "manual",
     timeout: false,
     ...(tls === undefined ? {} : { tls: tlsOfClient(tls) }),

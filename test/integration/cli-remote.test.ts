@@ -1,8 +1,10 @@
 import { describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
+import { sendRequest } from "../../src/client/request.ts";
 import { makeAuthority } from "../helpers/certificates.ts";
 import { runInProcess } from "../helpers/cli.ts";
 import { serveCliApi } from "../helpers/cli-api.ts";
+import { startProxy } from "../helpers/proxy.ts";
 import { allocation, jobRecord } from "../helpers/records.ts";
 import { secretFor } from "../helpers/remote.ts";
 import { makeTlsPlace, serveRemoteApi } from "../helpers/remote-api.ts";
@@ -185,3 +187,30 @@ describe("a command for an agent elsewhere", () => {
     expect((await run("127.0.0.1")).stderr).not.toContain("warning");
   });
 });
+
+test.each([
+  ["http://127.0.0.1", 0],
+  ["http://localhost", 0],
+  ["http://agent.example", 1],
+])("for an agent at %s a proxy of the environment is told of %d tokens", async (host, told) => {
+  await using one = await serveRemoteApi();
+  await using proxy = await startProxy(one.port);
+  const before = process.env["http_proxy"];
+  process.env["http_proxy"] = `http://127.0.0.1:${proxy.port}`;
+  try {
+    const credentials = { token: secretFor(one.agent, "read"), tls: NO_TLS };
+    const request = sendRequest(
+      { kind: "http", origin: `${host}:${one.port}`, credentials },
+      { target: "/v1/agent/health" },
+    );
+    // By a name that is not the agent's it is refused there.
+    if (told === 0) expect((await request).status).toBe(200);
+    else await expect(request).rejects.toThrow("the Host header names another host");
+    expect(proxy.heads.filter((head) => head.includes(credentials.token))).toHaveLength(told);
+  } finally {
+    if (before === undefined) delete process.env["http_proxy"];
+    else process.env["http_proxy"] = before;
+  }
+});
+
+const NO_TLS = { ca: null, cert: null, key: null, serverName: null, insecure: false };
