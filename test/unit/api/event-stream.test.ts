@@ -70,7 +70,9 @@ test("what a change did is told by Nomad's types", async () => {
   expect(await told()).toEqual(["Evaluation AllocationUpdateDesiredStatus"]);
   agent.feed.add({ index: 25, entries: [{ kind: "job", record: job, purged: true }] }, 1);
   agent.feed.add({ index: 26, entries: [{ kind: "node", node: NODE }] }, 1);
-  expect([await told(), await told()]).toEqual([["Job JobDeregistered"], ["Node NodeRegistration"]]);
+  const { events } = await lines.events();
+  expect(events).toMatchObject([{ Type: "JobDeregistered", Payload: { Job: { Stop: true }, Deleted: true } }]);
+  expect(await told()).toEqual(["Node NodeRegistration"]);
   await lines.cancel();
 });
 

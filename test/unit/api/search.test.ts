@@ -67,6 +67,9 @@ test("a fuzzy search finds names that have a text anywhere, in whatever letters,
   const reply = await write(FuzzySearchReplySchema, "PUT", FUZZY, { Text: "WE", Context: "all" });
   expect(reply.Matches).toMatchObject({ jobs: [{ ID: "web", Scope: ["default", "web"] }] });
   expect(reply.Matches["allocs"]?.[0]).toEqual({ ID: allocation().name, Scope: ["default", allocation().id] });
+  agent.put({ job: jobRecord({ job: jobOf(jobText("SHOP")) }) });
+  const upper = await write(FuzzySearchReplySchema, "PUT", FUZZY, { Text: "hop", Context: "jobs" });
+  expect(upper.Matches["jobs"]).toEqual([{ ID: "SHOP", Scope: ["default", "SHOP"] }]);
   const { groups } = agent.job("web").job;
   const [group] = groups;
   const found = await write(FuzzySearchReplySchema, "PUT", FUZZY, { Text: "vm" });

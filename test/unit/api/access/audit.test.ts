@@ -64,9 +64,11 @@ describe("the audit log", () => {
     await send("PATCH", "/v1/jobs");
     expect(entries).toEqual([]);
     await send("GET", "/v1/client/gc");
+    await send("GET", `/v1/client/allocation/${allocation().id}/gc`);
     await send("GET", `/v1/vm/${allocation().id}/vm/console`);
     expect(entries.map(({ Action, Status }) => `${Status} ${Action}`)).toEqual([
       "200 GET /v1/client/gc",
+      "200 GET /v1/client/allocation/:id/gc",
       "426 GET /v1/vm/:alloc/:task/console",
     ]);
   });

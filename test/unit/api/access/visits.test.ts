@@ -14,11 +14,11 @@ function bed(handle: Parameters<typeof createDoor>[1]) {
   const door = createDoor({ tokens, clock, log: createLog("error", () => undefined), maxPerClient: 1 }, handle);
   const sockets: SocketHandler[] = [];
   const remote = {
-    address: "192.0.2.1",
     upgrade: (handler: SocketHandler) => sockets.push(handler) > 0,
     patience: () => undefined,
   };
-  const ask = () => door(new Request("http://x/", { headers: { "x-nomad-token": secret } }), remote);
+  const ask = (address = "192.0.2.1") =>
+    door(new Request("http://x/", { headers: { "x-nomad-token": secret } }), { ...remote, address });
   return { ask, sockets, clock, revoke: () => tokens.revoke(token.accessor) };
 }
 
@@ -50,4 +50,11 @@ test("a WebSocket is a visit until it is closed, and is closed at once where its
   const closed: number[] = [];
   sockets[1]?.open({ send: () => undefined, waiting: () => 0, close: (code) => void closed.push(code ?? 0) });
   expect(closed).toEqual([1008]);
+});
+
+test("visits of all addresses of an IPv6 network are one client's", async () => {
+  const { ask } = bed(async () => new Response("waits to be read"));
+  const statuses = [];
+  for (const address of ["2001:db8::1", "2001:db8::2", "2001:db8:0:1::1"]) statuses.push((await ask(address)).status);
+  expect(statuses).toEqual([200, 429, 200]);
 });
