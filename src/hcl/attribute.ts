@@ -42,6 +42,7 @@ function writtenValue(
     notes.twice(where, second.nameSpan, first.nameSpan, name, field.secret);
   }
   if (first.block === undefined) return first.value();
+  if (field.form === "tree") return treeOfBlock(first.block);
   if (field.form === "attribute") {
     notes.error(where, first.nameSpan, `${name} is an attribute, found a block`, `write ${name} = …`);
     return undefined;
@@ -65,4 +66,25 @@ function mapOfBlock(notes: Notes, content: Content, name: string, where: string,
     return value === undefined ? [] : [{ key: item.name, keySpan: item.nameSpan, value }];
   });
   return { kind: "object", entries, span: content.span };
+}
+
+/** Blocks in it are lists, each label one object more around them, and so are objects: as Nomad's parser has it, from HCL's first version. */
+function treeOfBlock({ items, labels, span }: Content): Value {
+  const listed = (value: Value): Value =>
+    value.kind === "object" ? { kind: "list", items: [value], span: value.span } : value;
+  const entries = [...Map.groupBy(items, ({ name }) => name)].flatMap(([key, same]) => {
+    const [{ nameSpan: keySpan } = { nameSpan: span }] = same;
+    const blocks = same.flatMap(({ block }) => (block === undefined ? [] : [treeOfBlock(block)]));
+    const value: Value | undefined =
+      blocks.length > 0 ? { kind: "list", items: blocks, span: keySpan } : same[0]?.value();
+    return value === undefined ? [] : [{ key, keySpan, value: blocks.length > 0 ? value : listed(value) }];
+  });
+  return labels.reduceRight<Value>(
+    (inner, { text: key, span: keySpan }) => ({
+      kind: "object",
+      entries: [{ key, keySpan, value: { kind: "list", items: [inner], span: keySpan } }],
+      span: keySpan,
+    }),
+    { kind: "object", entries, span },
+  );
 }

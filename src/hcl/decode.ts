@@ -20,7 +20,7 @@ import { expandDynamic } from "./dynamic.ts";
 import { encodeField } from "./encode.ts";
 import { evaluate, type Surroundings, withoutFunctions } from "./evaluation/evaluate.ts";
 import { NOTHING_KNOWN, type Scope } from "./evaluation/scope.ts";
-import { tellKnown } from "./known.ts";
+import { partOf, tellKnown } from "./known.ts";
 import { findKey, isSecret, knownNames, nameIn, nearestKnown } from "./names.ts";
 import { type Kept, Notes, orUndefined, type Site } from "./notes.ts";
 import { createReporter, joinPath, type Places } from "./places.ts";
@@ -119,6 +119,10 @@ class Decoder {
       if (field.kind === "label") raw[key] = this.#readLabel(field, name, labels.get(key), found, inner, around);
       else if (field.kind === "attribute" || field.kind === "block" || field.kind === "blocks") {
         raw[key] = this.#readField(field, name, found, inner, around);
+        if (field.kind === "block" && field.partly !== undefined) {
+          tellKnown(this.#notes, partOf(field.partly), found, site);
+          this.#keep(field, field.json, found, inner, around);
+        }
         if (field.kind === "block" && field.kept && raw[key] !== undefined) {
           this.#notes.kept?.push({ path: inner.path, name: "", value: null });
         }

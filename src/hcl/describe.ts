@@ -31,8 +31,8 @@ export interface AttributeField extends Naming {
   readonly leftOut?: boolean;
   /** For whoever asks to keep what is written, besides what has no effect. */
   readonly kept?: boolean;
-  /** How HCL may write it: `name = value`, or also as one block (`map`), or also as several blocks (`maps`). */
-  readonly form: "attribute" | "map" | "maps";
+  /** How HCL may write it: `name = value`, or also as one block (`map`), one with blocks in it (`tree`), or several blocks (`maps`). */
+  readonly form: "attribute" | "map" | "tree" | "maps";
 }
 
 export interface LabelField extends Naming {
@@ -50,6 +50,8 @@ export interface BlockField extends Naming {
   readonly outermost: boolean;
   /** For whoever asks to keep what is written: that it was. */
   readonly kept?: boolean;
+  /** Follows its name in a warning: what of it means nothing here. What is in it is told by this alone, and kept whole. */
+  readonly partly?: string;
 }
 
 export interface BlocksField {
@@ -175,7 +177,7 @@ export function required<T>(
 /** A block that may stand once; undefined where it does not stand. */
 export function optional<T>(
   of: Block<T>,
-  options: Naming & { readonly kept?: boolean } = {},
+  options: Naming & Pick<BlockField, "kept" | "partly"> = {},
 ): Field<BlockField, T | undefined> {
   return { kind: "block", block: of, presence: "optional", outermost: false, ...options };
 }

@@ -71,7 +71,7 @@ const ephemeralDiskBlock = block({
 
 const groupBlock = block({
   name: label({ json: "Name" }),
-  count: attribute(integer({ min: 0 }), { json: "Count", default: 1 }),
+  count: attribute(integer({ min: 0 }), { json: "Count" }),
   meta: attribute(mapOf(text()), { json: "Meta", default: {}, form: "map", secret: true }),
   constraints: blocks(constraintBlock, { name: "constraint", json: "Constraints" }),
   networks: blocks(networkBlock, { name: "network", json: "Networks" }),
@@ -91,7 +91,7 @@ const groupBlock = block({
     as: reschedule("ReschedulePolicy"),
   }),
   services: blocks(serviceBlock, { name: "service", json: "Services" }),
-  scaling: ignored("has no effect: nothing scales a group by itself", { json: "Scaling", as: scaling }),
+  scaling,
   disconnect: ignored(NOT_LOST, { json: "Disconnect", as: disconnect }),
   stop_after_client_disconnect: ignored(NOT_LOST, {
     json: "StopAfterClientDisconnect",
@@ -183,7 +183,8 @@ type Written = Infer<typeof writtenBlock>;
 function toJob(written: Written): Job {
   const name = written.name || written.id;
   const { update: ofJob, ...job } = written;
-  const groups = job.groups.map(({ services, update, ephemeral_disk: disk, ...group }): Group => {
+  const groups = job.groups.map(({ services, update, ephemeral_disk: disk, scaling, ...group }): Group => {
+    const count = group.count ?? scaling?.min ?? 1;
     const restart = mergeRestart(group.restart, defaultRestart(written.type));
     const place = { job: name, group: group.name, task: undefined };
     const tasks = group.tasks.map(({ services: ofTask, templates, ...task }): Task => {
@@ -193,8 +194,8 @@ function toJob(written: Written): Job {
     });
     const named = withServices(services.map((service) => nameService(service, place)));
     // Nomad's default is false. A machine's disk is more than scratch space; which of several copies has which is another matter.
-    const ephemeral_disk = { ...disk, sticky: disk.sticky ?? group.count <= 1 };
-    return { ...group, ephemeral_disk, restart, tasks, ...named, ...readUpdate(update, ofJob) };
+    const ephemeral_disk = { ...disk, sticky: disk.sticky ?? count <= 1 };
+    return { ...group, count, ephemeral_disk, restart, tasks, ...named, ...readUpdate(update, ofJob) };
   });
   return { ...job, name, namespace: job.namespace || "default", groups };
 }
@@ -202,7 +203,14 @@ function toJob(written: Written): Job {
 function fromJob(job: Job): Written {
   const groups = job.groups.map((group) => {
     const tasks = group.tasks.map((task) => ({ templates: [], services: [], ...task }));
-    return { max_run_duration: undefined, ...group, tasks, services: group.services ?? [], update: writeUpdate(group) };
+    return {
+      max_run_duration: undefined,
+      scaling: undefined,
+      ...group,
+      tasks,
+      services: group.services ?? [],
+      update: writeUpdate(group),
+    };
   });
   return { ...job, groups, update: writeUpdate() };
 }

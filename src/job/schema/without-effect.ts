@@ -1,4 +1,4 @@
-import { attribute, block, blocks, converted, label, optional, single } from "../../hcl/describe.ts";
+import { attribute, block, blocks, converted, label, optional, passed, single } from "../../hcl/describe.ts";
 import { duration, flag, integer, type JsonValue, type Leaf, list, mapOf, text } from "../../hcl/leaf.ts";
 import type { Value } from "../../hcl/value.ts";
 
@@ -136,15 +136,17 @@ function plainOf(value: Value): JsonValue {
   }
 }
 
+/** Nothing scales a group by itself, but its least number of machines is how many it has where nothing else says it, as in Nomad. */
 export const scaling = optional(
   block({
-    min: attribute(integer(), { json: "Min" }),
+    min: attribute(integer({ min: 0 }), { json: "Min" }),
     max: attribute(integer(), { json: "Max" }),
-    policy: attribute(anything, { json: "Policy", form: "map" }),
+    policy: attribute(anything, { json: "Policy", form: "tree" }),
     enabled: attribute(flag(), { json: "Enabled", default: true }),
     type: attribute(text(), { json: "Type", default: "horizontal" }),
+    ...Object.fromEntries(["ID", "Namespace", "Target", "CreateIndex", "ModifyIndex"].map((key) => [key, passed(key)])),
   }),
-  { json: "Scaling" },
+  { json: "Scaling", partly: "has no effect but for its min: nothing scales a group by itself" },
 );
 
 export const ui = optional(

@@ -320,3 +320,21 @@ describe("a job written to Nomad's JSON", () => {
     expect(JSON.parse(JSON.stringify(json))).toStrictEqual(json);
   });
 });
+
+test("a group as a server gives it back has what scales it, whose least number counts where there is no Count", () => {
+  const Scaling = {
+    ...{ ID: "a-b", Namespace: "default", Target: { Job: "a", Group: "g" }, CreateIndex: 7, ModifyIndex: 8 },
+    ...{ Min: 2, Max: 3, Policy: { check: [{ load: [{ source: "p" }] }] }, Enabled: true, Type: "horizontal" },
+  };
+  const read = (counted: object) => {
+    const Tasks = [{ Name: "t", Driver: "qemu", Config: { image_path: "local/a" } }];
+    return decodeJobJson(JSON.stringify({ ID: "a", TaskGroups: [{ Name: "g", ...counted, Tasks }] }));
+  };
+  const told = ({ diagnostics }: ReturnType<typeof read>) => diagnostics.map(({ message }) => message);
+  expect(told(read({ Scaling }))).toEqual([
+    '"Scaling" has no effect but for its min: nothing scales a group by itself',
+  ]);
+  expect(read({ Scaling }).job?.groups[0]?.count).toBe(2);
+  expect(read({ Scaling, Count: 0 }).job?.groups[0]?.count).toBe(0);
+  expect(told(read({ Scaling: null }))).toEqual([]);
+});
