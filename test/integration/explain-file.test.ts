@@ -187,12 +187,28 @@ describe("the script of a job file's machine", () => {
   test("says which file lacks and who would bring it, and takes secrets from its environment", async () => {
     const config = `${CONFIG}\nargs = ["-fw_cfg", "name=opt/a,string=\${TOKEN}"]`;
     const script = await scriptOf({ config, task: `${ARTIFACT}\nenv {\n TOKEN = "token-secret"\n}` });
-    expect(await runByHand(script, dir.path, "no secret stands in this script", { args: [dir.path] })).toContain(
-      "TOKEN",
-    );
+    expect(await runByHand(script, dir.path, "it stands in no script", { args: [dir.path] })).toContain("TOKEN");
     const env = { TOKEN: "x" };
+    expect(readFileSync(script, "utf8")).not.toContain("token-secret");
     const said = await runByHand(script, dir.path, "which an artifact", { args: [dir.path], env });
     expect(said).toContain("there is no local/disk.img in ");
     expect(await runByHand(script, dir.path, "boot=", { args: [taskDirectory()], env })).toContain("DEMO GUEST");
+  });
+
+  test("obeys nothing that stands in the job file, and takes no variable of a shell for one of the task", async () => {
+    const config = `${CONFIG}\nargs = ["-fw_cfg", "name=opt/a,string=odd-value", "-smbios", "type=1,serial=\${HOME},product=\${task}"]`;
+    const name = `X$(touch ${dir.path}/made)\`touch ${dir.path}/made\`\\"; touch ${dir.path}/made; '`;
+    const task = `${ARTIFACT}\nenv = {\n "${name}" = "odd-value"\n HOME = "home-value"\n task = "task-value"\n}`;
+    const script = await scriptOf({ config, task });
+    const text = readFileSync(script, "utf8");
+    const wanted = [...text.matchAll(/^take .* "\$\{(\w+):-\}" \1$/gm)].map(([, parameter = ""]) => parameter);
+    expect(wanted).toEqual(["secret_1", "secret_2", "secret_3"]);
+    expect(text).not.toMatch(/odd-value|home-value|task-value/);
+    const env = { secret_1: "odd", secret_2: "home" };
+    expect(await runByHand(script, dir.path, "it stands in no script", { args: [dir.path] })).toContain("$(touch");
+    expect(await runByHand(script, dir.path, "it stands in no script", { args: [dir.path], env })).toContain(
+      "secret_3",
+    );
+    expect(existsSync(join(dir.path, "made"))).toBe(false);
   });
 });

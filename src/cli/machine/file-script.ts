@@ -1,4 +1,4 @@
-import { shellWord } from "../../base/text.ts";
+import { escapeControls, shellWord } from "../../base/text.ts";
 import type { ForeseenMachine, ForeseenTask } from "./foreseen.ts";
 import type { ForeseenSecrets } from "./foreseen-secrets.ts";
 import { frameScript, type ScriptMark, spellWord } from "./launch-script.ts";
@@ -36,7 +36,7 @@ export function writeFileScript(
         'task=$(CDPATH= cd -- "${1:-.}" && pwd -P)',
         'case $task in *,*) echo "$0: QEMU takes no comma in the name of a directory: $task" >&2; exit 1 ;; esac',
         'cd "$task"',
-        ...taken.map(({ name, what }) => `: "\${${name}:?expected ${what}: no secret stands in this script}"`),
+        ...takeLines(taken),
         ...needLines(machine),
         ...(isOwn ? makeDisk(machine, own, marks) : []),
       ],
@@ -45,10 +45,17 @@ export function writeFileScript(
   );
 }
 
+/** A name of a variable of the task may be any text, also one that a shell would obey. */
+function takeLines(taken: ForeseenSecrets["taken"]): string[] {
+  if (taken.length === 0) return [];
+  const take = `take() { [ -n "$2" ] || { printf '%s\\n' "$0: expected $1 as $3: it stands in no script" >&2; exit 1; }; }`;
+  return [take, ...taken.map(({ name, what }) => `take ${shellWord(escapeControls(what))} "\${${name}:-}" ${name}`)];
+}
+
 function needLines({ files }: ForeseenMachine): string[] {
   if (files.length === 0) return [];
   const need = 'need() { [ -e "$1" ] || { echo "$0: there is no $1 in $task, which $2 makes" >&2; exit 1; }; }';
-  return [need, ...files.map(({ path, by }) => `need ${shellWord(path)} ${shellWord(by)}`)];
+  return [need, ...files.map(({ path, by }) => `need ${shellWord(path)} ${shellWord(escapeControls(by))}`)];
 }
 
 /** What paddock does with code of its own. */

@@ -74,6 +74,12 @@ function standsAlone(entry: Entry, [name, value]: Variable, config: Task["config
   return value.length >= LEAST_SECRET && !left.some((text) => wordPattern(name).test(text));
 }
 
+/** Whether whoever runs a script can say a value by this name: the script has names of its own, and every shell some that are set. */
+const isParameter = (name: string): boolean => /^[A-Za-z_]\w*$/.test(name) && !OF_SHELLS.test(name);
+
+const OF_SHELLS =
+  /^(task|place|args_\d+|secret_\d+|_|[A-Z]*PATH|[A-Z]*PWD|[A-Z]*HOME|TMPDIR|IFS|ENV|E?[UG]ID|PPID|USER|LOGNAME|HOSTNAME|SHELL|SHELLOPTS|BASH.*|TERM|LANG|LC_.*|LINENO|OPT(ARG|IND)|PS\d|DISPLAY)$/;
+
 function takenBy(argv: readonly Entry[], known: Known): ForeseenSecrets["taken"] {
   const { variables, found, config } = known;
   const taken = new Map<string, { name: string; what: string }>();
@@ -88,7 +94,7 @@ function takenBy(argv: readonly Entry[], known: Known): ForeseenSecrets["taken"]
     }
     for (const [name, value] of variables) {
       if (value.length < LEAST_SECRET || !Word.includes(value)) continue;
-      take(value, `${name} of the task's environment`, /^[A-Za-z_]\w*$/.test(name) ? name : undefined);
+      take(value, `${name} of the task's environment`, isParameter(name) ? name : undefined);
     }
     for (const text of found) {
       if (text.length >= LEAST_SECRET && Word.includes(text)) take(text, "a value that is never shown");
