@@ -100,3 +100,14 @@ test("an agent that hangs keeps nobody waiting for names", async () => {
   Object.assign(api.agent, { jobs: () => new Promise(() => undefined) });
   expect(await api.run(["completion", "words", "--", "stop", ""])).toEqual({ code: 0, stdout: "", stderr: "" });
 });
+
+test("a name stands once, in one line and without what a terminal obeys", async () => {
+  await using api = withRunningJob();
+  api.agent.put({ allocation: allocation({ id: "2f6a0b1c-0000-4000-8000-000000000002", name: "web.vms[0]" }) });
+  api.agent.put({ job: jobRecord({ job: { ...jobOf(jobText()), id: "x\n:files\u001b[31m" } }) });
+  const { stdout } = await api.run(["completion", "words", "--", "logs", ""]);
+  const words = stdout.split("\n").map((line) => line.split("\t")[0]);
+  expect(words.filter((word) => word === "web.vms[0]")).toHaveLength(1);
+  expect(words).toContain("x\\x0a:files\\x1b[31m");
+  expect(words).not.toContain(":files");
+});

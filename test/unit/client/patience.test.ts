@@ -71,6 +71,36 @@ test("an answer that comes while the agent is asked whether it lives ends that q
   expect([signal?.aborted, clock.waiting]).toEqual([true, 0]);
 });
 
+test("an agent that answers late again and again is told of once, and no question outlasts the answer", async () => {
+  const [questions, told]: [PromiseWithResolvers<Response>[], string[]] = [[], []];
+  const clock = manualClock();
+  const send = (): Promise<Response> => {
+    const question = Promise.withResolvers<Response>();
+    questions.push(question);
+    return question.promise;
+  };
+  const address = { kind: "unix", path: "/nowhere" } as const;
+  const answerLate = async (at: number): Promise<void> => {
+    await until("the question whether it lives", () => questions.length === at + 1);
+    clock.advance(2_000);
+    questions[at]?.resolve(new Response());
+    await until("the wait until the next one", () => clock.waiting === 1);
+  };
+  const asked = async (): Promise<void> => {
+    clock.advance(4_000);
+    for (const at of [0, 1]) {
+      await answerLate(at);
+      clock.advance(10_000);
+    }
+  };
+  await whileItLives(address, { target: "/v1/jobs" }, asked, { send, clock, tell: (text) => told.push(text) });
+  expect(told).toHaveLength(1);
+  expect(questions).toHaveLength(3);
+  questions[2]?.resolve(new Response());
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(clock.waiting).toBe(0);
+});
+
 for (const kind of ["client", "http"] as const) {
   test(`an agent that takes a request and hangs is told of, what asked and what to do (${kind})`, async () => {
     await using agent = silentAgent(false);

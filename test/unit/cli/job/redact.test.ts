@@ -146,6 +146,8 @@ describe("a job file for a report", () => {
 test("secrets that were found are blanked in every other text, however JSON spells them, but not by chance", () => {
   const found = new Set(['pass"word', "x"]);
   expect(blankSecrets('args pass"word {"a":"pass\\"word"} x', found)).toBe('args *** {"a":"***"} x');
+  // One may be in another one.
+  expect(blankSecrets("args secret-and-more", new Set(["secret", "secret-and-more", "and-more"]))).toBe("args ***");
 });
 
 test.each([

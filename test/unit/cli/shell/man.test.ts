@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { COMMANDS } from "../../../../src/cli/commands.ts";
+import { commandPage } from "../../../../src/cli/shell/man.ts";
 import { runInProcess } from "../../../helpers/cli.ts";
 import { runProgram } from "../../../helpers/run.ts";
 
@@ -48,6 +49,14 @@ describe("a manual page", () => {
       const one = await formatted(await page(...names[0].split(" ")));
       for (const example of examples) expect(one).toContain(example);
     }
+  });
+
+  test("obeys nothing that its texts have in common with roff", () => {
+    const [command] = COMMANDS;
+    if (command === undefined) throw new Error("there is no command");
+    const page = commandPage({ ...command, details: ".so /etc/passwd", examples: ["printf '\\fB\"x\"' `id`"] }, "1");
+    expect(page).toContain("\n\\&.so /etc/passwd\n");
+    expect(page).toContain('\nprintf \\(aq\\efB"x"\\(aq \\(gaid\\(ga\n');
   });
 
   test("of a command that there is not is refused as any other", async () => {
