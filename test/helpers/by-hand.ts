@@ -6,13 +6,23 @@ import { Hopeless, until } from "./until.ts";
 /**
  * Runs the script of a machine until it has said something, and ends it.
  * @param dir an own directory for its temporary files, of which nothing may stay.
- * @param args what stands behind the script's name. @returns what its serial port and QEMU have said.
+ * @param args what stands behind the script's name.
+ * @param ends it says so when it ends by itself, and is given the time to tidy up.
+ * @returns what its serial port and QEMU have said.
  */
 export async function runByHand(
   file: string,
   dir: string,
   wanted: string,
-  { args = [], env = {} }: { readonly args?: readonly string[]; readonly env?: Readonly<Record<string, string>> } = {},
+  {
+    args = [],
+    env = {},
+    ends = false,
+  }: {
+    readonly args?: readonly string[];
+    readonly env?: Readonly<Record<string, string>>;
+    readonly ends?: boolean;
+  } = {},
 ): Promise<string> {
   const places = `${dir}/places`;
   const child = spawn("/bin/sh", ["-c", 'mkdir -p "$TMPDIR"; exec /bin/sh "$@"', "sh", file, ...args], {
@@ -30,7 +40,7 @@ export async function runByHand(
     await until(
       `the script to say ${wanted}`,
       () => {
-        if (said.includes(wanted)) return true;
+        if (said.includes(wanted) && (!ends || child.exitCode !== null)) return true;
         if (child.exitCode !== null) throw new Hopeless(said);
         return false;
       },

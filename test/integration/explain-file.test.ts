@@ -143,6 +143,16 @@ test("what another group asks for in vain keeps nobody from this one's machine",
   expect([code, stderr]).toEqual([1, expect.stringContaining('this node has no "qemu-system-vax"')]);
 });
 
+test("processors that are not chosen yet have no numbers, and an image of the host is looked for nowhere else", async () => {
+  mkdirSync(join(dir.path, "images"));
+  const image = join(dir.path, "images", "web.img");
+  writeFileSync(image, demoDisk());
+  const file = jobFile({ config: `image_path = "${image}"`, task: "resources {\n cores = 1\n}" });
+  const { stdout } = await explain(file, "-json");
+  expect(JSON.parse(stdout)).toMatchObject({ Limits: { Cores: [] } });
+  expect((await explain(file, "-script")).stdout).not.toContain("need");
+});
+
 test("variables are given as to every job file, and mean nothing for a machine that runs", async () => {
   const more = 'variable "size" {\n type = number\n}';
   const file = jobFile({ more, task: `${ARTIFACT}\nresources {\n memory = var.size\n}` });
@@ -161,6 +171,11 @@ test("no secret is shown, whichever way it gets into a word", async () => {
   const task = `${ARTIFACT}\nenv {\n TOKEN = "token-secret"\n PIN = "4711"\n}\nmeta {\n key = "meta-secret"\n}`;
   const image = jobFile({ config: 'image_path = "/srv/${TOKEN}.img"', task });
   expect(Object.values(await explain(image)).join("")).not.toContain("token-secret");
+  // What is too short to be looked for in every text is not shown in a word that was made of it.
+  const short = JSON.parse(
+    (await explain(jobFile({ config: 'image_path = "/srv/${PIN}.img"', task }), "-json")).stdout,
+  );
+  expect(JSON.stringify(short.Argv)).not.toContain("4711");
   const file = jobFile({ config, task });
   for (const way of [[], ["-json"], ["-script"]]) {
     const { stdout, stderr, code } = await explain(file, ...way);
@@ -187,10 +202,12 @@ describe("the script of a job file's machine", () => {
   test("says which file lacks and who would bring it, and takes secrets from its environment", async () => {
     const config = `${CONFIG}\nargs = ["-fw_cfg", "name=opt/a,string=\${TOKEN}"]`;
     const script = await scriptOf({ config, task: `${ARTIFACT}\nenv {\n TOKEN = "token-secret"\n}` });
-    expect(await runByHand(script, dir.path, "it stands in no script", { args: [dir.path] })).toContain("TOKEN");
+    expect(await runByHand(script, dir.path, "it stands in no script", { args: [dir.path], ends: true })).toContain(
+      "TOKEN",
+    );
     const env = { TOKEN: "x" };
     expect(readFileSync(script, "utf8")).not.toContain("token-secret");
-    const said = await runByHand(script, dir.path, "which an artifact", { args: [dir.path], env });
+    const said = await runByHand(script, dir.path, "which an artifact", { args: [dir.path], env, ends: true });
     expect(said).toContain("there is no local/disk.img in ");
     expect(await runByHand(script, dir.path, "boot=", { args: [taskDirectory()], env })).toContain("DEMO GUEST");
   });
@@ -205,10 +222,12 @@ describe("the script of a job file's machine", () => {
     expect(wanted).toEqual(["secret_1", "secret_2", "secret_3"]);
     expect(text).not.toMatch(/odd-value|home-value|task-value/);
     const env = { secret_1: "odd", secret_2: "home" };
-    expect(await runByHand(script, dir.path, "it stands in no script", { args: [dir.path] })).toContain("$(touch");
-    expect(await runByHand(script, dir.path, "it stands in no script", { args: [dir.path], env })).toContain(
-      "secret_3",
+    expect(await runByHand(script, dir.path, "it stands in no script", { args: [dir.path], ends: true })).toContain(
+      "$(touch",
     );
+    expect(
+      await runByHand(script, dir.path, "it stands in no script", { args: [dir.path], env, ends: true }),
+    ).toContain("secret_3");
     expect(existsSync(join(dir.path, "made"))).toBe(false);
   });
 });
