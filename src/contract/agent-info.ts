@@ -45,6 +45,18 @@ export const NamespacesSchema = v.array(
 );
 export type WireNamespaces = v.InferOutput<typeof NamespacesSchema>;
 
+/** Reply of `GET /v1/regions`. */
+export const RegionsSchema = v.array(v.string());
+
+/** Reply of `GET /v1/status/leader`: `host:port` of this agent, "" where it listens on its unix socket alone. */
+export const LeaderSchema = v.string();
+
+/** Reply of `GET /v1/deployments`: there are none. */
+export const DeploymentsSchema = v.array(v.never());
+
+/** Reply of `GET /v1/job/:id/deployment`, and so is there none of a job. */
+export const JobDeploymentSchema = v.null();
+
 /** The one region that this agent is. */
 export const REGION = "global";
 
