@@ -45,7 +45,8 @@ test.skipIf(!hasXz)(
     // Neither side of it may be empty, or nothing was compared.
     expect(count.same).toBeGreaterThan(RUNS / 5);
     expect(count.refused).toBeGreaterThan(RUNS / 5);
-    expect(grown).toBeLessThan(256 << 20);
+    // Some dictionaries of 64 MiB, which a busy host collects late; all of them would be gigabytes.
+    expect(grown).toBeLessThan(768 << 20);
   },
   300_000,
 );
