@@ -4,8 +4,9 @@ import { createWaitingRoom } from "../../../src/agent/waiting.ts";
 import { createLog } from "../../../src/base/log.ts";
 import { createChangeSignal } from "../../../src/events/bus.ts";
 import { StoreError } from "../../../src/state/recorder.ts";
+import type { Evaluation, JobRecord } from "../../../src/state/records.ts";
 import { manualClock } from "../../helpers/manual-clock.ts";
-import { allocation, jobRecord } from "../../helpers/records.ts";
+import { allocation, jobOf, jobRecord, jobText, NODE } from "../../helpers/records.ts";
 import { turn } from "../../helpers/turn.ts";
 
 test("what keeps jobs from being placed is logged once, however often it is tried, and anew when it comes back", async () => {
@@ -75,4 +76,66 @@ test("whose turn it is is looked up with every change while somebody waits for i
   changes.bump();
   expect(await settle()).toBe(last);
   room.close();
+});
+
+test("jobs are tried by priority, then by who came first", async () => {
+  const places = [{ group: "vms", index: 0 }];
+  const job = jobOf(jobText());
+  const record = (id: string, priority: number, submitTime: number): JobRecord =>
+    jobRecord({ job: { ...job, id, priority }, submitTime, rollout: { evalId: "e", places } });
+  const all = [record("late", 50, 3), record("early", 50, 1), record("urgent", 90, 2)];
+  const tried: string[] = [];
+  const store = {
+    jobs: () => all,
+    job: (id: string) => all.find((one) => one.job.id === id),
+    allocations: ({ jobId }: { jobId: string }) => {
+      tried.push(jobId);
+      return [allocation({ jobVersion: 0 })];
+    },
+  };
+  const supervisor = { live: () => undefined };
+  const changes = createChangeSignal(1);
+  const context = { store, supervisor, recorder: { changes }, clock: manualClock(), log: createLog("debug", () => {}) };
+  const room = createWaitingRoom(context as unknown as AgentContext, (work) => work());
+  room.look();
+  for (let round = 0; round < 5; round++) await turn();
+  room.close();
+  expect(tried.slice(0, 3)).toEqual(["urgent", "early", "late"]);
+});
+
+test("a job that lacks today what it lacked before is not written down again", async () => {
+  let record = jobRecord({ rollout: { evalId: "e", places: [{ group: "vms", index: 0 }] } });
+  const evaluations = new Map<string, Evaluation>();
+  let written = 0;
+  const store = {
+    jobs: () => [record],
+    job: () => record,
+    allocations: () => [],
+    liveAllocations: () => [],
+    fact: () => "ineligible",
+    evaluation: (id: string) => evaluations.get(id),
+    putEvaluation: (one: Evaluation) => evaluations.set(one.id, one),
+    putJob: (next: JobRecord) => {
+      record = next;
+    },
+  };
+  const recorder = { changes: createChangeSignal(1), record: <T>(work: (index: number) => T): T => work(++written) };
+  const context = {
+    ...{
+      store,
+      recorder,
+      supervisor: { live: () => undefined },
+      users: null,
+      policy: { argsAllowlist: [], emulatorsAllowlist: [] },
+    },
+    ...{ node: () => NODE, clock: manualClock(), log: createLog("debug", () => {}) },
+  };
+  const room = createWaitingRoom(context as unknown as AgentContext, (work) => work());
+  for (let look = 0; look < 3; look++) {
+    room.look();
+    for (let round = 0; round < 5; round++) await turn();
+  }
+  room.close();
+  expect([written, evaluations.size]).toEqual([1, 1]);
+  expect(record.waiting?.groups).toEqual(["vms"]);
 });
