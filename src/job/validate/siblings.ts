@@ -34,16 +34,17 @@ function checkLeaders({ tasks }: Group, report: Reporter): void {
 
 /** Tasks are neighbours on disk: none may have the name of what the agent keeps there about another one, or have its sockets. */
 function checkDirectories({ tasks }: Group, report: Reporter): void {
+  const named = new Map<string, string>();
   tasks.forEach(({ name }, index) => {
     const path = `tasks[${index}].name`;
     if (name.startsWith(".") && name !== "." && name !== "..") {
       report.must(path, `not begin with a dot in a group of several tasks, found ${quoteFound(name)}`);
     }
-    const alike = tasks
-      .slice(0, index)
-      .find((other) => other.name !== name && taskSuffix(other.name) === taskSuffix(name));
-    if (alike === undefined) return;
-    const names = `${quoteFound(name)} and ${quoteFound(alike.name)}`;
+    const suffix = taskSuffix(name);
+    const alike = named.get(suffix);
+    if (alike === undefined) named.set(suffix, name);
+    if (alike === undefined || alike === name) return;
+    const names = `${quoteFound(name)} and ${quoteFound(alike)}`;
     report.error(path, `${names} come to one name where sockets must have short ones`, "rename one of the two tasks");
   });
 }
