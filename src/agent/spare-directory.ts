@@ -3,10 +3,12 @@ import { chmod, mkdir, open, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { Clock } from "../base/clock.ts";
 import { errorText } from "../base/errors.ts";
+import { makePassable } from "../base/files.ts";
 import type { Log } from "../base/log.ts";
 import { nextOf } from "../cache/record.ts";
 import {
   type AgentDirs,
+  allocsDir,
   diskFiles,
   machineFiles,
   SPARE_TASK,
@@ -62,6 +64,8 @@ export function createSpareDirectory({
   const make = async (): Promise<void> => {
     try {
       await rm(spare.alloc, { recursive: true, force: true });
+      // Before the first allocation there is none.
+      makePassable(allocsDir(dirs));
       for (const { path, mode, exact } of taskLayout(spare)) {
         await mkdir(path, { mode });
         if (exact) await chmod(path, mode);

@@ -6,11 +6,8 @@ import { checkConditions, checkConstraints } from "./constraint.ts";
 import { checkJobId, checkName, checkNamesDiffer } from "./names.ts";
 import { checkNetworks } from "./network.ts";
 import { checkServices } from "./service.ts";
-import { checkSiblings } from "./siblings.ts";
+import { checkSiblings, MOST_MACHINES } from "./siblings.ts";
 import { checkTask } from "./task.ts";
-
-/** Machines of a job: one host has no room for more, and a slip of the finger costs no store full of records. */
-const MOST_MACHINES = 1_000;
 
 /** Nomad's `RestartPolicyMinInterval`. */
 const SHORTEST_INTERVAL = 5 * SECOND;

@@ -6,9 +6,15 @@ import type { Group, Port } from "../job.ts";
 import { directoryOfSibling } from "../task-directories.ts";
 import { ownPorts } from "../task-ports.ts";
 
-/** Checks what tasks of one group may not have in common; paths begin at the group. */
+/** Machines of a job, its copies and tasks counted: one host has no room for more, and a slip of the finger costs no store full of records. */
+export const MOST_MACHINES = 1_000;
+
+/**
+ * Checks what tasks of one group may not have in common; paths begin at the group. Of more tasks than a job may have nothing is said here: it
+ * would take long.
+ */
 export function checkSiblings(group: Group, report: Reporter): void {
-  if (group.tasks.length < 2) return;
+  if (group.tasks.length < 2 || group.tasks.length > MOST_MACHINES) return;
   checkLeaders(group, report);
   checkDirectories(group, report);
   checkPaths(group, report);

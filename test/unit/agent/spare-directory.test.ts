@@ -118,15 +118,23 @@ describe("the directory that lies ready", () => {
     expect(readdirSync(wanted("a1").secrets)).toEqual([]);
   });
 
+  test("is there for the first allocation of all", async () => {
+    spare.close();
+    rmSync(dirs.dataDir, { recursive: true });
+    mkdirSync(dirs.dataDir);
+    spare = begin();
+    await takeWhenReady(wanted("a1"));
+    expect(readdirSync(join(dirs.dataDir, "alloc"))).toEqual(["a1"]);
+  });
+
   test("is done without where the allocations' directory is not there, and comes back", async () => {
-    rmSync(join(dirs.dataDir, "alloc"), { recursive: true });
     await until("a directory to lie ready", isReady);
+    rmSync(join(dirs.dataDir, "alloc"), { recursive: true });
     await until("the try to have failed", () => {
       spare.take(wanted("a1"));
       return lines.some((line) => line.includes("was not taken"));
     });
     expect(existsSync(wanted("a1").alloc)).toBe(false);
-    makeTaskDirectories(wanted("a1"));
     await takeWhenReady(wanted("a2"));
     expect(existsSync(wanted("a2").machine)).toBe(true);
   });
@@ -135,8 +143,9 @@ describe("the directory that lies ready", () => {
     const place = spareDirs(dirs).alloc;
     await takeWhenReady(wanted("a1"));
     rmSync(dirname(place), { recursive: true });
+    writeFileSync(dirname(place), "");
     await until("the try to have failed", () => lines.some((line) => line.includes("no directory lies ready")));
-    mkdirSync(join(dirs.dataDir, "alloc"), { recursive: true });
+    rmSync(dirname(place));
     await takeWhenReady(wanted("a3"));
   });
 

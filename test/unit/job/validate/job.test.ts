@@ -62,9 +62,10 @@ describe("what is not there yet is refused by name", () => {
 
   test("a group of more tasks than anybody has is refused before somebody else has to wait", () => {
     const tasks = Array.from({ length: 7_000 }, (_, at) => ({ ...TASK, name: `t${at}` }));
-    const found = problems(withGroup({ tasks }));
-    expect(found).toContain("groups[0].count must leave the job with 1000 machines at most, found 7000 in all");
-    expect(found.filter((text) => text.includes("come to one name")).length).toBeGreaterThan(100);
+    // Names that come to one are among so many: they are not looked for.
+    expect(problems(withGroup({ tasks }))).toEqual([
+      "groups[0].count must leave the job with 1000 machines at most, found 7000 in all",
+    ]);
   });
 
   test("a job may have several groups, a group no copies or many, and a job of all groups no more than there is ever room for", () => {
