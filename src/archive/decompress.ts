@@ -2,10 +2,10 @@ import { createGunzip, createInflateRaw, createZstdDecompress } from "node:zlib"
 import { AppError, errnoOf } from "../base/errors.ts";
 import { releaseBytes } from "../runtime/memory.ts";
 import { type ArchiveFile, readRange } from "./archive-file.ts";
-import { unpackBzip2 } from "./bzip2.ts";
+import { unpackBzip2 } from "./bzip2/bzip2.ts";
 import { archiveError, truncated } from "./failure.ts";
 import type { Compression } from "./formats.ts";
-import { unpackXz } from "./xz.ts";
+import { unpackXz } from "./xz/xz.ts";
 import { walkZstdFrames } from "./zstd-frames.ts";
 
 /** Largest chunk that comes out of node:zlib. */

@@ -12,9 +12,9 @@ import { type Budget, createBudget, type Limits } from "./limits.ts";
 import { checkSymlink, splitName } from "./names.ts";
 import { createRoomWatch, type RoomWatch } from "./room-watch.ts";
 import { endSparse, writeSparse } from "./sparse-file.ts";
-import { readTar } from "./tar.ts";
+import { readTar } from "./tar/tar.ts";
 import { createTree, type Tree } from "./tree.ts";
-import { readZip } from "./zip.ts";
+import { readZip } from "./zip/zip.ts";
 
 export interface UnpackRequest {
   readonly file: ArchiveFile;

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { ByteReader } from "../archive/byte-reader.ts";
 import { quoteName } from "../archive/failure.ts";
-import { readTarHeader } from "../archive/tar-header.ts";
+import { readTarHeader } from "../archive/tar/header.ts";
 import { AppError } from "../base/errors.ts";
 import { bundleError, COPY_AGAIN } from "./failure.ts";
 import { SIGNATURE_BYTES } from "./keys.ts";

@@ -1,7 +1,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { open } from "node:fs/promises";
-import { unpackXz } from "../../src/archive/xz.ts";
+import { unpackXz } from "../../src/archive/xz/xz.ts";
 import { peakGrowth } from "../helpers/memory.ts";
 import { refusal } from "../helpers/refusal.ts";
 import { runProgram } from "../helpers/run.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { readTarHeader } from "../../../src/archive/tar-header.ts";
+import { readTarHeader } from "../../../src/archive/tar/header.ts";
 import { headerOf, paddingOf } from "../../../src/bundle/layout.ts";
 
 const CREATED = "2026-01-02T03:04:05.000Z";

@@ -1,13 +1,13 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { open } from "node:fs/promises";
-import { unpackXz } from "../../../src/archive/xz.ts";
-import { PLAIN, XZ_SHA256 } from "../../helpers/packed.ts";
-import { refusal } from "../../helpers/refusal.ts";
-import { tempDir } from "../../helpers/temp.ts";
-import { unpackBytes } from "../../helpers/unpacking.ts";
-import { until } from "../../helpers/until.ts";
-import { storedLzma2, type XzBlock, type XzStream, xzOf, xzStream } from "../../helpers/xz.ts";
+import { unpackXz } from "../../../../src/archive/xz/xz.ts";
+import { PLAIN, XZ_SHA256 } from "../../../helpers/packed.ts";
+import { refusal } from "../../../helpers/refusal.ts";
+import { tempDir } from "../../../helpers/temp.ts";
+import { unpackBytes } from "../../../helpers/unpacking.ts";
+import { until } from "../../../helpers/until.ts";
+import { storedLzma2, type XzBlock, type XzStream, xzOf, xzStream } from "../../../helpers/xz.ts";
 
 async function unpacked(bytes: Uint8Array): Promise<Buffer> {
   await using dir = tempDir();

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync, readlinkSync, statSync } from "node:fs";
-import { GNU_MAGIC, pax, TAR_END, type TarEntry, tarEntry, tarOf } from "../../helpers/archives.ts";
-import { refusal } from "../../helpers/refusal.ts";
-import { type TempDir, tempDir } from "../../helpers/temp.ts";
-import { listing, unpackBytes } from "../../helpers/unpacking.ts";
+import { GNU_MAGIC, pax, TAR_END, type TarEntry, tarEntry, tarOf } from "../../../helpers/archives.ts";
+import { refusal } from "../../../helpers/refusal.ts";
+import { type TempDir, tempDir } from "../../../helpers/temp.ts";
+import { listing, unpackBytes } from "../../../helpers/unpacking.ts";
 
 async function read(dir: TempDir, archive: Uint8Array, name: string): Promise<Buffer> {
   await unpackBytes(dir, archive, "tar");

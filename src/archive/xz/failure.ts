@@ -1,4 +1,4 @@
-import { archiveError } from "./failure.ts";
+import { archiveError } from "../failure.ts";
 
 /** What is said of an xz file that is wrong. @param what is wrong in it. */
 export function xzDamaged(what: string): Error {

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import { lstatSync, readFileSync, readlinkSync, statSync } from "node:fs";
-import { type ZipEntry, zipOf } from "../../helpers/archives.ts";
-import { refusal } from "../../helpers/refusal.ts";
-import { tempDir } from "../../helpers/temp.ts";
-import { listing, unpackBytes } from "../../helpers/unpacking.ts";
+import { type ZipEntry, zipOf } from "../../../helpers/archives.ts";
+import { refusal } from "../../../helpers/refusal.ts";
+import { tempDir } from "../../../helpers/temp.ts";
+import { listing, unpackBytes } from "../../../helpers/unpacking.ts";
 
 async function refused(archive: Uint8Array): Promise<string> {
   await using dir = tempDir();

@@ -1,11 +1,11 @@
-import { AppError } from "../base/errors.ts";
-import { ByteReader } from "./byte-reader.ts";
-import { asExtents, type Entry } from "./entry.ts";
-import { archiveError, entryError, quoteName, truncated } from "./failure.ts";
-import { decodeName } from "./names.ts";
-import { BLOCK, readTarHeader, type TarHeader, untilNul } from "./tar-header.ts";
-import { type PaxRecords, paxNumber, paxValue, readPaxRecords } from "./tar-pax.ts";
-import { checkSparseMap, readOldSparse, readPaxSparse, readStretches, type SparseMap } from "./tar-sparse.ts";
+import { AppError } from "../../base/errors.ts";
+import { ByteReader } from "../byte-reader.ts";
+import { asExtents, type Entry } from "../entry.ts";
+import { archiveError, entryError, quoteName, truncated } from "../failure.ts";
+import { decodeName } from "../names.ts";
+import { BLOCK, readTarHeader, type TarHeader, untilNul } from "./header.ts";
+import { type PaxRecords, paxNumber, paxValue, readPaxRecords } from "./pax.ts";
+import { checkSparseMap, readOldSparse, readPaxSparse, readStretches, type SparseMap } from "./sparse.ts";
 
 /** Longest extended header or long name, in bytes. GNU's sparse format 0.1 puts its whole map into one. */
 const MAX_EXTENSION = 8 << 20;

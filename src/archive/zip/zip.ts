@@ -1,10 +1,10 @@
 import { crc32 } from "node:zlib";
-import { type ArchiveFile, readPiece, readRange } from "./archive-file.ts";
-import { inflateRange } from "./decompress.ts";
-import { asExtents, type Entry } from "./entry.ts";
-import { entryError, quoteName } from "./failure.ts";
-import { decodeName } from "./names.ts";
-import { damaged, longValues, readZipDirectory, type ZipRecord } from "./zip-directory.ts";
+import { type ArchiveFile, readPiece, readRange } from "../archive-file.ts";
+import { inflateRange } from "../decompress.ts";
+import { asExtents, type Entry } from "../entry.ts";
+import { entryError, quoteName } from "../failure.ts";
+import { decodeName } from "../names.ts";
+import { damaged, longValues, readZipDirectory, type ZipRecord } from "./directory.ts";
 
 /** Longest target of a symbolic link, in bytes. */
 const MAX_LINK = 4095;

@@ -1,5 +1,5 @@
+import { xzDamaged } from "./failure.ts";
 import { RangeDecoder } from "./lzma-range.ts";
-import { xzDamaged } from "./xz-failure.ts";
 
 /** Where the likelihoods of each kind of bit begin; trees at even places. */
 const IS_MATCH = 0;

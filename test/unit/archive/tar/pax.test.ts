@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { paxValue, readPaxRecords } from "../../../src/archive/tar-pax.ts";
+import { paxValue, readPaxRecords } from "../../../../src/archive/tar/pax.ts";
 
 const record = (text: string): string => `${text.length + 4} ${text}\n`;
 

@@ -1,6 +1,6 @@
-import { type ArchiveFile, readPiece } from "./archive-file.ts";
-import { archiveError, entryError, truncated, WRONG_NAME } from "./failure.ts";
-import { decodeName } from "./names.ts";
+import { type ArchiveFile, readPiece } from "../archive-file.ts";
+import { archiveError, entryError, truncated, WRONG_NAME } from "../failure.ts";
+import { decodeName } from "../names.ts";
 
 /** What the central directory says about an entry. */
 export interface ZipRecord {

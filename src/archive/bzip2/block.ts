@@ -1,6 +1,6 @@
-import type { BitReader } from "./bits.ts";
-import { archiveError } from "./failure.ts";
-import { type Code, readCode, readSymbol } from "./huffman.ts";
+import type { BitReader } from "../bits.ts";
+import { archiveError } from "../failure.ts";
+import { type Code, readCode, readSymbol } from "../huffman.ts";
 
 /** One block after the other, in buffers that are made once. */
 export interface Bzip2Block {

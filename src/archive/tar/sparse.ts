@@ -1,8 +1,8 @@
-import type { ByteReader } from "./byte-reader.ts";
-import type { Extent } from "./entry.ts";
-import { archiveError, truncated } from "./failure.ts";
-import { BLOCK, readNumber } from "./tar-header.ts";
-import { type PaxRecords, paxNumber, paxValue, readDecimal } from "./tar-pax.ts";
+import type { ByteReader } from "../byte-reader.ts";
+import type { Extent } from "../entry.ts";
+import { archiveError, truncated } from "../failure.ts";
+import { BLOCK, readNumber } from "./header.ts";
+import { type PaxRecords, paxNumber, paxValue, readDecimal } from "./pax.ts";
 
 /**
  * The stretches of a sparse file that are in the archive: offset and length of each in turn. Numbers side by side take 16 bytes a stretch,

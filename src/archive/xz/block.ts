@@ -1,8 +1,8 @@
 import { crc32 } from "node:zlib";
 import { createBranchFilter } from "./branch-filters.ts";
-import { xzDamaged, xzUnsupported } from "./xz-failure.ts";
-import { createDelta, type Filter } from "./xz-filters.ts";
-import { readVarint } from "./xz-varint.ts";
+import { xzDamaged, xzUnsupported } from "./failure.ts";
+import { createDelta, type Filter } from "./filters.ts";
+import { readVarint } from "./varint.ts";
 
 /** What stands before the data of a block (The .xz File Format 1.2, 3.1). */
 export interface XzBlockHeader {

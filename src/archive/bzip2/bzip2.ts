@@ -1,6 +1,6 @@
-import { BitReader } from "./bits.ts";
-import { type Bzip2Block, createBzip2Block } from "./bzip2-block.ts";
-import { archiveError, truncated, WRONG_NAME } from "./failure.ts";
+import { BitReader } from "../bits.ts";
+import { archiveError, truncated, WRONG_NAME } from "../failure.ts";
+import { type Bzip2Block, createBzip2Block } from "./block.ts";
 
 /** More than the largest block takes: 900,000 symbols of 20 bits, with its tables. */
 const WINDOW = 3 << 20;

@@ -1,7 +1,7 @@
-import { releaseBytes } from "../runtime/memory.ts";
+import { releaseBytes } from "../../runtime/memory.ts";
+import { xzDamaged } from "./failure.ts";
+import type { XzInput } from "./input.ts";
 import { LzmaDecoder } from "./lzma.ts";
-import { xzDamaged } from "./xz-failure.ts";
-import type { XzInput } from "./xz-input.ts";
 
 /** Bytes that come out at once, and the shortest window. */
 const PIECE = 256 << 10;

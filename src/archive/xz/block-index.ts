@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
-import { xzDamaged } from "./xz-failure.ts";
-import type { XzInput } from "./xz-input.ts";
-import { readVarint, VARINT_BYTES } from "./xz-varint.ts";
+import { xzDamaged } from "./failure.ts";
+import type { XzInput } from "./input.ts";
+import { readVarint, VARINT_BYTES } from "./varint.ts";
 
 /** Notes the lengths of blocks, which stand behind the last of them once more. Its memory does not grow with their number. */
 export interface BlockTally {

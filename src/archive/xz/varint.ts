@@ -1,4 +1,4 @@
-import { xzDamaged } from "./xz-failure.ts";
+import { xzDamaged } from "./failure.ts";
 
 /** Longest form of a number. */
 export const VARINT_BYTES = 9;

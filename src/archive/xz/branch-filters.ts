@@ -1,5 +1,5 @@
-import { xzDamaged } from "./xz-failure.ts";
-import type { Filter } from "./xz-filters.ts";
+import { xzDamaged } from "./failure.ts";
+import type { Filter } from "./filters.ts";
 
 /**
  * The targets of calls in machine code, which before compression were made absolute so that calls of one function look alike, become

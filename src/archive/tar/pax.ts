@@ -1,4 +1,4 @@
-import { archiveError } from "./failure.ts";
+import { archiveError } from "../failure.ts";
 
 /** The records of an extended header that are read, in order: GNU's first sparse format repeats its keys. */
 export type PaxRecords = readonly (readonly [key: string, value: Buffer])[];

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import { lstatSync, readFileSync } from "node:fs";
-import { GNU_MAGIC, octal, pax, type TarEntry, tarOf } from "../../helpers/archives.ts";
-import { refusal } from "../../helpers/refusal.ts";
-import { tempDir } from "../../helpers/temp.ts";
-import { unpackBytes } from "../../helpers/unpacking.ts";
+import { GNU_MAGIC, octal, pax, type TarEntry, tarOf } from "../../../helpers/archives.ts";
+import { refusal } from "../../../helpers/refusal.ts";
+import { tempDir } from "../../../helpers/temp.ts";
+import { unpackBytes } from "../../../helpers/unpacking.ts";
 
 const MIB = 2 ** 20;
 

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
-import { xzUnsupported } from "./xz-failure.ts";
+import { xzUnsupported } from "./failure.ts";
 
 /** What proves the content of a block. */
 export interface XzCheck {

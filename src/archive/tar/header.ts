@@ -1,4 +1,4 @@
-import { archiveError, quoteName } from "./failure.ts";
+import { archiveError, quoteName } from "../failure.ts";
 
 /** Everything in a tar archive is padded to this many bytes. */
 export const BLOCK = 512;

@@ -1,6 +1,6 @@
-import { releaseBytes } from "../runtime/memory.ts";
-import type { ArchiveFile } from "./archive-file.ts";
-import { truncated } from "./failure.ts";
+import { releaseBytes } from "../../runtime/memory.ts";
+import type { ArchiveFile } from "../archive-file.ts";
+import { truncated } from "../failure.ts";
 import { RANGE_SLACK } from "./lzma-range.ts";
 
 /** Bytes of one read, and the most that can be asked for at once: more than a chunk of LZMA2 has. */

@@ -1,13 +1,13 @@
 import { crc32 } from "node:zlib";
-import type { ArchiveFile } from "./archive-file.ts";
-import { archiveError, WRONG_NAME } from "./failure.ts";
+import type { ArchiveFile } from "../archive-file.ts";
+import { archiveError, WRONG_NAME } from "../failure.ts";
+import { readXzBlockHeader } from "./block.ts";
+import { type BlockTally, createBlockTally, readXzIndex } from "./block-index.ts";
+import { CHECK_LENGTHS, createXzCheck } from "./check.ts";
+import { xzDamaged, xzUnsupported } from "./failure.ts";
+import { chainFilters, type FilterChain } from "./filters.ts";
+import { XzInput } from "./input.ts";
 import { Lzma2Decoder } from "./lzma2.ts";
-import { readXzBlockHeader } from "./xz-block.ts";
-import { CHECK_LENGTHS, createXzCheck } from "./xz-check.ts";
-import { xzDamaged, xzUnsupported } from "./xz-failure.ts";
-import { chainFilters, type FilterChain } from "./xz-filters.ts";
-import { type BlockTally, createBlockTally, readXzIndex } from "./xz-index.ts";
-import { XzInput } from "./xz-input.ts";
 
 const MAGIC = Buffer.from("\xfd7zXZ\0", "latin1");
 
