@@ -34,7 +34,9 @@ function checkText(
   report: Reporter,
 ): void {
   if (source === "" && data === "") {
-    report.error("", "a template needs data or source", "write data = <<EOT … EOT, or name a fetched file as source");
+    // Nothing is told of what is written and wrong.
+    const path = report.isWritten("source") ? "source" : "data";
+    report.error(path, "a template needs data or source", "write data = <<EOT … EOT, or name a fetched file as source");
   }
   if (source !== "" && data !== "") report.error("source", "a template has data or source, not both");
   if (source !== "") checkInside("source", source, report);

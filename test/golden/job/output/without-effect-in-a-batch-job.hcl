@@ -21,6 +21,10 @@ job "once" {
       attempts = 5
     }
 
+    update {
+      max_parallel = 3
+    }
+
     disconnect {
       lost_after = "6h"
       replace    = false
