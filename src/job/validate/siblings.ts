@@ -92,7 +92,7 @@ function checkSharedPlaces({ tasks }: Group, report: Reporter): void {
       const file = options["filename"] ?? basename(source.replace(/\?.*$/s, ""));
       const path = mode === "file" ? place : join(place, file);
       const other = fetched.get(path);
-      fetched.set(path, other ?? name);
+      fetched.set(path, name);
       if (other === undefined || other === name) return;
       const text = `task ${quoteFound(other)} fetches to the same place`;
       report.error(`tasks[${index}].artifacts[${at}].destination`, text, 'use "local/…": each task has its own');

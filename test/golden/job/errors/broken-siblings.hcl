@@ -88,7 +88,7 @@ job "siblings" {
       driver = "qemu"
       config {
         image_path = "local/a.img"
-        args       = ["-netdev", "user,id=n,hostfwd=tcp:127.0.0.1:2222-:22,hostfwd=udp::9999-:9"]
+        args       = ["-netdev", "user,id=n,hostfwd=tcp:127.0.0.1:2222-:22,hostfwd=udp::9999-:9,hostfwd=tcp:127.0.0.1:7777-:7"]
         port_map {
           web = 80
         }
@@ -117,7 +117,7 @@ job "siblings" {
       driver = "qemu"
       config {
         image_path = "local/c.img"
-        args       = ["-nic", "user,hostfwd=tcp:0.0.0.0:${NOMAD_HOST_PORT_free}-:80"]
+        args       = ["-nic", "user,hostfwd=tcp:0.0.0.0:${NOMAD_HOST_PORT_free}-:80,hostfwd=tcp:0.0.0.0:7777-:7"]
       }
     }
   }
