@@ -54,6 +54,13 @@ job "siblings" {
         source      = "https://example.org/other/b.img?archive=false"
         destination = "../alloc/data/"
       }
+      artifact {
+        source      = "https://example.org/c.bin"
+        destination = "../alloc/data"
+        options {
+          filename = "named.bin"
+        }
+      }
     }
     task "b" {
       driver = "qemu"
@@ -62,6 +69,10 @@ job "siblings" {
       }
       artifact {
         source      = "https://example.org/b.img"
+        destination = "../alloc/data"
+      }
+      artifact {
+        source      = "https://example.org/named.bin"
         destination = "../alloc/data"
       }
       artifact {
