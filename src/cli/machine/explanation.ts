@@ -1,5 +1,6 @@
 import { formatCores } from "../../base/cores.ts";
-import { shellWord } from "../../base/text.ts";
+import { escapeControls, shellWord } from "../../base/text.ts";
+import { textWidth } from "../../base/text-width.ts";
 import { formatBytes } from "../../base/units.ts";
 import type { Explanation } from "../../client/explanation.ts";
 import { printLabelled } from "../terminal/labelled.ts";
@@ -37,13 +38,14 @@ function describeLimits({ MemoryMax, GuestMemory, CPUWeight, Cores }: NonNullabl
 const WORD_WIDTH = 44;
 
 function printWords({ Argv: argv, Defaults }: Explanation, out: Output): void {
-  const words = argv.map(({ Word }) => shellWord(Word));
-  const width = Math.max(0, ...words.map((word) => word.length).filter((length) => length <= WORD_WIDTH));
+  const words = argv.map(({ Word }) => escapeControls(shellWord(Word)));
+  const width = Math.max(0, ...words.map(textWidth).filter((columns) => columns <= WORD_WIDTH));
   argv.forEach(({ Origin }, at) => {
     const word = words[at] ?? "";
-    const long = word.length > width;
+    const long = textWidth(word) > width;
     if (long) out.line(word);
     const origin: Piece = { text: describeOrigin(Origin, Defaults), style: Origin.Kind === "paddock" ? "dim" : "cyan" };
-    for (const line of alignRows([[(long ? "" : word).padEnd(width), origin]], out.columns)) out.line(...line);
+    const first = long ? " ".repeat(width) : `${word}${" ".repeat(width - textWidth(word))}`;
+    for (const line of alignRows([[first, origin]], out.columns)) out.line(...line);
   });
 }
