@@ -3,6 +3,7 @@ import type { AgentContext } from "../../../src/agent/context.ts";
 import { decidePlacement } from "../../../src/agent/decide.ts";
 import type { DiskMode } from "../../../src/job/disk-mode.ts";
 import type { Job } from "../../../src/job/job.ts";
+import { amountsOf } from "../../../src/placement/amounts.ts";
 import { capacity } from "../../helpers/capacity.ts";
 import { copyOf, groupsJob } from "../../helpers/copies.ts";
 import { NODE } from "../../helpers/records.ts";
@@ -68,4 +69,21 @@ describe("a machine that is replaced together with another one of its job waits 
   test("what a former version says, which is read once for all of its machines", async () => {
     expect((await replaceBoth(jobWith(images, "direct"), jobWith(images, "direct"))).reads).toBe(1);
   });
+});
+
+test("a copy that the job asks for no more needs the room that it has until it ends, and not that of the new version", async () => {
+  const job = groupsJob({ a: 1 }, { networks: [] });
+  const [group] = job.groups;
+  if (group === undefined) throw new Error("there is no group");
+  const needed = amountsOf(group, capacity());
+  const before = { ...needed, memory: needed.memory - 1 };
+  const live = [0, 1].map((index) => copyOf({ group: "a", index, ports: [], resources: before }));
+  const [stays, leaves] = live;
+  if (stays === undefined || leaves === undefined) throw new Error("there are no copies");
+  const total = { ...capacity().total, memory: needed.memory + before.memory };
+  const store = { fact: () => undefined, liveAllocations: () => live, jobVersion: () => ({ job }) };
+  const context = { store, users: null, node: () => ({ ...NODE, capacity: capacity({ total }) }) };
+  const turns = [{ place: stays, replaces: stays }];
+  const { placed } = await decidePlacement(context as unknown as AgentContext, job, turns, [leaves]);
+  expect(placed.map(({ waitsFor }) => waitsFor)).toEqual([["a0-1"]]);
 });
