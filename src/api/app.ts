@@ -32,6 +32,7 @@ import { addLogRoutes } from "./logs.ts";
 import { addMachineRoutes } from "./machines.ts";
 import { addMonitorRoute } from "./monitor.ts";
 import { addNodeRoutes } from "./node.ts";
+import { addOpenApiRoute } from "./openapi.ts";
 import { refuseForeignPages } from "./origin.ts";
 import { addSearchRoutes } from "./search.ts";
 import { addServiceRoutes } from "./services.ts";
@@ -124,6 +125,7 @@ export function createApi(agent: Agent, options: ApiOptions): Api {
   addBundleRoutes(app, context);
   addSystemRoutes(app, context);
   addTokenRoutes(app, context);
+  addOpenApiRoute(app, context);
   const routes = app.routes.slice(guards).map(({ method, path }) => ({ method, path }));
   refuseNoAllocation(app);
   addUnsupported(app);

@@ -56,7 +56,6 @@ const ROUTES: readonly (readonly [path: string, name: string, why: string])[] = 
   ["/v1/client/metadata", "changing node metadata", LATER],
   ["/v1/agent/host", "host data for debugging", LATER],
   ["/v1/agent/pprof/*", "Go profiles", "paddock is not written in Go"],
-  ["/v1/openapi.json", "the OpenAPI document", LATER],
   ["/v1/vm/:alloc/:task/:action{screenshot|snapshots}", "screenshot and snapshots", LATER],
 ];
 

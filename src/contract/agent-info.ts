@@ -3,7 +3,7 @@ import type { Node } from "../node/node.ts";
 import type { NodeFacts } from "./node.ts";
 import { CountSchema, DEFAULT_NAMESPACE, TextMapSchema } from "./scalars.ts";
 
-const MemberSchema = v.object({
+export const MemberSchema = v.object({
   Name: v.string(),
   Addr: v.string(),
   Port: CountSchema,

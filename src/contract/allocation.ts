@@ -17,14 +17,14 @@ export interface PlacedAllocation {
   readonly node: Node;
 }
 
-const PortSchema = v.object({
+export const PortSchema = v.object({
   Label: v.string(),
   Value: CountSchema,
   To: v.pipe(v.number(), v.integer()),
   HostIP: v.string(),
 });
 
-const NetworkSchema = v.object({
+export const NetworkSchema = v.object({
   Mode: v.string(),
   Device: v.string(),
   IP: v.string(),

@@ -10,7 +10,7 @@ export const FuzzySearchRequestSchema = v.object({
   Context: v.optional(v.nullable(v.string()), "all"),
 });
 
-const MatchSchema = v.object({
+export const FuzzyMatchSchema = v.object({
   ID: v.string(),
   /** Ids of what it stands in, the outermost first: namespace, job, group, task. Absent where it stands in nothing. */
   Scope: v.optional(v.array(v.string())),
@@ -18,7 +18,7 @@ const MatchSchema = v.object({
 
 /** Reply of `PUT /v1/search/fuzzy`: by context, and which lists were cut. */
 export const FuzzySearchReplySchema = v.object({
-  Matches: v.record(v.string(), v.array(MatchSchema)),
+  Matches: v.record(v.string(), v.array(FuzzyMatchSchema)),
   Truncations: v.record(v.string(), v.boolean()),
   Index: CountSchema,
   KnownLeader: v.boolean(),
@@ -56,6 +56,6 @@ export function writeFuzzyReply(found: readonly FuzzyMatch[], index: number): Wi
   };
 }
 
-function writeMatch({ id, scope }: FuzzyMatch): v.InferOutput<typeof MatchSchema> {
+function writeMatch({ id, scope }: FuzzyMatch): v.InferOutput<typeof FuzzyMatchSchema> {
   return scope.length === 0 ? { ID: id } : { ID: id, Scope: [...scope] };
 }

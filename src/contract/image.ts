@@ -9,7 +9,12 @@ import type { Qcow2Facts } from "../image/qcow2-facts.ts";
 import { CountSchema, NanosSchema, TextMapSchema, writeTime } from "./scalars.ts";
 import { ProgressSchema } from "./task-state.ts";
 
-const SnapshotSchema = v.object({ ID: v.string(), Name: v.string(), TakenAt: NanosSchema, StateBytes: CountSchema });
+export const SnapshotSchema = v.object({
+  ID: v.string(),
+  Name: v.string(),
+  TakenAt: NanosSchema,
+  StateBytes: CountSchema,
+});
 
 const Qcow2Schema = v.object({
   Version: CountSchema,
@@ -118,7 +123,7 @@ export type WireImage = v.InferOutput<typeof ImageSchema>;
 /** Of `GET /v1/image/:checksum`: with what its file is; null for an archive, and for what is damaged. */
 export const ImageInfoSchema = v.object({ ...ImageSchema.entries, File: v.nullable(ImageFileSchema) });
 
-const SetAsideSchema = v.object({ Name: v.string(), Since: NanosSchema });
+export const SetAsideSchema = v.object({ Name: v.string(), Since: NanosSchema });
 
 /** Of `GET /v1/images`. */
 export const ImagesSchema = v.object({
@@ -216,7 +221,7 @@ export const PullRequestSchema = v.object({
   GetterInsecure: v.nullish(v.boolean()),
 });
 
-const PulledSchema = v.object({
+export const PulledSchema = v.object({
   /** Of the entry, as `GET /v1/images` has it. */
   Checksum: v.string(),
   Bytes: CountSchema,

@@ -1,12 +1,12 @@
 import * as v from "valibot";
 import { CountSchema } from "./scalars.ts";
 
-const TypeSchema = v.picklist(["None", "Added", "Deleted", "Edited"]);
-export type DiffType = v.InferOutput<typeof TypeSchema>;
+export const DiffTypeSchema = v.picklist(["None", "Added", "Deleted", "Edited"]);
+export type DiffType = v.InferOutput<typeof DiffTypeSchema>;
 
 /** Nomad's `FieldDiff`; `Old` and `New` are what people read, with secrets blanked. */
-const FieldDiffSchema = v.object({
-  Type: TypeSchema,
+export const FieldDiffSchema = v.object({
+  Type: DiffTypeSchema,
   Name: v.string(),
   Old: v.string(),
   New: v.string(),
@@ -21,21 +21,21 @@ export interface ObjectDiff {
   readonly Fields: FieldDiff[];
   readonly Objects: ObjectDiff[];
 }
-const ObjectDiffSchema: v.GenericSchema<ObjectDiff> = v.object({
-  Type: TypeSchema,
+export const ObjectDiffSchema: v.GenericSchema<ObjectDiff> = v.object({
+  Type: DiffTypeSchema,
   Name: v.string(),
   Fields: v.array(FieldDiffSchema),
   Objects: v.array(v.lazy(() => ObjectDiffSchema)),
 });
 
-const inside = { Type: TypeSchema, Fields: v.array(FieldDiffSchema), Objects: v.array(ObjectDiffSchema) };
+const inside = { Type: DiffTypeSchema, Fields: v.array(FieldDiffSchema), Objects: v.array(ObjectDiffSchema) };
 
 /** Nomad's `TaskDiff`. */
-const TaskDiffSchema = v.object({ Name: v.string(), ...inside, Annotations: v.nullable(v.array(v.string())) });
+export const TaskDiffSchema = v.object({ Name: v.string(), ...inside, Annotations: v.nullable(v.array(v.string())) });
 export type TaskDiff = v.InferOutput<typeof TaskDiffSchema>;
 
 /** Nomad's `TaskGroupDiff`; `Updates` counts what happens to its allocations. */
-const TaskGroupDiffSchema = v.object({
+export const TaskGroupDiffSchema = v.object({
   Name: v.string(),
   ...inside,
   Tasks: v.array(TaskDiffSchema),

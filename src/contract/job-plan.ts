@@ -9,7 +9,7 @@ import { CountSchema, IdSchema, SentFlagSchema } from "./scalars.ts";
 export const PlanRequestSchema = v.object({ Job: JobFieldSchema, Diff: SentFlagSchema });
 
 /** Nomad's `DesiredUpdates`: allocations of a group, counted by what happens to them. */
-const DesiredSchema = v.object({
+export const DesiredSchema = v.object({
   Ignore: CountSchema,
   Place: CountSchema,
   Migrate: CountSchema,

@@ -78,7 +78,7 @@ export const JobVersionsSchema = v.object({
   LastContact: CountSchema,
 });
 
-const GroupSummarySchema = v.object({
+export const GroupSummarySchema = v.object({
   Queued: CountSchema,
   Complete: CountSchema,
   Failed: CountSchema,

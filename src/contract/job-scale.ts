@@ -16,7 +16,7 @@ export const ScaleRequestSchema = v.object({
   JobModifyIndex: v.optional(v.nullable(CountSchema), 0),
 });
 
-const GroupSchema = v.object({
+export const ScaleGroupSchema = v.object({
   Desired: CountSchema,
   Placed: CountSchema,
   Running: CountSchema,
@@ -32,7 +32,7 @@ export const ScaleStatusSchema = v.object({
   JobCreateIndex: CountSchema,
   JobModifyIndex: CountSchema,
   JobStopped: v.boolean(),
-  TaskGroups: v.record(v.string(), GroupSchema),
+  TaskGroups: v.record(v.string(), ScaleGroupSchema),
 });
 
 /** @param allocations those of this job. */

@@ -33,7 +33,7 @@ const CAUSES = [
   "guest shut down",
 ] as const satisfies readonly StopCause[];
 
-const StopReceiptSchema = v.object({
+export const StopReceiptSchema = v.object({
   Cause: v.picklist(CAUSES),
   RequestedAt: NanosSchema,
   /** The guest was asked first. */
@@ -50,7 +50,7 @@ const StopReceiptSchema = v.object({
 });
 
 /** Sizes in bytes. */
-const CgroupSchema = v.object({
+export const CgroupSchema = v.object({
   /** null for no limit. */
   MemoryMax: v.nullable(CountSchema),
   /** null before Linux 5.19. */

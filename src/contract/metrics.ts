@@ -2,10 +2,10 @@ import * as v from "valibot";
 import type { Metric } from "../stats/metric.ts";
 import { TextMapSchema } from "./scalars.ts";
 
-const GaugeSchema = v.object({ Name: v.string(), Value: v.number(), Labels: TextMapSchema });
+export const GaugeSchema = v.object({ Name: v.string(), Value: v.number(), Labels: TextMapSchema });
 
 /** Nomad's counters are of the last ten seconds, these of the agent's whole life. */
-const CounterSchema = v.object({
+export const CounterSchema = v.object({
   ...{ Name: v.string(), Labels: TextMapSchema, Count: v.number(), Sum: v.number(), Rate: v.number() },
   ...{ Min: v.number(), Max: v.number(), Mean: v.number(), Stddev: v.number() },
 });

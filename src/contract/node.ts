@@ -18,7 +18,7 @@ export interface NodeFacts {
   readonly eligible?: boolean;
 }
 
-const DriverSchema = v.object({
+export const DriverSchema = v.object({
   Attributes: TextMapSchema,
   Detected: v.boolean(),
   Healthy: v.boolean(),
@@ -26,7 +26,7 @@ const DriverSchema = v.object({
   UpdateTime: v.pipe(v.string(), v.isoTimestamp()),
 });
 
-const NodeNetworkSchema = v.object({
+export const NodeNetworkSchema = v.object({
   Mode: v.literal("host"),
   Device: v.string(),
   Addresses: v.array(
@@ -41,7 +41,7 @@ const NodeNetworkSchema = v.object({
   ),
 });
 
-const NodeResourcesSchema = v.object({
+export const NodeResourcesSchema = v.object({
   Cpu: v.object({ CpuShares: CountSchema, TotalCpuCores: CountSchema }),
   Memory: v.object({ MemoryMB: CountSchema }),
   Disk: v.object({ DiskMB: CountSchema }),
@@ -52,7 +52,7 @@ const NodeResourcesSchema = v.object({
   MaxDynamicPort: CountSchema,
 });
 
-const ReservedResourcesSchema = v.object({
+export const ReservedResourcesSchema = v.object({
   Cpu: v.object({ CpuShares: CountSchema, ReservedCpuCores: v.array(CountSchema) }),
   Memory: v.object({ MemoryMB: CountSchema }),
   Disk: v.object({ DiskMB: CountSchema }),
@@ -60,7 +60,7 @@ const ReservedResourcesSchema = v.object({
 });
 
 /** The form that Nomad deprecated and its older clients still read. */
-const OldResourcesSchema = v.object({
+export const OldResourcesSchema = v.object({
   CPU: CountSchema,
   MemoryMB: CountSchema,
   DiskMB: CountSchema,

@@ -25,7 +25,7 @@ export const ProgressSchema = v.object({
 });
 
 /** What Nomad has no word for. */
-const MachineSchema = v.object({
+export const MachineSchema = v.object({
   Machine: v.picklist(MACHINE_STATES),
   /** QEMU's own words for what the guest does; null while there is no process. */
   Guest: v.nullable(v.string()),

@@ -3,9 +3,9 @@ import type { Node } from "../node/node.ts";
 import type { HostUsage, MachineDetail, MachineUsage } from "../stats/usage.ts";
 import { CountSchema, NanosSchema, writeTime } from "./scalars.ts";
 
-const AmountSchema = v.pipe(v.number(), v.minValue(0));
+export const AmountSchema = v.pipe(v.number(), v.minValue(0));
 
-const MemoryStatsSchema = v.object({
+export const MemoryStatsSchema = v.object({
   RSS: CountSchema,
   Cache: CountSchema,
   Swap: CountSchema,
@@ -18,7 +18,7 @@ const MemoryStatsSchema = v.object({
   Measured: v.array(v.string()),
 });
 
-const CpuStatsSchema = v.object({
+export const CpuStatsSchema = v.object({
   SystemMode: AmountSchema,
   UserMode: AmountSchema,
   /** MHz; 0 where the host does not tell the frequency of its processors. */
@@ -30,14 +30,14 @@ const CpuStatsSchema = v.object({
   Measured: v.array(v.string()),
 });
 
-const ResourceUsageSchema = v.object({
+export const ResourceUsageSchema = v.object({
   MemoryStats: MemoryStatsSchema,
   CpuStats: CpuStatsSchema,
   DeviceStats: v.array(v.never()),
 });
 export type WireResourceUsage = v.InferOutput<typeof ResourceUsageSchema>;
 
-const DriveStatsSchema = v.object({
+export const DriveStatsSchema = v.object({
   Name: v.string(),
   ReadBytes: CountSchema,
   WrittenBytes: CountSchema,
@@ -49,7 +49,7 @@ const DriveStatsSchema = v.object({
 });
 
 /** What Nomad has no word for. */
-const MachineStatsSchema = v.object({
+export const MachineStatsSchema = v.object({
   /** On a processor of the host since the start. */
   CpuSeconds: AmountSchema,
   /** Since QEMU's start; null while its monitor does not answer. */
@@ -62,7 +62,7 @@ const MachineStatsSchema = v.object({
   Vcpus: v.optional(v.nullable(v.array(v.object({ Index: CountSchema, CpuSeconds: AmountSchema })))),
 });
 
-const TaskResourceUsageSchema = v.object({
+export const TaskResourceUsageSchema = v.object({
   ResourceUsage: ResourceUsageSchema,
   Timestamp: NanosSchema,
   /** By process: QEMU's one. */
@@ -79,7 +79,7 @@ export const AllocationUsageSchema = v.object({
 });
 export type WireAllocationUsage = v.InferOutput<typeof AllocationUsageSchema>;
 
-const DiskStatsSchema = v.object({
+export const DiskStatsSchema = v.object({
   Device: v.string(),
   Mountpoint: v.string(),
   Size: CountSchema,

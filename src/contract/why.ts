@@ -32,7 +32,7 @@ export interface ToldWhy {
 }
 
 /** What the machine's QEMU and guest wrote themselves; not fit for a terminal. */
-const RemainsSchema = v.object({
+export const RemainsSchema = v.object({
   /** The end of the journal; `Data` is JSON, cut when it is long. */
   Events: v.array(v.object({ Name: v.string(), At: NanosSchema, Data: v.string() })),
   Status: v.string(),

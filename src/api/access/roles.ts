@@ -69,6 +69,7 @@ export const ROUTE_ROLES: Readonly<Record<string, Role>> = {
   "GET /v1/client/fs/stream/:alloc": "admin",
   "GET /v1/event/stream": "read",
   "GET /v1/agent/monitor": "operate",
+  "GET /v1/openapi.json": "read",
   "PUT /v1/search": "read",
   "PUT /v1/search/fuzzy": "read",
   "GET /v1/vm/:alloc/:task/receipt": "read",

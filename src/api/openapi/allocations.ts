@@ -40,6 +40,7 @@ const FILE_PATH = needed({
 });
 const OFFSET = count("offset", "Bytes from the origin.");
 const ORIGIN = word("origin", ["start", "end"], "Where offset is counted from; start unless given.");
+const GENERATION = count("generation", "Of the starts of the machine, from 1 on; the newest unless given.");
 const DISCARD = flag("discard", "Also what has disks that guests wrote to.");
 
 const COLLECT_ONE = change("Remove an allocation that has ended.", GarbageReplySchema, {
@@ -150,20 +151,24 @@ export const ALLOCATION_ROUTES: RouteDescriptions = {
     errors: MACHINE,
   }),
   "GET /v1/vm/:alloc/:task/why": read("Read why a machine ended, with the last that it wrote.", WhySchema, {
-    query: [count("generation", "Of the starts of the machine, from 1 on; the newest unless given.")],
+    query: [GENERATION],
     errors: [404, 409],
   }),
-  "GET /v1/vm/:alloc/:task/journal": look("Read the events of QEMU's monitor in its own lines.", [{ kind: "bytes" }], {
-    query: [count("generation", "Of the starts of the machine, from 1 on; the newest unless given.")],
-    errors: [404, 409],
-  }),
-  "GET /v1/vm/:alloc/:task/console": look("Open the serial console, as a WebSocket.", [{ kind: "websocket" }], {
+  "GET /v1/vm/:alloc/:task/journal": {
+    summary: "Read the events of QEMU's monitor in its own lines.",
+    query: [GENERATION],
+    replies: [{ kind: "bytes" }],
+    errors: [400, 404, 409],
+  },
+  "GET /v1/vm/:alloc/:task/console": {
+    summary: "Open the serial console, as a WebSocket.",
     query: [
       flag("readonly", "Without typing."),
       count("scrollback", "Lines from before; 50 unless given."),
       text("file", "Instead of lines: go on in this file of the serial log."),
       OFFSET,
     ],
-    errors: [404, 409, 426, 501, 503],
-  }),
+    replies: [{ kind: "websocket" }],
+    errors: [400, 404, 409, 426, 501, 503],
+  },
 };

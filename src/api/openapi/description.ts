@@ -97,6 +97,9 @@ const LISTING: readonly Parameter[] = [
   text("next_token", "Where a page begins: X-Nomad-NextToken of the page before it."),
 ];
 
+/** Parameters that many routes have. */
+export const SHARED: readonly Parameter[] = [...BLOCKING, ...LISTING];
+
 /** A list as it is read. */
 export const list = (item: v.GenericSchema): v.GenericSchema => v.array(item);
 

@@ -1,3 +1,4 @@
+import * as v from "valibot";
 import { LOG_LEVELS } from "../../base/log.ts";
 import {
   AgentHealthSchema,
@@ -45,6 +46,9 @@ import {
   word,
 } from "./description.ts";
 
+/** This document; what it is made of, OpenAPI says. */
+const OpenApiSchema = v.looseObject({ openapi: v.string() });
+
 const COLLECT = change("Remove what has ended.", GarbageReplySchema, {
   query: [flag("discard", "Also what has disks that guests wrote to.")],
   errors: [409, 503],
@@ -53,6 +57,7 @@ const COLLECT = change("Remove what has ended.", GarbageReplySchema, {
 const image = (summary: string) => ({
   summary,
   replies: [frames(ImageFrameSchema)],
+  indexed: true as const,
   errors: [400, 404, 409, 413, 503] as const,
 });
 
@@ -71,9 +76,13 @@ export const HOST_ROUTES: RouteDescriptions = {
     query: [text("node_id", "The node's id.")],
     errors: [404],
   }),
-  "GET /v1/metrics": look("Read the agent's metrics.", [json(MetricsSchema), { kind: "exposition" }], {
+  "GET /v1/metrics": {
+    summary: "Read the agent's metrics.",
     query: [word("format", ["json", "prometheus"], "json unless given.")],
-  }),
+    replies: [json(MetricsSchema), { kind: "exposition" }],
+    errors: [400],
+  },
+  "GET /v1/openapi.json": { summary: "Read this document.", replies: [json(OpenApiSchema)], errors: [] },
   "GET /v1/agent/self": read("Read what the agent is.", AgentSelfSchema),
   "GET /v1/agent/health": read("Learn that the agent answers.", AgentHealthSchema),
   "GET /v1/agent/members": read("List the members of the cluster: this agent.", MembersSchema),
