@@ -195,6 +195,16 @@ test("no secret is shown, whichever way it gets into a word", async () => {
 });
 
 describe("the script of a job file's machine", () => {
+  test("has what was given for variables, and says so", async () => {
+    const more = 'variable "size" {\n type = number\n}';
+    const file = jobFile({ more, task: `${ARTIFACT}\nresources {\n memory = var.size\n}` });
+    const { stdout, stderr } = await explain(file, "-var", "size=256", "-script");
+    expect(stdout).toContain(" 256M ");
+    expect(stdout).toContain("\n# what a word has of variables stands in the script as it was given;");
+    expect(stderr).toContain("warning: what a word has of variables");
+    expect((await explain(jobFile(), "-script")).stdout).not.toContain("variables");
+  });
+
   test.each([
     ["overlay", "web.machines.vm.qcow2"],
     ["copy", "web.machines.vm.img"],

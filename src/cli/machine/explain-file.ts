@@ -31,8 +31,9 @@ export async function explainFile(invocation: Invocation): Promise<number> {
   if (flags.has("script")) {
     const { writeFileScript } = await import("./file-script.ts");
     const runnable = { ...machine.runnable, ...originsIn(machine.runnable, file, wanted) };
-    for (const warning of told) warn(warning);
-    out.text(writeFileScript(wanted, { ...machine, runnable }, secrets, { file: file.name, told }));
+    const all = /\bvar\s*[.[]/.test(file.text) ? [...told, OF_VARIABLES] : told;
+    for (const warning of all) warn(warning);
+    out.text(writeFileScript(wanted, { ...machine, runnable }, secrets, { file: file.name, told: all }));
     return EXIT.ok;
   }
   const shown = hide({ ...machine.shown, ...originsIn(machine.shown, file, wanted), Warnings: told }, secrets);
@@ -40,6 +41,9 @@ export async function explainFile(invocation: Invocation): Promise<number> {
   else printExplanation(shown, context.terminal, machine.user);
   return EXIT.ok;
 }
+
+/** Only what the task has by its environment and the like is known to be secret: a variable may be a number of processors. */
+const OF_VARIABLES = "what a word has of variables stands in the script as it was given; what is secret belongs in env";
 
 /** @throws AppError `invalid` when it is not said which of several is meant, `not_found` for one that is not there. */
 function chooseTask(
