@@ -52,12 +52,8 @@ const registration = {
   JobModifyIndex: CountSchema,
 };
 
-/** Nomad's `Job`; what stands in its groups and tasks is the job file's own description. */
-export const JobSchema = v.looseObject({
-  ...identity,
-  ...registration,
+const definition = {
   Region: v.string(),
-  Stable: v.boolean(),
   Meta: v.nullable(TextMapSchema),
   TaskGroups: v.array(
     v.looseObject({
@@ -66,8 +62,14 @@ export const JobSchema = v.looseObject({
       Tasks: v.array(v.looseObject({ Name: v.string(), Driver: v.string() })),
     }),
   ),
-});
+};
+
+/** Nomad's `Job`; what stands in its groups and tasks is the job file's own description. */
+export const JobSchema = v.looseObject({ ...identity, ...registration, Stable: v.boolean(), ...definition });
 export type WireJob = v.InferOutput<typeof JobSchema>;
+
+/** Reply of `PUT /v1/jobs/parse`: a `Job` that is not registered. */
+export const ParsedJobSchema = v.looseObject({ ...identity, ...definition });
 
 /** Nomad's `JobVersionsResponse`, newest first. `Diffs` has one entry less, and is null when it was not asked for. */
 export const JobVersionsSchema = v.object({

@@ -3,10 +3,11 @@ import * as v from "valibot";
 import { type Api, createApi } from "../../src/api/app.ts";
 import type { Log } from "../../src/base/log.ts";
 import { createMonitoredLog } from "../../src/base/log-monitor.ts";
+import { heldToContract } from "./contract.ts";
 import { createFakeAgent, type FakeAgent } from "./fake-agent.ts";
 import { type ManualClock, manualClock } from "./manual-clock.ts";
 
-/** The API over a fake agent, called without a port. */
+/** The API over a fake agent, called without a port. What it answers has to be as its route is described. */
 export interface TestApi {
   readonly agent: FakeAgent;
   readonly api: Api;
@@ -29,14 +30,16 @@ export function testApi(): TestApi {
   const stopping = new AbortController();
   const lines: string[] = [];
   const { log, monitor } = createMonitoredLog("debug", (line) => lines.push(line));
-  const api = createApi(agent, {
-    log,
-    monitor,
-    version: "1.2.3",
-    httpAddress: "127.0.0.1:4646",
-    stopping: stopping.signal,
-    clock,
-  });
+  const api = heldToContract(
+    createApi(agent, {
+      log,
+      monitor,
+      version: "1.2.3",
+      httpAddress: "127.0.0.1:4646",
+      stopping: stopping.signal,
+      clock,
+    }),
+  );
   const send: TestApi["send"] = (method, path, body, headers = {}) => {
     const text = body === undefined || typeof body === "string" ? body : JSON.stringify(body);
     return api.fetch(

@@ -3,6 +3,7 @@ import { createApi } from "../../src/api/app.ts";
 import type { Log } from "../../src/base/log.ts";
 import { createMonitoredLog } from "../../src/base/log-monitor.ts";
 import { type CliOptions, type CliResult, runInProcess } from "./cli.ts";
+import { heldToContract } from "./contract.ts";
 import { createFakeAgent, type FakeAgent } from "./fake-agent.ts";
 import { testEnvironment } from "./run.ts";
 import { tempDir } from "./temp.ts";
@@ -35,7 +36,9 @@ export function serveCliApi(): CliApi {
   const agent = createFakeAgent();
   const stopping = new AbortController();
   const { log, monitor } = createMonitoredLog("error", () => undefined);
-  const api = createApi(agent, { log, monitor, version: "1.2.3", httpAddress: "", stopping: stopping.signal });
+  const api = heldToContract(
+    createApi(agent, { log, monitor, version: "1.2.3", httpAddress: "", stopping: stopping.signal }),
+  );
   const socket = temp.file("api.sock");
   const server = Bun.serve({ unix: socket, idleTimeout: 0, fetch: (request: Request) => api.fetch(request) } as never);
   return {

@@ -10,6 +10,7 @@ import { encodeJob } from "../../src/job/wire.ts";
 import { fetchUnix } from "../../src/runtime/fetch.ts";
 import { serveUnix } from "../../src/runtime/serve.ts";
 import { parseReply, refusalOf } from "../helpers/api.ts";
+import { heldToContract } from "../helpers/contract.ts";
 import { createFakeAgent, type FakeAgent } from "../helpers/fake-agent.ts";
 import { allocation, jobOf, jobRecord, jobText } from "../helpers/records.ts";
 import { tempDir } from "../helpers/temp.ts";
@@ -34,7 +35,7 @@ async function serveApi(): Promise<Served> {
   agent.put({ job: jobRecord(), allocation: allocation() });
   const stopping = new AbortController();
   const { signal } = stopping;
-  const api = createApi(agent, { log: silentLog, version: "1.2.3", httpAddress: "", stopping: signal });
+  const api = heldToContract(createApi(agent, { log: silentLog, version: "1.2.3", httpAddress: "", stopping: signal }));
   const server = await serveUnix(socket, api.fetch, LISTENER_LIMIT);
   const close = async (): Promise<void> => {
     stopping.abort();

@@ -7,6 +7,7 @@ import { MetricsSchema } from "../../src/contract/metrics.ts";
 import { AllocationUsageSchema, HostUsageSchema } from "../../src/contract/usage.ts";
 import { agentPerTest } from "../helpers/agent-per-test.ts";
 import { parseReply } from "../helpers/api.ts";
+import { heldToContract } from "../helpers/contract.ts";
 import { type Exposition, parseExposition } from "../helpers/exposition.ts";
 import { demoJob, idOf, machineOf, writeDemoDisk } from "../helpers/in-process-agent.ts";
 import { until } from "../helpers/until.ts";
@@ -16,7 +17,7 @@ setDefaultTimeout(120_000);
 const bed = agentPerTest();
 
 async function ask<S extends v.GenericSchema>(schema: S, path: string): Promise<v.InferOutput<S>> {
-  const api = createApi(bed.agent, { log: silentLog, version: "1.2.3", httpAddress: "" });
+  const api = heldToContract(createApi(bed.agent, { log: silentLog, version: "1.2.3", httpAddress: "" }));
   return await parseReply(schema, await api.fetch(new Request(`http://localhost${path}`)));
 }
 
@@ -28,7 +29,7 @@ async function usageOf(jobId: string) {
 }
 
 async function scrape(): Promise<Exposition> {
-  const api = createApi(bed.agent, { log: silentLog, version: "1.2.3", httpAddress: "" });
+  const api = heldToContract(createApi(bed.agent, { log: silentLog, version: "1.2.3", httpAddress: "" }));
   const reply = await api.fetch(new Request("http://localhost/v1/metrics?format=prometheus"));
   return parseExposition(await reply.text());
 }

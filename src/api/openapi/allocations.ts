@@ -32,7 +32,7 @@ export const ID_PREFIX: Parameter = {
   schema: { type: "string" },
 };
 
-const MACHINE = [404, 409, 503, 504] as const;
+const MACHINE = [404, 409, 504] as const;
 const FILE = [404, 409] as const;
 const FILE_PATH = needed({
   ...text("path", "Below the allocation's directory."),
@@ -45,7 +45,7 @@ const DISCARD = flag("discard", "Also what has disks that guests wrote to.");
 
 const COLLECT_ONE = change("Remove an allocation that has ended.", GarbageReplySchema, {
   query: [DISCARD],
-  errors: [404, 409, 503],
+  errors: [404, 409],
 });
 
 const CHECKS = read("Read what the checks of an allocation say.", CheckResultsSchema, { errors: [404] });
@@ -144,7 +144,7 @@ export const ALLOCATION_ROUTES: RouteDescriptions = {
   ),
   "GET /v1/vm/:alloc/:task/receipt": read("Read how a machine ended.", ReceiptSchema, { errors: [404] }),
   "GET /v1/vm/:alloc/:task/explain": read("Read the command line of a machine, word by word.", ExplainSchema, {
-    errors: [404, 409, 503],
+    errors: [404, 409],
   }),
   "PUT /v1/vm/:alloc/:task/power": change("Press, reset, pause or resume a machine.", PowerReplySchema, {
     request: { schema: PowerRequestSchema },
@@ -169,6 +169,6 @@ export const ALLOCATION_ROUTES: RouteDescriptions = {
       OFFSET,
     ],
     replies: [{ kind: "websocket" }],
-    errors: [400, 404, 409, 426, 501, 503],
+    errors: [400, 404, 409, 426, 501],
   },
 };

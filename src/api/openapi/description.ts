@@ -46,8 +46,8 @@ export interface RouteDescription {
 
 export type RouteDescriptions = Readonly<Record<string, RouteDescription>>;
 
-/** What every route may be refused with: without a right, too often, and when something breaks. */
-export const EVERYWHERE: readonly ErrorStatus[] = [403, 429, 500];
+/** What every route may be refused with: without a right, too often, when something breaks, and when the agent cannot just now. */
+export const EVERYWHERE: readonly ErrorStatus[] = [403, 429, 500, 503];
 
 /** Options of the functions below. */
 export interface More {

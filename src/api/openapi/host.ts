@@ -51,14 +51,14 @@ const OpenApiSchema = v.looseObject({ openapi: v.string() });
 
 const COLLECT = change("Remove what has ended.", GarbageReplySchema, {
   query: [flag("discard", "Also what has disks that guests wrote to.")],
-  errors: [409, 503],
+  errors: [409],
 });
 
 const image = (summary: string) => ({
   summary,
   replies: [frames(ImageFrameSchema)],
   indexed: true as const,
-  errors: [400, 404, 409, 413, 503] as const,
+  errors: [400, 404, 409, 413] as const,
 });
 
 /** Routes about this host, its agent, and what both keep for all jobs. */
@@ -105,7 +105,6 @@ export const HOST_ROUTES: RouteDescriptions = {
       text("namespace", "default unless given; * for all."),
       count("index", "Begin with the changes from this index on."),
     ],
-    errors: [503],
   }),
   "PUT /v1/search": change("Find ids that begin with a text.", SearchReplySchema, {
     request: { schema: SearchRequestSchema },

@@ -9,6 +9,7 @@ import {
   JobSubmissionSchema,
   JobSummarySchema,
   JobVersionsSchema,
+  ParsedJobSchema,
 } from "../../contract/job-record.ts";
 import {
   DeregisterReplySchema,
@@ -34,7 +35,7 @@ export const STOPPING: readonly Parameter[] = [
 /** Whether the answer tells of what was given to allocations. */
 export const RESOURCES = flag("resources", "With AllocatedResources.");
 
-const PLACING = [404, 409, 503] as const;
+const PLACING = [404, 409, 504] as const;
 
 /** Routes below `/v1/jobs`, `/v1/job/:id` and `/v1/validate`. */
 export const JOB_ROUTES: RouteDescriptions = {
@@ -45,7 +46,7 @@ export const JOB_ROUTES: RouteDescriptions = {
     request: { schema: RegisterRequestSchema },
     errors: PLACING,
   }),
-  "PUT /v1/jobs/parse": change("Turn the text of a job file into JSON.", JobSchema, {
+  "PUT /v1/jobs/parse": change("Turn the text of a job file into JSON.", ParsedJobSchema, {
     request: { schema: ParseRequestSchema },
   }),
   "PUT /v1/validate/job": change("Tell what is wrong with a job, and what is doubtful.", ValidateReplySchema, {
