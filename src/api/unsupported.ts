@@ -6,11 +6,13 @@ const ACL = "access is by the unix socket's file and by tokens with one of the r
 const STORAGE = "virtual machines use the images of their task directory";
 const LATER = "it is not there yet";
 
-/** What Nomad's API or our own design has and this program does not answer, by path, with the reason. */
+/**
+ * What Nomad's API or our own design has and this program does not answer, by path, with the reason. None is the path of a route: that
+ * has 405 for other methods.
+ */
 const ROUTES: readonly (readonly [path: string, name: string, why: string])[] = [
   ["/v1/acl/bootstrap", "a first token", "the unix socket needs none: paddock token create -role admin"],
-  ["/v1/acl/token/:accessor", "changing a token", "revoke it and create another one"],
-  ["/v1/acl/*", "access control lists", ACL],
+  ["/v1/acl/:rest{(?!(?:tokens|token(?:/[^/]+)?)$).*}", "access control lists", ACL],
   ["/v1/sentinel/*", "Sentinel policies", ACL],
   ["/v1/quota/*", "quotas", CLUSTER],
   ["/v1/quotas", "quotas", CLUSTER],
@@ -41,14 +43,14 @@ const ROUTES: readonly (readonly [path: string, name: string, why: string])[] = 
   ["/v1/var/*", "variables", LATER],
   ["/v1/vars", "variables", LATER],
   ["/v1/service/:name/:id", "removing the registration of a service", LATER],
-  ["/v1/system/*", "system commands other than gc", CLUSTER],
+  ["/v1/system/:command{(?!gc$).*}", "system commands other than gc", CLUSTER],
   ["/v1/job/:id/actions", "job actions", LATER],
   ["/v1/job/:id/action", "job actions", LATER],
   ["/v1/job/:id/deployments", "deployments", CLUSTER],
   ["/v1/job/:id/dispatch", "parameterized jobs", LATER],
   ["/v1/job/:id/periodic/force", "periodic jobs", LATER],
   ["/v1/job/:id/stable", "stable versions", LATER],
-  ["/v1/job/:id/versions/*", "names for versions of a job", LATER],
+  ["/v1/job/:id/versions/:name{.+}", "names for versions of a job", LATER],
   ["/v1/node/:id/drain", "draining", `${CLUSTER} that its machines could move to; make it ineligible and stop them`],
   ["/v1/node/:id/evaluate", "evaluating a node", CLUSTER],
   ["/v1/node/:id/purge", "purging a node", CLUSTER],
@@ -61,7 +63,7 @@ const ROUTES: readonly (readonly [path: string, name: string, why: string])[] = 
 
 /** Answers 501 by name on what is not supported; to be added behind every route that is. */
 export function addUnsupported(app: Hono): void {
-  for (const [path, name, why] of ROUTES) {
-    app.all(path, () => errorReply(501, `not supported: ${name}: ${why}`));
-  }
+  const refuse = (name: string, why: string) => () => errorReply(501, `not supported: ${name}: ${why}`);
+  for (const [path, name, why] of ROUTES) app.all(path, refuse(name, why));
+  app.on(["PUT", "POST"], "/v1/acl/token/:accessor", refuse("changing a token", "revoke it and create another one"));
 }

@@ -30,7 +30,10 @@ export async function readBody<S extends v.GenericSchema>(
   if (bytes.length === 0) throw new AppError("invalid", "the request has no body", { hint: "send a JSON object" });
   const parsed = parseJson(REQUEST, bytes);
   if (parsed.diagnostics.length > 0) throw refusal(parsed.diagnostics);
-  const result = v.safeParse(schema, JSON.parse(parsed.source.text));
+  const value: unknown = JSON.parse(parsed.source.text);
+  // To valibot a list is an object, one without members.
+  if (Array.isArray(value)) throw new AppError("invalid", `${REQUEST}: expected an object, found a list`);
+  const result = v.safeParse(schema, value);
   if (!result.success) throw new AppError("invalid", result.issues.map(describeIssue).join("\n"));
   return { body: result.output, parsed };
 }

@@ -22,7 +22,7 @@ for (const [what, body, line] of [
   ["has a key twice", '{"Job": {}, "Job": {}}', /^<request>:1:13: key "Job" stands twice/],
   ["is nested without end", `${'{"Job":'.repeat(5000)}`, /^<request>:1:\d+: nested more than 200 deep$/],
   ["is empty", "", /^the request has no body$/],
-  ["is a list", "[]", /^<request>: Job is missing$/],
+  ["is a list", "[]", /^<request>: expected an object, found a list$/],
   ["is a text", '"s3cr3t"', /^<request>: expected an object$/],
   ["is null", "null", /^<request>: expected an object, found null$/],
   ["lacks the job", "{}", /^<request>: Job is missing$/],
@@ -134,6 +134,8 @@ for (const [method, path, allow] of [
 
 for (const [method, path, name] of [
   ["GET", "/v1/acl/policies", "access control lists"],
+  ["PUT", "/v1/acl/token/onetime/exchange", "access control lists"],
+  ["PUT", "/v1/acl/token/1f6a0b1c", "changing a token"],
   ["PUT", "/v1/acl/bootstrap", "a first token"],
   ["GET", "/v1/var/a/b", "variables"],
   ["PUT", "/v1/job/web/dispatch", "parameterized jobs"],
@@ -216,6 +218,14 @@ test("a request is logged with its path and without its query", async () => {
   await send("GET", "/v1/jobs?prefix=s3cr3t");
   expect(log.some((line) => line.includes("path=/v1/jobs ") && line.includes("status=200"))).toBe(true);
   expect(log.join("\n")).not.toContain("s3cr3t");
+});
+
+test("no route answers a method that it has not by saying that another one is not supported", async () => {
+  const { api, send } = testApi();
+  for (const path of new Set(api.routes.map((route) => route.path))) {
+    const { status } = await send("PATCH", path.replaceAll(/:\w+/g, "x"));
+    expect({ path, status }).toEqual({ path, status: 405 });
+  }
 });
 
 test("the routes that are listed are those that answer", async () => {
