@@ -8,6 +8,7 @@ import type { Feed } from "../events/feed.ts";
 import type { Job } from "../job/job.ts";
 import type { TimedLogQuery } from "../logs/by-time.ts";
 import type { LogChunk } from "../logs/chunk.ts";
+import type { Drain, DrainRequest } from "../node/drain.ts";
 import type { Node } from "../node/node.ts";
 import type { LaunchPlan } from "../qemu/launch.ts";
 import type { Evaluation, JobRecord } from "../state/records.ts";
@@ -59,8 +60,12 @@ export interface Agent {
   readonly node: Node;
   /** Whether machines may be placed on the node. */
   isEligible(): boolean;
-  /** Says so; those that run go on. @returns the index of the change. @throws StoreError. */
+  /** Says so; those that run go on. @returns the index of the change. @throws StoreError, AppError `conflict` during a drain. */
   setEligible(eligible: boolean): Promise<number>;
+  /** How the node is being emptied, and was last. */
+  drain(): Drain;
+  /** Begins to empty the node, changes how, or ends it. @returns the index of the change. @throws StoreError. */
+  setDrain(request: DrainRequest): Promise<number>;
   /** Grows with every change of any record; blocking queries wait for it. */
   readonly changes: ChangeSignal;
   /** What the last changes were. */

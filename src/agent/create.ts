@@ -8,6 +8,7 @@ import type { AgentContext } from "./context.ts";
 import { neverFits } from "./decide.ts";
 import { tellKeptDisks } from "./disk/kept.ts";
 import { disksAtStake } from "./disk/replaced.ts";
+import { createDrainer, type Drainer } from "./draining.ts";
 import { setEligible } from "./eligibility.ts";
 import { recordLook } from "./evaluate.ts";
 import { cancelBlocked, newEvaluation } from "./evaluation.ts";
@@ -44,10 +45,8 @@ export function createAgent(context: AgentContext): RunningAgent {
   settleStops(context);
   const room = createWaitingRoom(context, oneByOne);
   const collector = startGarbageCollector(context, { oneByOne });
-  supervisor.whenEnded(() => {
-    room.look();
-    collector.discardSoon();
-  });
+  const drainer = createDrainer(context, { oneByOne, room });
+  for (const tell of [room.look, drainer.look, collector.discardSoon]) supervisor.whenEnded(tell);
   room.look();
   const records = lookUp(context);
   const { job, jobOf, allocation } = records;
@@ -83,7 +82,7 @@ export function createAgent(context: AgentContext): RunningAgent {
         collector.discardSoon();
         return evaluation;
       }),
-    ...looksAgain(context, { job, room, oneByOne }),
+    ...looksAgain(context, { job, room, oneByOne, drainer }),
     ...readRecords(context, records),
     stopAllocation: (id, options) =>
       oneByOne(async () => stopAllocation(context, { allocation: allocation(id), job: jobOf(id) }, options)),
@@ -110,8 +109,7 @@ export function createAgent(context: AgentContext): RunningAgent {
     },
     nodeChanged: () => tellNode(context, room),
     close: () => {
-      room.close();
-      collector.close();
+      for (const part of [drainer, room, collector]) part.close();
     },
   };
 }
@@ -119,8 +117,13 @@ export function createAgent(context: AgentContext): RunningAgent {
 /** The use cases after which what waits is looked at again. */
 function looksAgain(
   context: AgentContext,
-  { job, room, oneByOne }: Pick<Records, "job"> & { readonly room: WaitingRoom; readonly oneByOne: Queue },
-): Pick<Agent, "evaluateJob" | "setEligible"> {
+  {
+    job,
+    room,
+    oneByOne,
+    drainer,
+  }: Pick<Records, "job"> & { readonly room: WaitingRoom; readonly oneByOne: Queue; readonly drainer: Drainer },
+): Pick<Agent, "evaluateJob" | "setEligible" | "setDrain"> {
   return {
     evaluateJob: (id) =>
       oneByOne(async () => {
@@ -129,6 +132,7 @@ function looksAgain(
         return evaluation;
       }),
     setEligible: (eligible) => oneByOne(async () => setEligible(context, eligible, room.look)),
+    setDrain: drainer.set,
   };
 }
 

@@ -9,7 +9,7 @@ import { amountsOf, type Claim, findShortages, sumClaims } from "../placement/am
 import type { PlacementFailure, Shortage } from "../placement/failure.ts";
 import type { HeldPort } from "../placement/ports.ts";
 import type { AgentContext } from "./context.ts";
-import { isEligible, NOT_ELIGIBLE } from "./eligibility.ts";
+import { whyIneligible } from "./eligibility.ts";
 import { assignPorts } from "./ports.ts";
 import { firstOpenPort } from "./reach.ts";
 import type { Turn } from "./reconcile/turns.ts";
@@ -61,10 +61,10 @@ export async function decidePlacement(
       before === undefined ? { group, shortages, filtered } : { ...before, coalesced: (before.coalesced ?? 0) + 1 },
     );
   };
-  const eligible = isEligible(context);
+  const ineligible = whyIneligible(context);
   for (const turn of turns) {
-    if (!eligible) {
-      fail(turn, [], [NOT_ELIGIBLE]);
+    if (ineligible !== null) {
+      fail(turn, [], [ineligible]);
       continue;
     }
     const { place, replaces, limit = Number.POSITIVE_INFINITY } = turn;

@@ -7,7 +7,7 @@ import type { Job } from "../job/job.ts";
 import type { JobRecord } from "../state/records.ts";
 import type { Agent } from "./agent.ts";
 import type { AgentContext } from "./context.ts";
-import { isEligible } from "./eligibility.ts";
+import { drainOf, isEligible } from "./eligibility.ts";
 import { requireTask } from "./operate.ts";
 import { checkSpecsOf, servicesOf } from "./services.ts";
 import { readJournal, tellWhy } from "./why.ts";
@@ -39,6 +39,7 @@ type Reading = Pick<
   | "changes"
   | "feed"
   | "isEligible"
+  | "drain"
   | "jobs"
   | "job"
   | "jobVersions"
@@ -65,6 +66,7 @@ export function readRecords(context: AgentContext, records: Records): Reading {
     changes: recorder.changes,
     feed: recorder.feed,
     isEligible: () => isEligible(context),
+    drain: () => drainOf(context),
     jobs: (prefix) => store.jobs(prefix),
     job: records.job,
     jobVersions: (id) => {

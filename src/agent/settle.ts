@@ -40,11 +40,20 @@ function causeFor(
 ) {
   if (desired === "stop") {
     const begun = Object.values(tasks).every(({ machine }) => machine.kind === "stopping" || machine.kind === "ended");
-    return begun ? null : (CAUSES.find((cause) => cause === desiredDescription) ?? "job stopped");
+    return begun ? null : recordedCause({ desiredDescription });
   }
   if (!unwanted) return null;
   return record === undefined || record.stop ? "job stopped" : "job updated";
 }
 
 /** What `desiredDescription` of a stop may be. */
-const CAUSES = ["job stopped", "job updated", "allocation stopped"] as const satisfies readonly StopCause[];
+const CAUSES = [
+  "job stopped",
+  "job updated",
+  "allocation stopped",
+  "alloc is being migrated",
+] as const satisfies readonly StopCause[];
+
+/** Why an allocation stops that was told to. */
+export const recordedCause = ({ desiredDescription }: Pick<Allocation, "desiredDescription">): StopCause =>
+  CAUSES.find((cause) => cause === desiredDescription) ?? "job stopped";

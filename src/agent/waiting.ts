@@ -199,8 +199,8 @@ interface Blocking {
   readonly failures: readonly PlacementFailure[];
 }
 
-/** Keeps why copies lack room. @returns the evaluation that is blocked from now on; undefined when none does. */
-function putBlocked(
+/** Keeps why copies lack room; to be called while a change is recorded. @returns the evaluation that is blocked from now on; undefined when none does. */
+export function putBlocked(
   { store }: Pick<AgentContext, "store">,
   { job, before, previousEval, failures }: Blocking,
   moment: Moment,

@@ -5,6 +5,8 @@ export type StopCause =
   | "job stopped"
   | "job updated"
   | "allocation stopped"
+  /** The node is drained; Nomad's words. */
+  | "alloc is being migrated"
   /** It has run for as long as its job allows. */
   | "max_run_duration is over"
   /** A check went on failing; it starts again when its restart policy says so. */

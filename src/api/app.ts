@@ -140,7 +140,13 @@ export function createApi(agent: Agent, options: ApiOptions): Api {
 
 /** What the agent says of itself, each time as it is then. */
 function factsOf(agent: Agent, facts: NodeFacts): NodeFacts {
-  return Object.defineProperty({ ...facts }, "eligible", { enumerable: true, get: () => agent.isEligible() });
+  return Object.defineProperties(
+    { ...facts },
+    {
+      eligible: { enumerable: true, get: () => agent.isEligible() },
+      drain: { enumerable: true, get: () => agent.drain() },
+    },
+  );
 }
 
 /** What every request passes before its route. */

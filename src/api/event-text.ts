@@ -61,6 +61,7 @@ const EVALUATION_TYPES = {
   "job-deregister": "JobDeregistered",
   "alloc-stop": "AllocationUpdateDesiredStatus",
   "node-update": "EvaluationUpdated",
+  "node-drain": "AllocationUpdateDesiredStatus",
   "queued-allocs": "EvaluationUpdated",
 } as const satisfies Record<Evaluation["triggeredBy"], string>;
 
@@ -105,14 +106,16 @@ function checksNow({ agent }: EventContext, { id }: Allocation): Allocation["che
   return known === undefined ? undefined : agent.allocation(known).checks;
 }
 
+const NODE_TYPES = { host: "NodeRegistration", eligibility: "NodeEligibility", drain: "NodeDrain" } as const;
+
 function nodeEvent(
   { facts }: EventContext,
-  { node, eligibility }: Extract<Written, { kind: "node" }>,
+  { node, change }: Extract<Written, { kind: "node" }>,
   index: number,
 ): WireEvent {
   return {
     Topic: "Node",
-    Type: eligibility ? "NodeEligibility" : "NodeRegistration",
+    Type: NODE_TYPES[change ?? "host"],
     Key: node.id,
     Namespace: "",
     FilterKeys: [],

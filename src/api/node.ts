@@ -1,7 +1,10 @@
 import type { Context, Hono } from "hono";
 import { AppError } from "../base/errors.ts";
 import { NAMESPACES, REGION, writeAgentHealth, writeAgentSelf, writeMembers } from "../contract/agent-info.ts";
+import { DrainRequestSchema } from "../contract/drain.ts";
 import { EligibilityRequestSchema, writeEligibilityReply, writeNode, writeNodeStub } from "../contract/node.ts";
+import { noteAbout } from "./access/audit.ts";
+import { besideOf } from "./access/caller.ts";
 import { wholeAllocation } from "./allocations.ts";
 import { replyRead } from "./blocking.ts";
 import type { ApiContext } from "./context.ts";
@@ -20,6 +23,7 @@ export function addNodeRoutes(app: Hono, context: ApiContext): void {
     return writeNode(agent.node, factsFor(c));
   });
   app.on(["PUT", "POST"], "/v1/node/:id/eligibility", (c) => changeEligibility(c, context));
+  app.on(["PUT", "POST"], "/v1/node/:id/drain", (c) => changeDrain(c, context));
   serve("/v1/node/:id/allocations", (c) => {
     assertNode(c, context);
     return agent.allocations({}).map((allocation) => wholeAllocation(context, allocation));
@@ -36,10 +40,34 @@ export function addNodeRoutes(app: Hono, context: ApiContext): void {
 async function changeEligibility(c: Context, context: ApiContext): Promise<Response> {
   const { body } = await readBody(c, EligibilityRequestSchema);
   assertNode(c, context);
-  if (body.NodeID !== "" && body.NodeID !== context.agent.node.id) {
-    throw new AppError("invalid", "NodeID is not the one in the path of the request");
-  }
+  assertSame(body, context);
   return c.json(writeEligibilityReply(await context.agent.setEligible(body.Eligibility === "eligible")));
+}
+
+async function changeDrain(c: Context, context: ApiContext): Promise<Response> {
+  if (c.req.query("enable") !== undefined) {
+    throw new AppError("unsupported", "the parameter enable, as of Nomad 0.7, is not supported", {
+      hint: "send a body with a DrainSpec, or without one to end the drain",
+    });
+  }
+  const { body } = await readBody(c, DrainRequestSchema);
+  assertNode(c, context);
+  assertSame(body, context);
+  const { DrainSpec, MarkEligible, Meta } = body;
+  const beside = besideOf(c);
+  noteAbout(beside, { Drain: DrainSpec === null ? "disable" : "enable" });
+  const index = await context.agent.setDrain({
+    spec: DrainSpec && { deadline: DrainSpec.Deadline, ignoreSystem: DrainSpec.IgnoreSystemJobs === true },
+    markEligible: MarkEligible === true,
+    accessor: beside.caller.kind === "token" ? beside.caller.token.accessor : "",
+    meta: Meta ?? {},
+  });
+  return c.json(writeEligibilityReply(index));
+}
+
+function assertSame({ NodeID }: { readonly NodeID: string | null }, { agent }: ApiContext): void {
+  if (NodeID === null || NodeID === "" || NodeID === agent.node.id) return;
+  throw new AppError("invalid", "NodeID is not the one in the path of the request");
 }
 
 function listNodes(c: Context, { agent, factsFor }: ApiContext) {

@@ -51,7 +51,6 @@ const ROUTES: readonly (readonly [path: string, name: string, why: string])[] = 
   ["/v1/job/:id/periodic/force", "periodic jobs", LATER],
   ["/v1/job/:id/stable", "stable versions", LATER],
   ["/v1/job/:id/versions/:name{.+}", "names for versions of a job", LATER],
-  ["/v1/node/:id/drain", "draining", `${CLUSTER} that its machines could move to; make it ineligible and stop them`],
   ["/v1/node/:id/evaluate", "evaluating a node", CLUSTER],
   ["/v1/node/:id/purge", "purging a node", CLUSTER],
   ["/v1/client/allocation/:id/:action{exec|pause}", "exec", LATER],

@@ -9,6 +9,7 @@ import { AGENT } from "./host/agent.ts";
 import { DEMO } from "./host/demo.ts";
 import { DOCTOR } from "./host/doctor.ts";
 import { MONITOR } from "./host/monitor.ts";
+import { NODE_DRAIN } from "./host/node-drain.ts";
 import { NODE_ELIGIBILITY } from "./host/node-eligibility.ts";
 import { NODE_STATUS } from "./host/node-status.ts";
 import { SYSTEM_GC } from "./host/system-gc.ts";
@@ -79,6 +80,7 @@ export const COMMANDS: readonly Command[] = [
   IMAGE_KEY,
   NODE_STATUS,
   NODE_ELIGIBILITY,
+  NODE_DRAIN,
   SYSTEM_GC,
   MONITOR,
   TOKEN_CREATE,

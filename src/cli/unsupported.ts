@@ -18,8 +18,6 @@ export const UNSUPPORTED: Readonly<Record<string, string | null>> = {
   "job promote": CLUSTER,
   "alloc exec": "a machine has no processes that the host could start; log in to it instead",
   exec: "a machine has no processes that the host could start; log in to it instead",
-  "node drain":
-    "there is no other host to move machines to; paddock node eligibility -disable, then paddock stop each job",
   "node config": CLUSTER,
   "node meta": LATER,
   "node pool": CLUSTER,

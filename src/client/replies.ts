@@ -168,6 +168,7 @@ export const AllocationSchema = v.object({
   TaskGroup: text,
   NodeName: text,
   DesiredStatus: text,
+  DesiredDescription: text,
   ClientStatus: text,
   ClientDescription: text,
   TaskStates: map(TaskStateSchema),
@@ -264,6 +265,12 @@ export const NodeInfoSchema = v.object({
   NodeClass: text,
   Status: text,
   SchedulingEligibility: text,
+  /** Null while it is not drained. */
+  DrainStrategy: v.nullish(
+    v.object({ Deadline: count, IgnoreSystemJobs: flag, ForceDeadline: v.nullish(v.string(), null) }),
+    null,
+  ),
+  LastDrain: v.nullish(v.object({ Status: text, StartedAt: text, UpdatedAt: text, Meta: textMap }), null),
   Attributes: textMap,
   Meta: textMap,
   Drivers: map(v.object({ Detected: flag, Healthy: flag, HealthDescription: text })),

@@ -20,4 +20,9 @@ export const askSystem = {
     target: `/v1/node/${encodeURIComponent(id)}/eligibility`,
     schema: v.object({ NodeModifyIndex: count }),
   }),
+  /** @param id of the node. */
+  drain: (id: string) => ({
+    target: `/v1/node/${encodeURIComponent(id)}/drain`,
+    schema: v.object({ NodeModifyIndex: count }),
+  }),
 } satisfies Record<string, (...args: never[]) => Question<unknown>>;

@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { type Allocation, type AssignedPort, type ClientStatus, clientStatus } from "../allocation/allocation.ts";
+import type { StopCause } from "../allocation/ladder.ts";
 import { EVERY_ADDRESS } from "../base/every-address.ts";
 import type { Group, Job } from "../job/job.ts";
 import { portOwner } from "../job/task-ports.ts";
@@ -62,6 +63,12 @@ const common = {
   TaskGroup: v.string(),
   DesiredStatus: v.picklist(["run", "stop"]),
   DesiredDescription: v.string(),
+  /** What a drain asks for, by which clients follow it; null for no. */
+  DesiredTransition: v.object({
+    Migrate: v.nullable(v.literal(true)),
+    Reschedule: v.null(),
+    ForceReschedule: v.null(),
+  }),
   ClientStatus: v.picklist(["pending", "running", "complete", "failed", "lost"] as const satisfies ClientStatus[]),
   ClientDescription: v.string(),
   TaskStates: v.record(v.string(), TaskStateSchema),
@@ -153,6 +160,12 @@ function writeCommon({ allocation, job, node }: PlacedAllocation) {
     TaskGroup: allocation.group,
     DesiredStatus: allocation.desired,
     DesiredDescription: allocation.desiredDescription,
+    DesiredTransition: {
+      Migrate:
+        allocation.desiredDescription === ("alloc is being migrated" satisfies StopCause) ? (true as const) : null,
+      Reschedule: null,
+      ForceReschedule: null,
+    },
     ClientStatus: status,
     ClientDescription: CLIENT_DESCRIPTIONS[status],
     TaskStates: writeTaskStates(allocation, groupOf(allocation, job)),

@@ -2,7 +2,14 @@ import * as v from "valibot";
 import { type PlacementFailure, reasonsOf } from "../placement/failure.ts";
 import { CountSchema, DEFAULT_NAMESPACE, IdSchema, NanosSchema, writeTime } from "./scalars.ts";
 
-const TRIGGERS = ["job-register", "job-deregister", "alloc-stop", "node-update", "queued-allocs"] as const;
+const TRIGGERS = [
+  "job-register",
+  "job-deregister",
+  "alloc-stop",
+  "node-update",
+  "node-drain",
+  "queued-allocs",
+] as const;
 const STATUSES = ["complete", "failed", "blocked", "canceled"] as const;
 
 /** What the wire tells of an evaluation; the store's record of it is one. */

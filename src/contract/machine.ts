@@ -25,6 +25,7 @@ const CAUSES = [
   "job stopped",
   "job updated",
   "allocation stopped",
+  "alloc is being migrated",
   "max_run_duration is over",
   "unhealthy",
   "sibling task failed",

@@ -1,7 +1,9 @@
 import * as v from "valibot";
 import { EVERY_ADDRESS } from "../base/every-address.ts";
 import { formatRanges, inRanges } from "../base/ranges.ts";
+import { type Drain, NO_DRAIN } from "../node/drain.ts";
 import type { Capacity, HostNetwork, Node } from "../node/node.ts";
+import { DrainStrategySchema, LastDrainSchema, writeLastDrain, writeStrategy } from "./drain.ts";
 import { CountSchema, SentTextSchema, TextMapSchema } from "./scalars.ts";
 
 /** What an agent says about itself that its fingerprint does not. */
@@ -16,6 +18,8 @@ export interface NodeFacts {
   readonly startedAt: number;
   /** Whether machines may be placed on it; they may unless told. */
   readonly eligible?: boolean;
+  /** How it is being emptied of machines; it never was unless told. */
+  readonly drain?: Drain;
 }
 
 export const DriverSchema = v.object({
@@ -78,7 +82,9 @@ const common = {
   Status: v.literal("ready"),
   StatusDescription: v.string(),
   SchedulingEligibility: v.picklist(ELIGIBILITIES),
-  Drain: v.literal(false),
+  Drain: v.boolean(),
+  /** Of the drain that is under way, or the last one. */
+  LastDrain: v.nullable(LastDrainSchema),
   Drivers: v.record(v.string(), DriverSchema),
   CreateIndex: CountSchema,
   ModifyIndex: CountSchema,
@@ -89,7 +95,6 @@ export const NodeStubSchema = v.object({
   ...common,
   Address: v.string(),
   Version: v.string(),
-  LastDrain: v.null(),
   /** Only when asked for with `os=true`: the operating system alone. */
   Attributes: v.optional(TextMapSchema),
   /** Only when asked for with `resources=true`. */
@@ -110,8 +115,8 @@ export const NodeSchema = v.object({
   Reserved: OldResourcesSchema,
   NodeResources: NodeResourcesSchema,
   ReservedResources: ReservedResourcesSchema,
-  DrainStrategy: v.null(),
-  LastDrain: v.null(),
+  /** null while it is not drained. */
+  DrainStrategy: v.nullable(DrainStrategySchema),
   Events: v.array(v.never()),
   HostVolumes: v.record(v.string(), v.never()),
   /** Seconds since 1970. */
@@ -144,8 +149,7 @@ export function writeNode(node: Node, facts: NodeFacts): WireNode {
     },
     NodeResources: resources,
     ReservedResources: reserved,
-    DrainStrategy: null,
-    LastDrain: null,
+    DrainStrategy: writeStrategy((facts.drain ?? NO_DRAIN).strategy),
     Events: [],
     HostVolumes: {},
     StatusUpdatedAt: Math.floor(facts.startedAt / 1000),
@@ -163,7 +167,6 @@ export function writeNodeStub(
     ...writeCommon(node, facts),
     Address: node.attributes["unique.network.ip-address"] ?? "",
     Version: facts.version,
-    LastDrain: null,
     ...(wanted.os ? { Attributes: osName === undefined ? {} : { "os.name": osName } } : {}),
     ...(wanted.resources
       ? { NodeResources: writeResources(node.capacity), ReservedResources: writeReserved(node.capacity) }
@@ -172,6 +175,7 @@ export function writeNodeStub(
 }
 
 function writeCommon(node: Node, facts: NodeFacts) {
+  const drain = facts.drain ?? NO_DRAIN;
   return {
     ID: node.id,
     Name: node.name,
@@ -181,7 +185,8 @@ function writeCommon(node: Node, facts: NodeFacts) {
     Status: "ready" as const,
     StatusDescription: "",
     SchedulingEligibility: facts.eligible === false ? ("ineligible" as const) : ("eligible" as const),
-    Drain: false as const,
+    Drain: drain.strategy !== null,
+    LastDrain: writeLastDrain(drain),
     Drivers: { qemu: writeDriver(node, facts) },
     // The node is the agent's own: it is there from the first index on and changes with the agent alone.
     CreateIndex: 1,
@@ -246,7 +251,7 @@ function writeReserved({ total, reserved, ...capacity }: Capacity): v.InferOutpu
 /** Body of `PUT /v1/node/:id/eligibility`. */
 export const EligibilityRequestSchema = v.object({ NodeID: SentTextSchema, Eligibility: v.picklist(ELIGIBILITIES) });
 
-/** Reply to it: Nomad's `NodeEligibilityUpdateResponse`. What waits is looked at at once, by its own evaluation. */
+/** Reply to it, and to `PUT /v1/node/:id/drain`: Nomad's `NodeEligibilityUpdateResponse` and `NodeDrainUpdateResponse`. What waits is looked at at once, by its own evaluation. */
 export const EligibilityReplySchema = v.object({
   NodeModifyIndex: CountSchema,
   EvalIDs: v.array(v.never()),

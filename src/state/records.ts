@@ -35,7 +35,13 @@ export interface Evaluation {
   readonly jobId: string;
   readonly type: string;
   readonly priority: number;
-  readonly triggeredBy: "job-register" | "job-deregister" | "alloc-stop" | "node-update" | "queued-allocs";
+  readonly triggeredBy:
+    | "job-register"
+    | "job-deregister"
+    | "alloc-stop"
+    | "node-update"
+    | "node-drain"
+    | "queued-allocs";
   readonly status: "complete" | "failed" | "blocked" | "canceled";
   readonly statusDescription: string;
   /** The evaluation that this one came of, and the one that came of it. */

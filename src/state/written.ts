@@ -21,8 +21,8 @@ export type Written =
   | {
       readonly kind: "node";
       readonly node: Node;
-      /** True when somebody said whether machines may be placed there. */
-      readonly eligibility?: boolean;
+      /** Whether machines may be placed there, or how it is drained; undefined for what the host is. */
+      readonly change?: "eligibility" | "drain";
     };
 
 /** @param weight characters of what was written. */

@@ -18,6 +18,8 @@ import { UsageKeeper, type UsageReader } from "./usage-keeper.ts";
 
 /** Acts on machines: starts, watches, stops and adopts them. The one owner of every QEMU of this agent. */
 export interface Supervisor extends MachineCommands {
+  /** Names the boot of the host in which its machines run. */
+  readonly bootId: string;
   /** Takes over what the store says has not ended; resolves when each machine was looked at. */
   adoptAll(): Promise<void>;
   /** Starts a recorded allocation, at once or when those have ended that it waits for: two may not share disk and ports. */
@@ -78,6 +80,7 @@ export function createSupervisor(context: SupervisorContext): Supervisor {
   };
 
   return {
+    bootId: context.bootId,
     adoptAll: async () => {
       const live = context.store.liveAllocations();
       sweepSockets(context.dirs, live, context.log);

@@ -24,7 +24,7 @@ test.skipIf(typeof client === "string")("Nomad's Go client follows a machine's l
     .split("\n")
     .map((line) => JSON.parse(line) as { readonly what: string; readonly value: unknown });
   const values = (what: string) => told.filter((one) => one.what === what).map(({ value }) => value);
-  const [begun, ended] = values("events") as string[][];
+  const [begun, drained, , ended] = values("events") as string[][];
   expect(begun).toEqual(
     expect.arrayContaining([
       "Job JobRegistered demo groups=1 deleted=false",
@@ -32,6 +32,14 @@ test.skipIf(typeof client === "string")("Nomad's Go client follows a machine's l
       "Allocation PlanResult demo.g[0] pending",
       "Allocation AllocationUpdated demo.g[0] running",
       "Service ServiceRegistration web",
+    ]),
+  );
+  expect(drained).toEqual(
+    expect.arrayContaining([
+      "Node NodeDrain",
+      "Evaluation AllocationUpdateDesiredStatus complete",
+      "Evaluation EvaluationUpdated blocked",
+      "Allocation AllocationUpdateDesiredStatus demo.g[0] running",
     ]),
   );
   expect(ended).toEqual(
@@ -47,6 +55,15 @@ test.skipIf(typeof client === "string")("Nomad's Go client follows a machine's l
     { running: 1, dead: 0, page: 1, evaluations: 1, counted: 2, more: 1, tokens: 0, names: 1 },
   ]);
   expect(values("node")).toEqual([["ineligible", "eligible"]]);
+  expect(values("drain")).toEqual([
+    [
+      'All allocations on node "ID" have stopped',
+      "Drain complete for node ID",
+      "false ineligible complete map[message:new memory]",
+      "stop alloc is being migrated true",
+      "true true",
+    ],
+  ]);
   expect(values("list")[0]).toEqual(expect.arrayContaining(["alloc true", "vm true"]));
   expect(values("logs")).toEqual([true]);
   expect(values("stat")).toEqual([["vm.stdout.0", expect.stringMatching(/^-rw/), true, true]]);

@@ -14,6 +14,7 @@ import type { Viewer } from "../../src/console/seat.ts";
 import { createChangeSignal } from "../../src/events/bus.ts";
 import { createFeed, type Feed } from "../../src/events/feed.ts";
 import type { Job } from "../../src/job/job.ts";
+import { changeDrain, type Drain, NO_DRAIN } from "../../src/node/drain.ts";
 import type { Evaluation } from "../../src/state/records.ts";
 import type { Written } from "../../src/state/written.ts";
 import { bundlesOf, imagesOf } from "./cache-uses.ts";
@@ -61,6 +62,8 @@ export interface FakeAgent extends Agent {
   files: AllocationFiles;
   /** What `isEligible` gives. */
   eligible: boolean;
+  /** What `drain` gives. */
+  drained: Drain;
   /** What `hasLogTimes` gives. */
   logTimes: boolean;
   /** Whoever looks at the console now, what it asked for and what it typed. */
@@ -162,6 +165,13 @@ export function createFakeAgent(clock: Clock = systemClock): FakeAgent {
       return changes.bump();
     },
     eligible: true,
+    drain: () => agent.drained,
+    setDrain: async (request) => {
+      agent.drained = changeDrain(agent.drained, request, { now: clock.now(), bootId: "" });
+      agent.eligible = request.spec === null ? agent.eligible || request.markEligible : false;
+      return changes.bump();
+    },
+    drained: NO_DRAIN,
     evaluateJob: async (id) => {
       agent.told.push(`evaluate ${agent.job(id).job.id}`);
       return decide(agent, {}, { jobId: id });

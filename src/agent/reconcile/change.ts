@@ -6,6 +6,7 @@ import { isBatch } from "../../job/is-batch.ts";
 import type { Job } from "../../job/job.ts";
 import type { JobRecord } from "../../state/records.ts";
 import { predecessorsOf } from "../disk/predecessor.ts";
+import { MIGRATED } from "../migrate.ts";
 import { liveAllocations } from "../new-allocation.ts";
 import { type Reason, type ReplacementContext, reasonsToReplace } from "../replacement.ts";
 import { leaderOf } from "../restart-rule.ts";
@@ -38,7 +39,8 @@ export function changeOf(context: ReplacementContext, job: Job): Change {
   const runs = unchanged && live.length > 0 && isBatch(job) ? store.allocations({ jobId: job.id }) : [];
   const isDone = (place: Place): boolean => {
     const last = newestAt(runs, place);
-    return last !== undefined && clientStatus(last) === "complete";
+    // What a drain stopped has not done its work.
+    return last !== undefined && clientStatus(last) === "complete" && last.desiredDescription !== MIGRATED;
   };
   const reconciled = reconcile(job, running, reasonsOf, isDone);
   return { ...reconciled, previous, unchanged, before: beforeOf(context, job, previous, reconciled) };

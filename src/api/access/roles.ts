@@ -48,6 +48,7 @@ export const ROUTE_ROLES: Readonly<Record<string, Role>> = {
   "GET /v1/node/:id": "read",
   "GET /v1/node/:id/allocations": "read",
   "PUT /v1/node/:id/eligibility": "admin",
+  "PUT /v1/node/:id/drain": "admin",
   "GET /v1/agent/self": "read",
   "GET /v1/agent/health": "read",
   "GET /v1/agent/members": "read",

@@ -12,6 +12,7 @@ import {
 import { AllocationSchema } from "../../contract/allocation.ts";
 import { DoneReplySchema } from "../../contract/allocation-requests.ts";
 import { BundleLoadedSchema, BundleOpenedSchema, BundleTakenSchema, OpenBundleSchema } from "../../contract/bundle.ts";
+import { DrainRequestSchema } from "../../contract/drain.ts";
 import { EventLineSchema } from "../../contract/event.ts";
 import { FuzzySearchReplySchema, FuzzySearchRequestSchema } from "../../contract/fuzzy-search.ts";
 import { GarbageReplySchema } from "../../contract/garbage.ts";
@@ -70,7 +71,11 @@ export const HOST_ROUTES: RouteDescriptions = {
   "GET /v1/node/:id/allocations": read("List all allocations, whole.", list(AllocationSchema), { errors: [404] }),
   "PUT /v1/node/:id/eligibility": change("Say whether the node takes new machines.", EligibilityReplySchema, {
     request: { schema: EligibilityRequestSchema },
-    errors: [404],
+    errors: [404, 409],
+  }),
+  "PUT /v1/node/:id/drain": change("Empty the node of machines, or let them come back.", EligibilityReplySchema, {
+    request: { schema: DrainRequestSchema },
+    errors: [404, 503],
   }),
   "GET /v1/client/stats": look("Read what the host is doing.", [json(HostUsageSchema)], {
     query: [text("node_id", "The node's id.")],

@@ -17,7 +17,7 @@ export const NODE_ELIGIBILITY: Command = {
     { name: "self", help: "The agent's own node, which is the only one and the default." },
   ],
   details:
-    "Machines that run go on, and their restart policies start them again. It stays so when the agent is started anew. There is no draining, for there is no other host to move machines to: disable, then paddock stop each job. ID is the beginning of a node's id.",
+    "Machines that run go on, and their restart policies start them again. It stays so when the agent is started anew. paddock node drain stops what runs as well. ID is the beginning of a node's id.",
   examples: ["paddock node eligibility -disable", "paddock node eligibility -enable"],
   run: runNodeEligibility,
 };

@@ -10,6 +10,7 @@ import { type Piece, statusPiece } from "../terminal/style.ts";
 import { alignFacts } from "../terminal/table.ts";
 import type { Output } from "../terminal/terminal.ts";
 import { isOver } from "../text/copies.ts";
+import { describeDrain } from "../text/drain.ts";
 import { describeUse } from "../text/node-use.ts";
 
 export const NODE_STATUS: Command = {
@@ -65,6 +66,7 @@ async function printNode(client: Client, node: NodeInfo, out: Output): Promise<v
     ["Datacenter", node.Datacenter],
     ["Status", statusPiece(node.Status)],
     ["Eligibility", node.SchedulingEligibility],
+    ["Drain", describeDrain(node)],
   ];
   for (const [name, driver] of Object.entries(node.Drivers)) {
     const state = driver.Healthy ? "healthy" : driver.Detected ? "unhealthy" : "not found";

@@ -46,7 +46,9 @@ export function exitText({ Reason: reason, ExitCode: code, Signal: signal }: End
 }
 
 function patienceText(stop: StopReceipt): string {
-  if (stop.Force !== null) return `forced by -signal ${stop.Force}`;
+  // Of a drain it is the deadline that forces.
+  const by = stop.Cause === "alloc is being migrated" ? "forced:" : "forced by -signal";
+  if (stop.Force !== null) return `${by} ${stop.Force}`;
   const delay = stop.ShutdownDelay > 0 ? `shutdown_delay ${formatSpan(stop.ShutdownDelay)}, ` : "";
   return stop.Graceful
     ? `${delay}kill_timeout ${formatSpan(stop.KillTimeout)}`

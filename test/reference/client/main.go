@@ -77,6 +77,14 @@ func run() error {
 	if err := node(client, alloc); err != nil {
 		return err
 	}
+	if err := drain(ctx, client, alloc); err != nil {
+		return err
+	}
+	for _, state := range []string{api.AllocClientStatusComplete, api.AllocClientStatusRunning} {
+		if _, err := follow(events, state); err != nil {
+			return err
+		}
+	}
 	if _, _, err := client.Jobs().Deregister(*job.ID, true, nil); err != nil {
 		return fmt.Errorf("deregister: %w", err)
 	}
@@ -217,6 +225,57 @@ func node(client *api.Client, alloc *api.Allocation) error {
 		}
 	}
 	return say("node", states[:2])
+}
+
+// drain empties the node, follows that until it is done, and lets the machine come back.
+func drain(ctx context.Context, client *api.Client, alloc *api.Allocation) error {
+	nodes := client.Nodes()
+	opts := &api.DrainOptions{
+		DrainSpec: &api.DrainSpec{Deadline: patience},
+		Meta:      map[string]string{"message": "new memory"},
+	}
+	begun, err := nodes.UpdateDrainOpts(alloc.NodeID, opts, nil)
+	if err != nil {
+		return fmt.Errorf("drain: %w", err)
+	}
+	var told []string
+	for message := range nodes.MonitorDrain(ctx, alloc.NodeID, begun.LastIndex, false) {
+		if message.Level == api.MonitorMsgLevelInfo {
+			told = append(told, strings.ReplaceAll(message.String(), alloc.NodeID, "ID"))
+		}
+	}
+	slices.Sort(told)
+	info, _, err := nodes.Info(alloc.NodeID, nil)
+	if err != nil {
+		return fmt.Errorf("node: %w", err)
+	}
+	last := info.LastDrain
+	told = append(told, fmt.Sprintf("%t %s %s %v", info.Drain, info.SchedulingEligibility, last.Status, last.Meta))
+	if old, _, err := client.Allocations().Info(alloc.ID, nil); err != nil {
+		return fmt.Errorf("allocation: %w", err)
+	} else {
+		told = append(told, fmt.Sprintf("%s %s %t", old.DesiredStatus, old.DesiredDescription, old.DesiredTransition.ShouldMigrate()))
+	}
+	if _, err := nodes.UpdateDrainOpts(alloc.NodeID, &api.DrainOptions{MarkEligible: true}, nil); err != nil {
+		return fmt.Errorf("drain: %w", err)
+	}
+	query := &api.QueryOptions{Filter: `ClientStatus == "running"`}
+	for {
+		list, meta, err := client.Allocations().List(query)
+		if err != nil {
+			return fmt.Errorf("allocations: %w", err)
+		}
+		query.WaitIndex = meta.LastIndex
+		if len(list) == 0 {
+			continue
+		}
+		next, _, err := client.Allocations().Info(list[0].ID, nil)
+		if err != nil {
+			return fmt.Errorf("allocation: %w", err)
+		}
+		told = append(told, fmt.Sprint(next.ID != alloc.ID, next.PreviousAllocation == alloc.ID))
+		return say("drain", told)
+	}
 }
 
 // files looks at the files of an allocation in every way that there is.

@@ -112,7 +112,7 @@ test("a job that lacks today what it lacked before is not written down again", a
     job: () => record,
     allocations: () => [],
     liveAllocations: () => [],
-    fact: () => "ineligible",
+    fact: (name: string) => (name === "node_eligibility" ? "ineligible" : undefined),
     evaluation: (id: string) => evaluations.get(id),
     putEvaluation: (one: Evaluation) => evaluations.set(one.id, one),
     putJob: (next: JobRecord) => {

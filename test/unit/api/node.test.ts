@@ -70,7 +70,7 @@ test("a node takes new machines or does not, and everything that tells of it say
     expect(agent.eligible).toBe(eligible);
     expect((await read(NodeSchema, `/v1/node/${NODE.id}`)).SchedulingEligibility).toBe(word);
     expect((await read(v.array(NodeStubSchema), "/v1/nodes"))[0]?.SchedulingEligibility).toBe(word);
-    agent.feed.add({ index: agent.changes.index, entries: [{ kind: "node", node: NODE, eligibility: true }] }, 1);
+    agent.feed.add({ index: agent.changes.index, entries: [{ kind: "node", node: NODE, change: "eligibility" }] }, 1);
     expect((await stream.events()).events).toMatchObject([
       { Type: "NodeEligibility", Payload: { Node: { SchedulingEligibility: word } } },
     ]);
@@ -80,4 +80,39 @@ test("a node takes new machines or does not, and everything that tells of it say
   expect(await refused(path, { Eligibility: "perhaps" })).toBe(400);
   expect(await refused(path, { NodeID: "other", Eligibility: "eligible" })).toBe(400);
   expect(await refused("/v1/node/other/eligibility", { Eligibility: "eligible" })).toBe(404);
+});
+
+test("a node is drained, what asks says how, and everything that tells of it says so", async () => {
+  const { agent, read, write, send } = testApi();
+  const path = `/v1/node/${NODE.id}/drain`;
+  const stream = eventLines(await send("GET", "/v1/event/stream?topic=Node"));
+  expect(await stream.next()).toEqual({});
+  const spec = { Deadline: 60e9, IgnoreSystemJobs: true };
+  const reply = await write(EligibilityReplySchema, "PUT", path, { DrainSpec: spec, Meta: { message: "why" } });
+  expect(reply.NodeModifyIndex).toBe(agent.changes.index);
+  const node = await read(NodeSchema, `/v1/node/${NODE.id}`);
+  expect(node).toMatchObject({
+    Drain: true,
+    Status: "ready",
+    SchedulingEligibility: "ineligible",
+    DrainStrategy: spec,
+    LastDrain: { Status: "draining", AccessorID: "", Meta: { message: "why" } },
+  });
+  const { ForceDeadline, StartedAt } = node.DrainStrategy ?? {};
+  expect(Date.parse(ForceDeadline ?? "") - Date.parse(StartedAt ?? "")).toBe(60_000);
+  agent.feed.add({ index: agent.changes.index, entries: [{ kind: "node", node: NODE, change: "drain" }] }, 1);
+  expect((await stream.events()).events).toMatchObject([{ Type: "NodeDrain", Payload: { Node: { Drain: true } } }]);
+  await stream.cancel();
+  // Go's clients leave nothing out.
+  const end = { NodeID: NODE.id, DrainSpec: null, MarkEligible: true, Meta: null };
+  await write(EligibilityReplySchema, "POST", path, end);
+  const [stub] = await read(v.array(NodeStubSchema), "/v1/nodes");
+  expect(stub).toMatchObject({ Drain: false, SchedulingEligibility: "eligible", LastDrain: { Status: "canceled" } });
+  const refused = async (target: string, body: unknown) => (await refusalOf(await send("PUT", target, body))).status;
+  expect(await refused(path, { DrainSpec: { Deadline: "1h" } })).toBe(400);
+  expect(await refused(path, { DrainSpec: { Deadline: 1e300 } })).toBe(400);
+  expect(await refused(path, { DrainSpec: spec, Meta: { message: "x".repeat(20_000) } })).toBe(400);
+  expect(await refused(path, { NodeID: "other" })).toBe(400);
+  expect(await refused("/v1/node/other/drain", {})).toBe(404);
+  expect(await refused(`${path}?enable=true`, {})).toBe(400);
 });

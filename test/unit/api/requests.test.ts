@@ -142,7 +142,6 @@ for (const [method, path, name] of [
   ["POST", "/v1/job/web/periodic/force", "periodic jobs"],
   ["PUT", "/v1/system/reconcile/summaries", "system commands other than gc"],
   ["GET", "/v1/client/allocation/1f6a0b1c/exec", "exec"],
-  ["PUT", "/v1/node/1f6a0b1c/drain", "draining"],
   ["GET", "/v1/operator/raft/configuration", "operator commands"],
   ["GET", "/v1/vm/1f6a0b1c/vm/screenshot", "screenshot and snapshots"],
 ] as const) {

@@ -25,6 +25,24 @@ function bed() {
 }
 
 describe("the audit log", () => {
+  test("has who drains the node, whom the drain names as well", async () => {
+    const { agent, entries, client } = bed();
+    const path = `/v1/node/${agent.node.id}/drain`;
+    const body = { DrainSpec: { Deadline: 0 } };
+    const refused = await client.send("PUT", path, { secret: secretFor(agent, "operate"), body });
+    expect([refused.status, agent.drained.last]).toEqual([403, null]);
+    const secret = secretFor(agent, "admin");
+    expect((await client.send("PUT", path, { secret, body })).status).toBe(200);
+    const { accessor } = agent.tokens.list().find(({ role }) => role === "admin") ?? {};
+    expect(agent.drained.last?.accessor).toBe(accessor ?? "none");
+    expect(entries.at(-1)).toMatchObject({
+      Who: { AccessorID: accessor },
+      Action: "PUT /v1/node/:id/drain",
+      About: { Drain: "enable" },
+      Status: 200,
+    });
+  });
+
   test("has each change with who asked for it, what it was and what came of it", async () => {
     const { agent, entries, send, client } = bed();
     await send("PUT", "/v1/jobs", { Job: encodeJob(jobOf(jobText("db"))) });
