@@ -10,7 +10,7 @@ import type { Recorder } from "../state/recorder.ts";
 import type { Store } from "../state/store.ts";
 import type { Supervisor } from "../supervisor/supervisor.ts";
 import type { CacheKeeper } from "./cache-keeper.ts";
-import type { MachineUsers } from "./machine-users.ts";
+import type { MachineUsers } from "./start/machine-users.ts";
 
 /** What the operator allows jobs to use. */
 export interface QemuPolicy {

@@ -5,21 +5,22 @@ import type { Evaluation, JobRecord } from "../state/records.ts";
 import type { Agent, DeregisterOptions } from "./agent.ts";
 import { bundleLoads } from "./bundles.ts";
 import type { AgentContext } from "./context.ts";
-import { neverFits } from "./decide.ts";
 import { tellKeptDisks } from "./disk/kept.ts";
 import { disksAtStake } from "./disk/replaced.ts";
-import { createDrainer, type Drainer } from "./draining.ts";
-import { setEligible } from "./eligibility.ts";
-import { recordLook } from "./evaluate.ts";
-import { cancelBlocked, newEvaluation } from "./evaluation.ts";
+import { createDrainer, type Drainer } from "./drain/draining.ts";
 import { allocationFiles } from "./files.ts";
 import { startGarbageCollector } from "./garbage/collector.ts";
 import { imageUseCases } from "./images.ts";
-import { liveAllocations } from "./new-allocation.ts";
 import { findUncached } from "./offline.ts";
 import { requireTask, restartTasks, signalTasks } from "./operate.ts";
 import { outputOf } from "./output.ts";
-import { warningsOf } from "./placement.ts";
+import { neverFits } from "./place/decide.ts";
+import { setEligible } from "./place/eligibility.ts";
+import { recordLook } from "./place/evaluate.ts";
+import { cancelBlocked, newEvaluation } from "./place/evaluation.ts";
+import { liveAllocations } from "./place/new-allocation.ts";
+import { warningsOf } from "./place/placement.ts";
+import { createWaitingRoom, type WaitingRoom } from "./place/waiting.ts";
 import { planJob } from "./plan/plan-job.ts";
 import { lookUp, type Records, readRecords } from "./read.ts";
 import { settleStops } from "./settle.ts";
@@ -28,7 +29,6 @@ import { type StopOptions, stopMachines } from "./stop.ts";
 import { submitJob } from "./submit.ts";
 import { createTokens } from "./tokens.ts";
 import { usageReadings } from "./usage.ts";
-import { createWaitingRoom, type WaitingRoom } from "./waiting.ts";
 
 /** The use cases, and what the agent does by itself. */
 export interface RunningAgent extends Agent {

@@ -5,7 +5,7 @@ import { formatChecksum } from "../cache/checksum.ts";
 import type { Job } from "../job/job.ts";
 import { cacheDir } from "../paths.ts";
 import type { AgentContext } from "./context.ts";
-import { type ForeseenArtifact, foreseeArtifacts } from "./foreseen-artifacts.ts";
+import { type ForeseenArtifact, foreseeArtifacts } from "./foresee/artifacts.ts";
 
 type OfflineContext = Pick<AgentContext, "site" | "sources" | "dirs" | "node">;
 

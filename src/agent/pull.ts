@@ -9,8 +9,14 @@ import { AppError } from "../base/errors.ts";
 import type { Artifact } from "../job/job.ts";
 import { cacheDir, taskDirs } from "../paths.ts";
 import type { AgentContext } from "./context.ts";
-import { describeFetched, describeInsecure, describeRetry, describeUnpacked, describeWait } from "./fetch-artifacts.ts";
-import { withGitUser } from "./machine-users.ts";
+import {
+  describeFetched,
+  describeInsecure,
+  describeRetry,
+  describeUnpacked,
+  describeWait,
+} from "./start/fetch-artifacts.ts";
+import { withGitUser } from "./start/machine-users.ts";
 
 /** What is to be fetched, as a job says it. */
 export type PulledArtifact = Pick<Artifact, "source" | "options" | "headers" | "insecure">;

@@ -7,8 +7,8 @@ import type { Job } from "../job/job.ts";
 import type { JobRecord } from "../state/records.ts";
 import type { Agent } from "./agent.ts";
 import type { AgentContext } from "./context.ts";
-import { drainOf, isEligible } from "./eligibility.ts";
 import { requireTask } from "./operate.ts";
+import { drainOf, isEligible } from "./place/eligibility.ts";
 import { checkSpecsOf, servicesOf } from "./services.ts";
 import { readJournal, tellWhy } from "./why.ts";
 

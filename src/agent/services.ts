@@ -10,7 +10,7 @@ import { portOwner } from "../job/task-ports.ts";
 import type { Node } from "../node/node.ts";
 import { taskDirs } from "../paths.ts";
 import type { AgentContext } from "./context.ts";
-import { environmentOf, jobOf, readTask, type Subject, type TaskOfJob } from "./subject.ts";
+import { environmentOf, jobOf, readTask, type Subject, type TaskOfJob } from "./start/subject.ts";
 
 type ServiceContext = Pick<AgentContext, "store" | "node" | "dirs">;
 

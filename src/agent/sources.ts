@@ -5,7 +5,7 @@ import { rulesWithoutFiles } from "../artifact/source/rules.ts";
 import { AppError } from "../base/errors.ts";
 import type { Job } from "../job/job.ts";
 import type { AgentContext } from "./context.ts";
-import { awaitsAllocation, type ForeseenArtifact, foreseeArtifacts } from "./foreseen-artifacts.ts";
+import { awaitsAllocation, type ForeseenArtifact, foreseeArtifacts } from "./foresee/artifacts.ts";
 
 type SourceContext = Pick<AgentContext, "sources" | "dirs" | "node">;
 

@@ -10,9 +10,9 @@ import type { Job } from "../job/job.ts";
 import { encodeJob } from "../job/wire.ts";
 import { JsonText, replyRead } from "./blocking.ts";
 import type { ApiContext } from "./context.ts";
-import { Listing } from "./listing.ts";
+import { stopOptions } from "./job/stop-options.ts";
+import { Listing } from "./list/listing.ts";
 import { flagParam, idPrefixParam, pathParam } from "./query.ts";
-import { stopOptions } from "./stop-options.ts";
 import { readBody } from "./validate.ts";
 
 /** Routes below `/v1/allocations`, `/v1/allocation/:id` and `/v1/client/allocation/:id`. */

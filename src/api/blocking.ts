@@ -3,7 +3,7 @@ import { AppError } from "../base/errors.ts";
 import { formatDuration, MINUTE, parseDuration, toMillis } from "../base/units.ts";
 import { MAY_BE_PACKED } from "./compress.ts";
 import type { ApiContext } from "./context.ts";
-import { Listing } from "./listing.ts";
+import { Listing } from "./list/listing.ts";
 import { countParam } from "./query.ts";
 
 const DEFAULT_WAIT = 5 * MINUTE;

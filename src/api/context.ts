@@ -4,8 +4,8 @@ import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { LogMonitor } from "../base/log-monitor.ts";
 import type { NodeFacts } from "../contract/node.ts";
+import type { StubTexts } from "./list/stub-texts.ts";
 import type { StreamLoad } from "./load.ts";
-import type { StubTexts } from "./stub-texts.ts";
 
 /** What every group of routes works with. */
 export interface ApiContext {

@@ -4,9 +4,9 @@ import { AppError, errorText } from "../base/errors.ts";
 import { writeFileInfo } from "../contract/file.ts";
 import { HEARTBEAT_FRAME, writeFileEvent, writeLogFrames } from "../contract/log-frame.ts";
 import { readHeaders } from "./blocking.ts";
-import { streamChunks } from "./chunk-stream.ts";
 import type { ApiContext } from "./context.ts";
 import { countParam, flagParam, pathParam, wordParam } from "./query.ts";
+import { streamChunks } from "./stream/chunks.ts";
 
 /** The files of allocations: routes below `/v1/client/fs`, but for the logs. */
 export function addFileRoutes(app: Hono, context: ApiContext): void {

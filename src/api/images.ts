@@ -16,8 +16,8 @@ import {
 import { writeProgress } from "../contract/task-state.ts";
 import { readHeaders } from "./blocking.ts";
 import type { ApiContext } from "./context.ts";
-import { replyFrames } from "./frames.ts";
 import { pathParam } from "./query.ts";
+import { replyFrames } from "./stream/frames.ts";
 import { readBody } from "./validate.ts";
 
 /** What was fetched once for all jobs. Nothing of it is a record: there is no waiting for a change. */

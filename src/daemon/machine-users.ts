@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { createMachineUsers, type MachineUsers } from "../agent/machine-users.ts";
+import { createMachineUsers, type MachineUsers } from "../agent/start/machine-users.ts";
 import { AppError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { AgentConfig } from "../config/agent-config.ts";

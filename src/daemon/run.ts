@@ -1,10 +1,10 @@
 import { type CacheKeeper, startCacheKeeper } from "../agent/cache-keeper.ts";
 import type { AgentContext } from "../agent/context.ts";
-import { createCoreBook, readOnlineCores } from "../agent/cores.ts";
 import { createAgent } from "../agent/create.ts";
 import { jobRules } from "../agent/job-rules.ts";
-import { createPrepare } from "../agent/prepare.ts";
-import { createSpareDirectory } from "../agent/spare-directory.ts";
+import { createCoreBook, readOnlineCores } from "../agent/start/cores.ts";
+import { createPrepare } from "../agent/start/prepare.ts";
+import { createSpareDirectory } from "../agent/start/spare-directory.ts";
 import { settleSources } from "../artifact/source/rules.ts";
 import { createTurns } from "../artifact/turns.ts";
 import { systemClock } from "../base/clock.ts";

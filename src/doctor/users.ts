@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { firstOpenPort } from "../agent/reach.ts";
+import { firstOpenPort } from "../agent/start/reach.ts";
 import type { Finding } from "../cli/text/finding.ts";
 import type { AgentConfig } from "../config/agent-config.ts";
 import { findPool } from "../daemon/machine-users.ts";

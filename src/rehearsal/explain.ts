@@ -1,10 +1,10 @@
 import { randomInt, randomUUID } from "node:crypto";
 import { join, relative, resolve } from "node:path";
 import * as v from "valibot";
-import { type ForeseenLaunch, foreseeLaunch, type MadeUp } from "../agent/foreseen-launch.ts";
-import { checkPlacement, knowWhatMatters } from "../agent/placement.ts";
+import { type ForeseenLaunch, foreseeLaunch, type MadeUp } from "../agent/foresee/launch.ts";
+import { checkPlacement, knowWhatMatters } from "../agent/place/placement.ts";
+import { assignPorts } from "../agent/place/ports.ts";
 import type { PlanContext } from "../agent/plan/finding.ts";
-import { assignPorts } from "../agent/ports.ts";
 import type { AssignedPort } from "../allocation/allocation.ts";
 import { redactSource } from "../artifact/redact.ts";
 import { AppError } from "../base/errors.ts";

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test
 import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { isSamePart } from "../../src/agent/same-part.ts";
+import { isSamePart } from "../../src/agent/place/same-part.ts";
 import type { Job } from "../../src/job/job.ts";
 import {
   type AgentDirs,

@@ -1,7 +1,7 @@
 import type { Job } from "../../job/job.ts";
 import type { AgentContext } from "../context.ts";
+import type { ReplacementContext } from "../place/replacement.ts";
 import { changeOf, isNothing } from "../reconcile/change.ts";
-import type { ReplacementContext } from "../replacement.ts";
 import { type DiskFate, fatesOfDisks } from "./discard.ts";
 
 /** What becomes of disks if a job is registered and placed now. */

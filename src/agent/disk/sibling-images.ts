@@ -7,7 +7,7 @@ import type { Group, Job } from "../../job/job.ts";
 import { taskPlace } from "../../job/place-text.ts";
 import { optionsNamed, readArguments } from "../../qemu/arguments.ts";
 import type { AgentContext } from "../context.ts";
-import { foreseenEnvironment } from "../foreseen-artifacts.ts";
+import { foreseenEnvironment } from "../foresee/artifacts.ts";
 import { isSameFile } from "./image-holder.ts";
 
 type ImageContext = Pick<AgentContext, "node" | "dirs" | "policy" | "users">;

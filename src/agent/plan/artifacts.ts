@@ -8,7 +8,7 @@ import { formatBytes } from "../../base/units.ts";
 import type { Entry } from "../../cache/entry.ts";
 import type { Job } from "../../job/job.ts";
 import { cacheDir } from "../../paths.ts";
-import { awaitsAllocation, type ForeseenArtifact, foreseeArtifacts } from "../foreseen-artifacts.ts";
+import { awaitsAllocation, type ForeseenArtifact, foreseeArtifacts } from "../foresee/artifacts.ts";
 import type { Finding, PlanContext } from "./finding.ts";
 
 /** What a new allocation would fetch, and what of it is in the cache already. Asks nobody. */

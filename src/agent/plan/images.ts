@@ -10,10 +10,10 @@ import { closeImage, findImage } from "../../image/open.ts";
 import { type ExpandedConfig, interpolateConfig } from "../../job/interpolate.ts";
 import type { Group, Job, Task } from "../../job/job.ts";
 import { taskPlace } from "../../job/place-text.ts";
-import type { PlacedCopy } from "../decide.ts";
 import { createImageBook, isSameFile } from "../disk/image-holder.ts";
 import { writesElsewhere } from "../disk/sibling-images.ts";
-import { foreseenEnvironment } from "../foreseen-artifacts.ts";
+import { foreseenEnvironment } from "../foresee/artifacts.ts";
+import type { PlacedCopy } from "../place/decide.ts";
 import type { Change } from "../reconcile/change.ts";
 import type { Finding, PlanContext } from "./finding.ts";
 

@@ -4,9 +4,9 @@ import { groupPlace } from "../../job/place-text.ts";
 import { portOwner } from "../../job/task-ports.ts";
 import { findPortHolder } from "../../node/port-holder.ts";
 import { addressOf, portsOf } from "../../placement/ports.ts";
-import type { Decision } from "../decide.ts";
-import { isFree } from "../ports.ts";
-import { assertPortOpen } from "../reach.ts";
+import type { Decision } from "../place/decide.ts";
+import { isFree } from "../place/ports.ts";
+import { assertPortOpen } from "../start/reach.ts";
 import type { Finding, PlanContext } from "./finding.ts";
 
 /** The ports of a job's groups: who has the static ones, and where the others will come from. */

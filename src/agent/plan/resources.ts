@@ -2,7 +2,7 @@ import type { Group, Job } from "../../job/job.ts";
 import { groupPlace } from "../../job/place-text.ts";
 import type { Amounts } from "../../node/node.ts";
 import { amountsOf, amountText, type Claim, findShortages, sumClaims, usableOf } from "../../placement/amounts.ts";
-import { claimsOf } from "../decide.ts";
+import { claimsOf } from "../place/decide.ts";
 import type { Change } from "../reconcile/change.ts";
 import type { Finding, PlanContext } from "./finding.ts";
 

@@ -6,11 +6,11 @@ import { isBatch } from "../../job/is-batch.ts";
 import type { Job } from "../../job/job.ts";
 import type { JobRecord } from "../../state/records.ts";
 import { predecessorsOf } from "../disk/predecessor.ts";
-import { MIGRATED } from "../migrate.ts";
-import { liveAllocations } from "../new-allocation.ts";
-import { type Reason, type ReplacementContext, reasonsToReplace } from "../replacement.ts";
+import { MIGRATED } from "../drain/migrate.ts";
+import { liveAllocations } from "../place/new-allocation.ts";
+import { type Reason, type ReplacementContext, reasonsToReplace } from "../place/replacement.ts";
+import { isSamePart } from "../place/same-part.ts";
 import { leaderOf } from "../restart-rule.ts";
-import { isSamePart } from "../same-part.ts";
 import { newestAt, placesOf, type Reconciled, reconcile } from "./reconcile.ts";
 
 /** What a job means for the allocations that its former version has. The one answer to it: what plan tells is what run does. */

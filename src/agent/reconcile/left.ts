@@ -1,7 +1,7 @@
 import { isSamePlace, type Place } from "../../allocation/place.ts";
 import type { PlacementFailure } from "../../placement/failure.ts";
 import type { Evaluation, JobRecord } from "../../state/records.ts";
-import type { PlacedCopy } from "../decide.ts";
+import type { PlacedCopy } from "../place/decide.ts";
 import { placesOf } from "./reconcile.ts";
 
 /** Places that lack a machine of a job's version. A former version of this program recorded only that all of it waits. */

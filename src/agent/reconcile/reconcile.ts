@@ -1,7 +1,7 @@
 import type { Allocation } from "../../allocation/allocation.ts";
 import { isSamePlace, type Place } from "../../allocation/place.ts";
 import type { Job } from "../../job/job.ts";
-import type { Reason } from "../replacement.ts";
+import type { Reason } from "../place/replacement.ts";
 
 /** An allocation that cannot become what its job says now while its machines run. */
 export interface Outdated {

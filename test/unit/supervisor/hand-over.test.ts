@@ -13,7 +13,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { makeTaskDirectories } from "../../../src/agent/task-directory.ts";
+import { makeTaskDirectories } from "../../../src/agent/start/task-directory.ts";
 import { type TaskDirs, taskDirs } from "../../../src/paths.ts";
 import { closeGate, handOver, openGate, openMachineDirectory } from "../../../src/supervisor/hand-over.ts";
 import { assertOwnFile, openLogFile, withMachineFiles } from "../../../src/supervisor/own-files.ts";

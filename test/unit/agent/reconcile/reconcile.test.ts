@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
+import type { Reason } from "../../../../src/agent/place/replacement.ts";
 import { placesOf, reconcile } from "../../../../src/agent/reconcile/reconcile.ts";
-import type { Reason } from "../../../../src/agent/replacement.ts";
 import type { Allocation } from "../../../../src/allocation/allocation.ts";
 import { copyOf, groupsJob } from "../../../helpers/copies.ts";
 
