@@ -185,13 +185,12 @@ describe("an agent that comes back", () => {
   });
 
   test("goes on with a stop that has reached the leader alone", async () => {
-    await submit(jobOf({ web: { ...TWO.web, task: "leader = true" }, db: TWO.db }, { group: PORTS }));
-    const { web = 0, db = 0 } = await running(["web", "db"]);
-    process.kill(web, "SIGSTOP");
+    const leader = { ...TWO.web, task: 'leader = true\n shutdown_delay = "3s"' };
+    await submit(jobOf({ web: leader, db: TWO.db }, { group: PORTS }));
+    const { db = 0 } = await running(["web", "db"]);
     await bed.agent.deregisterJob("shop", { purge: false });
     await bed.restart();
     expect(process.kill(db, 0)).toBe(true);
-    process.kill(web, "SIGCONT");
     await expectStopped("web", "job stopped");
     await expectStopped("db", "job stopped");
   });
