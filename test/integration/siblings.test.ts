@@ -141,9 +141,10 @@ describe("a leader", () => {
   });
 
   test("is waited for by nobody when a signal stops them", async () => {
-    await submit(jobOf(LED, { group: PORTS }));
-    const { web = 0 } = await running(["web", "db"]);
-    process.kill(web, "SIGSTOP");
+    await submit(
+      jobOf({ ...LED, web: { ...LED.web, task: 'leader = true\n shutdown_delay = "1h"' } }, { group: PORTS }),
+    );
+    await running(["web", "db"]);
     await bed.agent.deregisterJob("shop", { purge: false });
     expect(machine("db")?.kind).toBe("running");
     await bed.agent.deregisterJob("shop", { purge: false, force: "SIGKILL" });
