@@ -15,8 +15,8 @@ export interface HttpPlan extends Elsewhere {
 }
 
 export interface HttpListeners {
-  /** Reads the certificate again; what is there goes on, also when the new one is no good. */
-  renew(): void;
+  /** Reads the certificate again; what is there goes on, also when the new one is no good. Never rejects. */
+  renew(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -35,21 +35,26 @@ export function planHttp(config: HttpConfig, log: Log): HttpPlan {
     open: async (answer) => {
       const servers = await listenAll(config, certificate, answer);
       tellOpen(config, certificate, log);
+      const renew = async (): Promise<void> => {
+        if (tls === null) return log.info("SIGHUP ignored: nothing is read again but certificates, and there are none");
+        try {
+          const fresh = readCertificate(tls, systemClock.now());
+          if (fresh.validTo <= systemClock.now()) throw new AppError("invalid", fresh.warnings[0] ?? "");
+          for (const server of servers) await server.renew(fresh.tls);
+          certificate = fresh;
+          tellCertificate(fresh, log);
+          log.info("the certificate was read again");
+        } catch (error) {
+          const hint = error instanceof AppError ? error.hint : undefined;
+          log.error("the certificate was not read again; the one before stays", { error: errorText(error), hint });
+        }
+      };
+      // Two signals in a row: the second one reads what is there by then.
+      let renewed = Promise.resolve();
       return {
         renew: () => {
-          if (tls === null)
-            return log.info("SIGHUP ignored: nothing is read again but certificates, and there are none");
-          try {
-            const fresh = readCertificate(tls, systemClock.now());
-            if (fresh.validTo <= systemClock.now()) throw new AppError("invalid", fresh.warnings[0] ?? "");
-            for (const server of servers) server.renew(fresh.tls);
-            certificate = fresh;
-            tellCertificate(fresh, log);
-            log.info("the certificate was read again");
-          } catch (error) {
-            const hint = error instanceof AppError ? error.hint : undefined;
-            log.error("the certificate was not read again; the one before stays", { error: errorText(error), hint });
-          }
+          renewed = renewed.then(renew);
+          return renewed;
         },
         stop: async () => {
           await Promise.all(servers.map((server) => server.stop()));

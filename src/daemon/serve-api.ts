@@ -42,7 +42,7 @@ export async function serveApi(
     stopping,
   });
   const listeners = await http?.open(api.fetchRemote);
-  if (listeners !== undefined) onHangUp(listeners.renew);
+  if (listeners !== undefined) onHangUp(() => void listeners.renew());
   const server = await listen(socket, api.fetch, owner);
   log.info("agent started", { version: build.version, socket, data_dir: dirs.dataDir });
   return {

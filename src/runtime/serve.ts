@@ -115,8 +115,11 @@ export interface ServerTls {
 
 export interface TcpServer extends Server {
   readonly port: number;
-  /** Greets new connections with another certificate; those that are there go on. @throws as `serveTcp` does, and goes on as before. */
-  renew(tls: ServerTls): void;
+  /**
+   * Greets new connections with another certificate; those that are there go on. One call at a time. @throws as `serveTcp` does, and goes on
+   * as before unless the port was taken meanwhile.
+   */
+  renew(tls: ServerTls): Promise<void>;
 }
 
 /** Seconds of silence after which a connection is closed that nobody said anything else of; the head of a request has as long in all. */
@@ -151,29 +154,50 @@ export function serveTcp(
       websocket: WEBSOCKET,
     } as Bun.Serve.Options<SocketHandler>);
   let { tls } = options;
+  let stopped = false;
   let server = open(options.port, tls);
   const port = server.port ?? options.port;
   // Those that still have connections of before.
   const former = new Set<typeof server>();
   return {
     port,
-    renew: (renewed) => {
+    renew: async (renewed) => {
       // Bun's `reload` takes no other certificate, and one port has one listener: between these two nobody can connect.
       const old = server;
       former.add(old);
       void old.stop().then(() => former.delete(old));
+      const again = async (wanted: ServerTls | null): Promise<void> => {
+        const found = await openFreed(() => (stopped ? null : open(port, wanted)));
+        if (found !== null) server = found;
+      };
       try {
-        server = open(port, renewed);
+        await again(renewed);
         tls = renewed;
       } catch (error) {
-        server = open(port, tls);
+        await again(tls);
         throw error;
       }
     },
     stop: async () => {
+      stopped = true;
       await Promise.all([server, ...former].map((one) => one.stop(true)));
     },
   };
+}
+
+/** How long a port may stay taken after its listener was stopped, in milliseconds: Bun closes it a moment later at times. */
+const FREED_WITHIN = 5_000;
+
+async function openFreed<T>(open: () => T): Promise<T> {
+  for (let waited = 0; ; waited += 5) {
+    try {
+      return open();
+    } catch (error) {
+      const { code } = error as { readonly code?: unknown };
+      if (code !== "EADDRINUSE" || waited >= FREED_WITHIN) throw error;
+      await Bun.sleep(5);
+    }
+  }
 }
 
 function tlsOfServer({ cert, key, clientCa }: ServerTls): object {

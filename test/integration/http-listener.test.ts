@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, spyOn, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { createLog } from "../../src/base/log.ts";
 import { planHttp } from "../../src/daemon/http.ts";
@@ -161,7 +161,7 @@ describe("TLS", () => {
     place.use(other.issue("vm1", place.names));
     const fresh: object = { ...secret, tls: { ca: other.cert }, keepalive: false };
     for (let at = 0; at < 3; at++) {
-      one.listeners.renew();
+      await one.listeners.renew();
       expect((await fetch(`https://localhost:${one.port}/v1/jobs`, fresh)).status).toBe(200);
     }
     one.agent.log.append("still here");
@@ -170,13 +170,37 @@ describe("TLS", () => {
     await reader?.cancel();
   });
 
+  test("has another certificate also where the port is free only a moment after its listener was stopped", async () => {
+    await using place = makeTlsPlace();
+    const { cert, key } = place.authority.issue("vm1", place.names);
+    const options = { address: "127.0.0.1", port: 0, maxBodyBytes: 1_000, tls: { cert, key, clientCa: null } };
+    const server = serveTcp(options, () => new Response("there"));
+    const taken = Object.assign(new Error("Failed to start server"), { code: "EADDRINUSE" });
+    const serve = spyOn(Bun, "serve");
+    for (let times = 0; times < 3; times++) {
+      serve.mockImplementationOnce(() => {
+        throw taken;
+      });
+    }
+    try {
+      const other = makeAuthority("another");
+      await server?.renew({ ...other.issue("vm1", place.names), clientCa: null });
+      expect(serve).toHaveBeenCalledTimes(4);
+      const trusted: object = { tls: { ca: other.cert }, keepalive: false };
+      expect(await (await fetch(`https://localhost:${server?.port}/`, trusted)).text()).toBe("there");
+    } finally {
+      serve.mockRestore();
+      await server?.stop();
+    }
+  });
+
   test("goes on with the certificate of before when the server takes no other", async () => {
     await using place = makeTlsPlace();
     const { cert, key } = place.authority.issue("vm1", place.names);
     const options = { address: "127.0.0.1", port: 0, maxBodyBytes: 1_000, tls: { cert, key, clientCa: null } };
     const server = serveTcp(options, () => new Response("there"));
     try {
-      expect(() => server?.renew({ cert: "none", key, clientCa: null })).toThrow();
+      await expect(server?.renew({ cert: "none", key, clientCa: null })).rejects.toThrow();
       const url = `https://localhost:${server?.port}/`;
       expect(await (await fetch(url, { ...trusting(place), keepalive: false })).text()).toBe("there");
     } finally {
@@ -205,7 +229,7 @@ describe("TLS", () => {
     await using place = makeTlsPlace();
     await using one = await serveRemoteApi({ tls: place.files() });
     spoil(place);
-    one.listeners.renew();
+    await one.listeners.renew();
     expect(one.lines.join("\n")).toContain("the certificate was not read again; the one before stays");
     expect(one.lines.join("\n")).toContain(message);
     const init = { ...withToken(secretFor(one.agent, "read")), ...trusting(place), keepalive: false };
