@@ -7,7 +7,6 @@ import { EXIT, Interrupted } from "./exit.ts";
 import { allFlags, NO_COLOR_FLAG, parseArguments, TEMPLATE_FLAG } from "./flags.ts";
 import { describeCommand, describeCommands } from "./help.ts";
 import { commandPage, manualPage } from "./shell/man.ts";
-import { withTemplate } from "./terminal/json.ts";
 import type { Terminal } from "./terminal/terminal.ts";
 import { UNSUPPORTED } from "./unsupported.ts";
 
@@ -57,8 +56,14 @@ async function runCommand(args: readonly string[], context: CliContext): Promise
   }
   assertOperands(command, operands);
   const template = flags.text(TEMPLATE_FLAG.name);
-  const terminal = template === undefined ? context.terminal : withTemplate(context.terminal, template);
+  const terminal = template === undefined ? context.terminal : await byTemplate(context.terminal, template);
   return await command.run({ context: { ...context, terminal }, flags, operands }, COMMANDS);
+}
+
+/** The language of templates is loaded by who uses it: commands that start machines must not wait for it. */
+async function byTemplate(terminal: Terminal, template: string): Promise<Terminal> {
+  const { withTemplate } = await import("./terminal/template.ts");
+  return withTemplate(terminal, template);
 }
 
 const HELP_FLAGS = new Set(["-h", "-help", "--help"]);

@@ -11,8 +11,8 @@ export interface Output {
   readonly isTerminal: boolean;
   /** Width of the terminal; of what is none, as if it were endless. */
   readonly columns: number;
-  /** The template by which data is printed; undefined for JSON. */
-  readonly template?: string;
+  /** Makes a text of data by a template; undefined for JSON. @throws AppError `invalid` for data that the template does not fit. */
+  readonly byTemplate?: (value: unknown) => string;
   /** One line; what in it is not printable is shown escaped. */
   line(...pieces: readonly Piece[]): void;
   /** A text of several lines, escaped but for its line ends. */
