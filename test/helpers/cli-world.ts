@@ -132,12 +132,16 @@ export async function show(api: CliApi, { words, columns }: Shown, options: CliO
 const quote = (word: string): string => (/^[\w./:=@%,…-]+$/.test(word) ? word : `'${word}'`);
 
 function plain(text: string, { dir }: CliApi): string {
-  return text
-    .replaceAll(/\r\u001b\[2K/g, "")
-    .replaceAll(dir, "DIR")
-    .replaceAll(`${build.version} (${build.commit})`, "VERSION")
-    .replaceAll(/\b(?!(.)\1{7}-)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/g, "RANDOM-UUID")
-    .replaceAll(/\bkey [0-9a-f]{16}\b/g, "key KEY-ID")
-    .replaceAll(/\b(?=[0-9a-f]*[a-f])(?!(.)\1{7}\b)[0-9a-f]{8}(?=\b(?!-))/g, "RANDOM-ID")
-    .replaceAll(/(?<=^(?!Error).*)\b\d+(?:ms|s|[dhm](?:\d+[hm])?(?:\d+s)?)(?= |$|,)/gm, "SPAN");
+  return (
+    text
+      .replaceAll(/\r\u001b\[2K/g, "")
+      .replaceAll(dir, "DIR")
+      .replaceAll(`${build.version} (${build.commit})`, "VERSION")
+      .replaceAll(/\b(?!(.)\1{7}-)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/g, "RANDOM-UUID")
+      .replaceAll(/\bkey [0-9a-f]{16}\b/g, "key KEY-ID")
+      // One of 43 has no letter, and is known by the word before it.
+      .replaceAll(/(?<=\b(?:evaluation|allocation) )(?!(.)\1{7}\b)\d{8}(?=\b(?!-))/g, "RANDOM-ID")
+      .replaceAll(/\b(?=[0-9a-f]*[a-f])(?!(.)\1{7}\b)[0-9a-f]{8}(?=\b(?!-))/g, "RANDOM-ID")
+      .replaceAll(/(?<=^(?!Error).*)\b\d+(?:ms|s|[dhm](?:\d+[hm])?(?:\d+s)?)(?= |$|,)/gm, "SPAN")
+  );
 }
