@@ -4,8 +4,8 @@ import type { Clock } from "../base/clock.ts";
 import { AppError } from "../base/errors.ts";
 import { newId } from "../base/ids.ts";
 import type { Role } from "../contract/role.ts";
+import type { KnownToken } from "../contract/token.ts";
 import type { Recorder } from "../state/recorder.ts";
-import type { Token } from "../state/records.ts";
 import type { Store } from "../state/store.ts";
 
 export interface TokenWish {
@@ -19,17 +19,17 @@ export interface TokenWish {
 /** Who may use the API from elsewhere than the unix socket. */
 export interface Tokens {
   /** @returns the secret too, which nobody can ask for later. @throws AppError `invalid` for a name that is none, `conflict` for one too many. */
-  create(wish: TokenWish): { readonly token: Token; readonly secret: string };
+  create(wish: TokenWish): { readonly token: KnownToken; readonly secret: string };
   /** Those that are good, oldest first. */
-  list(): readonly Token[];
+  list(): readonly KnownToken[];
   /** @throws AppError `not_found`. */
-  get(accessor: string): Token;
+  get(accessor: string): KnownToken;
   /** From now on nobody gets in by it, and what somebody is in the middle of ends. @throws AppError `not_found`. */
   revoke(accessor: string): void;
   /** Whose a secret is; undefined for nobody's, and for that of a token that has expired. Reads nothing but memory. */
-  find(secret: string): Token | undefined;
+  find(secret: string): KnownToken | undefined;
   /** Calls back once when a token is revoked or expires; the returned function forgets that. */
-  whenGone(token: Token, callback: () => void): () => void;
+  whenGone(token: KnownToken, callback: () => void): () => void;
 }
 
 /** Tells people and programs that look for secrets in texts what this is. */
@@ -47,15 +47,15 @@ type Context = {
 
 /** The tokens of the store; they are read when the first is asked for, which an agent on a unix socket alone never does. */
 export function createTokens({ store, recorder, clock }: Context): Tokens {
-  let read: Map<string, Token> | undefined;
-  const known = (): Map<string, Token> => {
+  let read: Map<string, KnownToken> | undefined;
+  const known = (): Map<string, KnownToken> => {
     read ??= new Map(store.tokens().map((token) => [token.hash, token]));
     return read;
   };
   const listeners = new Map<string, Set<() => void>>();
-  const isGood = ({ expiresAt }: Token): boolean => expiresAt === null || clock.now() < expiresAt;
-  const list = (): Token[] => [...known().values()].filter(isGood);
-  const get = (accessor: string): Token => {
+  const isGood = ({ expiresAt }: KnownToken): boolean => expiresAt === null || clock.now() < expiresAt;
+  const list = (): KnownToken[] => [...known().values()].filter(isGood);
+  const get = (accessor: string): KnownToken => {
     const found = list().find((token) => token.accessor === accessor);
     if (found !== undefined) return found;
     throw new AppError("not_found", "ACL token not found", { hint: "paddock token list shows those that are good" });
@@ -102,7 +102,7 @@ function assertWish({ name }: TokenWish, there: number): void {
 function newToken(
   { role, name, ttlMillis }: TokenWish,
   { secret, now, createIndex }: { readonly secret: string; readonly now: number; readonly createIndex: number },
-): Token {
+): KnownToken {
   return {
     accessor: newId(),
     name,
@@ -125,7 +125,7 @@ function hashOf(secret: string): Buffer {
 
 function listen(
   listeners: Map<string, Set<() => void>>,
-  { accessor, expiresAt }: Token,
+  { accessor, expiresAt }: KnownToken,
   { callback, clock }: { readonly callback: () => void; readonly clock: Clock },
 ): () => void {
   const own = listeners.get(accessor) ?? new Set();

@@ -3,15 +3,18 @@ import { MAX_DURATION, parseDuration, SECOND } from "../base/units.ts";
 import { ROLES, type Role } from "./role.ts";
 import { CountSchema } from "./scalars.ts";
 
-/** What the wire tells of a token; the store's record of it is one. */
+/** What lets somebody use the API from elsewhere than the unix socket, as the store has it. Its secret is nowhere. */
 export interface KnownToken {
+  /** Names it; no secret. */
   readonly accessor: string;
+  /** For people; may be empty. */
   readonly name: string;
   readonly role: Role;
   /** SHA-256 of the secret, in hexadecimal. */
   readonly hash: string;
   /** Milliseconds since 1970. */
   readonly createdAt: number;
+  /** Nobody gets in by it from then on, in milliseconds since 1970; null for never. */
   readonly expiresAt: number | null;
   readonly createIndex: number;
 }

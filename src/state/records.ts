@@ -1,5 +1,4 @@
 import type { Place } from "../allocation/place.ts";
-import type { Role } from "../contract/role.ts";
 import type { Job } from "../job/job.ts";
 import type { PlacementFailure } from "../placement/failure.ts";
 
@@ -55,22 +54,6 @@ export interface Evaluation {
   readonly createTime: number;
   readonly createIndex: number;
   readonly modifyIndex: number;
-}
-
-/** What lets somebody use the API from elsewhere than the unix socket. Its secret is nowhere. */
-export interface Token {
-  /** Names it; no secret. */
-  readonly accessor: string;
-  /** For people; may be empty. */
-  readonly name: string;
-  readonly role: Role;
-  /** SHA-256 of the secret, in hexadecimal. */
-  readonly hash: string;
-  /** Milliseconds since 1970. */
-  readonly createdAt: number;
-  /** Nobody gets in by it from then on, in milliseconds since 1970; null for never. */
-  readonly expiresAt: number | null;
-  readonly createIndex: number;
 }
 
 /** An ended allocation that is removed or was: all that is left to tell of it. */

@@ -1,7 +1,6 @@
 import { utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Allocation } from "../../src/allocation/allocation.ts";
-import type { PostMortem } from "../../src/allocation/post-mortem.ts";
 import { filesOf } from "../../src/cache/key.ts";
 import type { Finding } from "../../src/cli/text/finding.ts";
 import { build } from "../../src/runtime/build.ts";
@@ -13,6 +12,7 @@ import { event, inState } from "./cli-job.ts";
 import { copyOf, groupsJob } from "./copies.ts";
 import { demoDisk } from "./demo-disk.ts";
 import {
+  CRASH,
   CRASHED,
   checkReport,
   ended,
@@ -21,33 +21,11 @@ import {
   jobRecord,
   jobText,
   PLAN,
-  RECORD_TIME,
   RUNNING,
   taskRecord,
 } from "./records.ts";
 
 const ID = (digit: string): string => `${digit.repeat(8)}-0000-4000-8000-000000000000`;
-
-/** How the machine of db ended. */
-const END: PostMortem = {
-  generation: 1,
-  ending: CRASHED,
-  startedAt: RECORD_TIME - 60_000,
-  endedAt: RECORD_TIME + 90,
-  pid: 4242,
-  adopted: false,
-  next: { restart: false, reason: "Policy allows no restarts", delay: 0 },
-  remains: {
-    events: [{ name: "RESET", at: RECORD_TIME - 50_000, data: '{"guest":true}' }],
-    status: "exit 139\n",
-    stderr: "qemu: bad\n",
-    serial: "DEMO GUEST\ntick 1\n",
-    kernel: { lines: ["qemu[4242]: segfault at 0"], unread: null },
-    watched: true,
-    endedAt: null,
-  },
-  versions: { paddock: "0.1.0", kernel: "6.1.0" },
-};
 
 /** A host with some jobs, of which one is called as long as a name may be. */
 export function populate(api: CliApi): void {
@@ -81,7 +59,7 @@ export function populate(api: CliApi): void {
     job: jobRecord({ job: jobOf(jobText("机器")) }),
     allocation: { ...inState(RUNNING), id: ID("f"), jobId: "机器", name: "机器.vms[0]" },
   });
-  agent.put({ evaluation: evaluation({ id: ID("9") }), ends: [END] });
+  agent.put({ evaluation: evaluation({ id: ID("9") }), ends: [CRASH] });
   agent.log.append("DEMO GUEST\ntick 1\n");
   agent.log.end();
   agent.images = imagesOf(dir, () => agent);

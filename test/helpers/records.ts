@@ -2,6 +2,7 @@ import type { Allocation, TaskRecord } from "../../src/allocation/allocation.ts"
 import type { CheckReport, CheckSpec, CheckState } from "../../src/allocation/check.ts";
 import type { Ending } from "../../src/allocation/ending.ts";
 import type { Live, MachineState } from "../../src/allocation/machine.ts";
+import type { PostMortem } from "../../src/allocation/post-mortem.ts";
 import type { Job } from "../../src/job/job.ts";
 import { loadJob } from "../../src/job/load.ts";
 import type { Node } from "../../src/node/node.ts";
@@ -156,6 +157,27 @@ export const CRASHED: Ending = {
   hint: "look at the kernel log",
   stop: null,
 };
+
+/** What is kept of such an end. */
+export const CRASH = {
+  generation: 1,
+  ending: CRASHED,
+  startedAt: RECORD_TIME - 60_000,
+  endedAt: RECORD_TIME + 90,
+  pid: 4242,
+  adopted: false,
+  next: { restart: false, reason: "Policy allows no restarts", delay: 0 },
+  remains: {
+    events: [{ name: "RESET", at: RECORD_TIME - 50_000, data: '{"guest":true}' }],
+    status: "exit 139\n",
+    stderr: "qemu: bad\n",
+    serial: "DEMO GUEST\ntick 1\n",
+    kernel: { lines: ["qemu[4242]: segfault at 0"], unread: null },
+    watched: true,
+    endedAt: null,
+  },
+  versions: { paddock: "0.1.0", kernel: "6.1.0" },
+} satisfies PostMortem;
 
 export const LOST: Ending = { ...CRASHED, reason: "lost", exitCode: null, signal: 0, message: "no evidence is left" };
 

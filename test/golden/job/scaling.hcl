@@ -3,35 +3,6 @@ job "scaled" {
     scaling {
       min = 3
       max = 5
-
-      policy {
-        cooldown = "2m"
-        target   = { a = { b = 1 }, c = [{ d = 2 }] }
-
-        check "load" "one" {
-          source = "prometheus"
-
-          strategy "target-value" {
-            target = 70
-          }
-        }
-
-        check "load" "two" {}
-      }
-    }
-
-    task "vm" {
-      driver = "qemu"
-      config {
-        image_path = "local/disk.img"
-      }
-    }
-  }
-
-  group "none" {
-    scaling {
-      min = 0
-      max = 2
     }
 
     task "vm" {

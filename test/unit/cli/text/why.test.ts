@@ -10,6 +10,7 @@ import { WhySchema as ContractSchema, type ToldWhy, writeWhy } from "../../../..
 import type { LaunchPlan } from "../../../../src/qemu/launch.ts";
 import {
   allocation,
+  CRASH,
   CRASHED,
   ended,
   GRACEFUL,
@@ -20,27 +21,16 @@ import {
 } from "../../../helpers/records.ts";
 
 const END: PostMortem = {
-  generation: 1,
-  ending: CRASHED,
-  startedAt: RECORD_TIME - 60_000,
-  endedAt: RECORD_TIME + 90,
-  pid: 4242,
-  adopted: false,
-  next: { restart: false, reason: "Policy allows no restarts", delay: 0 },
+  ...CRASH,
   remains: {
+    ...CRASH.remains,
     events: [
-      { name: "RESET", at: RECORD_TIME - 50_000, data: '{"guest":true}' },
+      ...CRASH.remains.events,
       { name: "RESET", at: RECORD_TIME - 40_000, data: '{"guest":true}' },
       { name: "STOP", at: RECORD_TIME - 30_000, data: "{}" },
     ],
-    status: "exit 139\n",
-    stderr: "qemu: bad\n",
     serial: "\u001b[31mred\u001b[0m login:\u0007\r\n\n\n\nlast",
-    kernel: { lines: ["qemu[4242]: segfault at 0"], unread: null },
-    watched: true,
-    endedAt: null,
   },
-  versions: { paddock: "0.1.0", kernel: "6.1.0" },
 };
 
 function tell(end: PostMortem | null, machine: MachineState, change: Partial<ToldWhy> = {}): string[] {
