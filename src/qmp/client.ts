@@ -3,7 +3,7 @@ import * as v from "valibot";
 import { delay, monotonicMillis, systemClock } from "../base/clock.ts";
 import { errnoOf, errorText } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
-import { QmpError } from "./errors.ts";
+import { CLOSED_BY_QEMU, closedBy, QmpError } from "./errors.ts";
 import { type QmpEvent, readEvent } from "./event.ts";
 import { createLineSplitter, parseLine } from "./lines.ts";
 import { tryConnect } from "./socket.ts";
@@ -93,14 +93,6 @@ async function openSocket(path: string, end: number, { signal, owner }: ConnectO
 
 const aborted = (): QmpError => new QmpError("aborted", "waiting for the monitor was given up");
 
-const CLOSED_BY_QEMU = "QEMU closed the monitor";
-
-/** A QEMU that ends with a command unread resets the connection. */
-function wordsOf(error: Error): string {
-  const errno = errnoOf(error);
-  return errno === "ECONNRESET" || errno === "EPIPE" ? CLOSED_BY_QEMU : (errno ?? errorText(error));
-}
-
 class Connection implements QmpClient {
   readonly #socket: Socket;
   readonly #options: ConnectOptions;
@@ -116,7 +108,7 @@ class Connection implements QmpClient {
     this.#socket = socket;
     this.#options = options;
     socket.on("data", (chunk: Uint8Array) => this.#receive(chunk));
-    socket.on("error", (error) => this.#shut(wordsOf(error)));
+    socket.on("error", (error) => this.#shut(closedBy(error)));
     socket.on("end", () => this.#shut(CLOSED_BY_QEMU));
     socket.on("close", () => this.#shut(CLOSED_BY_QEMU));
   }

@@ -1,4 +1,4 @@
-import { AppError, type ErrorCode } from "../base/errors.ts";
+import { AppError, type ErrorCode, errnoOf, errorText } from "../base/errors.ts";
 import { escapeControls } from "../base/text.ts";
 
 /**
@@ -35,4 +35,13 @@ export class QmpError extends AppError {
     const words = escapeControls(desc.slice(0, DESC_LIMIT));
     return new QmpError("refused", `${command}: QEMU answered: ${words}`, errorClass);
   }
+}
+
+/** Why a connection to a monitor is over that QEMU has closed. */
+export const CLOSED_BY_QEMU = "QEMU closed the monitor";
+
+/** Why a connection to a monitor is over that failed: a QEMU that ends with a command unread resets it. */
+export function closedBy(error: Error): string {
+  const errno = errnoOf(error);
+  return errno === "ECONNRESET" || errno === "EPIPE" ? CLOSED_BY_QEMU : (errno ?? errorText(error));
 }
