@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import * as v from "valibot";
 import { delay, monotonicMillis, systemClock } from "../base/clock.ts";
-import { errnoOf, errorText } from "../base/errors.ts";
+import { errorText } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { CLOSED_BY_QEMU, closedBy, QmpError } from "./errors.ts";
 import { type QmpEvent, readEvent } from "./event.ts";
